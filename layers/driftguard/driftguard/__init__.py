@@ -1,0 +1,1 @@
+"""DriftGuard: watches machine-learning models in production for drift."""

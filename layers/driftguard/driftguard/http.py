@@ -1,0 +1,287 @@
+"""HTTP at API Gateway: who calls, one error shape, pages and links. Handlers only translate; this is where it is once.
+
+An API function is `app = Api()`, its routes, and `handler = app.handle`.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+from driftguard import observability
+from driftguard.errors import (
+    BadRequest,
+    DriftGuardError,
+    FieldError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from driftguard.observability import logger
+from driftguard.settings import Settings
+from driftguard.tables.base import connect
+from driftguard.tables.organizations import ApiKeys, Role
+
+MAX_BODY_BYTES = 4_000_000
+"""Lambda's event holds 6 MB with the body quoted once more; this much always fits."""
+
+MAX_ANSWER_BYTES = 5_000_000
+
+PROBLEM = "application/problem+json"
+
+CORS = CORSConfig(
+    allow_origin="*",
+    allow_headers=["content-type", "x-api-key", "idempotency-key"],
+    expose_headers=["link", "retry-after", "x-request-id"],
+    max_age=7200,
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose key came with the request, and what it may do."""
+
+    organization_id: str
+    organization_name: str
+    role: Role
+    key_id: str
+
+
+def allowed(role: Role, method: str, resource: str) -> bool:
+    """The contract's rule of roles: `ingest` logs predictions, `viewer` reads, `admin` does everything; `/me` is open
+    to each key, for it tells only what the key itself is."""
+    if role == "admin" or resource == "/me":
+        return True
+    if role == "ingest":
+        return method == "POST" and resource in ("/predictions", "/predictions/batch")
+    return method == "GET"
+
+
+class Problem(BaseModel):
+    """An error, in RFC 9457's shape."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    message: str
+
+
+class WrongPlace(BaseModel):
+    loc: list[str | int]
+    msg: str
+
+
+class ValidationProblem(Problem):
+    """A 422: each wrong place with what is wrong there."""
+
+    errors: list[WrongPlace]
+
+
+def problems(*statuses: int) -> dict[int, Any]:
+    """The `responses` of a route's OpenAPI entry for its errors, beyond those that every route has."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {PROBLEM: {"model": ValidationProblem if status == HTTPStatus.UNPROCESSABLE_ENTITY else Problem}},
+        }
+        for status in sorted({*statuses, 422})
+    }
+
+
+class Api(APIGatewayRestResolver):
+    """The routes of one API function. `public=True` where the routes need no key."""
+
+    def __init__(self, *, public: Sequence[str] = ()) -> None:
+        super().__init__(cors=CORS, enable_validation=True, serializer=to_json)
+        self._public = frozenset(public)
+        self.settings = Settings()
+        self.exception_handler(DriftGuardError)(problem_answer)
+        self.exception_handler(RequestValidationError)(_validation_answer)
+        self.exception_handler(RequestUnsupportedContentType)(_content_type_answer)
+        self.exception_handler(Exception)(_fault_answer)
+        self.not_found(lambda _error: problem_answer(NotFound("There is nothing at this path.")))
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls, while a request with a key is handled."""
+        caller: Caller = self.context["caller"]
+        return caller
+
+    @property
+    def base_url(self) -> str:
+        """Where this API is reached from outside, without a slash at the end."""
+        if self.settings.public_url:
+            return self.settings.public_url
+        request = self.current_event.request_context
+        domain, path, resource_path = request.domain_name or "", request.path or "", self.current_event.path
+        prefix = path.removesuffix(resource_path) if path.endswith(resource_path) else f"/{request.stage}"
+        return f"https://{domain}{prefix}"
+
+    @observability.metrics.log_metrics(capture_cold_start_metric=False)
+    def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """The Lambda handler: answers a REST API proxy event."""
+        request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
+        logger.append_keys(request_id=request_id, method=event["httpMethod"], route=event.get("resource"))
+        self.append_context(**self._admit(event))
+        answer = self.resolve(event, context)
+        headers = answer.setdefault("multiValueHeaders", {})
+        headers["x-request-id"] = [request_id]
+        status = int(answer["statusCode"])
+        observability.count("Requests")
+        if status >= 500:
+            observability.count("ServerErrors")
+        logger.info("request", extra={"status": status})
+        logger.remove_keys(["request_id", "method", "route", "organization_id"])
+        return answer
+
+    def _admit(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Who calls, or the error to answer with; found before validation, so that a role is checked before
+        existence and before the body."""
+        try:
+            connect(self.settings)
+            _check_body(event)
+            if event.get("resource") in self._public:
+                return {}
+            caller = identify(event)
+            logger.append_keys(organization_id=caller.organization_id)
+            if not allowed(caller.role, event["httpMethod"], event.get("resource", "")):
+                raise Forbidden(f"A key with the role {caller.role} may not do this.")
+            return {"caller": caller}
+        except Exception as error:
+            return {"refusal": error}
+
+    def _resolve(self) -> Any:
+        refusal = self.context.get("refusal")
+        if refusal is not None:
+            answer = problem_answer(refusal) if isinstance(refusal, DriftGuardError) else _fault_answer(refusal)
+            return self._response_builder_class(response=answer, serializer=self._serializer)
+        return super()._resolve()
+
+
+def identify(event: dict[str, Any]) -> Caller:
+    """The caller behind an event's API key. Raises Forbidden when the key belongs to nobody or is revoked."""
+    key_id = event.get("requestContext", {}).get("identity", {}).get("apiKeyId") or ""
+    key = ApiKeys.of(key_id) if key_id else None
+    if key is None or key.revoked_at:
+        raise Forbidden("Forbidden")
+    return Caller(key.organization_id, key.organization_name, key.role, key_id)
+
+
+def _check_body(event: dict[str, Any]) -> None:
+    body = event.get("body") or ""
+    if not body:
+        return
+    if len(body) > MAX_BODY_BYTES or len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
+        raise TooLarge(f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    content_type = (headers.get("content-type") or "").partition(";")[0].strip().lower()
+    if content_type not in ("", "application/json"):
+        raise UnsupportedMediaType(f"The body must be application/json, not {content_type[:100]}.")
+
+
+def problem_answer(error: DriftGuardError) -> Response[str]:
+    """The answer of the contract's one error shape."""
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    return Response(
+        status_code=int(error.status),
+        content_type=PROBLEM,
+        body=json.dumps(error.problem(), ensure_ascii=True),
+        headers=headers,
+    )
+
+
+def _validation_answer(error: RequestValidationError) -> Response[str]:
+    errors = error.errors()
+    if any(entry.get("type") == "json_invalid" for entry in errors):
+        return problem_answer(BadRequest("The body is not valid JSON."))
+    return problem_answer(Invalid(field_errors(errors)))
+
+
+def _content_type_answer(_error: RequestUnsupportedContentType) -> Response[str]:
+    return problem_answer(UnsupportedMediaType("The body must be application/json."))
+
+
+def _fault_answer(error: Exception) -> Response[str]:
+    """A fault of ours: everything to the log, nothing to the client but where to ask."""
+    logger.error("request failed", exc_info=error)
+    return problem_answer(DriftGuardError("Something failed on our side. The x-request-id finds it in the log."))
+
+
+def field_errors(errors: Sequence[Any]) -> list[FieldError]:
+    """Pydantic's errors as the contract's: where, and what is wrong there in a sentence without our class names."""
+    return [
+        {
+            "loc": [part for part in entry["loc"] if isinstance(part, (str, int))],
+            "msg": str(entry.get("msg", "not valid")).removeprefix("Value error, ")[:300],
+        }
+        for entry in errors[:100]
+    ]
+
+
+def to_json(body: Any) -> str:
+    """An answer's JSON. Raises ValueError for NaN or infinity, which no answer may hold."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+Limit = Annotated[int, Query(ge=1, le=500, description="How many entries a page holds at the most.")]
+Days = Annotated[int | None, Query(ge=1, le=3650, description="Only what was seen in the last so many days.")]
+CursorText = Annotated[str | None, Query(max_length=2000, description="Where a page starts; from a Link header.")]
+
+
+def encode_cursor(kind: str, owner: str, position: Any) -> str:
+    """An opaque cursor for the list `kind` of `owner` (an organization's or a model's id); `position` is JSON."""
+    text = json.dumps([kind, owner, position], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(kind: str, owner: str, cursor: str | None) -> Any:
+    """The position in a cursor, None without one. Raises Invalid for a bad cursor or one of another list."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        found_kind, found_owner, position = json.loads(raw)
+    except (ValueError, TypeError):
+        raise Invalid.at(["query", "cursor"], "not a cursor of this list") from None
+    if (found_kind, found_owner) != (kind, owner):
+        raise Invalid.at(["query", "cursor"], "not a cursor of this list")
+    return position
+
+
+@dataclass(frozen=True)
+class Page[T]:
+    """A piece of a list and the cursor of the next piece, None at the end."""
+
+    items: list[T]
+    cursor: str | None
+
+
+def page_answer(app: Api, page: Page[Any], *, dump: Callable[[Any], Any] | None = None) -> Response[Any]:
+    """A page as an array with its `Link`; cut before it passes 5 MB is the business of whoever made the page."""
+    headers: dict[str, str | list[str]] = {}
+    if page.cursor is not None:
+        query = {**(app.current_event.query_string_parameters or {}), "cursor": page.cursor}
+        headers["Link"] = f'<{app.base_url}{app.current_event.path}?{urlencode(query)}>; rel="next"'
+    items = [dump(item) for item in page.items] if dump else page.items
+    return Response(status_code=200, content_type="application/json", body=items, headers=headers)
