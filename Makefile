@@ -1,8 +1,58 @@
+# Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup
+.PHONY: help setup lock build demo local test check format invoke sam-local deploy bench clean
+
+PORT ?= 3000
+MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+# What `make deploy` builds for; everything that runs here is built for this machine.
+ARCHITECTURE ?= arm64
+BUILT := .aws-sam/build
+PY := .venv/bin/python
+SAM := .venv-sam/bin/sam
+
+export SAM_CLI_TELEMETRY := 0
+export PYTHONDONTWRITEBYTECODE := 1
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Make or update .venv and .venv-sam from the hashed locks
+setup: ## Make or update the environments from the hashed locks
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh
+
+lock: setup ## Resolve requirements again, to the newest that fit
+	@sh scripts/lock.sh
+
+build: setup ## Build functions and layers for this machine (sam build)
+	@sh scripts/build.sh $(MACHINE) $(BUILT)
+
+demo: build ## Start the stack here, find real drift in real flights, show it
+	@$(PY) -m local --port 0 --fresh --state .local/demo --run "$(PY) -m demo"
+
+local: build ## Serve the stack here until stopped, keeping its data (PORT=3000)
+	@$(PY) -m local --port $(PORT)
+
+test: build ## Run every test
+	@$(PY) -m pytest -q
+
+check: build ## Format, lint, types, tests, templates, generated files
+	@sh scripts/check.sh
+
+format: setup ## Format the code
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix --quiet .
+
+invoke: build ## Invoke one function of the stack that `make local` serves: FUNCTION=LogPredictionsFunction EVENT=events/x.json
+	@$(PY) -m local.invoke "$(FUNCTION)" "$(EVENT)"
+
+sam-local: build ## Invoke every file in events/ in real containers (sam local invoke)
+	@sh scripts/sam_local.sh
+
+deploy: setup ## Deploy to your AWS account (sam deploy; ARCHITECTURE=arm64, CONFIG=default)
+	@sh scripts/build.sh $(ARCHITECTURE) .aws-sam/deploy
+	@$(SAM) deploy --template-file .aws-sam/deploy/template.yaml --config-env $(or $(CONFIG),default) --parameter-overrides Architecture=$(ARCHITECTURE) $(PARAMETERS)
+
+bench: build ## Print import times, layer sizes and the local stack's speed
+	@$(PY) -m scripts.bench
+
+clean: ## Remove what was built and the local stack's data (the environments stay)
+	@rm -rf .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

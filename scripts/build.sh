@@ -1,0 +1,30 @@
+#!/bin/sh
+# build.sh ARCHITECTURE FOLDER: `sam build` for one architecture, left alone while nothing it reads has changed.
+set -eu
+cd "$(dirname "$0")/.."
+architecture=$1 folder=$2
+PATH=$PWD/.venv/bin:$PATH # python3.13 for SAM, uv for the layers
+export PATH ARCHITECTURE="$architecture" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-eu-west-1}"
+
+sum() {
+    {
+        echo "$architecture"
+        find template.yaml functions layers -type f ! -path '*/__pycache__/*' ! -name '*.pyc' | LC_ALL=C sort | while read -r path; do
+            cksum "$path"
+        done
+    } | cksum
+}
+
+wanted=$(sum)
+if [ -f "$folder/template.yaml" ] && [ "$(cat "$folder/.built" 2>/dev/null)" = "$wanted" ]; then
+    exit 0
+fi
+echo "build: sam build for $architecture into $folder"
+mkdir -p .aws-sam
+log=.aws-sam/build.log
+.venv-sam/bin/sam build --template template.yaml --build-dir "$folder" --cached --cache-dir ".aws-sam/cache-$architecture" --parallel \
+    --parameter-overrides "Architecture=$architecture" >"$log" 2>&1 || {
+    cat "$log" >&2
+    exit 1
+}
+echo "$wanted" >"$folder/.built"

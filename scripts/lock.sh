@@ -1,0 +1,14 @@
+#!/bin/sh
+# Resolves every *.in to its hashed lock. No index address is written, so the locks hold for any mirror.
+set -eu
+cd "$(dirname "$0")/.."
+resolve() {
+    .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate \
+        --custom-compile-command 'make lock' --upgrade "$1" -o "$2"
+}
+resolve layers/dependencies/requirements.in layers/dependencies/requirements.txt
+resolve layers/scientific/requirements.in layers/scientific/requirements.txt
+resolve requirements/uv.in requirements/uv.txt
+resolve requirements/runtime.in requirements/runtime.txt
+resolve requirements/dev.in requirements/dev.txt
+resolve requirements/sam.in requirements/sam.txt
