@@ -369,7 +369,7 @@ def _scaled(values: list[float]) -> tuple[list[int], int] | None:
     """The values as integers over a power of ten, and its exponent; None when that does not give them back exactly."""
     if set(map(type, values)) == {int}:
         integers: list[Any] = values
-        return (integers, 0) if INT64_MIN <= min(integers) and max(integers) <= INT64_MAX else None
+        return (integers, 0) if min(integers) >= INT64_MIN and max(integers) <= INT64_MAX else None
     largest = max(map(abs, values))
     scale = -1
     # A few values give most columns' scale; only when they mislead are all of them looked at.
