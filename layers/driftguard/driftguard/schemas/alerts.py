@@ -1,10 +1,10 @@
 """Alerts as they are stored, and as the API shows them."""
 
-from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
+from driftguard.schemas.base import Note, Wire
 from driftguard.times import UtcTime
 
 AlertType = Literal["data_drift", "prediction_drift", "data_quality", "no_data"]
@@ -133,14 +133,16 @@ class Alert(AlertFields):
 
     below_since: since when the score has been under the level at which the alert stays open.
     told: whether the opening was sent (of preliminary alerts it is sent once per alert type and baseline version).
-    told_severity: the highest severity that was sent.
+    told_severity: the severity in the last message; highest_told: the highest in any.
     notified_at: when the last message went out. messages: how many did, which numbers the events.
+    revision: how often it was stored; the table's business.
     """
 
     organization_id: str
     below_since: UtcTime | None = None
     told: bool = False
     told_severity: Severity | None = None
+    highest_told: Severity | None = None
     notified_at: UtcTime | None = None
     messages: int = 0
     timeline: list[TimelineEntry] = []
@@ -148,6 +150,7 @@ class Alert(AlertFields):
 
     @property
     def is_open(self) -> bool:
+        """Whether it still can change."""
         return self.status != "resolved"
 
     def summary(self, public_url: str) -> "AlertSummary":
@@ -180,15 +183,13 @@ class AlertDetail(AlertSummary):
     deliveries: list[DeliveryRecord]
 
 
-class Note(BaseModel):
+class NoteBody(Wire):
     """The body of acknowledge and resolve."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    note: str | None = Field(default=None, max_length=2000)
+    note: Note | None = None
 
 
-class Snooze(Note):
+class SnoozeBody(NoteBody):
     """The body of snooze."""
 
     until: UtcTime
@@ -197,7 +198,3 @@ class Snooze(Note):
 def dashboard_url(public_url: str, alert_id: str) -> str:
     """The address of an alert in the dashboard below `public_url`."""
     return f"{public_url}/dashboard#/alerts/{alert_id}"
-
-
-def timeline_entry(at: datetime, event: TimelineEvent, note: str | None = None) -> TimelineEntry:
-    return TimelineEntry(at=at, event=event, note=note)
