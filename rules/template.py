@@ -1,0 +1,164 @@
+"""Reads the template as CloudFormation would: short tags, SAM's transform, parameters and conditions worked out."""
+
+import copy
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+type Template = dict[str, Any]
+
+NOTHING = object()
+"""What AWS::NoValue stands for: the place it stands in is left out."""
+
+PSEUDO = {
+    "AWS::AccountId": "123456789012",
+    "AWS::NoValue": NOTHING,
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-west-1",
+    "AWS::StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/driftguard/1c2fa620-982a-11e3-aff7-50e2416294e0",
+    "AWS::StackName": "driftguard",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags; dates stay the strings that they are there."""
+
+
+def _short_tag(loader: _Loader, suffix: str, node: yaml.Node) -> Template:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(cast(yaml.MappingNode, node), deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _short_tag)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load(path: Path) -> Template:
+    """The template in the file at `path`, its short tags written out."""
+    return cast(Template, yaml.load(path.read_text(), Loader=_Loader))  # noqa: S506 - a SafeLoader with more tags
+
+
+def transform(source: Template) -> Template:
+    """What SAM makes of `source`, a new template of plain CloudFormation. Local code paths become a stand-in."""
+    from samtranslator.parser.parser import Parser  # noqa: PLC0415 - a second, which most users of this module can save
+    from samtranslator.translator.translator import Translator  # noqa: PLC0415
+
+    source = copy.deepcopy(source)
+    globals_ = source.get("Globals", {}).get("Function", {})
+    for resource in source["Resources"].values():
+        properties = resource.setdefault("Properties", {})
+        if resource["Type"] == "AWS::Serverless::Function" and "InlineCode" not in {**globals_, **properties}:
+            properties["CodeUri"] = "s3://bucket/code.zip"
+        elif resource["Type"] == "AWS::Serverless::LayerVersion":
+            properties["ContentUri"] = "s3://bucket/layer.zip"
+    os.environ.setdefault("AWS_DEFAULT_REGION", PSEUDO["AWS::Region"])  # the translator asks for the partition
+    translator = Translator(managed_policy_map={}, sam_parser=Parser())
+    return cast(Template, translator.translate(source, _defaults(source)))
+
+
+def resolve(template: Template, parameters: Mapping[str, str] | None = None) -> Template:
+    """`template` with its parameters filled in and its conditions decided: what is not made is left out.
+
+    Names that only AWS gives (of other resources, of their attributes) stay `Ref` and `Fn::GetAtt`.
+    Raises KeyError for a parameter, condition or resource that the template lacks.
+    """
+    unknown = set(parameters or {}) - set(template.get("Parameters", {}))
+    if unknown:
+        raise KeyError(f"no such parameter: {', '.join(sorted(unknown))}")
+    values = {**PSEUDO, **_defaults(template), **(parameters or {})}
+    conditions = template.get("Conditions", {})
+    made = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if "Condition" not in resource or _decide(conditions[resource["Condition"]], values, conditions)
+    }
+    resolved = {
+        **{section: content for section, content in template.items() if section not in ("Conditions", "Rules")},
+        "Resources": {name: _resolve(resource, values, conditions) for name, resource in made.items()},
+    }
+    for resource in resolved["Resources"].values():
+        depends = resource.get("DependsOn", [])
+        resource["DependsOn"] = [name for name in ([depends] if isinstance(depends, str) else depends) if name in made]
+    if "Outputs" in template:
+        resolved["Outputs"] = {
+            name: _resolve(output, values, conditions)
+            for name, output in template["Outputs"].items()
+            if "Condition" not in output or _decide(conditions[output["Condition"]], values, conditions)
+        }
+    return resolved
+
+
+def _defaults(template: Template) -> dict[str, str]:
+    return {
+        name: str(parameter["Default"])
+        for name, parameter in template.get("Parameters", {}).items()
+        if "Default" in parameter
+    }
+
+
+def _decide(condition: Any, values: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
+    ((function, argument),) = condition.items()
+    match function:
+        case "Condition":
+            return _decide(conditions[argument], values, conditions)
+        case "Fn::Not":
+            return not _decide(argument[0], values, conditions)
+        case "Fn::And":
+            return all(_decide(part, values, conditions) for part in argument)
+        case "Fn::Or":
+            return any(_decide(part, values, conditions) for part in argument)
+        case "Fn::Equals":
+            left, right = (_resolve(part, values, conditions) for part in argument)
+            return str(left) == str(right)
+    raise ValueError(f"not a condition: {json.dumps(condition)}")
+
+
+def _resolve(node: Any, values: Mapping[str, Any], conditions: Mapping[str, Any]) -> Any:
+    if isinstance(node, list):
+        parts = [_resolve(part, values, conditions) for part in node]
+        return [part for part in parts if part is not NOTHING]
+    if not isinstance(node, dict):
+        return node
+    if len(node) == 1:
+        ((key, argument),) = node.items()
+        if key == "Ref" and argument in values:
+            return values[argument]
+        if key == "Fn::If":
+            name, yes, no = argument
+            return _resolve(yes if _decide(conditions[name], values, conditions) else no, values, conditions)
+        if key == "Fn::Sub" and isinstance(argument, str):
+            for name, value in values.items():
+                if value is not NOTHING:
+                    argument = argument.replace("${%s}" % name, str(value))
+            return argument if "${" not in argument else {key: argument}
+        if key in ("Fn::Select", "Fn::Split", "Fn::Join"):
+            return _text(key, _resolve(argument, values, conditions))
+    resolved = {name: _resolve(part, values, conditions) for name, part in node.items()}
+    return {name: part for name, part in resolved.items() if part is not NOTHING}
+
+
+def _text(function: str, argument: Any) -> Any:
+    first, rest = argument
+    if function == "Fn::Split" and isinstance(rest, str):
+        return rest.split(first)
+    if function == "Fn::Select" and isinstance(rest, list):
+        return rest[int(first)]
+    if function == "Fn::Join" and isinstance(rest, list) and all(isinstance(part, str) for part in rest):
+        return str(first).join(rest)
+    return {function: argument}
