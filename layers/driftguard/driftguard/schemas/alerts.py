@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from driftguard.schemas.base import Note, Wire
+from driftguard.schemas.base import Note as NoteText
+from driftguard.schemas.base import Wire
 from driftguard.times import UtcTime
 
 AlertType = Literal["data_drift", "prediction_drift", "data_quality", "no_data"]
@@ -183,13 +184,13 @@ class AlertDetail(AlertSummary):
     deliveries: list[DeliveryRecord]
 
 
-class NoteBody(Wire):
+class Note(Wire):
     """The body of acknowledge and resolve."""
 
-    note: Note | None = None
+    note: NoteText | None = None
 
 
-class SnoozeBody(NoteBody):
+class Snooze(Note):
     """The body of snooze."""
 
     until: UtcTime
