@@ -1,0 +1,53 @@
+"""Predictions, logged and listed: the way in for everything that is watched."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
+
+from driftguard import predictions
+from driftguard.http import Api, CursorText, Limit, page_answer, problems
+from driftguard.observability import count
+from driftguard.schemas.predictions import BatchBody, BatchLogged, Logged, LoggedRow, PredictionBody
+from driftguard.times import UtcTime
+
+app = Api()
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", max_length=255, description="Makes sending the same request again harmless."),
+]
+Moment = Annotated[UtcTime | None, Query(description="Chooses by event time: from `start` up to before `end`.")]
+
+
+@app.post("/predictions", status_code=202, responses=problems(404, 409, 413, 415), tags=["Predictions"])
+def log_prediction(body: Annotated[PredictionBody, Body()], idempotency_key: IdempotencyKey = None) -> Logged:
+    """Log one prediction."""
+    organization_id, now = app.caller.organization_id, datetime.now(UTC)
+    answer = predictions.log_one(organization_id, body, idempotency_key=idempotency_key, now=now)
+    count("PredictionsAccepted", answer.accepted)
+    return answer
+
+
+@app.post("/predictions/batch", status_code=202, responses=problems(404, 409, 413, 415), tags=["Predictions"])
+def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> BatchLogged:
+    """Log up to 5,000 predictions: the good rows are taken, the others reported."""
+    organization_id, now = app.caller.organization_id, datetime.now(UTC)
+    answer = predictions.log_batch(organization_id, body, idempotency_key=idempotency_key, now=now)
+    count("PredictionsAccepted", answer.accepted)
+    count("PredictionsRejected", answer.rejected)
+    return answer
+
+
+@app.get("/models/<model_id>/predictions", responses=problems(404), tags=["Predictions"])
+def list_predictions(
+    model_id: str, limit: Limit = 50, cursor: CursorText = None, start: Moment = None, end: Moment = None
+) -> Response[list[LoggedRow]]:
+    """What was logged, newest arrival first."""
+    organization_id = app.caller.organization_id
+    page = predictions.list_logged(organization_id, model_id, limit=limit, cursor=cursor, start=start, end=end)
+    return page_answer(app, page)
+
+
+handler = app.handle

@@ -1,0 +1,274 @@
+"""Logged predictions: packed batches, each stored once under the id that makes retries harmless."""
+
+import heapq
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import islice
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple
+
+from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import PutError
+from pynamodb.indexes import IncludeProjection, LocalSecondaryIndex
+
+from driftguard.rows import MAX_AGE, MAX_AHEAD
+from driftguard.tables.base import ConditionFailed, Meta, Table, conditional, transaction
+from driftguard.times import iso
+
+RETENTION = MAX_AGE
+"""How long a batch is kept after its arrival, and its ids with it."""
+
+BATCH_GET = 100
+INDEX_PAGE = 500
+ROUNDING = timedelta(seconds=1)
+"""More than the milliseconds in which event times are kept differ from what was sent."""
+
+ROWS_AT_ONCE = 20_000
+"""Four of the largest batches."""
+
+
+class Key(NamedTuple):
+    """What a batch is stored under. namespace: `b` batch, `p` single prediction, `i` Idempotency-Key, `r` random."""
+
+    namespace: Literal["b", "p", "i", "r"]
+    digest: str
+
+    @classmethod
+    def of(cls, namespace: Literal["b", "p", "i", "r"], *ids: Any) -> "Key":
+        """The key of ids of any characters and any length."""
+        return cls(namespace, sha256(json.dumps([namespace, *ids]).encode()).hexdigest()[:32])
+
+    @property
+    def sk(self) -> str:
+        """The sort key."""
+        return f"{self.namespace}#{self.digest}"
+
+    def prediction_id(self, index: int) -> str:
+        """The id of a prediction whose client gave it none, by its index in the request."""
+        return f"{self.digest[:20]}-{index}"
+
+    def place(self, model_id: str, partitions: int) -> str:
+        """The partition (pk) of this key while the model has `partitions` of them."""
+        return places(model_id, [partitions])[int(self.digest[:12], 16) % partitions]
+
+
+def places(model_id: str, partitions: Sequence[int]) -> list[str]:
+    """Every partition (pk) of a model that has had these numbers of them."""
+    return [f"{model_id}#{number}" for number in range(max(partitions))]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A stored batch as the index shows it; event times in milliseconds since the epoch."""
+
+    pk: str
+    sk: str
+    arrived_at: str
+    rows: int
+    first_event: int
+    last_event: int
+
+    def overlaps(self, start: datetime | None, end: datetime | None) -> bool:
+        """Whether it may hold events from `start` up to before `end`; None leaves a side open."""
+        return (start is None or self.last_event >= start.timestamp() * 1000) and (
+            end is None or self.first_event < end.timestamp() * 1000
+        )
+
+
+class ByArrival(LocalSecondaryIndex["Predictions"]):  # type: ignore[no-untyped-call]
+    """A partition's batches in the order of their arrival; chunks and markers have no `arrived_at`."""
+
+    class Meta:
+        index_name = "by_arrival"
+        projection = IncludeProjection(["rows", "first_event", "last_event"])
+
+    pk = UnicodeAttribute(hash_key=True)
+    arrived_at = UnicodeAttribute(range_key=True)
+
+
+class Predictions(Table):
+    """Packed batches of one or more rows (`driftguard.packing`).
+
+    | pk | sk | what |
+    |---|---|---|
+    | `<model>#<partition>` | `b#…` `p#…` `i#…` `r#…` | a head: rows, event times, data or number of chunks |
+    | `<model>#<partition>` | `i#…` without rows | a marker: an Idempotency-Key that came beside an id |
+    | `<model>#<partition>` | `c#<nonce>#<number>` | a chunk of a batch too large for one item |
+
+    The partition is a hash of the key over the model's number of partitions, so a retry finds its first try. A head is
+    put on the condition that there is none, after its chunks; from then on the batch is stored. `by_arrival` orders a
+    partition's heads by `arrived_at` = time of arrival, `#`, a piece of the key: no two are the same.
+    """
+
+    table_setting = "PREDICTIONS"
+
+    class Meta(Meta):
+        pass
+
+    by_arrival = ByArrival()
+    arrived_at = UnicodeAttribute(null=True)
+    rows = NumberAttribute(null=True)
+    first_event = NumberAttribute(null=True)
+    last_event = NumberAttribute(null=True)
+    body_hash = UnicodeAttribute(null=True)
+    data = BinaryAttribute(legacy_encoding=False, null=True)
+    chunks = NumberAttribute(null=True)
+    nonce = UnicodeAttribute(null=True)
+
+    @classmethod
+    def head(
+        cls, pk: str, key: Key, *, body_hash: str, rows: int, events: tuple[int, int], now: datetime
+    ) -> "Predictions":
+        """A new head without its data; `events` are the first and last event time in milliseconds."""
+        return cls(
+            pk,
+            key.sk,
+            arrived_at=f"{iso(now)}#{key.digest[:16]}",
+            rows=rows,
+            first_event=events[0],
+            last_event=events[1],
+            body_hash=body_hash,
+            expires_at=_expiry(now),
+        )
+
+    @classmethod
+    def marker(cls, pk: str, key: Key, *, body_hash: str, now: datetime) -> "Predictions":
+        """A new marker."""
+        return cls(pk, key.sk, body_hash=body_hash, expires_at=_expiry(now))
+
+    @classmethod
+    def stored(cls, pk: str, key: Key, now: datetime) -> "Predictions | None":
+        """The head or marker under a key, None when there is none or its retention is over."""
+        item = cls.find(pk, key.sk)
+        return None if item is None or (item.expires_at or 0) < now.timestamp() else item
+
+    def write_chunks(self, pieces: Sequence[bytes], nonce: str) -> None:
+        """Store this head's data as chunks; nobody sees them before the head is committed."""
+        with Predictions.batch_write() as batch:
+            for number, piece in enumerate(pieces):
+                batch.save(Predictions(self.pk, f"c#{nonce}#{number}", data=piece, expires_at=self.expires_at))
+        self.nonce, self.chunks = nonce, len(pieces)
+
+    def commit(self, now: datetime, marker: "Predictions | None" = None) -> None:
+        """Store a head (or a marker), together with a marker if there is one. Raises ConditionFailed when one of the
+        keys is in use, or is being written by somebody else right now."""
+        free = Predictions.pk.does_not_exist() | (Predictions.expires_at < int(now.timestamp()))
+        if marker:
+            with transaction() as write:
+                write.save(self, condition=free)
+                write.save(marker, condition=free)
+            return
+        try:
+            with conditional():
+                self.save(free)
+        except PutError as error:
+            if error.cause_response_code == "TransactionConflictException":
+                raise ConditionFailed from error
+            raise
+
+    def payload(self) -> bytes | None:
+        """The packed batch of this head, chunks joined; None when a chunk has gone, as it goes with its batch when the
+        retention ends or the model is erased."""
+        if not self.chunks:
+            return bytes(self.data or b"")
+        keys = [(self.pk, f"c#{self.nonce}#{number}") for number in range(int(self.chunks))]
+        found = {item.sk: bytes(item.data or b"") for item in Predictions.batch_get(keys, consistent_read=True)}
+        return b"".join(found[sk] for _, sk in keys) if len(found) == len(keys) else None
+
+    @classmethod
+    def arrivals(
+        cls, model_id: str, partitions: Sequence[int], *, after: str, until: str, limit: int
+    ) -> tuple[list[Head], str]:
+        """A model's batches in the order of their arrival over all its partitions, read strongly consistent.
+
+        partitions: the numbers of partitions the model has had. after: where the last call got to, or a time; until: a
+        time. Returns up to `limit` heads and the place up to which they are complete, which is the next call's `after`.
+        A bare time lies before whatever arrived at that very moment.
+        """
+        heads = list(islice(cls._in_order(model_id, partitions, after, until), limit))
+        return heads, heads[-1].arrived_at if len(heads) == limit else max(after, until)
+
+    @classmethod
+    def around(
+        cls,
+        model_id: str,
+        partitions: Sequence[int],
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        until: str | None = None,
+    ) -> Iterator[Head]:
+        """The batches, newest arrival first, that arrived when events from `start` up to before `end` could, and not
+        after the `arrived_at` given as `until`; what each holds, `Head.overlaps` tells. Pages are read as needed."""
+        # What arrived when follows from when it happened, by the rules that made the rows good.
+        after = iso(_sortable(start) - MAX_AHEAD - ROUNDING) if start else ""
+        last = iso(_sortable(end) + MAX_AGE + ROUNDING) if end else "~"
+        return cls._in_order(model_id, partitions, after, min(last, until or "~"), newest_first=True)
+
+    @classmethod
+    def _in_order(
+        cls, model_id: str, partitions: Sequence[int], after: str, until: str, *, newest_first: bool = False
+    ) -> Iterator[Head]:
+        # A "#" follows the time in a key, and a blank sorts before it.
+        lowest = f"{after} "
+        if until < lowest:
+            return iter(())
+        pages = [
+            cls.by_arrival.query(
+                pk,
+                cls.arrived_at.between(lowest, until),
+                consistent_read=True,
+                scan_index_forward=not newest_first,
+                page_size=INDEX_PAGE,
+            )
+            for pk in places(model_id, partitions)
+        ]
+        return map(_head, heapq.merge(*pages, key=attrgetter("arrived_at"), reverse=newest_first))
+
+    @classmethod
+    def payloads(cls, heads: Iterable[Head], rows_at_once: int = ROWS_AT_ONCE) -> Iterator[tuple[Head, bytes]]:
+        """The packed data of batches, in the given order, read strongly consistent; batches that have gone are left
+        out. At most 100 batches, or `rows_at_once` rows if that is more than one batch, are in memory at once."""
+        for group in _groups(heads, rows_at_once):
+            keys = [(head.pk, head.sk) for head in group]
+            found = {(item.pk, item.sk): item for item in cls.batch_get(keys, consistent_read=True)}
+            for head in group:
+                item = found.pop((head.pk, head.sk), None)
+                data = item.payload() if item else None
+                if data is not None:
+                    yield head, data
+
+
+def _sortable(moment: datetime) -> datetime:
+    return min(max(moment, datetime(2000, 1, 1, tzinfo=UTC)), datetime(9000, 1, 1, tzinfo=UTC))
+
+
+def _expiry(now: datetime) -> int:
+    return int((now + RETENTION).timestamp())
+
+
+def _head(item: Predictions) -> Head:
+    return Head(
+        item.pk,
+        item.sk,
+        str(item.arrived_at),
+        int(item.rows or 0),
+        int(item.first_event or 0),
+        int(item.last_event or 0),
+    )
+
+
+def _groups(heads: Iterable[Head], most: int) -> Iterator[list[Head]]:
+    group: list[Head] = []
+    rows = 0
+    for head in heads:
+        if group and (len(group) == BATCH_GET or rows + head.rows > most):
+            yield group
+            group, rows = [], 0
+        group.append(head)
+        rows += head.rows
+    if group:
+        yield group
