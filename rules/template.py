@@ -14,13 +14,16 @@ type Template = dict[str, Any]
 NOTHING = object()
 """What AWS::NoValue stands for: the place it stands in is left out."""
 
-PSEUDO = {
+INPUTS = ("Parameters", "Conditions", "Rules", "Metadata")
+"""Sections that have nothing more to say once parameters and conditions are decided."""
+
+PSEUDO: Mapping[str, Any] = {
     "AWS::AccountId": "123456789012",
     "AWS::NoValue": NOTHING,
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
-    "AWS::StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/driftguard/1c2fa620-982a-11e3-aff7-50e2416294e0",
-    "AWS::StackName": "driftguard",
+    "AWS::StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/a-stack/1c2fa620-982a-11e3-aff7-50e2416294e0",
+    "AWS::StackName": "a-stack",
     "AWS::URLSuffix": "amazonaws.com",
 }
 
@@ -36,7 +39,7 @@ def _short_tag(loader: _Loader, suffix: str, node: yaml.Node) -> Template:
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
-        value = loader.construct_mapping(cast(yaml.MappingNode, node), deep=True)
+        value = loader.construct_mapping(cast("yaml.MappingNode", node), deep=True)
     if suffix == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
@@ -51,7 +54,7 @@ _Loader.yaml_implicit_resolvers = {
 
 def load(path: Path) -> Template:
     """The template in the file at `path`, its short tags written out."""
-    return cast(Template, yaml.load(path.read_text(), Loader=_Loader))  # noqa: S506 - a SafeLoader with more tags
+    return cast("Template", yaml.load(path.read_text(), Loader=_Loader))  # noqa: S506 - a SafeLoader with more tags
 
 
 def transform(source: Template) -> Template:
@@ -69,7 +72,7 @@ def transform(source: Template) -> Template:
             properties["ContentUri"] = "s3://bucket/layer.zip"
     os.environ.setdefault("AWS_DEFAULT_REGION", PSEUDO["AWS::Region"])  # the translator asks for the partition
     translator = Translator(managed_policy_map={}, sam_parser=Parser())
-    return cast(Template, translator.translate(source, _defaults(source)))
+    return cast("Template", translator.translate(source, _defaults(source)))
 
 
 def resolve(template: Template, parameters: Mapping[str, str] | None = None) -> Template:
@@ -89,15 +92,16 @@ def resolve(template: Template, parameters: Mapping[str, str] | None = None) -> 
         if "Condition" not in resource or _decide(conditions[resource["Condition"]], values, conditions)
     }
     resolved = {
-        **{section: content for section, content in template.items() if section not in ("Conditions", "Rules")},
+        **{section: content for section, content in template.items() if section not in INPUTS},
         "Resources": {name: _resolve(resource, values, conditions) for name, resource in made.items()},
     }
     for resource in resolved["Resources"].values():
+        resource.pop("Condition", None)
         depends = resource.get("DependsOn", [])
         resource["DependsOn"] = [name for name in ([depends] if isinstance(depends, str) else depends) if name in made]
     if "Outputs" in template:
         resolved["Outputs"] = {
-            name: _resolve(output, values, conditions)
+            name: {key: part for key, part in _resolve(output, values, conditions).items() if key != "Condition"}
             for name, output in template["Outputs"].items()
             if "Condition" not in output or _decide(conditions[output["Condition"]], values, conditions)
         }
@@ -145,7 +149,7 @@ def _resolve(node: Any, values: Mapping[str, Any], conditions: Mapping[str, Any]
         if key == "Fn::Sub" and isinstance(argument, str):
             for name, value in values.items():
                 if value is not NOTHING:
-                    argument = argument.replace("${%s}" % name, str(value))
+                    argument = argument.replace(f"${{{name}}}", str(value))
             return argument if "${" not in argument else {key: argument}
         if key in ("Fn::Select", "Fn::Split", "Fn::Join"):
             return _text(key, _resolve(argument, values, conditions))
