@@ -227,7 +227,7 @@ def list_logged(
     if start is not None and end is not None and start >= end:
         raise Invalid.at(["query", "end"], "must be after start")
     since, skip = _position(decode_cursor("predictions", model_id, cursor))
-    heads = Predictions.around(model_id, [int(count) for count in model.partitions], start, end, until=since)
+    heads = Predictions.around(model_id, model.partition_count, start, end, until=since or "~")
     chosen, following = _choose(heads, start, end)
     items: list[dict[str, Any]] = []
     size = 2

@@ -52,12 +52,12 @@ class Key(NamedTuple):
 
     def place(self, model_id: str, partitions: int) -> str:
         """The partition (pk) of this key while the model has `partitions` of them."""
-        return places(model_id, [partitions])[int(self.digest[:12], 16) % partitions]
+        return place(model_id, int(self.digest[:12], 16) % partitions)
 
 
-def places(model_id: str, partitions: Sequence[int]) -> list[str]:
-    """Every partition (pk) of a model that has had these numbers of them."""
-    return [f"{model_id}#{number}" for number in range(max(partitions))]
+def place(model_id: str, number: int) -> str:
+    """The pk of one of a model's partitions, counted from 0."""
+    return f"{model_id}#{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,37 +180,35 @@ class Predictions(Table):
 
     @classmethod
     def arrivals(
-        cls, model_id: str, partitions: Sequence[int], *, after: str, until: str, limit: int
-    ) -> tuple[list[Head], str]:
-        """A model's batches in the order of their arrival over all its partitions, read strongly consistent.
+        cls, model_id: str, partitions: int, *, after: str = "", until: str = "~", limit: int | None = None
+    ) -> Iterator[Head]:
+        """A model's batches in the order of their arrival over all its `partitions`, read strongly consistent.
 
-        partitions: the numbers of partitions the model has had. after: where the last call got to, or a time; until: a
-        time. Returns up to `limit` heads and the place up to which they are complete, which is the next call's `after`.
-        A bare time lies before whatever arrived at that very moment.
+        after, until: an `arrived_at`, exclusive and inclusive, or a bare time, which lies before whatever arrived at
+        that very moment. The order is total and pages are read as they are needed: whoever stops, at `limit` or
+        earlier, has seen everything up to the `arrived_at` of the last head taken, and goes on after that.
         """
-        heads = list(islice(cls._in_order(model_id, partitions, after, until), limit))
-        return heads, heads[-1].arrived_at if len(heads) == limit else max(after, until)
+        return islice(cls._in_order(model_id, partitions, after, until), limit)
+
+    @classmethod
+    def by_event(cls, model_id: str, partitions: int, start: datetime | None, end: datetime | None) -> Iterator[Head]:
+        """The batches that may hold events from `start` up to before `end`, newest arrival first."""
+        return (head for head in cls.around(model_id, partitions, start, end) if head.overlaps(start, end))
 
     @classmethod
     def around(
-        cls,
-        model_id: str,
-        partitions: Sequence[int],
-        start: datetime | None = None,
-        end: datetime | None = None,
-        *,
-        until: str | None = None,
+        cls, model_id: str, partitions: int, start: datetime | None, end: datetime | None, *, until: str = "~"
     ) -> Iterator[Head]:
-        """The batches, newest arrival first, that arrived when events from `start` up to before `end` could, and not
-        after the `arrived_at` given as `until`; what each holds, `Head.overlaps` tells. Pages are read as needed."""
+        """The batches that arrived when events from `start` up to before `end` could, newest first, none after the
+        `arrived_at` given as `until`; which of them may hold such events, `Head.overlaps` tells."""
         # What arrived when follows from when it happened, by the rules that made the rows good.
         after = iso(_sortable(start) - MAX_AHEAD - ROUNDING) if start else ""
         last = iso(_sortable(end) + MAX_AGE + ROUNDING) if end else "~"
-        return cls._in_order(model_id, partitions, after, min(last, until or "~"), newest_first=True)
+        return cls._in_order(model_id, partitions, after, min(last, until), newest_first=True)
 
     @classmethod
     def _in_order(
-        cls, model_id: str, partitions: Sequence[int], after: str, until: str, *, newest_first: bool = False
+        cls, model_id: str, partitions: int, after: str, until: str, *, newest_first: bool = False
     ) -> Iterator[Head]:
         # A "#" follows the time in a key, and a blank sorts before it.
         lowest = f"{after} "
@@ -218,13 +216,13 @@ class Predictions(Table):
             return iter(())
         pages = [
             cls.by_arrival.query(
-                pk,
+                place(model_id, number),
                 cls.arrived_at.between(lowest, until),
                 consistent_read=True,
                 scan_index_forward=not newest_first,
                 page_size=INDEX_PAGE,
             )
-            for pk in places(model_id, partitions)
+            for number in range(partitions)
         ]
         return map(_head, heapq.merge(*pages, key=attrgetter("arrived_at"), reverse=newest_first))
 
