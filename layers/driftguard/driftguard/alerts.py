@@ -408,3 +408,17 @@ def _certain[T](value: T | None) -> T:
     if value is None:
         raise ValueError("an open alert always has this")
     return value
+
+
+def remember(
+    open_ids: Mapping[str, str], memory: Mapping[str, Any], outcome: Outcome, kind: str
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Which alerts are open, and what is remembered of each type, after `outcome`."""
+    open_now, remembered = dict(open_ids), dict(memory)
+    for alert in outcome.alerts:
+        if alert.is_open:
+            open_now[kind] = alert.id
+        elif open_now.get(kind) == alert.id:
+            del open_now[kind]
+    remembered[kind] = outcome.memory.dump()
+    return open_now, remembered

@@ -97,7 +97,9 @@ def problems(*statuses: int) -> dict[int, Any]:
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "content": {PROBLEM: {"model": ValidationProblem if status == HTTPStatus.UNPROCESSABLE_ENTITY else Problem}},
+            "content": {
+                PROBLEM: {"model": ValidationProblem if status == HTTPStatus.UNPROCESSABLE_ENTITY else Problem}
+            },
         }
         for status in sorted({*statuses, 422})
     }
@@ -271,17 +273,33 @@ def decode_cursor(kind: str, owner: str, cursor: str | None) -> Any:
 
 @dataclass(frozen=True)
 class Page[T]:
-    """A piece of a list and the cursor of the next piece, None at the end."""
+    """A piece of a list and the cursor of the next piece, None at the end.
+
+    cursor_after: the cursor that goes on after an item, for lists whose pages may have to be cut short.
+    """
 
     items: list[T]
     cursor: str | None
+    cursor_after: Callable[[T], str] | None = None
 
 
-def page_answer(app: Api, page: Page[Any], *, dump: Callable[[Any], Any] | None = None) -> Response[Any]:
-    """A page as an array with its `Link`; cut before it passes 5 MB is the business of whoever made the page."""
+def _jsonable(item: Any) -> Any:
+    return item.model_dump(mode="json") if isinstance(item, BaseModel) else item
+
+
+def page_answer(app: Api, page: Page[Any], dump: Callable[[Any], Any] = _jsonable) -> Response[Any]:
+    """A page as a JSON array with its `Link`, cut short before it passes 5 MB."""
+    items: list[Any] = []
+    cursor, size = page.cursor, 2
+    for item in page.items:
+        entry = dump(item)
+        size += len(to_json(entry).encode()) + 1
+        if size > MAX_ANSWER_BYTES and items and page.cursor_after is not None:
+            cursor = page.cursor_after(page.items[len(items) - 1])
+            break
+        items.append(entry)
     headers: dict[str, str | list[str]] = {}
-    if page.cursor is not None:
-        query = {**(app.current_event.query_string_parameters or {}), "cursor": page.cursor}
+    if cursor is not None:
+        query = {**(app.current_event.query_string_parameters or {}), "cursor": cursor}
         headers["Link"] = f'<{app.base_url}{app.current_event.path}?{urlencode(query)}>; rel="next"'
-    items = [dump(item) for item in page.items] if dump else page.items
     return Response(status_code=200, content_type="application/json", body=items, headers=headers)

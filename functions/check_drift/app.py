@@ -1,0 +1,56 @@
+"""The check of one model: from the queue, and by hand."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from driftguard import aws, checking, models
+from driftguard.checks import CheckMessage, Queues
+from driftguard.http import Api, problems
+from driftguard.observability import metrics
+from driftguard.publishing import to_topic
+from driftguard.schemas.reports import Queued, Report
+from driftguard.tables.base import connect
+
+app = Api()
+processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+
+
+@app.post("/drift/models/<model_id>/check", responses=problems(404, 409), tags=["Drift"])
+def check_now(model_id: str) -> Response[Report | Queued]:
+    """Check a model now, as the schedule does; 202 when it takes so long that it goes to the queue."""
+    model = models.find(app.caller.organization_id, model_id)
+    status, body = checking.by_hand(model, _worker(app.lambda_context, checking.BY_HAND), datetime.now(UTC))
+    return Response(status_code=status, content_type="application/json", body=body)
+
+
+@metrics.log_metrics
+def from_queue(event: dict[str, Any], context: LambdaContext) -> Any:
+    """The messages of the schedule, one a model; those that may succeed later are given back."""
+    connect(app.settings)
+
+    def one(record: SQSRecord) -> None:
+        message = CheckMessage.model_validate_json(record.body)
+        worker = _worker(context, timedelta.max)
+        checking.from_queue(message, worker, record.receipt_handle, datetime.now(UTC))
+
+    return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
+
+
+def _worker(context: LambdaContext, at_most: timedelta) -> checking.Worker:
+    settings = app.settings
+    return checking.Worker(
+        queues=Queues(aws.client("sqs"), settings.check_queue_url),
+        publish=to_topic(aws.client("sns"), settings.alerts_topic_arn),
+        keep=timedelta(days=settings.history_retention_days),
+        time_left=checking.clock(context.get_remaining_time_in_millis, at_most),
+    )
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Lambda's entry: a batch of SQS, or a request of API Gateway."""
+    return from_queue(event, context) if "Records" in event else app.handle(event, context)

@@ -1,0 +1,41 @@
+"""Erases deleted models, message by message."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from driftguard.checks import EraseMessage
+from driftguard.erasing import erase
+from driftguard.observability import logger, metrics
+from driftguard.settings import Settings
+from driftguard.tables.base import connect
+
+MARGIN_MS = 10_000
+processor = BatchProcessor(event_type=EventType.SQS)
+
+
+class NotYet(Exception):
+    """Something is left to erase; the message comes again."""
+
+
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Erase the models of a batch of messages; what could not be finished is delivered again."""
+    connect(Settings())
+
+    def one(record: SQSRecord) -> None:
+        message = EraseMessage.model_validate_json(record.body)
+        done = erase(
+            message.organization_id,
+            message.model_id,
+            may_go_on=lambda: context.get_remaining_time_in_millis() > MARGIN_MS,
+            now=datetime.now(UTC),
+        )
+        logger.info("erased" if done else "not all erased yet", extra=message.model_dump())
+        if not done:
+            raise NotYet
+
+    return process_partial_response(event=event, record_handler=one, processor=processor, context=context)

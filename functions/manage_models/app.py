@@ -1,0 +1,53 @@
+"""Models: made, listed, changed, deleted."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from driftguard import aws, models
+from driftguard.http import Api, CursorText, Limit, page_answer, problems
+from driftguard.schemas.models import Model, ModelPatch, NewModel
+
+app = Api()
+
+
+@app.post("/models", status_code=201, responses=problems(409), tags=["Models"])
+def create_model(body: Annotated[NewModel, Body()]) -> Model:
+    """Make a model to watch."""
+    partitions = app.settings.ingest_partitions
+    return models.create(app.caller.organization_id, body, partitions=partitions, now=datetime.now(UTC))
+
+
+@app.get("/models", responses=problems(), tags=["Models"])
+def list_models(limit: Limit = 50, cursor: CursorText = None) -> Response[list[Model]]:
+    """The organization's models, newest first."""
+    return page_answer(app, models.page(app.caller.organization_id, cursor, limit))
+
+
+@app.get("/models/<model_id>", responses=problems(404), tags=["Models"])
+def get_model(model_id: str) -> Model:
+    """One model and how it is."""
+    return models.show(app.caller.organization_id, model_id)
+
+
+@app.patch("/models/<model_id>", responses=problems(404, 409), tags=["Models"])
+def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
+    """Change a model: what is absent stays, null restores a default."""
+    return models.change(app.caller.organization_id, model_id, body)
+
+
+@app.delete("/models/<model_id>", status_code=204, responses=problems(404), tags=["Models"])
+def delete_model(model_id: str) -> None:
+    """Delete a model and erase all its data."""
+    models.delete(app.caller.organization_id, model_id, erase=_ask_to_erase, now=datetime.now(UTC))
+
+
+def _ask_to_erase(organization_id: str, model_id: str) -> None:
+    body = json.dumps({"organization_id": organization_id, "model_id": model_id})
+    aws.client("sqs").send_message(QueueUrl=app.settings.erase_queue_url, MessageBody=body)
+
+
+handler = app.handle

@@ -1,0 +1,33 @@
+"""Organizations and API keys; invoked directly, under IAM."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
+
+from driftguard import aws, organizations
+from driftguard.errors import DriftGuardError, Invalid
+from driftguard.http import field_errors
+from driftguard.observability import logger
+from driftguard.settings import Settings
+from driftguard.tables.base import connect
+
+
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Do the event's `action`; a command that cannot be done answers `{"error": …}` in the API's error shape."""
+    settings = Settings()
+    connect(settings)
+    try:
+        answer = organizations.run(
+            event,
+            gateway=aws.client("apigateway"),
+            usage_plan_id=lambda: settings.usage_plan_id,
+            now=datetime.now(UTC),
+        )
+    except ValidationError as error:
+        return {"error": Invalid(field_errors(error.errors())).problem()}
+    except DriftGuardError as error:
+        return {"error": error.problem()}
+    logger.info("done", extra={"action": event["action"], "organization_id": event.get("organization_id")})
+    return answer

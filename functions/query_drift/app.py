@@ -1,0 +1,56 @@
+"""What the checks found: reports, history, alerts."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from driftguard import alert_actions, models, reports
+from driftguard.http import Api, CursorText, Days, Limit, page_answer, problems
+from driftguard.schemas.alerts import AlertDetail, AlertSummary
+from driftguard.schemas.filters import AlertFilters
+from driftguard.schemas.reports import HistoryRow, Report
+
+app = Api()
+
+
+@app.get("/drift/models/<model_id>/report", responses=problems(404), tags=["Drift"])
+def get_report(model_id: str) -> Report:
+    """The last check's full report."""
+    return Report.model_validate(reports.last(models.find(app.caller.organization_id, model_id)))
+
+
+@app.get("/drift/models/<model_id>/history", responses=problems(404), tags=["Drift"])
+def list_history(
+    model_id: str, limit: Limit = 50, days: Days = None, cursor: CursorText = None
+) -> Response[list[HistoryRow]]:
+    """One row a check, newest first."""
+    model = models.find(app.caller.organization_id, model_id)
+    return page_answer(app, reports.history(model, days=days, cursor=cursor, limit=limit, now=datetime.now(UTC)))
+
+
+@app.get("/drift/models/<model_id>/alerts", responses=problems(404), tags=["Alerts"])
+def list_model_alerts(model_id: str, filters: Annotated[AlertFilters, Query()]) -> Response[list[AlertSummary]]:
+    """One model's alerts, newest first."""
+    return _page(filters, models.find(app.caller.organization_id, model_id).model_id)
+
+
+@app.get("/drift/alerts", responses=problems(), tags=["Alerts"])
+def list_alerts(filters: Annotated[AlertFilters, Query()]) -> Response[list[AlertSummary]]:
+    """The organization's alerts, newest first."""
+    return _page(filters, None)
+
+
+@app.get("/drift/alerts/<alert_id>", responses=problems(404), tags=["Alerts"])
+def get_alert(alert_id: str) -> AlertDetail:
+    """One alert with its timeline and deliveries."""
+    return alert_actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC))
+
+
+def _page(filters: AlertFilters, model_id: str | None) -> Response[list[AlertSummary]]:
+    page = alert_actions.page(app.caller.organization_id, filters, model_id=model_id, now=datetime.now(UTC))
+    return page_answer(app, page, lambda alert: alert.summary(app.base_url).model_dump(mode="json"))
+
+
+handler = app.handle

@@ -1,0 +1,50 @@
+"""How the stack is, whose key this is, and the API's own description."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from aws_lambda_powertools.event_handler import Response
+
+from driftguard import aws, openapi, statuses
+from driftguard.http import Api, problems
+from driftguard.statuses import Health, Me, Organization, SchedulerStatus
+from driftguard.tables.models import Runs
+
+app = Api(public=["/health", "/openapi.json", "/docs"])
+
+
+@app.get("/health", responses=problems(503), security=[], tags=["Service"])
+def health() -> Response[Health]:
+    """Whether the service and its database answer."""
+    found = statuses.health(app.settings.version, Runs.last)
+    status = HTTPStatus.OK if found.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
+    return Response(status_code=status, content_type="application/json", body=found.model_dump())
+
+
+@app.get("/scheduler/status", responses=problems(), tags=["Service"])
+def scheduler_status() -> SchedulerStatus:
+    """The schedule, and what its last run did to this organization's models."""
+    rule = aws.client("events").describe_rule(Name=app.settings.schedule_rule_name)
+    return statuses.scheduler(app.caller.organization_id, rule, datetime.now(UTC))
+
+
+@app.get("/me", responses=problems(), tags=["Service"])
+def me() -> Me:
+    """Whose key this is and what it may do."""
+    caller = app.caller
+    return Me(organization=Organization(id=caller.organization_id, name=caller.organization_name), role=caller.role)
+
+
+@app.get("/openapi.json", include_in_schema=False)
+def openapi_document() -> Response[str]:
+    """The API's description, generated from the handlers' own types."""
+    return Response(status_code=200, content_type="application/json", body=openapi.document(app.base_url))
+
+
+@app.get("/docs", compress=True, include_in_schema=False)
+def docs() -> Response[str]:
+    """The API's description for people."""
+    return Response(status_code=200, content_type="text/html; charset=utf-8", body=openapi.page(app.base_url))
+
+
+handler = app.handle

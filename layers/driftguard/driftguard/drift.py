@@ -1,0 +1,282 @@
+"""The check of one model: fold what arrived, test, decide, keep the alerts, tell.
+
+All that a check decides is stored in one transaction, so that a check that dies is as if it had not been, and one that
+is delivered twice is one.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from driftguard import alerts
+from driftguard.baselines import Baseline
+from driftguard.folding import Fresh, Overtaken, Series, State, count_fresh, fold, load_state, read_days, window
+from driftguard.ids import new_id
+from driftguard.publishing import Publish, publish_pending
+from driftguard.tables.alerts import Alerts, Outbox
+from driftguard.tables.base import ConditionFailed, transaction
+from driftguard.tables.baselines import Baselines
+from driftguard.tables.history import History
+from driftguard.tables.models import CheckOutcome, Models, Runs, Statuses
+from driftguard.times import hour_of, hour_start, iso, parse
+from driftguard.verdicts import Verdict, judge
+
+LEASE_MARGIN = timedelta(seconds=15)
+RHO_DAYS = 14
+RECENT_DAYS = 7
+TRIES = 6
+
+
+class Busy(Exception):
+    """Another check of the model is running; `seconds` says when its lease ends at the latest."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"another check of this model is running, for {seconds} s at most")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True)
+class Task:
+    """One check: of which model, when, by which tick of the schedule (None: by hand), and how long it may take."""
+
+    model: Models
+    now: datetime
+    tick: str | None
+    time_left: Callable[[], timedelta]
+    publish: Publish
+    keep: timedelta
+
+    def may_go_on(self) -> bool:
+        """Whether there is time for another step."""
+        return self.time_left() > timedelta(0)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a check ended. finished: False when time ran out at a safe point and another message must go on.
+
+    report: the full report, None when the check was skipped by the schedule or made before.
+    """
+
+    outcome: CheckOutcome
+    report: dict[str, Any] | None
+    finished: bool = True
+
+
+def check(task: Task) -> Result:
+    """Check one model now. Raises Busy while another check runs; whatever else is raised left nothing half done."""
+    model = task.model
+    check_id = new_id(task.now)
+    owner = f"{task.tick or 'by-hand'}#{check_id}"
+    try:
+        status = Statuses.lease(
+            model.organization_id, model.model_id, owner, task.now, max(task.time_left(), timedelta(0)) + LEASE_MARGIN
+        )
+    except ConditionFailed:
+        ends = Statuses.lease_ends(model.organization_id, model.model_id)
+        raise Busy(max(1, round((ends - task.now).total_seconds())) if ends else 1) from None
+    try:
+        publish_pending(model.model_id, task.publish)
+        if task.tick and Runs.ended(model.organization_id, task.tick, model.model_id):
+            return Result("checked", None)
+        return _check_leased(task, check_id, status)
+    except Overtaken:
+        raise Busy(5) from None
+    finally:
+        Statuses.release(model.organization_id, model.model_id, owner)
+
+
+def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
+    model, now = task.model, task.now
+    if model.baseline_version is None:
+        return _skip(task, _empty_report(model, now, "no_baseline", "the model has no baseline yet"))
+    series = load_series(model)
+    state, complete = fold(series, load_state(series, now), now, task.may_go_on)
+    fresh = count_fresh(series, state.cursor, now, task.may_go_on) if complete else None
+    if fresh is None:
+        return Result("checked", None, finished=False)
+    last_arrival = fresh.last_arrival or state.last_arrival
+    if last_arrival is None:
+        return _skip(task, _empty_report(model, now, "no_data", "no prediction was ever logged", series.baseline.rows))
+    verdict, context = decide(task.model, series, state, fresh, _arrival_time(last_arrival), now)
+    _commit(task, check_id, status, verdict, context)
+    publish_pending(model.model_id, task.publish)
+    return Result("checked", verdict.report)
+
+
+def load_series(model: Models) -> Series:
+    """The model's current baseline and what its counts are found by. Raises LookupError when the baseline is gone."""
+    head = Baselines.head(model.model_id, int(model.baseline_version))
+    if head is None:
+        raise LookupError(f"baseline {model.baseline_version} of model {model.model_id} is gone")
+    baseline = Baseline.decode(head.payload())
+    return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline)
+
+
+def decide(
+    model: Models, series: Series, state: State, fresh: Fresh, last_arrival: datetime, now: datetime
+) -> tuple[Verdict, alerts.Context]:
+    """The verdict on the window that ends now, and what the alerts need to know around it."""
+    settings = model.settings
+    last_hour = max(hour_of(now), max(fresh.by_hour, default=0))
+    first_hour = hour_of(now - timedelta(days=settings.window_days))
+    counts = window(series, fresh, first_hour, last_hour, state.rolled_before)
+    covered_since = min((hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None), default=last_hour)
+    covered_hours = last_hour - max(covered_since, first_hour)
+    preliminary = covered_since > first_hour
+    silent = now - last_arrival >= timedelta(hours=settings.no_data_hours)
+    verdict = judge(
+        series.baseline,
+        counts,
+        _whole_days(series, fresh, hour_of(now) // 24),
+        settings,
+        now=now,
+        window_start=hour_start(first_hour),
+        window_end=now,
+        preliminary=preliminary,
+        baseline_version=series.version,
+        model_id=model.model_id,
+        no_data=silent,
+    )
+    context = alerts.Context(
+        now=now,
+        organization_id=model.organization_id,
+        model_id=model.model_id,
+        model_name=str(model.name),
+        baseline_version=series.version,
+        n_baseline=verdict.report["n_baseline"],
+        n_window=verdict.report["n_window"],
+        window_start=hour_start(first_hour),
+        window_end=now,
+        preliminary=preliminary,
+        warming_up=covered_hours < settings.warmup_hours,
+        renotify_hours=settings.renotify_hours,
+        resolve_after_hours=settings.resolve_after_hours,
+    )
+    return verdict, context
+
+
+def _whole_days(series: Series, fresh: Fresh, today: int) -> list[Any]:
+    """The counts of the last 14 whole days that have any, oldest first."""
+    days = read_days(series, today - RHO_DAYS, today - 1)
+    for hour, counts in fresh.by_hour.items():
+        day = hour // 24
+        if today - RHO_DAYS <= day < today:
+            days[day] = days[day] + counts if day in days else counts
+    return [days[day] for day in sorted(days)]
+
+
+def _empty_report(model: Models, now: datetime, state: str, reason: str, n_baseline: int = 0) -> dict[str, Any]:
+    start = hour_start(hour_of(now - timedelta(days=model.settings.window_days)))
+    return {
+        "model_id": model.model_id,
+        "checked_at": iso(now),
+        "status": state,
+        "reason": reason,
+        "preliminary": False,
+        "drift_score": None,
+        "p_value": None,
+        "baseline_version": model.baseline_version,
+        "window": {"start": iso(start), "end": iso(now)},
+        "n_baseline": n_baseline,
+        "n_window": 0,
+        "features": [],
+    }
+
+
+def _skip(task: Task, report: dict[str, Any]) -> Result:
+    if task.tick:
+        Runs.of(task.model.organization_id, task.tick, task.model.model_id, "skipped", task.now).save()
+    return Result("skipped", report)
+
+
+def _commit(task: Task, check_id: str, status: Statuses, verdict: Verdict, context: alerts.Context) -> None:
+    """Store the verdict, the alerts and their events in one transaction, on the state that was read."""
+    model, now = task.model, task.now
+    report = verdict.report
+    body = zlib.compress(json.dumps(report, separators=(",", ":"), allow_nan=False).encode(), 6)
+    slot = "b" if status.report_slot == "a" else "a"
+    chunk_count = History.put_report(model.model_id, slot, check_id, body)
+    entry = History.entry(model.model_id, check_id, zlib.compress(_history_row(report), 6), now, task.keep)
+    for _try in range(TRIES):
+        changed = _apply(status, verdict, context)
+        status.state = report["status"]
+        status.preliminary = context.preliminary
+        status.checked_at = iso(now)
+        status.drift_score = report["drift_score"]
+        status.report_slot = slot
+        status.report_id = check_id
+        status.report_chunks = chunk_count
+        status.recent = _recent(status.recent or [], report["drift_score"], now)
+        revision, status.revision = status.revision, status.revision + 1
+        try:
+            with transaction() as write:
+                write.save(
+                    status, condition=(Statuses.revision == revision) & (Statuses.lease_owner == status.lease_owner)
+                )
+                write.save(entry)
+                if task.tick:
+                    write.save(Runs.of(model.organization_id, task.tick, model.model_id, "checked", now))
+                for outcome in changed:
+                    for alert in outcome.alerts:
+                        Alerts.write(write, alert)
+                    for event in outcome.events:
+                        Outbox.write(write, event)
+        except ConditionFailed:
+            # Somebody acknowledged, snoozed or resolved meanwhile: decide again on what is there now.
+            fresh = Statuses.one(model.organization_id, model.model_id)
+            if fresh.lease_owner != status.lease_owner:
+                raise Overtaken from None
+            status = fresh
+            continue
+        return
+    raise Overtaken
+
+
+def _apply(status: Statuses, verdict: Verdict, context: alerts.Context) -> list[alerts.Outcome]:
+    """Bring the model's alerts up to date; `status` takes which are open and what is to be remembered."""
+    open_ids = dict(status.open_alerts or {})
+    memory = dict(status.memory or {})
+    stored = Alerts.several(context.organization_id, open_ids.values()) if open_ids else {}
+    outcomes = []
+    for finding in verdict.findings:
+        kind = finding.alert_type
+        alert = stored.get(open_ids.get(kind, ""))
+        outcome = alerts.apply(finding, alert, alerts.Memory.load(memory.get(kind)), context)
+        outcomes.append(outcome)
+        open_ids, memory = alerts.remember(open_ids, memory, outcome, kind)
+    status.open_alerts, status.memory = open_ids, memory
+    return outcomes
+
+
+def _history_row(report: Mapping[str, Any]) -> bytes:
+    features = report["features"]
+    row = {
+        "checked_at": report["checked_at"],
+        "status": report["status"],
+        "preliminary": report["preliminary"],
+        "drift_score": report["drift_score"],
+        "p_value": report["p_value"],
+        "drifted_features": [feature["name"] for feature in features if feature["drifted"]],
+        "n_window": report["n_window"],
+        "baseline_version": report["baseline_version"],
+        "feature_scores": {feature["name"]: feature["drift_score"] for feature in features},
+    }
+    return json.dumps(row, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _recent(old: list[list[Any]], score: float | None, now: datetime) -> list[list[Any]]:
+    """The highest drift score of each of the last 7 days: [day, score], oldest first."""
+    today = now.date().isoformat()
+    by_day = {str(day): value for day, value in old}
+    known = [value for value in (by_day.get(today), score) if value is not None]
+    by_day[today] = max(known, default=None)
+    first = (now - timedelta(days=RECENT_DAYS - 1)).date().isoformat()
+    return [[day, by_day[day]] for day in sorted(by_day) if day >= first]
+
+
+def _arrival_time(arrived_at: str) -> datetime:
+    return parse(arrived_at.partition("#")[0])

@@ -1,0 +1,112 @@
+"""Models: made, listed, changed and deleted by their organization."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from driftguard.errors import Conflict, NotFound
+from driftguard.http import Page, decode_cursor, encode_cursor
+from driftguard.ids import new_id
+from driftguard.schemas.models import Model, ModelPatch, ModelSettings, NewModel, RecentScore, merge
+from driftguard.tables.base import ConditionFailed
+from driftguard.tables.models import Models, Statuses
+from driftguard.times import iso, parse
+
+
+def find(organization_id: str, model_id: str) -> Models:
+    """The organization's model. Raises NotFound, for another organization's model too."""
+    model = Models.one(organization_id, model_id)
+    if model is None:
+        raise NotFound("There is no such model.")
+    return model
+
+
+def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime) -> Model:
+    """Make a model. Raises Conflict when the organization has one of this name."""
+    model_id = new_id(now)
+    model = Models(
+        organization_id,
+        f"model#{model_id}",
+        organization_id=organization_id,
+        model_id=model_id,
+        name=body.name,
+        description=body.description,
+        labels=body.labels,
+        partitions=[partitions],
+        created_at=iso(now),
+    )
+    model.settings = body.settings.apply(ModelSettings())
+    try:
+        Models.add(model)
+    except ConditionFailed:
+        raise Conflict(f"A model named {body.name!r} already exists.") from None
+    return view(model, Statuses.one(organization_id, model_id))
+
+
+def page(organization_id: str, cursor: str | None, limit: int) -> Page[Model]:
+    """The organization's models, newest first."""
+    before = decode_cursor("models", organization_id, cursor)
+    found = Models.newest(organization_id, before, limit)
+    statuses = Statuses.of(organization_id, [model.model_id for model in found])
+    following = encode_cursor("models", organization_id, found[-1].model_id) if len(found) == limit else None
+    return Page(
+        [view(model, statuses[model.model_id]) for model in found],
+        following,
+        lambda model: encode_cursor("models", organization_id, model.id),
+    )
+
+
+def show(organization_id: str, model_id: str) -> Model:
+    """One model and how it is. Raises NotFound."""
+    return view(find(organization_id, model_id), Statuses.one(organization_id, model_id))
+
+
+def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
+    """Merge a patch into a model. Raises NotFound, or Conflict when the new name is taken."""
+    model = find(organization_id, model_id)
+    old_name = str(model.name)
+    given = body.model_dump(exclude_unset=True)
+    model.name = given.get("name", old_name)
+    model.description = given.get("description", model.description)
+    if "labels" in given:
+        model.labels = merge(model.labels or {}, given["labels"]) if given["labels"] is not None else {}
+    if "settings" in given:
+        model.settings = body.settings.apply(model.settings) if body.settings is not None else ModelSettings()
+    try:
+        model.replace(old_name)
+    except ConditionFailed:
+        find(organization_id, model_id)
+        raise Conflict(f"A model named {model.name!r} already exists.") from None
+    return view(model, Statuses.one(organization_id, model_id))
+
+
+def delete(organization_id: str, model_id: str, *, erase: Callable[[str, str], None], now: datetime) -> None:
+    """Take a model out of every answer and have its data erased; `erase` is given organization and model.
+
+    The mark that is left behind makes the schedule ask again, should asking fail here.
+    """
+    model = find(organization_id, model_id)
+    try:
+        model.remove(now)
+    except ConditionFailed:
+        raise NotFound("There is no such model.") from None
+    erase(organization_id, model_id)
+
+
+def view(model: Models, status: Statuses) -> Model:
+    """A model as clients see it."""
+    state = status.state or ("no_baseline" if model.baseline_version is None else "no_data")
+    return Model(
+        id=model.model_id,
+        name=str(model.name),
+        description=model.description,
+        labels=model.labels or {},
+        settings=model.settings,
+        created_at=parse(model.created_at),
+        baseline_version=None if model.baseline_version is None else int(model.baseline_version),
+        state=state,
+        preliminary=bool(status.preliminary),
+        last_checked_at=parse(status.checked_at) if status.checked_at else None,
+        drift_score=status.drift_score,
+        open_alerts=len(status.open_alerts or {}),
+        recent_scores=[RecentScore(day=day, drift_score=score) for day, score in status.recent or []],
+    )

@@ -1,0 +1,107 @@
+"""Organizations and their keys: made by whoever operates the stack, by direct invocation under IAM."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from driftguard.errors import NotFound
+from driftguard.ids import new_id
+from driftguard.schemas.base import Name, Wire
+from driftguard.tables.organizations import ApiKeys
+
+KeyRole = Literal["ingest", "viewer", "admin"]
+
+
+class CreateOrganization(Wire):
+    """`{"action": "create_organization", "name": "Acme"}` → `{"organization_id", "name"}`."""
+
+    action: Literal["create_organization"]
+    name: Name
+
+
+class IssueKey(Wire):
+    """`{"action": "issue_key", "organization_id", "role", "name"?}` → `{"api_key_id", "api_key", "role"}`; the key's
+    value is in this answer and nowhere else."""
+
+    action: Literal["issue_key"]
+    organization_id: str
+    role: KeyRole
+    name: Name = "key"
+
+
+class ListKeys(Wire):
+    """`{"action": "list_keys", "organization_id"}` → `{"keys": [{"api_key_id", "role", "name", …}]}`."""
+
+    action: Literal["list_keys"]
+    organization_id: str
+
+
+class RevokeKey(Wire):
+    """`{"action": "revoke_key", "organization_id", "api_key_id"}` → `{"revoked": true}`."""
+
+    action: Literal["revoke_key"]
+    organization_id: str
+    api_key_id: str
+
+
+Command = Annotated[CreateOrganization | IssueKey | ListKeys | RevokeKey, Field(discriminator="action")]
+COMMAND: TypeAdapter[CreateOrganization | IssueKey | ListKeys | RevokeKey] = TypeAdapter(Command)
+
+
+def run(command: Any, *, gateway: Any, usage_plan_id: Callable[[], str], now: datetime) -> dict[str, Any]:
+    """Do what `command` says; `gateway` is API Gateway's client. Raises pydantic's ValidationError for a command that
+    is none, NotFound for an organization or key that is not there."""
+    match COMMAND.validate_python(command):
+        case CreateOrganization(name=name):
+            organization_id = new_id(now)
+            ApiKeys.add_organization(organization_id, name, now)
+            return {"organization_id": organization_id, "name": name}
+        case IssueKey() as wanted:
+            return _issue(wanted, gateway, usage_plan_id(), now)
+        case ListKeys(organization_id=organization_id):
+            _organization(organization_id)
+            return {"keys": [_key_entry(key) for key in ApiKeys.keys(organization_id)]}
+        case RevokeKey(organization_id=organization_id, api_key_id=key_id):
+            if not ApiKeys.revoke(organization_id, key_id, now):
+                raise NotFound(f"The organization has no key {key_id}.")
+            _disable(gateway, key_id)
+            return {"revoked": True}
+
+
+def _issue(wanted: IssueKey, gateway: Any, usage_plan_id: str, now: datetime) -> dict[str, Any]:
+    organization = _organization(wanted.organization_id)
+    made = gateway.create_api_key(
+        name=f"{wanted.role}-{new_id(now)}",
+        description=f"DriftGuard, {organization.organization_name}: {wanted.name}"[:256],
+        enabled=True,
+    )
+    # A key that no organization owns opens nothing: a crash from here on leaves a dead key, not a stray one.
+    gateway.create_usage_plan_key(usagePlanId=usage_plan_id, keyId=made["id"], keyType="API_KEY")
+    ApiKeys.add_key(organization, made["id"], wanted.role, wanted.name, now)
+    return {"api_key_id": made["id"], "api_key": made["value"], "role": wanted.role, "name": wanted.name}
+
+
+def _disable(gateway: Any, key_id: str) -> None:
+    try:
+        gateway.update_api_key(apiKey=key_id, patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
+    except gateway.exceptions.NotFoundException:
+        return
+
+
+def _organization(organization_id: str) -> ApiKeys:
+    organization = ApiKeys.organization(organization_id)
+    if organization is None:
+        raise NotFound(f"There is no organization {organization_id}.")
+    return organization
+
+
+def _key_entry(key: ApiKeys) -> dict[str, Any]:
+    return {
+        "api_key_id": key.key_id,
+        "role": key.role,
+        "name": key.name,
+        "created_at": key.created_at,
+        "revoked_at": key.revoked_at,
+    }

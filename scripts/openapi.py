@@ -1,0 +1,82 @@
+"""Writes the API's OpenAPI document out of the functions' own types; with --check, only says whether it is up to date."""
+
+import argparse
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn
+
+from driftguard.http import Api
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "layers/driftguard/driftguard/openapi.json"
+DESCRIPTION = "Watches machine-learning models in production for drift. Every time is RFC 3339 in UTC."
+
+
+def main() -> int:
+    """Write or check the document; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when the document is out of date")
+    text = json.dumps(document(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    if not parser.parse_args().check:
+        TARGET.write_text(text)
+        print(f"wrote {TARGET.relative_to(ROOT)}")
+        return 0
+    if TARGET.exists() and TARGET.read_text() == text:
+        print("the OpenAPI document is up to date")
+        return 0
+    print("the OpenAPI document is out of date: run `make openapi` and commit it", file=sys.stderr)
+    return 1
+
+
+def document() -> dict[str, Any]:
+    """The documents of all functions merged into one. Raises ValueError when two functions disagree on a name."""
+    merged: dict[str, Any] = {}
+    for path in sorted(ROOT.glob("functions/*/app.py")):
+        app = load(path)
+        if app is None:
+            continue
+        part = json.loads(
+            app.get_openapi_json_schema(
+                title="DriftGuard",
+                version="1",
+                description=DESCRIPTION,
+                security_schemes={"api_key": APIKey(name="x-api-key", in_=APIKeyIn.header)},
+                security=[{"api_key": []}],
+            )
+        )
+        for route, methods in part.pop("paths", {}).items():
+            known = merged.setdefault("paths", {}).setdefault(route, {})
+            add(known, methods, route)
+        components = part.pop("components", {})
+        for kind, entries in components.items():
+            add(merged.setdefault("components", {}).setdefault(kind, {}), entries, kind)
+        merged.update(part)
+    merged.pop("servers", None)
+    return merged
+
+
+def add(known: dict[str, Any], entries: dict[str, Any], where: str) -> None:
+    """Merge `entries` into `known`; the same name must mean the same thing."""
+    for name, entry in entries.items():
+        if known.setdefault(name, entry) != entry:
+            raise ValueError(f"two functions disagree on {where} {name}")
+
+
+def load(path: Path) -> Api | None:
+    """The API of a function, None for one behind another kind of event."""
+    name = f"functions.{path.parent.name}.app"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot load {path}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    app = getattr(module, "app", None)
+    return app if isinstance(app, Api) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
