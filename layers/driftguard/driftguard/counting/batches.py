@@ -1,0 +1,189 @@
+"""From packed batches to counts by hour.
+
+Batches are joined before they are counted and all hours of a feature are counted at once, so that what a call costs is
+spread over many values.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from driftguard.baselines import BOOLEANS, Baseline
+from driftguard.counting.counts import KINDS, NAME_LENGTH, Counts, Names, later, latest
+from driftguard.counting.layout import Floats, Ints, Layout, layout_of
+from driftguard.packing import Columns, Part
+
+ROWS_AT_ONCE = 50_000
+HOUR = 3_600_000
+"""Milliseconds."""
+
+EXACT = 2**53
+WIDE = 2**64 - 1
+
+KIND_OF_TYPE = dict(zip(("numeric", "categorical", "boolean"), range(len(KINDS)), strict=True))
+
+
+def count(baseline: Baseline, batches: Iterable[Columns]) -> dict[int, Counts]:
+    """The rows of all batches by hour of event time (hours since 1970-01-01T00:00Z)."""
+    layout = layout_of(baseline)
+    by_hour: dict[int, Counts] = {}
+    for chunk in _chunks(batches):
+        for hour, counts in _Chunk(layout, chunk).count():
+            by_hour[hour] = by_hour[hour] + counts if hour in by_hour else counts
+    return by_hour
+
+
+def _chunks(batches: Iterable[Columns]) -> Iterator[list[Columns]]:
+    chunk: list[Columns] = []
+    rows = 0
+    for batch in batches:
+        if not batch.rows:
+            continue
+        chunk.append(batch)
+        rows += batch.rows
+        if rows >= ROWS_AT_ONCE:
+            yield chunk
+            chunk, rows = [], 0
+    if chunk:
+        yield chunk
+
+
+class _Chunk:
+    """Some batches, and the counts of their rows: arrays as in Counts, with a first axis of H hours.
+
+    A row's slot is the index of its hour.
+    """
+
+    def __init__(self, layout: Layout, batches: Sequence[Columns]) -> None:
+        self.layout = layout
+        self.batches = batches
+        self.times = [np.frombuffer(batch.times, "<i8").astype(np.int64, copy=False) for batch in batches]
+        self.hours, self.slot = np.unique(np.concatenate(self.times) // HOUR, return_inverse=True)
+        self.slots = np.split(self.slot, np.cumsum([batch.rows for batch in batches])[:-1])
+        self.in_order = bool(np.all(self.slot[1:] >= self.slot[:-1]))
+        hours, features = len(self.hours), len(layout.features)
+        self.bins = np.zeros((hours, len(layout.bins)), np.int64)
+        self.invalid = np.zeros((hours, features, len(KINDS)), np.int64)
+        self.total, self.squares = np.zeros((hours, features)), np.zeros((hours, features))
+        self.least, self.greatest = np.full((hours, features), np.inf), np.full((hours, features), -np.inf)
+        self.recent: list[dict[int, Names]] = [{} for _hour in self.hours]
+
+    def count(self) -> Iterator[tuple[int, Counts]]:
+        """Every hour with its counts."""
+        for index in range(len(self.layout.features)):
+            self._count_feature(index)
+        rows = np.bincount(self.slot)
+        for place, hour in enumerate(self.hours.tolist()):
+            counts = Counts(
+                layout=self.layout,
+                rows=int(rows[place]),
+                bins=self.bins[place],
+                missing=np.zeros(len(self.layout.features), np.int64),
+                invalid=self.invalid[place],
+                total=self.total[place],
+                squares=self.squares[place],
+                least=self.least[place],
+                greatest=self.greatest[place],
+                recent=self.recent[place],
+            )
+            counts.missing[:] = counts.rows - counts.present - counts.invalid.sum(axis=1)
+            yield hour, counts
+
+    def _count_feature(self, index: int) -> None:
+        feature = self.layout.features[index]
+        wanted = KIND_OF_TYPE[feature.type]
+        codes = self.layout.categories.get(index)
+        values: list[npt.NDArray[Any]] = []
+        slots: list[Ints] = []
+        for batch, times, slot in zip(self.batches, self.times, self.slots, strict=True):
+            for part in batch.prediction if feature.role == "prediction" else batch.feature(feature.name):
+                rows = None if part.mask is None else np.frombuffer(part.mask, np.bool_)
+                where = slot if rows is None else slot[rows]
+                kind = KINDS.index(part.kind)
+                if kind != wanted:
+                    self.invalid[:, index, kind] += np.bincount(where, minlength=len(self.hours))
+                    continue
+                slots.append(where)
+                if codes is None:
+                    values.append(_numbers(part))
+                else:
+                    values.append(self._codes(index, part, where, times if rows is None else times[rows]))
+        if not values:
+            return
+        complete = len(values) == len(self.batches) and all(map(_same, slots, self.slots))
+        slot = self.slot if complete else np.concatenate(slots)
+        joined = np.concatenate(values)
+        if codes is None:
+            self._add_moments(index, joined, slot)
+            joined = self.layout.numbers[index].find(joined)
+        size = int(self.layout.sizes[index])
+        table = np.bincount(slot * size + joined, minlength=len(self.hours) * size)
+        self.bins[:, self.layout.span(index)] = table.reshape(-1, size)
+
+    def _add_moments(self, index: int, values: Floats, slot: Ints) -> None:
+        if not self.in_order:
+            order = np.argsort(slot, kind="stable")
+            values, slot = values[order], slot[order]
+        sizes = np.bincount(slot, minlength=len(self.hours))
+        places = np.flatnonzero(sizes)
+        starts = (np.cumsum(sizes) - sizes)[places]
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.total[places, index] = np.add.reduceat(values, starts)
+            self.squares[places, index] = np.add.reduceat(values * values, starts)
+        self.least[places, index] = np.minimum.reduceat(values, starts)
+        self.greatest[places, index] = np.maximum.reduceat(values, starts)
+
+    def _codes(self, index: int, part: Part, slot: Ints, times: Ints) -> Ints:
+        codes = self.layout.categories[index]
+        names = BOOLEANS if part.encoding == "flags" else part.dictionary
+        bins = np.array([codes.find(name) for name in names], np.int64)
+        items = np.frombuffer(part.data, part.dtype)
+        found: Ints = bins[items]
+        if codes.new in bins:
+            new = found == codes.new
+            for place, seen in _latest_names(names, items[new], slot[new], times[new]):
+                recent = self.recent[place]
+                recent[index] = latest(later(recent.get(index, {}), seen))
+        return found
+
+
+def _same(first: Ints, second: Ints) -> bool:
+    return first is second
+
+
+def _numbers(part: Part) -> Floats:
+    items = np.frombuffer(part.data, part.dtype)
+    if part.encoding == "floats":
+        return items.astype(np.float64, copy=False)
+    if part.encoding == "codes":
+        distinct: Floats = np.array(list(map(float, part.dictionary)), np.float64)
+        return distinct[items]
+    if max(abs(part.offset), abs(part.offset + part.step * int(np.iinfo(items.dtype).max))) <= EXACT:
+        values: Floats = items * float(part.step)
+        values += float(part.offset)
+    else:
+        # In unsigned arithmetic, which wraps to the right int64 however wide the steps are.
+        wide = items.astype(np.uint64) * np.uint64(part.step & WIDE) + np.uint64(part.offset & WIDE)
+        values = wide.view(np.int64).astype(np.float64)
+    if part.divisor != 1:
+        values /= part.divisor
+    return values
+
+
+def _latest_names(
+    names: Sequence[str], items: npt.NDArray[np.unsignedinteger], slot: Ints, times: Ints
+) -> Iterator[tuple[int, Names]]:
+    """Of each slot, the names of `items` (indices into `names`) that were seen last, and when."""
+    short = [name[:NAME_LENGTH] for name in names]
+    ranked = sorted(set(short))
+    rank = {name: number for number, name in enumerate(ranked)}
+    ranks_of_items = np.array([rank[name] for name in short], np.int64)[items]
+    pairs, inverse = np.unique(slot * len(ranked) + ranks_of_items, return_inverse=True)
+    last = np.full(len(pairs), np.iinfo(np.int64).min)
+    np.maximum.at(last, inverse, times)
+    places, ranks = np.divmod(pairs, len(ranked))
+    for place in np.unique(places):
+        here = np.flatnonzero(places == place)
+        yield int(place), latest({ranked[ranks[pair]]: int(last[pair]) for pair in here.tolist()})
