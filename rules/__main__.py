@@ -1,0 +1,29 @@
+"""Checks a template against the house rules: `python -m rules [TEMPLATE]`. Exits with 1 when one is broken."""
+
+import logging
+import sys
+from pathlib import Path
+
+from rules.house import Stack, check
+from rules.template import load
+
+DEPLOYMENTS: tuple[dict[str, str], ...] = (
+    {},
+    {"Architecture": "x86_64", "PointInTimeRecovery": "true", "DeletionProtection": "true", "QuotaPerDay": "1000"},
+    {"EmailTransport": "smtp", "SmtpHost": "smtp.example.com", "PublicUrl": "https://drift.example.com"},
+    {"EmailTransport": "log", "ApiLogging": "account-role", "Tracing": "PassThrough"},
+)
+"""Ways to deploy under which the rules must hold; each decides some conditions differently."""
+
+
+def main(path: Path) -> int:
+    """Print every breach in the template at `path`; returns the exit status."""
+    source = load(path)
+    found = dict.fromkeys(str(finding) for parameters in DEPLOYMENTS for finding in check(Stack(source, parameters)))
+    print("\n".join(found) or f"{path}: no house rule is broken")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # SAM's translator warns about its own metrics
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "template.yaml")))
