@@ -40,9 +40,10 @@ def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
 
 
 @app.delete("/models/<model_id>", status_code=204, responses=problems(404), tags=["Models"])
-def delete_model(model_id: str) -> None:
+def delete_model(model_id: str) -> Response[None]:
     """Delete a model and erase all its data."""
     models.delete(app.caller.organization_id, model_id, erase=_ask_to_erase, now=datetime.now(UTC))
+    return Response(status_code=204)
 
 
 def _ask_to_erase(organization_id: str, model_id: str) -> None:

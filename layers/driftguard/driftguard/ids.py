@@ -13,3 +13,8 @@ def new_id(now: datetime) -> str:
 def earliest_id(moment: datetime) -> str:
     """The smallest id that could have been made at `moment`; compare ids with it to cut by time."""
     return str(ULID.from_bytes(ULID.from_datetime(moment).bytes[:6] + bytes(10)))
+
+
+def random_byte(identifier: str) -> int:
+    """A byte of the id's random part, 0 to 255; the same for the same id."""
+    return ULID.from_str(identifier).bytes[-1]

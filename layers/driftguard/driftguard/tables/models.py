@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
+from driftguard.ids import random_byte
 from driftguard.schemas.models import ModelSettings
 from driftguard.tables.base import ConditionFailed, Meta, Table, conditional, transaction
 from driftguard.times import DAY, iso, parse
@@ -160,8 +161,8 @@ def _name_item(model: Models, name: str) -> Models:
 
 
 def shard_of(model_id: str) -> str:
-    """The partition of `due` that a model lies in; the last character of a ULID is random."""
-    return f"{int(model_id[-2:], 32) % SHARDS:02d}"
+    """The partition of `due` that a model lies in; the end of an id is random."""
+    return f"{random_byte(model_id) % SHARDS:02d}"
 
 
 class Statuses(Table):

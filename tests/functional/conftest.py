@@ -1,0 +1,61 @@
+"""The functions behind the template's own API, tables, topic and queues, in moto."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from driftguard import aws
+from driftguard.tables import base
+from driftguard.tables.organizations import ApiKeys, Role
+from tests import stack
+from tests.functional.gateway import Answer, Gateway
+
+
+@dataclass
+class Stack:
+    """A deployed stack, with an organization and a key of each role."""
+
+    gateway: Gateway
+    organization_id: str
+    variables: dict[str, str]
+
+    def call(self, method: str, path: str, body: Any = None, *, role: str = "admin", **options: Any) -> Answer:
+        """Send a request with the organization's key of that role."""
+        return self.gateway.call(method, path, body, key_id=f"{self.organization_id}-{role}", **options)
+
+
+def add_organization(organization_id: str) -> None:
+    """An organization with a key of each role; a key's id is `<organization>-<role>`."""
+    now = datetime.now(UTC)
+    ApiKeys.add_organization(organization_id, f"Organization {organization_id}", now)
+    organization = ApiKeys.organization(organization_id)
+    assert organization is not None
+    roles: tuple[Role, ...] = ("admin", "ingest", "viewer")
+    for role in roles:
+        ApiKeys.add_key(organization, f"{organization_id}-{role}", role, role, now)
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """The whole stack in moto, empty but for one organization."""
+    with mock_aws():
+        base.disconnect()
+        aws.client.cache_clear()
+        variables = {**stack.deploy_tables(), **stack.deploy_messaging()}
+        rule = boto3.client("events").put_rule(Name="schedule", ScheduleExpression="rate(15 minutes)")
+        assert rule["RuleArn"]
+        fixed = {"SCHEDULE_RULE_NAME": "schedule", "PUBLIC_URL": "https://drift.example.com", "VERSION": "1.2.3"}
+        variables.update(fixed)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        gateway = Gateway()
+        base.connect(gateway.settings)
+        add_organization("acme")
+        yield Stack(gateway, "acme", variables)
+        base.disconnect()
+        aws.client.cache_clear()

@@ -1,0 +1,134 @@
+"""A stand-in for API Gateway: the template's routes, the functions' real handlers, REST proxy events. No keys are
+checked here: a request comes with the id that the gateway would have found for its key."""
+
+import importlib.util
+import json
+import re
+import uuid
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from driftguard.settings import Settings
+from tests import stack
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class LambdaContext:
+    """What a handler is told of its own invocation."""
+
+    function_name: str = "function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+    seconds_left: float = 60.0
+
+    def get_remaining_time_in_millis(self) -> int:
+        """The function's time left; it stands still."""
+        return int(self.seconds_left * 1000)
+
+
+@dataclass
+class Answer:
+    """What a client would see."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+    body: Any = field(default=None)
+
+    @property
+    def next_path(self) -> str | None:
+        """The path and query of the next page."""
+        match = re.fullmatch(r'<https://drift\.example\.com([^>]+)>; rel="next"', self.headers.get("link", ""))
+        return match[1] if match else None
+
+
+@cache
+def function(name: str) -> ModuleType:
+    """The module of a function, loaded once."""
+    path = ROOT / "functions" / name / "app.py"
+    spec = importlib.util.spec_from_file_location(f"functions.{name}.app", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def routes() -> list[tuple[str, str, re.Pattern[str], str]]:
+    """Method, resource, pattern and function of each route of the template, the more exact ones first."""
+    found = []
+    for resource in stack.source()["Resources"].values():
+        for event in resource.get("Properties", {}).get("Events", {}).values():
+            if event["Type"] != "Api":
+                continue
+            path = event["Properties"]["Path"]
+            pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+            code = resource["Properties"]["CodeUri"].removeprefix("functions/")
+            found.append((event["Properties"]["Method"].upper(), path, pattern, code))
+    return sorted(found, key=lambda route: route[1].count("{"))
+
+
+class Gateway:
+    """Sends requests to the functions' handlers."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key_id: str | None = None,
+        headers: dict[str, str] | None = None,
+        raw: str | None = None,
+    ) -> Answer:
+        """One request; `body` is sent as JSON, `raw` as it is."""
+        parts = urlsplit(path)
+        for wanted, resource, pattern, name in routes():
+            match = pattern.fullmatch(parts.path)
+            if wanted == method and match:
+                break
+        else:
+            raise LookupError(f"the template has no {method} {parts.path}")
+        query: dict[str, list[str]] = {}
+        for key, value in parse_qsl(parts.query, keep_blank_values=True):
+            query.setdefault(key, []).append(value)
+        text = raw if raw is not None else None if body is None else json.dumps(body)
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        identity = {"sourceIp": "127.0.0.1", **({"apiKeyId": key_id} if key_id else {})}
+        event = {
+            "resource": resource,
+            "path": parts.path,
+            "httpMethod": method,
+            "headers": sent,
+            "multiValueHeaders": {header: [value] for header, value in sent.items()},
+            "queryStringParameters": {key: values[-1] for key, values in query.items()} or None,
+            "multiValueQueryStringParameters": query or None,
+            "pathParameters": {key: unquote(value) for key, value in match.groupdict().items()} or None,
+            "stageVariables": None,
+            "requestContext": {
+                "requestId": str(uuid.uuid4()),
+                "stage": "v1",
+                "path": f"/v1{parts.path}",
+                "resourcePath": resource,
+                "httpMethod": method,
+                "domainName": "abc.execute-api.eu-west-1.amazonaws.com",
+                "identity": identity,
+            },
+            "body": text,
+            "isBase64Encoded": False,
+        }
+        answer = function(name).handler(event, LambdaContext())
+        found = {header.lower(): values[0] for header, values in (answer.get("multiValueHeaders") or {}).items()}
+        content = answer.get("body") or ""
+        is_json = "json" in found.get("content-type", "")
+        return Answer(answer["statusCode"], found, content, json.loads(content) if content and is_json else None)

@@ -1,0 +1,131 @@
+"""Models over HTTP, on the template's own tables."""
+
+from tests.functional.conftest import Stack, add_organization
+
+
+def test_a_model_is_made_with_every_default_and_read_back(deployed: Stack) -> None:
+    """POST answers 201 with the model; GET and the list show the same one."""
+    made = deployed.call("POST", "/models", {"name": "churn", "labels": {"team": "growth"}})
+    assert made.status == 201, made.text
+    assert made.body["settings"]["window_days"] == 7
+    assert made.body["state"] == "no_baseline"
+    assert made.body["open_alerts"] == 0
+    assert made.headers["x-request-id"]
+    assert deployed.call("GET", f"/models/{made.body['id']}").body == made.body
+    assert deployed.call("GET", "/models").body == [made.body]
+
+
+def test_a_name_is_taken_once_in_an_organization(deployed: Stack) -> None:
+    """The same name again is 409; in another organization it is free."""
+    assert deployed.call("POST", "/models", {"name": "churn"}).status == 201
+    again = deployed.call("POST", "/models", {"name": "churn"})
+    assert (again.status, again.body["status"]) == (409, 409)
+    add_organization("other")
+    assert deployed.gateway.call("POST", "/models", {"name": "churn"}, key_id="other-admin").status == 201
+
+
+def test_a_patch_merges_and_null_restores_a_default(deployed: Stack) -> None:
+    """Settings merge feature by feature; null takes a value back to its default."""
+    model_id = deployed.call("POST", "/models", {"name": "churn", "settings": {"alpha": 0.01}}).body["id"]
+    patch = {"settings": {"features": {"age": {"rule": "p_value"}, "tenure": {"enabled": False}}}}
+    changed = deployed.call("PATCH", f"/models/{model_id}", patch)
+    assert changed.status == 200, changed.text
+    assert changed.body["settings"]["alpha"] == 0.01
+    back = {"description": "d", "settings": {"alpha": None, "features": {"age": None}}}
+    settings = deployed.call("PATCH", f"/models/{model_id}", back).body["settings"]
+    assert settings["alpha"] == 0.05
+    assert set(settings["features"]) == {"tenure"}
+
+
+def test_a_renamed_model_frees_its_name(deployed: Stack) -> None:
+    """A new name must be free; the old one may then be used again."""
+    model_id = deployed.call("POST", "/models", {"name": "one"}).body["id"]
+    deployed.call("POST", "/models", {"name": "two"})
+    assert deployed.call("PATCH", f"/models/{model_id}", {"name": "two"}).status == 409
+    assert deployed.call("PATCH", f"/models/{model_id}", {"name": "three"}).status == 200
+    assert deployed.call("POST", "/models", {"name": "one"}).status == 201
+
+
+def test_a_deleted_model_is_gone_from_every_answer_and_asked_to_be_erased(deployed: Stack) -> None:
+    """DELETE is 204; the model is 404 at once, its name is free, the erase queue has its id."""
+    model_id = deployed.call("POST", "/models", {"name": "churn"}).body["id"]
+    gone = deployed.call("DELETE", f"/models/{model_id}")
+    assert (gone.status, gone.text) == (204, "")
+    assert deployed.call("GET", f"/models/{model_id}").status == 404
+    assert deployed.call("DELETE", f"/models/{model_id}").status == 404
+    assert deployed.call("GET", "/models").body == []
+    assert deployed.call("POST", "/models", {"name": "churn"}).status == 201
+
+
+def test_lists_go_on_where_their_link_says(deployed: Stack) -> None:
+    """Pages follow each other newest first, without a gap or a repeat, to an end without a Link."""
+    ids = [deployed.call("POST", "/models", {"name": f"m{number}"}).body["id"] for number in range(5)]
+    seen, path = [], "/models?limit=2"
+    while path:
+        answer = deployed.call("GET", path)
+        seen += [model["id"] for model in answer.body]
+        path = answer.next_path
+    assert sorted(seen) == sorted(ids)
+    assert len(set(seen)) == 5
+
+
+def test_wrong_bodies_name_the_place(deployed: Stack) -> None:
+    """Unknown fields, wrong types, NaN and values out of range are 422 with their place."""
+    cases = [
+        ({}, ["body", "name"]),
+        ({"name": ""}, ["body", "name"]),
+        ({"name": "a\nb"}, ["body", "name"]),
+        ({"name": 5}, ["body", "name"]),
+        ({"name": "a", "colour": 1}, ["body", "colour"]),
+        ({"name": "a", "settings": {"alpha": 2}}, ["body", "settings", "alpha"]),
+        ({"name": "a", "settings": {"alpha": "0.1"}}, ["body", "settings", "alpha"]),
+        ({"name": "a", "settings": {"alpha": float("nan")}}, ["body", "settings", "alpha"]),
+        ({"name": "a", "settings": {"window_days": 15}}, ["body", "settings", "window_days"]),
+        ({"name": "a", "settings": {"window_days": True}}, ["body", "settings", "window_days"]),
+        ({"name": "a", "settings": {"nope": 1}}, ["body", "settings", "nope"]),
+        ({"name": "a", "settings": {"features": {"x": {"window_days": 1}}}}, ["body", "settings", "features", "x", "window_days"]),
+        ({"name": "x" * 1_000_000}, ["body", "name"]),
+    ]
+    for body, place in cases:
+        answer = deployed.call("POST", "/models", body)
+        assert answer.status == 422, (body, answer.text[:500])
+        assert place in [error["loc"] for error in answer.body["errors"]], answer.body
+        assert answer.body["message"] == answer.body["detail"]
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_what_is_not_json_is_refused_in_the_same_shape(deployed: Stack) -> None:
+    """Malformed JSON is 400, another content type 415, too much 413, nothing at all 422."""
+    shape = {"type", "title", "status", "detail", "message"}
+    malformed = deployed.call("POST", "/models", raw="{not json")
+    xml = deployed.call("POST", "/models", raw="<a/>", headers={"Content-Type": "text/xml"})
+    large = deployed.call("POST", "/models", raw='"' + "x" * 4_000_000 + '"')
+    nothing = deployed.call("POST", "/models")
+    array = deployed.call("POST", "/models", [1])
+    assert [answer.status for answer in (malformed, xml, large, nothing, array)] == [400, 415, 413, 422, 422]
+    assert all(shape <= set(answer.body) for answer in (malformed, xml, large, nothing, array))
+
+
+def test_roles_are_checked_before_anything_else(deployed: Stack) -> None:
+    """A viewer may not post, not even nonsense at a model that is not there; ingest may not read."""
+    assert deployed.call("DELETE", "/models/none", role="viewer").status == 403
+    assert deployed.call("POST", "/models", {"nonsense": 1}, role="viewer").status == 403
+    assert deployed.call("GET", "/models/none", role="ingest").status == 403
+    assert deployed.call("GET", "/models/none", role="viewer").status == 404
+    assert deployed.gateway.call("GET", "/models", key_id="unknown").status == 403
+    assert deployed.gateway.call("GET", "/models").status == 403
+
+
+def test_another_organizations_model_is_not_there(deployed: Stack) -> None:
+    """Foreign ids are 404, whatever is tried with them; a foreign cursor is 422."""
+    model_id = deployed.call("POST", "/models", {"name": "churn"}).body["id"]
+    deployed.call("POST", "/models", {"name": "second"})
+    link = deployed.call("GET", "/models?limit=1").next_path
+    add_organization("other")
+    for method, body in (("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None)):
+        assert deployed.gateway.call(method, f"/models/{model_id}", body, key_id="other-admin").status == 404
+    assert deployed.gateway.call("GET", link, key_id="other-admin").status == 422
+    for cursor in ("x", "%F0", "bnVsbA", "e30", ""):
+        assert deployed.call("GET", f"/models?cursor={cursor}").status == 422
+    for limit in ("0", "501", "x"):
+        assert deployed.call("GET", f"/models?limit={limit}").status == 422
