@@ -186,7 +186,7 @@ def own_role(stack: Stack) -> Iterator[Breach]:
 
 def least_privilege(stack: Stack) -> Iterator[Breach]:
     """Roles name their actions and resources."""
-    policies = {name: role for name, role in stack.of("AWS::IAM::Role").items()} | {
+    policies = stack.of("AWS::IAM::Role") | {
         name: {"Policies": [policy]} for name, policy in stack.of("AWS::IAM::ManagedPolicy").items()
     }
     for name, role in policies.items():
@@ -291,7 +291,7 @@ def _queue_statements(stack: Stack, queue: str) -> list[Template]:
 
 
 def queues_behind_functions(stack: Stack) -> Iterator[Breach]:
-    """A queue that feeds a function outlasts it, tells failures one by one and ends in a dead-letter queue of its kind."""
+    """A queue that feeds a function outlasts it, tells failures one by one and ends in dead letters of its kind."""
     queues = stack.of("AWS::SQS::Queue")
     for name, mapping in stack.of("AWS::Lambda::EventSourceMapping").items():
         source = target(mapping["EventSourceArn"])

@@ -52,6 +52,11 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+def loader() -> type[yaml.SafeLoader]:
+    """What reads YAML with CloudFormation's short tags, for PyYAML's own functions."""
+    return _Loader
+
+
 def load(path: Path) -> Template:
     """The template in the file at `path`, its short tags written out."""
     return cast("Template", yaml.load(path.read_text(), Loader=_Loader))  # noqa: S506 - a SafeLoader with more tags

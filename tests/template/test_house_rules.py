@@ -1,0 +1,111 @@
+"""The house rules hold for the template, and each finds what it is for."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rules.__main__ import DEPLOYMENTS, main
+from rules.house import RULES, Stack, check
+from rules.template import Template, loader
+from tests.stack import TEMPLATE, source
+
+FIXTURES = Path(__file__).parent / "fixtures"
+ON_THE_TEMPLATE = {"gateway-answers"}
+"""Rules whose fixtures are the template itself and small changes to it, being too long to write out."""
+INTRINSIC = {"Ref", "Fn::GetAtt", "Fn::Sub"}
+
+
+def fixtures(kind: str) -> list[Any]:
+    """The templates that must pass, or those that must fail: a passing one with a small change."""
+    made = []
+    for path in sorted(FIXTURES.glob("*.yaml")):
+        fixture = yaml.load(path.read_text(), Loader=loader())
+        if kind == "passes":
+            cases = [(template, "") for template in fixture["passes"]]
+        else:
+            cases = [(changed(fixture["passes"][0], fail["with"]), fail["finds"]) for fail in fixture["fails"]]
+        made += [pytest.param(path.stem, *case, id=f"{path.stem}-{number}") for number, case in enumerate(cases)]
+    return made
+
+
+def changed(template: Template, change: Template) -> Template:
+    """A copy of `template` with `change` laid over it; null takes away."""
+    result = copy.deepcopy(template)
+    for key, value in change.items():
+        if value is None:
+            del result[key]
+        elif isinstance(value, dict) and isinstance(result.get(key), dict) and not value.keys() & INTRINSIC:
+            result[key] = changed(result[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+@pytest.mark.parametrize(("rule", "template", "_"), fixtures("passes"))
+def test_rule_finds_nothing_where_nothing_is_wrong(rule: str, template: Template, _: str) -> None:
+    """A template that keeps the rule has no finding."""
+    assert check(Stack(template), {rule: RULES[rule]}) == []
+
+
+@pytest.mark.parametrize(("rule", "template", "finds"), fixtures("fails"))
+def test_rule_finds_the_one_thing_that_is_wrong(rule: str, template: Template, finds: str) -> None:
+    """A template that breaks the rule in one place has exactly that finding."""
+    found = [f"{finding.resource}: {finding.message}" for finding in check(Stack(template), {rule: RULES[rule]})]
+    assert len(found) == 1
+    assert found[0].startswith(finds)
+
+
+def test_every_rule_has_a_fixture_that_passes_and_one_that_fails() -> None:
+    """No rule is trusted that was never seen to find anything."""
+    for kind in ("passes", "fails"):
+        assert {parameter.values[0] for parameter in fixtures(kind)} | ON_THE_TEMPLATE == set(RULES)
+
+
+@pytest.mark.parametrize("parameters", DEPLOYMENTS, ids=lambda each: ",".join(each) or "defaults")
+def test_template_keeps_every_rule(parameters: dict[str, str]) -> None:
+    """However the conditions are decided, nothing in the template breaks a rule."""
+    assert [str(finding) for finding in check(Stack(source(), parameters))] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "change", "found"),
+    [
+        ("THROTTLED", None, "THROTTLED is not in the contract's shape"),
+        ("INVALID_API_KEY", {"StatusCode": 401}, "INVALID_API_KEY must be 403"),
+        ("THROTTLED", {"ResponseParameters": {"Headers": {"Retry-After": None}}}, "does not say when to come back"),
+        (
+            "DEFAULT_5XX",
+            {"ResponseParameters": {"Headers": {"Access-Control-Allow-Origin": None}}},
+            "DEFAULT_5XX cannot be read by a browser",
+        ),
+        (
+            "DEFAULT_4XX",
+            {"ResponseParameters": {"Headers": {"Content-Type": None}}},
+            "DEFAULT_4XX lacks a header of the contract",
+        ),
+        (
+            "RESOURCE_NOT_FOUND",
+            {"ResponseTemplates": {"application/json": '{"status": 404, "message": "No such route"}'}},
+            "RESOURCE_NOT_FOUND lacks a part of the error shape",
+        ),
+    ],
+)
+def test_gateway_answers_are_held_to_the_contract(answer: str, change: Template | None, found: str) -> None:
+    """One of the gateway's own answers missing, or with another status, shape or header, is found."""
+    answers = {"GatewayResponses": {answer: change}}
+    template = changed(source(), {"Resources": {"Api": {"Properties": answers}}})
+    findings = check(Stack(template), {"gateway-answers": RULES["gateway-answers"]})
+    assert len(findings) == 1
+    assert found in findings[0].message
+
+
+def test_command_says_what_is_broken_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`python -m rules` names rule, resource and breach, and its exit status stops a build."""
+    broken = tmp_path / "template.yaml"
+    broken.write_text(TEMPLATE.read_text().replace("Action: [sns:Publish]", 'Action: "sns:*"'))
+    assert main(TEMPLATE) == 0
+    assert main(broken) == 1
+    assert "least-privilege: QueryDriftRole: allows sns:*" in capsys.readouterr().out
