@@ -7,12 +7,17 @@ from typing import Annotated, Any, Literal, Self
 import email_validator
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     StringConstraints,
     TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_serializer,
 )
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from driftguard.notifications.addresses import MAX_URL, check_url
 from driftguard.schemas.alerts import Severity, severity_rank
@@ -64,6 +69,9 @@ class NewChannel(Wire):
     model_ids: absent for all models, otherwise not empty. min_severity: what is less severe is not sent.
     """
 
+    # A webhook's URL is a secret, and errors find their way into logs.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     name: Name | None = None
     enabled: Flag = True
     min_severity: Severity = "MEDIUM"
@@ -92,7 +100,26 @@ class NewSlackChannel(NewChannel):
     webhook_url: WebhookUrl
 
 
-AnyNewChannel = Annotated[NewEmailChannel | NewSlackChannel, Field(discriminator="type")]
+def _plain_places(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Errors with the places that a client wrote, without the type that pydantic puts in between."""
+    try:
+        return validate(value)
+    except ValidationError as error:
+        raise ValidationError.from_exception_data(
+            "channel", [_plain_place(entry) for entry in error.errors()]
+        ) from None
+
+
+def _plain_place(entry: ErrorDetails) -> InitErrorDetails:
+    message, place = entry["msg"].removeprefix("Value error, "), entry["loc"][1:]
+    if entry["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        message, place = "must be email or slack", ("type",)
+    return {"type": PydanticCustomError("channel", "{message}", {"message": message}), "loc": place, "input": None}
+
+
+AnyNewChannel = Annotated[
+    Annotated[NewEmailChannel | NewSlackChannel, Field(discriminator="type")], WrapValidator(_plain_places)
+]
 NEW_CHANNEL: TypeAdapter[NewEmailChannel | NewSlackChannel] = TypeAdapter(AnyNewChannel)
 
 

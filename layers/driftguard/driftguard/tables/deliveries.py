@@ -1,7 +1,7 @@
 """Deliveries: what became of each alert event at each channel."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 

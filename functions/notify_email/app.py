@@ -1,0 +1,51 @@
+"""Alert events by e-mail: through SES, through an SMTP server, or into the log."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from driftguard import aws
+from driftguard.notifications.delivery import Notifier, to_queue
+from driftguard.notifications.email import render
+from driftguard.notifications.transports import SmtpServer, Transport, by_log, by_ses, by_smtp, smtp_credentials
+from driftguard.observability import logger, metrics
+from driftguard.schemas.channels import StoredChannel
+from driftguard.schemas.events import AlertEvent
+from driftguard.settings import Settings
+from driftguard.tables.base import connect
+
+settings = Settings()
+
+
+def transport() -> Transport:
+    """The way out that the template's EmailTransport chose."""
+    match settings.email_transport:
+        case "smtp":
+            username, password = smtp_credentials(aws.client("secretsmanager"), settings.text("SMTP_SECRET_ARN", ""))
+            return by_smtp(SmtpServer(settings.smtp_host, settings.smtp_port, username, password))
+        case "log":
+            return by_log
+        case _:
+            return by_ses(aws.client("sesv2"))
+
+
+def send(event: AlertEvent, channel: StoredChannel, recipient: str) -> str:
+    """Send to one address; returns the provider's message id."""
+    sender = settings.text("EMAIL_FROM", "driftguard@localhost" if settings.email_transport == "log" else None)
+    return transport()(render(event, channel, recipient, sender=sender, public_url=settings.public_url), recipient)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """SNS's records, the retry queue's, or a test."""
+    connect(settings)
+    notifier = Notifier(
+        "email",
+        send,
+        to_queue(aws.client("sqs"), settings.retry_queue_url),
+        lambda: datetime.now(UTC),
+        settings.history_retention_days,
+    )
+    return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)

@@ -1,0 +1,132 @@
+"""E-mail's ways out: SES, an SMTP server, or the log. Each takes a finished message and gives back the provider's
+message id or raises DeliveryFailed."""
+
+import json
+import smtplib
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
+import botocore.exceptions
+
+from driftguard.notifications.errors import DeliveryFailed
+from driftguard.observability import logger
+
+type Transport = Callable[[EmailMessage, str], str]
+"""A message and its one recipient to the provider's message id."""
+
+TIMEOUT_SECONDS = 10
+
+PERMANENT = {"MessageRejected", "BadRequestException", "NotFoundException", "MailFromDomainNotVerifiedException"}
+"""SES's errors that stay; throttling, a paused or suspended account and faults pass."""
+
+
+def by_ses(client: Any) -> Transport:
+    """Through SES's v2 API; `client` is boto3's `sesv2`."""
+
+    def send(message: EmailMessage, recipient: str) -> str:
+        try:
+            answer = client.send_email(
+                FromEmailAddress=str(message["From"]),
+                Destination={"ToAddresses": [recipient]},
+                Content={"Raw": {"Data": message.as_bytes(policy=SMTP)}},
+            )
+        except botocore.exceptions.ClientError as error:
+            code = str(error.response["Error"]["Code"])
+            words = error.response["Error"].get("Message", "")
+            raise DeliveryFailed(f"{code}: {words}", permanent=code in PERMANENT) from None
+        except botocore.exceptions.BotoCoreError as error:
+            raise DeliveryFailed(f"SES cannot be reached: {type(error).__name__}") from None
+        return str(answer["MessageId"])
+
+    return send
+
+
+@dataclass(frozen=True)
+class SmtpServer:
+    """An SMTP server. On port 465 TLS from the first byte, on any other STARTTLS, without which nothing is sent."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+
+
+def by_smtp(server: SmtpServer, context: ssl.SSLContext | None = None) -> Transport:
+    """Through an SMTP server; `context` is what its certificate is checked with."""
+    context = context or ssl.create_default_context()
+
+    def connect() -> smtplib.SMTP:
+        if server.port == 465:
+            return smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_SECONDS, context=context)
+        connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_SECONDS)
+        try:
+            connection.starttls(context=context)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def hand_over(connection: smtplib.SMTP, message: EmailMessage, recipient: str) -> None:
+        try:
+            if server.username is not None and server.password is not None:
+                connection.login(server.username, server.password)
+            connection.send_message(message, to_addrs=[recipient])
+            # The server has it: a farewell that fails must not send it again.
+            with suppress(smtplib.SMTPException, OSError):
+                connection.quit()
+        finally:
+            connection.close()
+
+    def send(message: EmailMessage, recipient: str) -> str:
+        try:
+            hand_over(connect(), message, recipient)
+        except smtplib.SMTPRecipientsRefused as error:
+            code, words = next(iter(error.recipients.values()))
+            raise _refused(code, words) from None
+        except smtplib.SMTPResponseException as error:
+            raise _refused(error.smtp_code, error.smtp_error) from None
+        except smtplib.SMTPException as error:
+            raise DeliveryFailed(f"{type(error).__name__}: {error}") from None
+        except OSError as error:
+            raise DeliveryFailed(
+                f"The SMTP server cannot be reached: {error.strerror or type(error).__name__}"
+            ) from None
+        return str(message["Message-ID"])
+
+    return send
+
+
+def _refused(code: int, words: bytes | str) -> DeliveryFailed:
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return DeliveryFailed(f"{code} {text}", permanent=500 <= code < 600)
+
+
+def by_log(message: EmailMessage, recipient: str) -> str:
+    """Into the log only, for development."""
+    text = message.get_body(("plain",))
+    logger.info(
+        "e-mail",
+        extra={"to": recipient, "subject": str(message["Subject"]), "text": text.get_content() if text else ""},
+    )
+    return str(message["Message-ID"])
+
+
+def smtp_credentials(client: Any, secret_arn: str) -> tuple[str | None, str | None]:
+    """User name and password from Secrets Manager, (None, None) without an ARN; `client` is boto3's.
+
+    Raises DeliveryFailed when the secret cannot be read or is not `{"username", "password"}`.
+    """
+    if not secret_arn:
+        return None, None
+    try:
+        secret = json.loads(client.get_secret_value(SecretId=secret_arn)["SecretString"])
+        return str(secret["username"]), str(secret["password"])
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        raise DeliveryFailed(f"The SMTP secret cannot be read: {type(error).__name__}") from None
+    except (ValueError, KeyError, TypeError):
+        raise DeliveryFailed('The SMTP secret must be {"username": …, "password": …}.', permanent=True) from None
