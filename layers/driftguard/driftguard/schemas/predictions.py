@@ -10,7 +10,11 @@ from driftguard.times import UtcTime
 
 MAX_ROWS = 5000
 
-_SCALAR = {"type": ["number", "string", "boolean", "null"], "maxLength": 256}
+_NULL = {"type": "null"}
+# Types side by side are anyOf: Powertools reads no list of types.
+_SCALAR: dict[str, Any] = {
+    "anyOf": [{"type": "number"}, {"type": "string", "maxLength": 256}, {"type": "boolean"}, _NULL]
+}
 _FEATURES = {
     "type": "object",
     "description": "By name (1 to 128 characters, no control characters). An absent feature is null.",
@@ -19,14 +23,11 @@ _FEATURES = {
 }
 _PREDICTION = {**_SCALAR, "description": "What the model answered."}
 _PREDICTION_ID = {
-    "type": ["string", "null"],
-    "minLength": 1,
-    "maxLength": 128,
+    "anyOf": [{"type": "string", "minLength": 1, "maxLength": 128}, _NULL],
     "description": "Makes sending it again harmless; made up when absent.",
 }
 _TIMESTAMP = {
-    "type": ["string", "null"],
-    "format": "date-time",
+    "anyOf": [{"type": "string", "format": "date-time"}, _NULL],
     "description": "When it was predicted: at most 15 minutes ahead and 21 days old; now when absent.",
 }
 _ROW = {

@@ -1,0 +1,148 @@
+"""Which rows are good, and where exactly bad ones are wrong."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from driftguard.packing import Row, Scalar
+from driftguard.rows import BadRow, RowReader, check_name
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+PLACE: list[str | int] = ["body", "predictions", 3]
+
+
+def read(**fields: Any) -> Row:
+    """A row read at NOW, at the place of a batch's fourth."""
+    return RowReader(NOW).logged({"features": {}, **fields}, PLACE)
+
+
+def refusal(item: Any) -> BadRow:
+    """What is wrong with a row that must be refused."""
+    with pytest.raises(BadRow) as caught:
+        RowReader(NOW).logged(item, PLACE)
+    return caught.value
+
+
+def test_a_row_of_every_kind_is_read() -> None:
+    """Numbers, strings, booleans and nulls are features; the time is kept."""
+    features: dict[str, Scalar] = {"age": 41, "score": -0.5, "plan": "gold", "new": True, "gone": None}
+    row = read(features=features, prediction=0.7, prediction_id="a", timestamp="2026-11-23T13:00:00.5+02:00")
+    assert row == Row(datetime(2026, 11, 23, 11, 0, 0, 500_000, UTC).timestamp(), features, 0.7, "a")
+
+
+def test_what_is_absent_or_null_is_missing() -> None:
+    """Without a timestamp a row happened now; without prediction and id it has none."""
+    assert read() == read(prediction=None, prediction_id=None, timestamp=None) == Row(NOW.timestamp(), {}, None, None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), float("-inf"), 10**400, -(10**400), [1], {"a": 1}, [], {}, "x" * 257, "\ud800"],
+    ids=["nan", "inf", "-inf", "10**400", "-10**400", "list", "object", "no list", "no object", "long", "surrogate"],
+)
+def test_values_that_cannot_be_counted_are_named(value: object) -> None:
+    """NaN, infinities, integers beyond a double, nested and overlong values are refused where they stand."""
+    assert refusal({"features": {"ok": 1, "age": value}}).loc == [*PLACE, "features", "age"]
+    assert refusal({"features": {}, "prediction": value}).loc == [*PLACE, "prediction"]
+
+
+@pytest.mark.parametrize("value", [1.7976931348623157e308, 5e-324, 10**308, 2**63, -0.0, "x" * 256, "", "ü" * 256])
+def test_values_at_the_limits_are_good(value: float | str) -> None:
+    """The largest numbers and the longest strings are taken as they are."""
+    assert read(features={"age": value}, prediction=value).features["age"] == value
+
+
+@pytest.mark.parametrize("name", ["", "x" * 129, "a\nb", "a\x00", "\x7f", "\x85", "\ud800"])
+def test_names_that_cannot_be_are_refused(name: str) -> None:
+    """A name is 1 to 128 characters without control characters; an impossible one is shown cut and clean."""
+    shown = refusal({"features": {name: 1}}).loc
+    assert shown[:-1] == [*PLACE, "features"]
+    assert len(str(shown[-1])) <= 128
+    str(shown[-1]).encode()
+    with pytest.raises(BadRow):
+        check_name(name, [])
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 128, "Größe €/m²", "a.b#c d", "prediction", "__new__", "🙂"])
+def test_any_other_name_is_good(name: str) -> None:
+    """Everything but control characters may stand in a name."""
+    assert read(features={name: 1}).features == {name: 1}
+
+
+def test_a_name_is_judged_in_every_row() -> None:
+    """A reader that knows a name already still refuses a new bad one."""
+    reader = RowReader(NOW)
+    reader.logged({"features": {"good": 1}}, PLACE)
+    with pytest.raises(BadRow):
+        reader.logged({"features": {"good": 1, "\n": 1}}, PLACE)
+    with pytest.raises(BadRow):
+        reader.logged({"features": {"good": 1, "\n": 1}}, PLACE)
+
+
+def test_five_hundred_features_are_the_most() -> None:
+    """500 features are good, 501 are not."""
+    assert len(read(features={f"f{i}": i for i in range(500)}).features) == 500
+    assert refusal({"features": {f"f{i}": i for i in range(501)}}).loc == [*PLACE, "features"]
+
+
+@pytest.mark.parametrize(
+    ("item", "where"),
+    [
+        (None, []),
+        (3, []),
+        ([], []),
+        ({}, ["features"]),
+        ({"features": None}, ["features"]),
+        ({"features": [1]}, ["features"]),
+        ({"features": {}, "model_id": "x"}, ["model_id"]),
+        ({"features": {}, "x" * 10**6: 1}, ["x" * 128]),
+        ({"features": {}, "prediction_id": ""}, ["prediction_id"]),
+        ({"features": {}, "prediction_id": "x" * 129}, ["prediction_id"]),
+        ({"features": {}, "prediction_id": 7}, ["prediction_id"]),
+        ({"features": {}, "prediction_id": "\udfff"}, ["prediction_id"]),
+        ({"features": {}, "timestamp": 1_700_000_000}, ["timestamp"]),
+        ({"features": {}, "timestamp": "2026-11-23T12:00:00"}, ["timestamp"]),
+        ({"features": {}, "timestamp": "2026-11-23"}, ["timestamp"]),
+        ({"features": {}, "timestamp": "x" * 10**6}, ["timestamp"]),
+        ({"features": {}, "timestamp": "2026-02-30T12:00:00Z"}, ["timestamp"]),
+        ({"features": {}, "timestamp": "0001-01-01T00:00:00+23:59"}, ["timestamp"]),
+    ],
+)
+def test_rows_of_the_wrong_form_are_named(item: object, where: list[str]) -> None:
+    """Whatever a row is instead of a row, the first wrong place is told, and shortly."""
+    refused = refusal(item)
+    assert refused.loc == [*PLACE, *where]
+    assert refused.error == {"loc": refused.loc, "msg": refused.msg}
+    assert len(refused.msg) < 200
+
+
+@pytest.mark.parametrize(
+    ("offset", "good"),
+    [
+        (timedelta(minutes=15), True),
+        (timedelta(minutes=15, milliseconds=1), False),
+        (timedelta(days=-21), True),
+        (timedelta(days=-21, milliseconds=-1), False),
+    ],
+)
+def test_times_are_good_from_21_days_back_to_15_minutes_ahead(offset: timedelta, good: bool) -> None:
+    """The limits themselves are inside."""
+    item = {"features": {}, "timestamp": (NOW + offset).isoformat()}
+    if good:
+        assert RowReader(NOW).logged(item, PLACE).event_time == (NOW + offset).timestamp()
+    else:
+        assert refusal(item).loc == [*PLACE, "timestamp"]
+
+
+def test_baseline_rows_follow_the_same_rules_without_ids_and_times() -> None:
+    """A baseline row is features and prediction; anything else in it is unknown."""
+    reader = RowReader(NOW)
+    assert reader.baseline({"features": {"a": 1}, "prediction": "yes"}, ["body", "rows", 0]) == ({"a": 1}, "yes")
+    assert reader.baseline({"features": {}}, ["body", "rows", 0]) == ({}, None)
+    with pytest.raises(BadRow) as caught:
+        reader.baseline({"features": {}, "timestamp": "2026-11-23T12:00:00Z"}, ["body", "rows", 7])
+    assert caught.value.loc == ["body", "rows", 7, "timestamp"]
+    with pytest.raises(BadRow) as caught:
+        reader.baseline({"features": {"a": float("nan")}}, ["body", "rows", 7])
+    assert caught.value.loc == ["body", "rows", 7, "features", "a"]
