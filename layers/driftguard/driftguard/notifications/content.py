@@ -120,18 +120,18 @@ def describe(event: AlertEvent, public_url: str) -> Content:
     alert = event.alert
     shown = alert.features[:SHOWN_FEATURES]
     lead = _lead(event)
+    peak = event.kind in ("resolved", "repeated") and alert.peak_score is not None
     facts = [
         ("Severity", alert.severity),
-        ("Drift score", number(alert.drift_score)),
+        ("Highest score", number(alert.peak_score)) if peak else ("Drift score", number(alert.drift_score)),
         ("p-value", number(alert.p_value)),
-        ("Window", _window(event)),
+        ("Window from", minute(alert.window.start) if alert.window else "–"),
+        ("Window to", minute(alert.window.end) if alert.window else "–"),
         ("Baseline", _baseline(event)),
         ("Rows in the window", f"{alert.n_window:,}" if alert.n_window is not None else "–"),
         ("First seen", minute(alert.detected_at)),
         ("Seen in", f"{alert.occurrences:,} check{'s' if alert.occurrences != 1 else ''}"),
     ]
-    if event.kind in ("resolved", "repeated") and alert.peak_score is not None:
-        facts.insert(2, ("Highest score", number(alert.peak_score)))
     subject = SUBJECTS[alert.alert_type].format(alert.model_name)
     return Content(
         subject=f"Test: {subject}" if event.kind == "test" else subject,
@@ -194,11 +194,6 @@ def _found(event: AlertEvent) -> str:
             return f"The data of {quoted(alert.model_name)} got worse in {what}{most}."
         case "no_data":
             return f"Predictions of {quoted(alert.model_name)} have stopped arriving."
-
-
-def _window(event: AlertEvent) -> str:
-    window = event.alert.window
-    return f"{minute(window.start)} – {minute(window.end)}" if window else "–"
 
 
 def _baseline(event: AlertEvent) -> str:

@@ -65,6 +65,7 @@ def render(event: AlertEvent, channel: StoredChannel, recipient: str, *, sender:
     message.set_content(_environment().get_template("alert.txt").render(values), cte="quoted-printable")
     html = _environment().get_template("alert.html").render(values)
     message.add_alternative(html, subtype="html", cte="quoted-printable")
+    message.set_boundary(f"driftguard-{event.event_id}-{whom}")
     return message
 
 
