@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from driftguard.baselines import Baseline
-from driftguard.counting import Counts, count, layout_of
+from driftguard.counting import GROUP_SIZE, Counts, count
 from driftguard.packing import Columns, columns
 from driftguard.tables import counts as buckets
 from driftguard.tables.base import ConditionFailed
@@ -60,7 +60,7 @@ class Series:
     @property
     def groups(self) -> int:
         """Into how many items the features of one hour are split."""
-        return layout_of(self.baseline).groups
+        return max(1, -(-len(self.baseline.features) // GROUP_SIZE))
 
 
 @dataclass(frozen=True)

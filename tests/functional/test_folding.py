@@ -1,0 +1,287 @@
+"""Folding on real tables: the same counts whatever fails, repeats or overlaps."""
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from driftguard import folding, predictions
+from driftguard.baselines import Baseline, build
+from driftguard.counting import Counts, count
+from driftguard.packing import columns
+from driftguard.schemas.predictions import BatchBody
+from driftguard.tables import counts as buckets
+from driftguard.tables.predictions import Predictions
+from driftguard.times import hour_of, iso
+from tests.functional.conftest import Stack
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+PARTITIONS = 4
+FEATURES = 102
+
+
+class Killed(BaseException):
+    """The function's life ends here; nothing may catch it."""
+
+
+@pytest.fixture
+def model_id(deployed: Stack) -> str:
+    """A model without a baseline."""
+    made: str = deployed.call("POST", "/models", {"name": "folded"}).body["id"]
+    return made
+
+
+@pytest.fixture
+def baseline() -> Baseline:
+    """So many features that an hour takes two items."""
+    rng = random.Random(1)
+    return build({f"f{number:03d}": [rng.gauss(0, 1) for _ in range(30)] for number in range(FEATURES)}, None, days=1)
+
+
+def log(model_id: str, arrived: datetime, hours_ago: list[float], seed: int) -> None:
+    """Log a batch at `arrived` with one row for each event time."""
+    rng = random.Random(seed)
+    rows = [
+        {
+            "features": {f"f{number:03d}": rng.gauss(0.3, 1) for number in range(FEATURES)},
+            "timestamp": iso(NOW - timedelta(hours=hours)),
+        }
+        for hours in hours_ago
+    ]
+    predictions.log_batch("acme", BatchBody(model_id=model_id, predictions=rows, batch_id=f"b{seed}"), now=arrived)
+
+
+def log_a_week(model_id: str, batches: int = 12) -> None:
+    """Batches over five hours of arrivals: on time, one and two days late, ten days late."""
+    for number in range(batches):
+        arrived = NOW - timedelta(hours=5) + timedelta(minutes=25 * number)
+        on_time = (NOW - arrived).total_seconds() / 3600
+        log(model_id, arrived, [on_time, on_time + 1, on_time + 24 * (number % 3), on_time + 240 * (number % 2)], number)
+
+
+def series_of(model_id: str, baseline: Baseline, version: int = 1) -> folding.Series:
+    """What is folded in these tests."""
+    return folding.Series(model_id, PARTITIONS, version, baseline)
+
+
+def fold(series: folding.Series, now: datetime = NOW) -> folding.State:
+    """One fold to the end."""
+    state, complete = folding.fold(series, folding.load_state(series, now), now, lambda: True)
+    assert complete
+    return state
+
+
+def stored(series: folding.Series) -> dict[str, bytes]:
+    """Every bucket by its key, as bytes."""
+    items = buckets.Counts.query(series.model_id, consistent_read=True)
+    return {item.sk: item.data for item in items if item.data is not None}
+
+
+def one_clean_pass(series: folding.Series, until: datetime) -> dict[int, Counts]:
+    """What the hours must hold: everything accepted up to `until`, counted in one go."""
+    heads = list(Predictions.arrivals(series.model_id, PARTITIONS, until=iso(until)))
+    return count(series.baseline, [columns(payload) for _head, payload in Predictions.payloads(heads)])
+
+
+def check(series: folding.Series, until: datetime) -> None:
+    """Hours and days hold what one clean pass counts."""
+    expected = one_clean_pass(series, until)
+    hours = folding._decode(series, buckets.Counts.hours(series.model_id, series.version, 0, 9_999_999))
+    assert {hour for hour, counts in hours.items() if counts.rows} == set(expected)
+    for hour, counts in expected.items():
+        assert hours[hour].rows == counts.rows
+        for field in ("bins", "missing", "invalid", "least", "greatest"):
+            np.testing.assert_array_equal(getattr(hours[hour], field), getattr(counts, field))
+        for field in ("total", "squares"):  # the order of adding shows in the last bits
+            np.testing.assert_allclose(getattr(hours[hour], field), getattr(counts, field), rtol=1e-12, atol=1e-12)
+    days = folding.read_days(series, 0, 9_999_999)
+    for day, total in days.items():
+        parts = [counts for hour, counts in expected.items() if hour // 24 == day]
+        assert total.rows == sum(part.rows for part in parts)
+        np.testing.assert_array_equal(total.bins, sum(part.bins for part in parts))
+    today = hour_of(until) // 24
+    assert set(days) == {hour // 24 for hour in expected if hour // 24 < today}
+
+
+def test_a_fold_counts_what_has_settled_and_nothing_later(model_id: str, baseline: Baseline) -> None:
+    """What arrived up to ten minutes ago is in the buckets; what came later is only counted in memory."""
+    log_a_week(model_id)
+    log(model_id, NOW - timedelta(minutes=9), [0.1, 30], 100)
+    series = series_of(model_id, baseline)
+    state = fold(series)
+    check(series, NOW - folding.SETTLED)
+    fresh = folding.count_fresh(series, state.cursor, NOW, lambda: True)
+    assert fresh is not None
+    assert sum(counts.rows for counts in fresh.by_hour.values()) == 2
+    later = NOW + timedelta(minutes=15)
+    fold(series, later)
+    check(series, later - folding.SETTLED)
+
+
+def test_folding_again_writes_nothing(model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second fold at the same time finds nothing to do."""
+    log_a_week(model_id)
+    series = series_of(model_id, baseline)
+    fold(series)
+    before = stored(series)
+    written: list[object] = []
+    monkeypatch.setattr(buckets.Counts, "put", lambda *args, **options: written.append(args))
+    monkeypatch.setattr(buckets.Counts, "advance", lambda *args, **options: written.append(args))
+    fold(series)
+    assert written == []
+    assert stored(series) == before
+
+
+class Saboteur:
+    """Kills the process before or after the n-th write of a fold."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = -1
+        self.after = False
+        self.writes = 0
+        for name in ("put", "advance"):
+            monkeypatch.setattr(buckets.Counts, name, self._around(getattr(buckets.Counts, name)))
+
+    def _around(self, write: Callable[..., object]) -> Callable[..., object]:
+        def writing(*args: object, **options: object) -> object:
+            self.writes += 1
+            self.left -= 1
+            if self.left == 0 and not self.after:
+                raise Killed
+            result = write(*args, **options)
+            if self.left == 0 and self.after:
+                raise Killed
+            return result
+
+        return writing
+
+    def moments(self, writes: int) -> Iterator[tuple[int, bool]]:
+        """Each moment to die at."""
+        for number in range(1, writes + 1):
+            yield number, False
+            yield number, True
+
+
+@pytest.mark.parametrize("steps", [1, 1000], ids=["step by step", "in one step"])
+def test_a_fold_killed_around_any_write_is_made_good(
+    model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """Kill the fold before and after every single write; more arrives meanwhile; the next fold ends with the counts of
+    one clean pass."""
+    monkeypatch.setattr(folding, "HEADS_A_STEP", steps)
+    log_a_week(model_id, batches=2)
+    saboteur = Saboteur(monkeypatch)
+    fold(series_of(model_id, baseline, version=1))
+    writes = saboteur.writes
+    assert writes > 10
+    later = NOW + timedelta(minutes=15)
+    log(model_id, NOW - timedelta(minutes=5), [0.2, 4.2, 245], 200)
+    for version, (moment, after) in enumerate(saboteur.moments(writes), start=2):
+        series = series_of(model_id, baseline, version)
+        saboteur.left, saboteur.after = moment, after
+        with pytest.raises(Killed):
+            fold(series)
+        saboteur.left = -1
+        fold(series, later)
+        check(series, later - folding.SETTLED)
+
+
+def test_two_folds_at_once_count_once(
+    model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second fold that runs to its end at any write of a first one: the first stops, and everything is counted
+    once."""
+    log_a_week(model_id)
+    put = buckets.Counts.put
+    for version, moment in enumerate((1, 2, 7, 20), start=1):
+        series = series_of(model_id, baseline, version)
+        seen = 0
+
+        def putting(*args: object, **options: object) -> object:
+            nonlocal seen
+            seen += 1
+            if seen == moment:
+                fold(series)
+            return put(*args, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(buckets.Counts, "put", putting)
+        with pytest.raises(folding.Overtaken):
+            fold(series)
+        monkeypatch.setattr(buckets.Counts, "put", put)
+        fold(series, NOW + timedelta(minutes=1))
+        check(series, NOW - folding.SETTLED)
+
+
+def test_a_fold_stops_at_a_safe_point_when_time_runs_out(
+    model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step by step, one fold after another, to the same counts."""
+    monkeypatch.setattr(folding, "HEADS_A_STEP", 3)
+    log_a_week(model_id)
+    series = series_of(model_id, baseline)
+    rounds = 0
+    complete = False
+    while not complete:
+        answers = iter([True, False])
+        _state, complete = folding.fold(series, folding.load_state(series, NOW), NOW, lambda: next(answers))
+        rounds += 1
+        assert rounds < 20
+    assert rounds >= 4
+    check(series, NOW - folding.SETTLED)
+
+
+def test_a_late_row_goes_to_its_own_hour_and_day(model_id: str, baseline: Baseline) -> None:
+    """A row of ten days ago that arrives now changes that hour and its day's roll-up, and no other."""
+    log_a_week(model_id)
+    series = series_of(model_id, baseline)
+    fold(series)
+    before = stored(series)
+    log(model_id, NOW + timedelta(minutes=1), [9 * 24], 300)
+    later = NOW + timedelta(minutes=15)
+    fold(series, later)
+    check(series, later - folding.SETTLED)
+    changed = {key for key, data in stored(series).items() if before.get(key) != data}
+    late = hour_of(NOW - timedelta(days=9))
+    assert {key.split("#")[1] for key in changed} == {"h", "d"}
+    assert {int(key.split("#")[2]) for key in changed} == {late, late // 24}
+
+
+def test_a_writer_whose_clock_is_five_minutes_off_is_counted_once(model_id: str, baseline: Baseline) -> None:
+    """A batch stamped five minutes early that becomes visible only after a check is still counted by the next one."""
+    series = series_of(model_id, baseline)
+    log(model_id, NOW - timedelta(minutes=20), [0.5], 1)
+    fold(series)
+    log(model_id, NOW - timedelta(minutes=5), [0.1], 2)
+    log(model_id, NOW + timedelta(minutes=5), [0.0], 3)
+    later = NOW + timedelta(minutes=15)
+    fold(series, later)
+    check(series, later - folding.SETTLED)
+
+
+def test_a_new_baseline_counts_the_last_14_days_again(model_id: str, baseline: Baseline) -> None:
+    """A version that comes later counts what was logged before it, on its own bins."""
+    log_a_week(model_id)
+    fold(series_of(model_id, baseline, version=1))
+    other = build({f"f{number:03d}": [float(value) for value in range(300)] for number in range(FEATURES)}, None, days=1)
+    series = series_of(model_id, other, version=2)
+    fold(series)
+    check(series, NOW - folding.SETTLED)
+
+
+def test_the_window_is_the_same_from_hours_and_from_rolled_up_days(model_id: str, baseline: Baseline) -> None:
+    """Whole days come from their roll-ups, the ends from hours, the newest from memory: together one pass's counts."""
+    log_a_week(model_id)
+    log(model_id, NOW - timedelta(minutes=3), [0.05, 50, 100], 400)
+    series = series_of(model_id, baseline)
+    state = fold(series)
+    fresh = folding.count_fresh(series, state.cursor, NOW, lambda: True)
+    assert fresh is not None
+    expected = one_clean_pass(series, NOW)
+    last = hour_of(NOW)
+    for days in (1, 7, 14):
+        first = hour_of(NOW - timedelta(days=days))
+        counts = folding.window(series, fresh, first, last, state.rolled_before)
+        parts = [part for hour, part in expected.items() if first <= hour <= last]
+        np.testing.assert_array_equal(counts.bins, sum(part.bins for part in parts))
