@@ -1,0 +1,136 @@
+"""Baselines over HTTP, on the template's own tables."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from driftguard.tables.baselines import Baselines
+from tests.functional.conftest import Stack, add_organization
+
+
+@pytest.fixture
+def model(deployed: Stack) -> str:
+    """The path of a new model."""
+    made = deployed.call("POST", "/models", {"name": "churn"})
+    return f"/models/{made.body['id']}"
+
+
+def test_rows_and_columns_make_the_same_baseline(deployed: Stack, model: str) -> None:
+    """The same values inline as rows or as columns describe the same features; each PUT is a new version."""
+    rows = [
+        {"features": {"age": 20 + number, "plan": "abc"[number % 3], "vip": number % 2 == 0}, "prediction": number / 10}
+        for number in range(50)
+    ]
+    first = deployed.call("PUT", f"{model}/baseline", {"rows": rows, "days": 3})
+    assert first.status == 200, first.text
+    columns = {name: [row["features"][name] for row in rows] for name in ("age", "plan", "vip")}
+    predictions = [row["prediction"] for row in rows]
+    second = deployed.call("PUT", f"{model}/baseline", {"columns": columns, "predictions": predictions})
+    assert (first.body["version"], second.body["version"]) == (1, 2)
+    assert first.body["features"] == second.body["features"]
+    assert (first.body["rows"], first.body["days"]) == (50, 3)
+    by_name = {feature["name"]: feature for feature in second.body["features"]}
+    assert {name: feature["type"] for name, feature in by_name.items()} == {
+        "age": "numeric",
+        "plan": "categorical",
+        "vip": "boolean",
+        "prediction": "numeric",
+    }
+    assert by_name["prediction"]["role"] == "prediction"
+    assert deployed.call("GET", f"{model}/baseline").body == second.body
+    assert deployed.call("GET", model).body["baseline_version"] == 2
+
+
+def test_versions_are_listed_and_an_older_one_can_be_restored(deployed: Stack, model: str) -> None:
+    """Newest first with the current one marked; restoring makes an older one current, and loses none."""
+    for size in (10, 20, 30):
+        deployed.call("PUT", f"{model}/baseline", {"columns": {"a": list(range(size))}})
+    listed = deployed.call("GET", f"{model}/baselines").body
+    assert [(entry["version"], entry["rows"], entry["current"]) for entry in listed] == [
+        (3, 30, True),
+        (2, 20, False),
+        (1, 10, False),
+    ]
+    page = deployed.call("GET", f"{model}/baselines?limit=2")
+    assert [entry["version"] for entry in deployed.call("GET", page.next_path or "").body] == [1]
+    restored = deployed.call("POST", f"{model}/baselines/1/restore")
+    assert (restored.status, restored.body["version"]) == (200, 1)
+    assert deployed.call("GET", f"{model}/baseline").body["rows"] == 10
+    assert deployed.call("PUT", f"{model}/baseline", {"columns": {"a": [1]}}).body["version"] == 4
+    for version in ("9", "0", "-1"):
+        assert deployed.call("POST", f"{model}/baselines/{version}/restore").status == 404
+    assert deployed.call("POST", f"{model}/baselines/x/restore").status == 422
+
+
+def test_a_baseline_larger_than_an_item_is_kept_whole(deployed: Stack, model: str) -> None:
+    """500 random features over 600 rows take several chunks, and come back."""
+    rng = random.Random(7)
+    columns = {f"feature {number}": [round(rng.random(), 6) for _ in range(600)] for number in range(400)}
+    made = deployed.call("PUT", f"{model}/baseline", {"columns": columns})
+    assert made.status == 200, made.text[:300]
+    head = Baselines.head(model.removeprefix("/models/"), 1)
+    assert head is not None and head.chunk_count > 1
+    assert deployed.call("GET", f"{model}/baseline").body == made.body
+
+
+def test_a_baseline_can_be_made_from_what_was_logged(deployed: Stack, model: str) -> None:
+    """Only event times from start up to before end count; days are those of the rows."""
+    now = datetime.now(UTC)
+    model_id = model.removeprefix("/models/")
+    rows = [
+        {"features": {"age": number}, "prediction": "yes", "timestamp": (now - timedelta(hours=number)).isoformat()}
+        for number in range(72)
+    ]
+    assert deployed.call("POST", "/predictions/batch", {"model_id": model_id, "predictions": rows}).status == 202
+    period = {"start": (now - timedelta(hours=48, minutes=1)).isoformat(), "end": now.isoformat()}
+    made = deployed.call("PUT", f"{model}/baseline", {"from_predictions": period})
+    assert made.status == 200, made.text
+    assert made.body["rows"] == 48
+    assert made.body["days"] in (2, 3)
+    assert made.body["source"].startswith("predictions ")
+    nothing = {"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"}
+    assert deployed.call("PUT", f"{model}/baseline", {"from_predictions": nothing}).status == 422
+
+
+def test_a_bad_row_refuses_the_whole_baseline(deployed: Stack, model: str) -> None:
+    """Each wrong place is named by its index, and no version is made."""
+    cases: list[tuple[dict[str, object], list[object]]] = [
+        ({"rows": [{"features": {"a": 1}}, {"features": {"a": {"b": 1}}}]}, ["body", "rows", 1, "features", "a"]),
+        ({"rows": [{"features": {"a": float("inf")}}]}, ["body", "rows", 0, "features", "a"]),
+        ({"rows": [{"nope": 1}]}, ["body", "rows", 0, "nope"]),
+        ({"rows": []}, ["body", "rows"]),
+        ({"columns": {"a": [1, [2]]}}, ["body", "columns", "a", 1]),
+        ({"columns": {"a": [1, 2], "b": [1]}}, ["body", "columns"]),
+        ({"columns": {}}, ["body", "columns"]),
+        ({"columns": {"a": [1]}, "predictions": [float("nan")]}, ["body", "predictions", 0]),
+        ({"columns": {"a\n": [1]}}, ["body", "columns", "a\n"]),
+        ({"columns": {f"f{number}": [1] for number in range(501)}}, ["body", "columns"]),
+        ({"columns": {"a": [1]}, "rows": [{"features": {"a": 1}}]}, ["body"]),
+        ({}, ["body"]),
+        ({"columns": {"a": [1]}, "days": 0}, ["body", "days"]),
+        ({"from_predictions": {"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"}}, ["body", "from_predictions"]),
+        ({"from_predictions": {"start": "2026-01-01T00:00:00", "end": "2026-01-02T00:00:00Z"}}, ["body", "from_predictions", "start"]),
+    ]
+    for body, place in cases:
+        answer = deployed.call("PUT", f"{model}/baseline", body)
+        assert answer.status == 422, (body, answer.text[:300])
+        assert place in [error["loc"] for error in answer.body["errors"]], (body, answer.body["errors"])
+    assert deployed.call("GET", f"{model}/baseline").status == 404
+    assert deployed.call("GET", f"{model}/baselines").body == []
+
+
+def test_baselines_of_others_are_not_there(deployed: Stack, model: str) -> None:
+    """Another organization gets 404 everywhere; a viewer may look but not put."""
+    add_organization("other")
+    body = {"columns": {"a": [1]}}
+    deployed.call("PUT", f"{model}/baseline", body)
+    for method, path, sent in (
+        ("PUT", "/baseline", body),
+        ("GET", "/baseline", None),
+        ("GET", "/baselines", None),
+        ("POST", "/baselines/1/restore", None),
+    ):
+        assert deployed.gateway.call(method, model + path, sent, key_id="other-admin").status == 404
+    assert deployed.call("PUT", f"{model}/baseline", body, role="viewer").status == 403
+    assert deployed.call("GET", f"{model}/baseline", role="viewer").status == 200
