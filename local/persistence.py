@@ -55,7 +55,8 @@ class Store:
         self._thread = threading.Thread(target=self._run, daemon=True, name="persistence")
 
     def install(self) -> None:
-        """Take over the items of DynamoDB's tables from MiniStack's own persistence."""
+        """Take over from MiniStack's own persistence, which saves once, when it stops, whatever there is by then."""
+        app.save_all = lambda _states: None
         original_set, original_remove = dynamodb._set_item, dynamodb._remove_item
         original_replaced = dynamodb._items_replaced
         original_load = dynamodb.load_persisted_state
@@ -91,14 +92,15 @@ class Store:
         dynamodb.get_state, dynamodb.load_persisted_state = get_state, load
 
     def start(self) -> None:
-        """Begin to write what changes."""
+        """Begin to write what changes, once the stack is whole."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write all of it and close."""
+        """Write all of it and close; nothing, where writing had not begun."""
         self._stopped.set()
-        self._thread.join(30)
-        self.save()
+        if self._thread.ident is not None:
+            self._thread.join(30)
+            self.save()
         with self._lock:
             self._database.close()
 

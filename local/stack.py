@@ -1,5 +1,6 @@
 """The stack itself: deployed through CloudFormation, with an organization to use it, and its schedule fired by hand."""
 
+import contextlib
 import hashlib
 import json
 import time
@@ -59,7 +60,8 @@ def client(service: str, endpoint: str) -> Any:
 def deploy(template: Path, state: Path, endpoint: str, parameters: dict[str, str], save: Callable[[], None]) -> tuple[Stack, bool]:
     """Bring the stack to what the built template says; also tells whether anything had changed."""
     s3, cloudformation = client("s3", endpoint), client("cloudformation", endpoint)
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
 
     def upload(key: str, content: bytes) -> str:
         s3.put_object(Bucket=BUCKET, Key=key, Body=content)
@@ -101,7 +103,8 @@ def deploy(template: Path, state: Path, endpoint: str, parameters: dict[str, str
         {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in summaries},
         {one["LogicalResourceId"]: one["ResourceType"] for one in summaries},
     )
-    client("sesv2", endpoint).create_email_identity(EmailIdentity=SENDER) if changed and not exists else None
+    if not exists:
+        stack.client("sesv2").create_email_identity(EmailIdentity=SENDER)
     return stack, changed
 
 

@@ -4,7 +4,7 @@ Each change replaces a private function, so the version is pinned in `requiremen
 fails without it. Whoever raises the version runs those with the change taken out first: what passes then is no longer needed.
 """
 
-from local.patches import events, gateway, tables
+from local.patches import events, gateway, permissions, tables
 
 
 def install() -> None:
@@ -12,3 +12,4 @@ def install() -> None:
     gateway.install()
     tables.install()
     events.install()
+    permissions.install()
