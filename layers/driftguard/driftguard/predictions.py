@@ -21,6 +21,7 @@ from driftguard.tables.predictions import Head, Key, Predictions
 from driftguard.times import iso
 
 TRIES = 4
+ROOM_IN_TRANSACTION = 2000
 ROWS_READ_A_PAGE = 50_000
 BATCHES_READ_A_PAGE = 500
 BATCHES_SEEN_A_PAGE = 10_000
@@ -129,7 +130,7 @@ def _store(
     place = request.key.place(model.model_id, counts[-1])
     packed = pack(rows, rejected) if rows else b""
     head = _head(place, request, rows, packed, now) if rows else None
-    large = len(packed) > MAX_ITEM_BYTES
+    large = len(packed) > _room(request)
     for attempt in range(TRIES):
         # A condition guards the newest place; what lies in the places of fewer partitions has to be looked for.
         everywhere = attempt > 0 or head is None or large
@@ -154,9 +155,14 @@ def _head(place: str, request: Request, rows: Sequence[Row], packed: bytes, now:
     head = Predictions.head(
         place, request.key, body_hash=request.body_hash, rows=len(rows), events=(min(times), max(times)), now=now
     )
-    if len(packed) <= MAX_ITEM_BYTES:
+    if len(packed) <= _room(request):
         head.data = packed
     return head
+
+
+def _room(request: Request) -> int:
+    """How many bytes of data go into the head. A transaction's items cost twice, so with one only little does."""
+    return ROOM_IN_TRANSACTION if request.also else MAX_ITEM_BYTES
 
 
 def _marker(model_id: str, request: Request, partitions: int, now: datetime) -> Predictions | None:

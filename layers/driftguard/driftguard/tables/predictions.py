@@ -2,7 +2,7 @@
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -22,6 +22,7 @@ RETENTION = MAX_AGE
 """How long a batch is kept after its arrival, and its ids with it."""
 
 BATCH_GET = 100
+CHUNKS_AT_ONCE = 24
 INDEX_PAGE = 500
 ROUNDING = timedelta(seconds=1)
 """More than the milliseconds in which event times are kept differ from what was sent."""
@@ -170,13 +171,8 @@ class Predictions(Table):
             raise
 
     def payload(self) -> bytes | None:
-        """The packed batch of this head, chunks joined; None when a chunk has gone, as it goes with its batch when the
-        retention ends or the model is erased."""
-        if not self.chunks:
-            return bytes(self.data or b"")
-        keys = [(self.pk, f"c#{self.nonce}#{number}") for number in range(int(self.chunks))]
-        found = {item.sk: bytes(item.data or b"") for item in Predictions.batch_get(keys, consistent_read=True)}
-        return b"".join(found[sk] for _, sk in keys) if len(found) == len(keys) else None
+        """The packed batch of this head, None when it is being removed."""
+        return self._joined([self])[0]
 
     @classmethod
     def arrivals(
@@ -230,14 +226,28 @@ class Predictions(Table):
     def payloads(cls, heads: Iterable[Head], rows_at_once: int = ROWS_AT_ONCE) -> Iterator[tuple[Head, bytes]]:
         """The packed data of batches, in the given order, read strongly consistent; batches that have gone are left
         out. At most 100 batches, or `rows_at_once` rows if that is more than one batch, are in memory at once."""
-        for group in _groups(heads, rows_at_once):
+        for group in _groups(heads, lambda head: head.rows, rows_at_once):
             keys = [(head.pk, head.sk) for head in group]
             found = {(item.pk, item.sk): item for item in cls.batch_get(keys, consistent_read=True)}
-            for head in group:
-                item = found.pop((head.pk, head.sk), None)
-                data = item.payload() if item else None
-                if data is not None:
-                    yield head, data
+            there = [(head, found.pop(key)) for head, key in zip(group, keys, strict=True) if key in found]
+            for part in _groups(there, lambda pair: int(pair[1].chunks or 0), CHUNKS_AT_ONCE):
+                for (head, _), data in zip(part, cls._joined([item for _, item in part]), strict=True):
+                    if data is not None:
+                        yield head, data
+
+    @classmethod
+    def _joined(cls, items: Sequence["Predictions"]) -> list[bytes | None]:
+        """The data of heads, chunks joined; None where a chunk has gone, as it goes with its batch when the retention
+        ends or the model is erased."""
+        keys = [[(item.pk, f"c#{item.nonce}#{number}") for number in range(int(item.chunks or 0))] for item in items]
+        wanted = [key for own in keys for key in own]
+        found = {(item.pk, item.sk): bytes(item.data or b"") for item in cls.batch_get(wanted, consistent_read=True)}
+        return [
+            (b"".join(map(found.__getitem__, own)) if found.keys() >= set(own) else None)
+            if own
+            else bytes(item.data or b"")
+            for item, own in zip(items, keys, strict=True)
+        ]
 
 
 def _sortable(moment: datetime) -> datetime:
@@ -259,14 +269,15 @@ def _head(item: Predictions) -> Head:
     )
 
 
-def _groups(heads: Iterable[Head], most: int) -> Iterator[list[Head]]:
-    group: list[Head] = []
-    rows = 0
-    for head in heads:
-        if group and (len(group) == BATCH_GET or rows + head.rows > most):
+def _groups[T](things: Iterable[T], weight: Callable[[T], int], most: int) -> Iterator[list[T]]:
+    """The things in order, as many at once as BatchGetItem takes and as weigh `most` together, but at least one."""
+    group: list[T] = []
+    total = 0
+    for thing in things:
+        if group and (len(group) == BATCH_GET or total + weight(thing) > most):
             yield group
-            group, rows = [], 0
-        group.append(head)
-        rows += head.rows
+            group, total = [], 0
+        group.append(thing)
+        total += weight(thing)
     if group:
         yield group
