@@ -6,7 +6,7 @@ exception needs is named here with its reason, so that a second one is a decisio
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,9 @@ METRICS: Mapping[tuple[str, str], tuple[frozenset[str], ...]] = {
     ("AWS/ApiGateway", "Count"): (frozenset({"ApiName"}), frozenset({"ApiName", "Stage"})),
 }
 """Metrics that an alarm may watch, with the sets of dimensions under which AWS publishes them: no other ever fires."""
+
+OWN_NAMESPACE = "DriftGuard/"
+"""Where the functions' own metrics are, under the one dimension that Powertools gives them."""
 
 MEASURED = {"Latency", "Duration", "ApproximateAgeOfOldestMessage"}
 """Metrics of which a percentile means something; of a count it is 1 or nothing."""
@@ -303,10 +306,15 @@ def queues_behind_functions(stack: Stack) -> Iterator[Breach]:
         timeout = int(stack.of("AWS::Lambda::Function")[target(mapping["FunctionName"])]["Timeout"])
         if int(queue.get("VisibilityTimeout", 30)) < timeout:
             yield source, "shows a message again while it is worked on"
-        dead = target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+        redrive = queue.get("RedrivePolicy", {})
+        dead = target(redrive.get("deadLetterTargetArn"))
         if dead not in queues:
             yield source, "has no dead-letter queue"
-        elif queues[dead].get("FifoQueue") != queue.get("FifoQueue"):
+            continue
+        kept = int(queue.get("MessageRetentionPeriod", 4 * 24 * 3600))
+        if int(queue.get("VisibilityTimeout", 30)) * int(redrive["maxReceiveCount"]) >= kept:
+            yield source, "forgets a message before it is dead"
+        if queues[dead].get("FifoQueue") != queue.get("FifoQueue"):
             yield dead, f"is not of the same kind as {source}"
 
 
@@ -362,7 +370,10 @@ def _sum(stack: Stack, name: str, metrics: list[Template]) -> Iterator[Breach]:
 def _metric(stack: Stack, name: str, metric: Template, statistic: str) -> Iterator[Breach]:
     which = (metric["Namespace"], metric["MetricName"])
     dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric.get("Dimensions", [])}
-    if which not in METRICS:
+    own = stack.of("AWS::Lambda::Function").values()
+    if which[0].startswith(OWN_NAMESPACE):
+        yield from _own_metric(name, which, dimensions, own)
+    elif which not in METRICS:
         yield name, f"watches {'/'.join(which)}, which no rule knows"
     elif frozenset(dimensions) not in METRICS[which]:
         yield name, f"watches {'/'.join(which)} by {', '.join(sorted(dimensions)) or 'nothing'}, as AWS never counts it"
@@ -377,6 +388,17 @@ def _metric(stack: Stack, name: str, metric: Template, statistic: str) -> Iterat
     api = dimensions.get("ApiName")
     if api is not None and api not in [rest.get("Name") for rest in stack.of("AWS::ApiGateway::RestApi").values()]:
         yield name, "needs the API's name; its Ref is an id"
+
+
+def _own_metric(
+    name: str, which: tuple[str, str], dimensions: Mapping[str, Any], functions: Iterable[Template]
+) -> Iterator[Breach]:
+    for function in functions:
+        variables = function.get("Environment", {}).get("Variables", {})
+        said = (variables.get("POWERTOOLS_METRICS_NAMESPACE"), {"service": variables.get("POWERTOOLS_SERVICE_NAME")})
+        if said == (which[0], dimensions):
+            return
+    yield name, f"watches {'/'.join(which)}, which no function writes like this"
 
 
 def a_missed_schedule_is_seen(stack: Stack) -> Iterator[Breach]:

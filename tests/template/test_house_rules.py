@@ -108,4 +108,4 @@ def test_command_says_what_is_broken_and_fails(tmp_path: Path, capsys: pytest.Ca
     broken.write_text(TEMPLATE.read_text().replace("Action: [sns:Publish]", 'Action: "sns:*"'))
     assert main(TEMPLATE) == 0
     assert main(broken) == 1
-    assert "least-privilege: QueryDriftRole: allows sns:*" in capsys.readouterr().out
+    assert "least-privilege: ManageAlertsRole: allows sns:*" in capsys.readouterr().out
