@@ -1,7 +1,8 @@
 """Predictions, logged and listed: the way in for everything that is watched."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
@@ -14,40 +15,46 @@ from driftguard.times import UtcTime
 
 app = Api()
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(alias="Idempotency-Key", max_length=255, description="Makes sending the same request again harmless."),
-]
+KEY = Header(alias="Idempotency-Key", max_length=255, description="Makes sending the same request again harmless.")
+IdempotencyKey = Annotated[str | None, KEY]
 Moment = Annotated[UtcTime | None, Query(description="Chooses by event time: from `start` up to before `end`.")]
 
 
-@app.post("/predictions", status_code=202, responses=problems(404, 409, 413, 415), tags=["Predictions"])
+def answers(status: int, model: Any, *errors: int) -> dict[int, Any]:
+    """A route's `responses`: Powertools leaves the good answer out as soon as others are listed."""
+    good = {"description": HTTPStatus(status).phrase, "content": {"application/json": {"model": model}}}
+    return {status: good, **problems(*errors)}
+
+
+@app.post("/predictions", status_code=202, responses=answers(202, Logged, 404, 409, 413, 415), tags=["Predictions"])
 def log_prediction(body: Annotated[PredictionBody, Body()], idempotency_key: IdempotencyKey = None) -> Logged:
     """Log one prediction."""
-    organization_id, now = app.caller.organization_id, datetime.now(UTC)
-    answer = predictions.log_one(organization_id, body, idempotency_key=idempotency_key, now=now)
+    organization_id = app.caller.organization_id
+    answer = predictions.log_one(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
     count("PredictionsAccepted", answer.accepted)
     return answer
 
 
-@app.post("/predictions/batch", status_code=202, responses=problems(404, 409, 413, 415), tags=["Predictions"])
+@app.post(
+    "/predictions/batch", status_code=202, responses=answers(202, BatchLogged, 404, 409, 413, 415), tags=["Predictions"]
+)
 def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> BatchLogged:
     """Log up to 5,000 predictions: the good rows are taken, the others reported."""
-    organization_id, now = app.caller.organization_id, datetime.now(UTC)
-    answer = predictions.log_batch(organization_id, body, idempotency_key=idempotency_key, now=now)
+    organization_id = app.caller.organization_id
+    answer = predictions.log_batch(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
     count("PredictionsAccepted", answer.accepted)
     count("PredictionsRejected", answer.rejected)
     return answer
 
 
-@app.get("/models/<model_id>/predictions", responses=problems(404), tags=["Predictions"])
+@app.get("/models/<model_id>/predictions", responses=answers(200, list[LoggedRow], 404), tags=["Predictions"])
 def list_predictions(
     model_id: str, limit: Limit = 50, cursor: CursorText = None, start: Moment = None, end: Moment = None
 ) -> Response[list[LoggedRow]]:
     """What was logged, newest arrival first."""
     organization_id = app.caller.organization_id
-    page = predictions.list_logged(organization_id, model_id, limit=limit, cursor=cursor, start=start, end=end)
-    return page_answer(app, page)
+    found = predictions.list_logged(organization_id, model_id, limit=limit, cursor=cursor, start=start, end=end)
+    return page_answer(app, found)
 
 
 handler = app.handle

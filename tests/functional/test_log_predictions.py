@@ -298,7 +298,11 @@ def test_the_openapi_description_names_the_routes_and_their_answers() -> None:
     batch = described["paths"]["/predictions/batch"]["post"]
     assert {"202", "404", "409", "413", "415", "422"} <= batch["responses"].keys()
     assert [parameter["name"].lower() for parameter in batch["parameters"]] == ["idempotency-key"]
+    answer = batch["responses"]["202"]["content"]["application/json"]["schema"]
+    assert answer == {"$ref": "#/components/schemas/BatchLogged"}
     rows = described["components"]["schemas"]["BatchBody"]["properties"]["predictions"]
     assert rows["items"]["properties"].keys() == {"features", "prediction", "prediction_id", "timestamp"}
     names = {parameter["name"] for parameter in described["paths"][LIST]["get"]["parameters"]}
     assert names == {"model_id", "limit", "cursor", "start", "end"}
+    page = described["paths"][LIST]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert page["items"] == {"$ref": "#/components/schemas/LoggedRow"}
