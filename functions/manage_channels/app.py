@@ -54,9 +54,9 @@ def delete_channel(channel_id: str) -> Response[None]:
 @app.post("/alert-channels/<channel_id>/test", responses=problems(404, 502), tags=["Alert channels"])
 def test_channel(channel_id: str) -> TestResult:
     """Send a real test message through the real path."""
-    functions = {kind: app.settings.notify_function(kind) for kind in ("email", "slack")}
     client = boto3.client("lambda", config=ONCE)
-    return channels.try_out(app.caller.organization_id, channel_id, functions=functions, client=client)
+    organization_id, function_of = app.caller.organization_id, app.settings.notify_function
+    return channels.try_out(organization_id, channel_id, function_of=function_of, client=client)
 
 
 handler = app.handle

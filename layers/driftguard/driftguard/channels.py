@@ -1,6 +1,7 @@
 """Alert channels: made, listed, changed, deleted and tried by their organization."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -80,15 +81,15 @@ def delete(organization_id: str, channel_id: str) -> None:
     Channels.remove(organization_id, channel_id)
 
 
-def try_out(organization_id: str, channel_id: str, *, functions: dict[str, str], client: Any) -> TestResult:
+def try_out(organization_id: str, channel_id: str, *, function_of: Callable[[str], str], client: Any) -> TestResult:
     """Send a test message through the very function that sends alerts, and wait for what the provider says.
 
-    functions: the notify function's name by channel type. client: boto3's Lambda client. Raises NotFound, and
+    function_of: a channel type to the name of its notify function. client: boto3's Lambda client. Raises NotFound, and
     BadGateway with the provider's own error.
     """
     channel = find(organization_id, channel_id)
     payload = {"test": {"organization_id": organization_id, "channel_id": channel_id}}
-    answer = client.invoke(FunctionName=functions[channel.settings.type], Payload=json.dumps(payload).encode())
+    answer = client.invoke(FunctionName=function_of(channel.settings.type), Payload=json.dumps(payload).encode())
     result = json.loads(answer["Payload"].read() or b"null")
     if answer.get("FunctionError") or not isinstance(result, dict):
         raise BadGateway("The test message could not be sent: the sender failed; its log says why.")

@@ -1,0 +1,166 @@
+"""Channels: what is accepted, what is shown, who wants what; and where a webhook may point."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from driftguard.notifications.addresses import Refused, Target, check_url, literal_address, pin
+from driftguard.schemas.alerts import Severity
+from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
+
+NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
+HOOK = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx"
+
+
+def stored(**body: Any) -> StoredChannel:
+    """A channel of these settings."""
+    return StoredChannel("C1", "org", NEW_CHANNEL.validate_python(body), NOW, NOW)
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "said"),
+    [
+        ({}, ("type",), "email or slack"),
+        ({"type": "fax"}, ("type",), "email or slack"),
+        ({"type": "email"}, ("to",), "required"),
+        ({"type": "email", "to": []}, ("to",), "at least 1"),
+        ({"type": "email", "to": [f"a{n}@example.com" for n in range(51)]}, ("to",), "at most 50"),
+        ({"type": "email", "to": ["a@example.com", "a@example.com"]}, ("to",), "twice"),
+        ({"type": "email", "to": ["not an address"]}, ("to", 0), "@"),
+        ({"type": "email", "to": ["a@example.com\r\nBcc: b@example.com"]}, ("to", 0), "invalid characters"),
+        ({"type": "email", "to": ["a@example.com", "x" * 10**6]}, ("to", 1), "at most 320"),
+        ({"type": "email", "to": "a@example.com"}, ("to",), "list"),
+        ({"type": "email", "to": ["a@example.com"], "model_ids": []}, ("model_ids",), "at least 1"),
+        ({"type": "email", "to": ["a@example.com"], "min_severity": "low"}, ("min_severity",), "LOW"),
+        ({"type": "email", "to": ["a@example.com"], "enabled": "yes"}, ("enabled",), "boolean"),
+        ({"type": "email", "to": ["a@example.com"], "webhook_url": HOOK}, ("webhook_url",), "not permitted"),
+        ({"type": "email", "to": ["a@example.com"], "name": "a\nb"}, ("name",), "control characters"),
+        ({"type": "slack"}, ("webhook_url",), "required"),
+        ({"type": "slack", "webhook_url": "https://hooks.slack.com/****"}, ("webhook_url",), "masked"),
+        ({"type": "slack", "webhook_url": "http://hooks.slack.com/x"}, ("webhook_url",), "https://"),
+        ({"type": "slack", "webhook_url": "https://10.0.0.1/x"}, ("webhook_url",), "private"),
+    ],
+)
+def test_what_is_wrong_with_a_channel_is_named_by_its_place(body: Any, place: tuple[Any, ...], said: str) -> None:
+    """Each fault is one error at the place the client wrote, and never repeats a secret."""
+    with pytest.raises(ValidationError) as caught:
+        NEW_CHANNEL.validate_python(body)
+    (error,) = caught.value.errors()
+    assert error["loc"] == place
+    assert said in error["msg"]
+    assert "10.0.0.1" not in str(caught.value)
+
+
+def test_addresses_are_taken_in_their_ascii_form_and_local_domains_too() -> None:
+    """A company's own mail domain is fine, an international one is written as mail servers read it."""
+    channel = stored(type="email", to=["ops@mail.local", "ops@localhost", "team@bücher.example"])
+    assert list(channel.targets) == ["ops@mail.local", "ops@localhost", "team@xn--bcher-kva.example"]
+
+
+def test_a_webhook_is_shown_masked_and_nowhere_else() -> None:
+    """Neither the answer nor the representation holds more than the host."""
+    channel = stored(type="slack", webhook_url=HOOK)
+    shown = channel.shown().model_dump(mode="json")
+    assert shown["webhook_url"] == "https://hooks.slack.com/****"
+    for text in (repr(channel), str(channel), channel.shown().model_dump_json()):
+        assert "T00000000" not in text
+
+
+def test_model_ids_are_absent_rather_than_null() -> None:
+    """A channel for all models shows no model_ids; one for some shows them."""
+    assert "model_ids" not in stored(type="slack", webhook_url=HOOK).shown().model_dump(mode="json")
+    some = stored(type="slack", webhook_url=HOOK, model_ids=["m1"])
+    assert some.shown().model_dump(mode="json")["model_ids"] == ["m1"]
+
+
+def test_a_channel_has_defaults_and_a_name_that_says_what_it_is() -> None:
+    """Without more, a channel is enabled, for all models, from MEDIUM on."""
+    shown = stored(type="email", to=["ops@example.com"]).shown()
+    assert (shown.name, shown.enabled, shown.min_severity) == ("E-mail to ops@example.com", True, "MEDIUM")
+    assert stored(type="slack", webhook_url=HOOK, name="Alerts").shown().name == "Alerts"
+
+
+@pytest.mark.parametrize(
+    ("settings", "model_id", "severity", "wanted"),
+    [
+        ({}, "m1", "LOW", False),
+        ({}, "m1", "MEDIUM", True),
+        ({"min_severity": "LOW"}, "m1", "LOW", True),
+        ({"min_severity": "HIGH"}, "m1", "MEDIUM", False),
+        ({"min_severity": "HIGH"}, "m1", "HIGH", True),
+        ({"model_ids": ["m1", "m2"]}, "m2", "HIGH", True),
+        ({"model_ids": ["m1", "m2"]}, "m3", "HIGH", False),
+        ({"enabled": False}, "m1", "HIGH", False),
+    ],
+)
+def test_a_channel_wants_its_models_and_severities(
+    settings: dict[str, Any], model_id: str, severity: Severity, wanted: bool
+) -> None:
+    """Severity, models and the switch decide together."""
+    assert stored(type="slack", webhook_url=HOOK, **settings).settings.wants(model_id, severity) is wanted
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "127.1", "0x7f.1", "2130706433", "017700000001", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1",
+        "169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "[::1]", "[::]",
+        "[fe80::1]", "[fd00:ec2::254]", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "[2002:a00:1::]", "[ff02::1]",
+        "localhost", "LOCALHOST", "localhost.", "a.localhost", "printer.local", "metadata.google.internal",
+        "ip-10-0-0-1.ec2.internal",
+    ],
+)  # fmt: skip
+def test_private_and_local_hosts_are_refused_without_asking_anybody(host: str) -> None:
+    """However it is written, a private, loopback, link-local or metadata address never gets as far as the resolver."""
+    with pytest.raises(Refused, match="private or local"):
+        check_url(f"https://{host}/hook")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/", "ftp://example.com/", "example.com", "https://", "https:///x", "https://exa mple.com/",
+        "https://user:secret@example.com/", "https://user@example.com/", "https://example.com:0x50/",
+        "https://example.com:99999/", "https://example.com/\r\nX: y", "https://exämple.com/", "https://１２７.0.0.1/",
+        "https://example.com/" + "x" * 2048, "https://exa%6dple.com/", "https://example.com\\@evil.example/",
+        "https://[::1",
+    ],
+)  # fmt: skip
+def test_what_is_not_plainly_an_https_address_is_refused(url: str) -> None:
+    """Other schemes, credentials, control characters and half URLs do not pass."""
+    with pytest.raises(Refused) as caught:
+        check_url(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_public_address_is_taken_apart() -> None:
+    """Host in lower case, port, and the path with its query are what will be used."""
+    assert check_url(HOOK).host == "hooks.slack.com"
+    assert check_url("https://Example.COM.:8443/a/b?c=d#e") == Target("example.com", 8443, "/a/b?c=d")
+    assert check_url("https://8.8.8.8") == Target("8.8.8.8", 443, "/")
+    assert check_url("https://[2606:4700::1111]/x").host == "2606:4700::1111"
+    assert literal_address("hooks.slack.com") is None
+
+
+def test_a_name_is_pinned_to_a_public_address_ipv4_first() -> None:
+    """Of several public addresses an IPv4 one is chosen."""
+    answers: dict[str, Sequence[str]] = {"example.com": ["2606:4700::1111", "93.184.216.34"]}
+    assert pin(check_url("https://example.com/"), lambda host, port: answers[host]) == "93.184.216.34"
+
+
+@pytest.mark.parametrize(
+    "private", ["127.0.0.1", "169.254.169.254", "10.0.0.8", "::1", "::ffff:127.0.0.1", "fe80::1%eth0"]
+)
+def test_a_name_with_any_private_address_is_refused(private: str) -> None:
+    """One private address among public ones is enough."""
+    with pytest.raises(Refused, match="private or local"):
+        pin(check_url("https://rebinding.example/"), lambda host, port: ["93.184.216.34", private])
+
+
+def test_a_name_without_addresses_is_unknown() -> None:
+    """No address is the same as no such host."""
+    with pytest.raises(OSError, match="no addresses"):
+        pin(check_url("https://example.com/"), lambda host, port: [])
