@@ -1,0 +1,232 @@
+"""The story itself: set up, log, fire the schedule, read back, judge, show."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from demo.api import Api, DemoError
+from demo.expectations import Found, about, missing_from_quiet, missing_from_storms
+from demo.flights import FEATURES, QUIET, STORMS, Flights, Week
+from demo.screen import Screen
+
+LABEL: Final = "demo"
+NAMES: Final = {QUIET: "flight-delays-march", STORMS: "flight-delays-june"}
+MAIL_TO: Final = "oncall@flights.example"
+SLACK_URL: Final = "https://hooks.slack.com/services/T0000DEMO/B0000DEMO/madeUpForTheDemo"
+DRIFT_WORDS: Final = {
+    "data_drift": "what goes in",
+    "prediction_drift": "what comes out",
+    "data_quality": "missing values",
+}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How it ended. problems: what is missing, empty when all is well."""
+
+    problems: list[str]
+    storms: Found
+    quiet: Found
+
+
+class Story:
+    """Tells the story on a screen, through an API, and leaves the messages in a folder."""
+
+    def __init__(self, api: Api, screen: Screen, folder: Path) -> None:
+        self._api = api
+        self._screen = screen
+        self._folder = folder
+        # The hour in which this begins ends both weeks: the window starts with a whole hour too.
+        self._end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+    def tell(self) -> Ending:
+        """All of it. Raises DemoError when it cannot go on."""
+        self._introduce()
+        flights = self._learn()
+        models = self._set_up(flights)
+        for week, model in models.items():
+            self._log(flights, week, model)
+        self._fire()
+        quiet, storms = (self._read(flights, week, models[week]) for week in (QUIET, STORMS))
+        self._show(flights, quiet, storms)
+        return Ending([*missing_from_quiet(quiet), *missing_from_storms(storms)], storms, quiet)
+
+    def _introduce(self) -> None:
+        health = self._api.get("/health")
+        if health["status"] != "ok":
+            raise DemoError(f"{self._api.url} is not well: {health}")
+        self._screen.title("A model that goes stale, and how one gets to know")
+        self._screen.text(
+            "New York, 2013. A model predicts how late a flight will land. It learned in January and February; then it "
+            "is watched twice, over an ordinary week of March and over the storms at the end of June. Nobody tells "
+            "DriftGuard which is which. The flights are real, and everything goes through the HTTP API at "
+            f"{self._api.url}."
+        )
+
+    def _learn(self) -> Flights:
+        self._screen.step("A model learns")
+        began = time.monotonic()
+        flights = Flights.load()
+        rows, error = len(flights.baseline), flights.error(flights.baseline)
+        self._screen.done(
+            f"linear regression on {', '.join(FEATURES)}: off by {error:.1f} minutes on average",
+            time.monotonic() - began,
+        )
+        self._screen.text(f"{rows:,} flights of January and February, the cancelled ones included: the baseline.")
+        return flights
+
+    def _set_up(self, flights: Flights) -> dict[Week, dict[str, Any]]:
+        self._screen.step("Two models, one baseline, two channels")
+        began = time.monotonic()
+        known = {one["name"]: one for one in self._api.every("/models?limit=500")}
+        models = {week: self._model(week, known) for week in (QUIET, STORMS)}
+        self._channels([model["id"] for model in models.values()])
+        self._screen.done(
+            f"{' and '.join(one['name'] for one in models.values())}; e-mail to {MAIL_TO}, and Slack, from MEDIUM on",
+            time.monotonic() - began,
+        )
+        began = time.monotonic()
+        body = flights.baseline_body()
+        for model in models.values():
+            path = f"/models/{model['id']}/baseline"
+            baseline = self._api.find(path) or self._api.put(path, body)
+            if baseline["rows"] != len(flights.baseline):
+                raise DemoError(
+                    f"the baseline of {model['name']} has {baseline['rows']:,} rows, not {len(flights.baseline):,}"
+                )
+        self._screen.done(f"the baseline for each: {len(body) / 1e6:.2f} MB", time.monotonic() - began)
+        return models
+
+    def _model(self, week: Week, known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        """The week's model: that of an earlier run within the same hour, or a new one."""
+        stamp = f"{self._end:%Y-%m-%d %H:%M}"
+        for name in (NAMES[week], f"{NAMES[week]} {stamp}"):
+            model = known.get(name)
+            if model is None:
+                description = f"Arrival delays of New York's flights. {week.title} 2013, as if it ended {stamp} UTC."
+                made: dict[str, Any] = self._api.post(
+                    "/models", {"name": name, "description": description, "labels": {LABEL: stamp}}
+                )
+                return made
+            if model["labels"].get(LABEL) == stamp:
+                return model
+        raise DemoError(f"models named {NAMES[week]!r} exist that this demo did not make")
+
+    def _channels(self, model_ids: list[str]) -> None:
+        known = [(one["type"], set(one.get("model_ids") or [])) for one in self._api.every("/alert-channels?limit=500")]
+        targets: dict[str, dict[str, Any]] = {"email": {"to": [MAIL_TO]}, "slack": {"webhook_url": SLACK_URL}}
+        for kind, target in targets.items():
+            if (kind, set(model_ids)) not in known:
+                channel = {"type": kind, "name": f"Flight delays, {kind}", "model_ids": model_ids, **target}
+                self._api.post("/alert-channels", channel)
+
+    def _log(self, flights: Flights, week: Week, model: Mapping[str, Any]) -> None:
+        if week is QUIET:
+            self._screen.step("Predictions are logged")
+        batches = list(flights.batches(week, self._end))
+        with self._screen.progress(week.title, "predictions", sum(map(len, batches))) as progress:
+            for number, rows in enumerate(batches):
+                answer = self._api.log(model["id"], f"{week.slug}-{number:03}", rows)
+                if answer["accepted"] != len(rows) or answer["rejected"]:
+                    raise DemoError(
+                        f"batch {number} of {model['name']}: {answer['rejected']} rejected, {answer['errors'][:3]}"
+                    )
+                progress.advance(len(rows))
+
+    def _fire(self) -> None:
+        self._screen.text("(Each week and the day before it, moved as a whole so that the week ends now.)")
+        self._screen.step("The 15-minute schedule fires")
+        began = time.monotonic()
+        self._api.fire_schedule()
+        job = self._api.get("/scheduler/status")["jobs"][0]
+        counts = f"{job['models_checked']} models checked, {job['models_failed']} failed"
+        self._screen.done(f"{counts}; every message that followed was sent", time.monotonic() - began)
+
+    def _read(self, flights: Flights, week: Week, model: Mapping[str, Any]) -> Found:
+        model_id = model["id"]
+        report = self._api.find(f"/drift/models/{model_id}/report")
+        if report is None:
+            raise DemoError(
+                f"{model['name']} was not checked: it has no report; the log of CheckDriftFunction says why"
+            )
+        alerts = [
+            self._api.get(f"/drift/alerts/{one['id']}")
+            for one in self._api.every(f"/drift/models/{model_id}/alerts?limit=500")
+        ]
+        return Found(
+            week=week,
+            scores=flights.scores(week),
+            rows=len(flights.baseline),
+            window_rows=len(flights.week(week)),
+            model=self._api.get(f"/models/{model_id}"),
+            report=report,
+            alerts=alerts,
+            messages=about(model, self._api.outbox()),
+        )
+
+    def _show(self, flights: Flights, quiet: Found, storms: Found) -> None:
+        self._screen.step("What it found")
+        for found in (quiet, storms):
+            self._verdict(found)
+        self._screen.step("Who was told")
+        self._told(quiet)
+        self._told(storms)
+        self._screen.step("Was it right?")
+        before, calm, rough = (
+            f"{flights.error(table):.1f}"
+            for table in (flights.baseline, flights.week(quiet.week), flights.week(storms.week))
+        )
+        self._screen.text(
+            f"By now these flights have landed. The prediction was off by {before} minutes on average in January and "
+            f"February, by {calm} in the quiet week, by {rough} in the storms. DriftGuard needed no true arrival time "
+            "to see it."
+        )
+
+    def _verdict(self, found: Found) -> None:
+        screen, report = self._screen, found.report
+        status = screen.paint(report["status"], "bold", "green" if report["status"] == "ok" else "red")
+        screen.line()
+        flights = f"{report['n_window']:,} flights"
+        screen.line(f"   {screen.paint(found.week.title, 'bold')}   {flights}   {found.model['name']}: {status}")
+        screen.features(report["features"])
+        if not found.alerts:
+            screen.line("   no alert")
+        for alert in sorted(found.alerts, key=lambda one: -(one["drift_score"] or 0)):
+            moved = ", ".join(_part(one) for one in alert["features"] if one["drifted"])
+            screen.line(f"   {screen.severity(alert['severity'])} {alert['alert_type']:<17}{alert['status']}: {moved}")
+
+    def _told(self, found: Found) -> None:
+        if not found.messages:
+            self._screen.line(f"   {found.week.title}: nobody, there was nothing to tell.")
+            return
+        self._screen.line(f"   {found.week.title}: {len(found.messages)} messages. The first alert's:")
+        alert = found.alert("data_drift")
+        if alert is None:
+            return
+        for delivery in alert["deliveries"]:
+            self._screen.line(f"   {self._screen.paint('✓', 'green')} {delivery['type']}: {delivery['outcome']}")
+        if mail := found.message("email", alert["id"]):
+            self._screen.line(f"     “{mail['subject']}”  to {', '.join(mail['to'])}")
+            self._keep("email.html", mail["html"])
+        if chat := found.message("slack", alert["id"]):
+            self._screen.line(f"     “{chat['text']}”")
+            self._keep("slack.json", json.dumps(chat["payload"], indent=2, ensure_ascii=False))
+        self._screen.text("What to do, says the alert: " + " ".join(alert["recommended_actions"]))
+        self._screen.line(f"     {'alert':<10}{alert['dashboard_url']}")
+
+    def _keep(self, name: str, content: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / name
+        path.write_text(content, encoding="utf-8")
+        self._screen.line(f"     {name.split('.', maxsplit=1)[0]:<10}{path}")
+
+
+def _part(feature: Mapping[str, Any]) -> str:
+    shares = feature.get("shares")
+    if shares:
+        return f"{feature['name']} {shares['baseline']:.1%} → {shares['window']:.1%}"
+    return f"{feature['name']} {feature['drift_score']:.3f}"
