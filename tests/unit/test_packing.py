@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftguard import packing
-from driftguard.packing import Column, Row, Scalar, columns, columns_of, gather, pack, unpack_rejected, unpack_rows
+from driftguard.packing import Column, Row, Scalar, columns, columns_of, pack, unpack_rows
 
 SCALARS = st.one_of(
     st.none(),
@@ -83,7 +83,7 @@ def test_whatever_is_packed_comes_back(rows: list[Row], rejected: list[dict[str,
     data = pack(rows, rejected)
     back, refused = unpack_rows(data)
     assert comparable(back) == comparable(rows)
-    assert refused == unpack_rejected(data) == rejected
+    assert refused == rejected
 
 
 @given(st.lists(SCALARS, min_size=packing.FEW_ROWS, max_size=40))
@@ -119,14 +119,6 @@ def test_true_is_never_one() -> None:
     assert [(part.kind, part.count) for part in view.feature("x")] == [("number", 5), ("boolean", 3)]
 
 
-def test_single_rows_are_gathered_into_large_columns() -> None:
-    """Batches of one row are joined up to the limit, larger ones are handed on as they are."""
-    single = pack([Row(1, {"x": 1}, None, None)])
-    large = pack([Row(2, {"x": 2}, None, None)] * 50)
-    sizes = [view.rows for view in gather([single] * 5 + [large] + [single] * 6, rows=4)]
-    assert sorted(sizes) == [3, 4, 4, 50]
-
-
 def test_rows_without_names_in_common_stay_small() -> None:
     """A thousand rows of features nobody else has do not become a million cells."""
     rows = [Row(i, {f"f{i}_{j}": i for j in range(20)}, None, None) for i in range(1000)]
@@ -140,7 +132,7 @@ def test_rows_without_names_in_common_stay_small() -> None:
 def test_an_unknown_version_is_refused() -> None:
     """Data of a format to come is never misread."""
     data = bytes([packing.VERSION + 1]) + pack([Row(0, {}, None, None)])[1:]
-    for read in (unpack_rows, columns, unpack_rejected):
+    for read in (unpack_rows, columns):
         with pytest.raises(ValueError, match="unknown version"):
             read(data)
 

@@ -150,14 +150,6 @@ def unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
     return rows, header["x"]
 
 
-def unpack_rejected(data: bytes) -> list[dict[str, Any]]:
-    """The rejected list alone."""
-    if _mode(data) == "R":
-        return _unpack_rows(data)[1]
-    rejected: list[dict[str, Any]] = _open(data)[0]["x"]
-    return rejected
-
-
 def columns(data: bytes) -> Columns:
     """The packed batch as buffers; a column is decoded when it is asked for."""
     if _mode(data) == "R":
@@ -181,25 +173,6 @@ def columns_of(rows: Sequence[Row]) -> Columns:
 
     readers = {name: reader(name) for name in _names(rows)}
     return Columns(_little(times), readers, lambda: _plain_column([row.prediction for row in rows]))
-
-
-def gather(batches: Iterable[bytes], rows: int = 2000) -> Iterator[Columns]:
-    """Packed batches as columns, in any order, single rows and small batches put together up to about `rows` rows.
-
-    A loop over columns costs about as much for one row as for hundreds, so that predictions logged one by one are worth
-    the joining.
-    """
-    waiting: list[Row] = []
-    for data in batches:
-        if _mode(data) == "C":
-            yield columns(data)
-            continue
-        waiting += _unpack_rows(data)[0]
-        if len(waiting) >= rows:
-            yield columns_of(waiting)
-            waiting = []
-    if waiting:
-        yield columns_of(waiting)
 
 
 class _Buffers:
