@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock build demo local test check format invoke sam-local deploy bench clean
+.PHONY: help setup lock openapi build demo local test check format invoke sam-local deploy bench clean
 
 PORT ?= 3000
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -21,6 +21,9 @@ setup: ## Make or update the environments from the hashed locks
 
 lock: setup ## Resolve requirements again, to the newest that fit
 	@sh scripts/lock.sh
+
+openapi: setup ## Write the OpenAPI document out of the functions' types
+	@PYTHONPATH=layers/driftguard $(PY) -m scripts.openapi
 
 build: setup ## Build functions and layers for this machine (sam build)
 	@sh scripts/build.sh $(MACHINE) $(BUILT)

@@ -1,7 +1,7 @@
-"""The two ends of the stack as one ASGI application: the API at its root with `/_local/…` beside it, and AWS's services.
+"""The two ends of the stack as one ASGI application: the API with `/_local/…` beside it, and AWS's services.
 
-On AWS the API's address carries the stage; locally it does not, so requests go to the stage by name. They are handed to MiniStack's
-gateway directly, not through its routing by path and host, which would take some of our paths for another service's.
+On AWS the API's address carries the stage; locally it does not, so requests go to the stage by name. They are handed to
+MiniStack's gateway directly, not through its routing by path and host, which would take some paths for other services'.
 """
 
 import asyncio
@@ -89,7 +89,7 @@ class Front:
         async def note(message: MutableMapping[str, Any]) -> None:
             nonlocal status
             status = message.get("status", status)
-            if message["type"] == "http.response.body" and not message.get("more_body") and status == 200:  # noqa: PLR2004
+            if message["type"] == "http.response.body" and not message.get("more_body") and status == 200:
                 # Before SES answers: whoever sees the call done finds the mail.
                 await asyncio.to_thread(self._outbox.add_email, json.loads(body))
             await send(message)
@@ -101,7 +101,9 @@ async def _read(receive: Receive) -> bytes:
     body = b""
     while True:
         message = await receive()
-        if len(body) <= BODY_LIMIT:  # the rest is read, as a client that still sends would not hear the refusal, but not kept
+        if (
+            len(body) <= BODY_LIMIT
+        ):  # the rest is read, as a client that still sends would not hear the refusal, but not kept
             body += message.get("body", b"")
         if not message.get("more_body"):
             return body

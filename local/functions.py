@@ -1,9 +1,10 @@
-"""Runs functions as Lambda does: a process per execution environment, on AWS's own runtime client, over the Lambda Runtime API.
+"""Runs functions as Lambda does: a process per execution environment, on AWS's runtime client and its Runtime API.
 
-Lambda gives each concurrent invocation an environment of its own and keeps it warm; so does this, up to `limit` environments a function,
-beyond which an invocation waits for the next that is free.
+Lambda gives each concurrent invocation an environment of its own and keeps it warm; so does this, up to `limit`
+environments a function, beyond which an invocation waits for the next that is free.
 """
 
+import functools
 import hashlib
 import io
 import json
@@ -22,11 +23,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, Self
 
-POINTER: Final = ".directory"  # in an archive of this one file, it names the folder that holds the layer (see packaging.py)
+POINTER: Final = (
+    ".directory"  # in an archive of this one file, it names the folder that holds the layer (see packaging.py)
+)
 INIT_SECONDS: Final = 60.0
 SPARE_SECONDS: Final = 120.0
 ANSWER_LIMIT: Final = 6 * 1024 * 1024
 INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE")
+# A function of which one of these changed is started anew.
+SIGNATURE: Final = ("CodeSha256", "Handler", "Environment", "Layers", "Role", "MemorySize", "Version")
 LOG_LIMIT: Final = 5 * 1024 * 1024
 
 type Config = Mapping[str, Any]
@@ -103,12 +108,12 @@ class Environment:
             invocation.settle(self._failure)
         self._next.put(invocation)
         if not invocation.done.wait(seconds):
-            invocation.settle(Answer.error("Sandbox.Timedout", f"{request_id} Task timed out after {seconds:.2f} seconds"))
+            message = f"{request_id} Task timed out after {seconds:.2f} seconds"
+            invocation.settle(Answer.error("Sandbox.Timedout", message))
             self.stop()
         self._current = None
         self.last_used = time.monotonic()
-        assert invocation.answer is not None
-        return invocation.answer
+        return invocation.answer or Answer.error("Runtime.Unknown", "no answer")
 
     def stop(self) -> None:
         """End the process and its Runtime API."""
@@ -140,7 +145,7 @@ class Environment:
         if current is None or current.request_id != request_id:
             return False
         if len(payload) > ANSWER_LIMIT:
-            message = f"Response payload size ({len(payload)} bytes) exceeded maximum allowed payload size (6291556 bytes)."
+            message = f"Response payload size exceeded maximum allowed payload size ({ANSWER_LIMIT} bytes)."
             current.settle(Answer.error("Function.ResponseSizeTooLarge", message))
         else:
             current.settle(Answer(_loads(payload), failed=failed))
@@ -157,7 +162,7 @@ def _loads(payload: bytes) -> Any:
         return payload.decode("utf-8", "replace")
 
 
-def _runtime_api(environment: Environment) -> ThreadingHTTPServer:
+def _runtime_api(environment: Environment) -> ThreadingHTTPServer:  # noqa: C901 - a server in a few small methods
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -186,7 +191,9 @@ def _runtime_api(environment: Environment) -> ThreadingHTTPServer:
             if parts[-2:] == ["init", "error"]:
                 environment.fail_init(body)
                 self._send(202, b"{}")
-            elif parts[-1] in ("response", "error") and environment.finish(parts[-2], body, failed=parts[-1] == "error"):
+            elif parts[-1] in ("response", "error") and environment.finish(
+                parts[-2], body, failed=parts[-1] == "error"
+            ):
                 self._send(202, b"{}")
             else:
                 self._send(400, b'{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}')
@@ -354,13 +361,13 @@ class FunctionHost:
     def _pool(self, function: Mapping[str, Any]) -> _Pool:
         config: Config = function.get("config") or function
         name = config.get("FunctionName", "function")
-        facts = [config.get(key) for key in ("CodeSha256", "Handler", "Environment", "Layers", "Role", "MemorySize", "Version")]
-        signature = json.dumps(facts, sort_keys=True, default=str)
+        signature = json.dumps([config.get(key) for key in SIGNATURE], sort_keys=True, default=str)
         with self._lock:
             pool = self._pools.get(name)
             if pool and pool.signature == signature:
                 return pool
-            fresh = self._pools[name] = _Pool(signature, lambda: self._start(name, config, function["code_zip"]), self._limit)
+            start = functools.partial(self._start, name, config, function["code_zip"])
+            fresh = self._pools[name] = _Pool(signature, start, self._limit)
         if pool:
             pool.close()
         return fresh
@@ -396,7 +403,8 @@ class FunctionHost:
             "PYTHONUNBUFFERED": "1",
             "TZ": ":UTC",
         }
-        return Environment(name, [str(self._python), "-m", "awslambdaric", variables["_HANDLER"]], folder, variables, log)
+        command = [str(self._python), "-m", "awslambdaric", variables["_HANDLER"]]
+        return Environment(name, command, folder, variables, log)
 
     def _unpack(self, archive: bytes) -> Path:
         with zipfile.ZipFile(io.BytesIO(archive)) as files:

@@ -6,9 +6,8 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from email.message import EmailMessage
 from email.utils import getaddresses
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from local.persistence import Store
@@ -45,12 +44,14 @@ def read_email(request: Mapping[str, Any]) -> Message:
     addresses: list[str] = [one for part in (request.get("Destination") or {}).values() for one in part]
     content = request.get("Content") or {}
     if raw := (content.get("Raw") or {}).get("Data"):
-        mail = cast(EmailMessage, message_from_bytes(base64.b64decode(raw), policy=policy.default))
+        mail = message_from_bytes(base64.b64decode(raw), policy=policy.default)
         text, html = mail.get_body(("plain",)), mail.get_body(("html",))
         subject = str(mail["subject"] or "")
         parts = {"text": text.get_content() if text else None, "html": html.get_content() if html else None}
         headers = {name: str(value) for name, value in mail.items()}
-        addresses = addresses or [address for _, address in getaddresses([str(value) for value in mail.get_all("to", [])])]
+        addresses = addresses or [
+            address for _, address in getaddresses([str(value) for value in mail.get_all("to", [])])
+        ]
     else:
         simple = content.get("Simple") or {}
         subject = (simple.get("Subject") or {}).get("Data", "")
@@ -77,7 +78,11 @@ def read_request(headers: Mapping[str, str], body: bytes) -> Message:
     except ValueError:
         payload = text
     by_host = "slack" if urlsplit(to).hostname == "hooks.slack.com" else "webhook"
-    own = {name: value for name, value in headers.items() if name not in ("host", "content-length", "connection", "accept-encoding")}
+    own = {
+        name: value
+        for name, value in headers.items()
+        if name not in ("host", "content-length", "connection", "accept-encoding")
+    }
     return {
         "channel": headers.get("x-driftguard-channel", by_host),
         "to": to,

@@ -1,6 +1,7 @@
 """From a built template to one whose code lies in S3, as `sam package` does.
 
-A layer's archive holds no layer: it names a folder with an unchangeable copy of it, because unpacking 200 MB at each start helps nobody.
+A layer's archive holds no layer: it names a folder with an unchangeable copy of it, because packing and unpacking
+200 MB at each start helps nobody.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ type Upload = Callable[[str, bytes], str]
 
 
 def package(template: Path, layers: Path, upload: Upload) -> dict[str, Any]:
-    """Read a built template; its code is handed to `upload(key, archive)`, which says where it went (an s3:// address)."""
+    """Read a built template; its code goes to `upload(key, archive)`, which says where that is (an s3:// address)."""
     document: dict[str, Any] = yaml.safe_load(template.read_text(encoding="utf-8"))
     done: dict[Path, str] = {}
 
@@ -36,7 +37,9 @@ def package(template: Path, layers: Path, upload: Upload) -> dict[str, Any]:
         if resource["Type"] == "AWS::Serverless::Function" and isinstance(properties.get("CodeUri"), str):
             properties["CodeUri"] = place(properties["CodeUri"], zip_folder)
         elif resource["Type"] == "AWS::Serverless::LayerVersion" and isinstance(properties.get("ContentUri"), str):
-            properties["ContentUri"] = place(properties["ContentUri"], lambda folder: zip_pointer(keep_copy(folder, layers)))
+            properties["ContentUri"] = place(
+                properties["ContentUri"], lambda folder: zip_pointer(keep_copy(folder, layers))
+            )
     return document
 
 
@@ -60,7 +63,7 @@ def zip_pointer(folder: Path) -> bytes:
 
 
 def keep_copy(folder: Path, copies: Path) -> Path:
-    """Copy a folder under a name made of its content, by hard links where the disk allows; one that is there already is left alone."""
+    """Copy a folder under a name made of its content, linked where the disk allows, unless it is there already."""
     digest = hashlib.sha256()
     for path in _files(folder):
         status = path.stat()

@@ -1,7 +1,8 @@
 """Keeps the stack's data in a folder while it runs, so that even `kill -9` loses at most the last seconds.
 
-MiniStack writes its state only when it stops cleanly, each service as one JSON file. That suits what changes rarely. Items of tables and
-the outbox go to SQLite instead, one row each as they change, because writing all of them again and again would stop the world.
+MiniStack writes its state only when it stops cleanly, each service as one JSON file. That suits what changes rarely.
+Items of tables and the outbox go to SQLite instead, one row each as they change, because writing all of them again and
+again would stop the world.
 """
 
 import copy
@@ -131,10 +132,16 @@ class Store:
         rows = []
         for (table_id, pk, sk), table in changed.items():
             item = table["items"].get(pk, {}).get(sk)
-            rows.append((table_id, pk, sk, None if item is None else json.dumps(item, default=persistence._json_default)))
+            rows.append(
+                (table_id, pk, sk, None if item is None else json.dumps(item, default=persistence._json_default))
+            )
         with self._lock, self._database:
-            self._database.executemany("delete from items where (table_id, pk, sk) = (?, ?, ?)", [row[:3] for row in rows if row[3] is None])
-            self._database.executemany("insert or replace into items values (?, ?, ?, ?)", [row for row in rows if row[3] is not None])
+            self._database.executemany(
+                "delete from items where (table_id, pk, sk) = (?, ?, ?)", [row[:3] for row in rows if row[3] is None]
+            )
+            self._database.executemany(
+                "insert or replace into items values (?, ?, ?, ?)", [row for row in rows if row[3] is not None]
+            )
 
     def _load_items(self) -> None:
         tables = {table["TableId"]: table for table in dynamodb._tables.all_values()}

@@ -1,8 +1,8 @@
-"""What the local stack is called and where it lies; no MiniStack in here, because that reads the environment when imported."""
+"""What the local stack is called and where it lies. No MiniStack in here: it reads the environment when imported."""
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACCOUNT: Final = "000000000000"
@@ -11,7 +11,11 @@ STACK: Final = "driftguard"
 BUILT: Final = ROOT / ".aws-sam" / "build" / "template.yaml"
 STATE: Final = ROOT / ".local"
 RUNTIME: Final = ROOT / ".venv-runtime" / "bin" / "python"
-CREDENTIALS: Final = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
+CREDENTIALS: Final[dict[str, Any]] = {
+    "aws_access_key_id": "test",
+    "aws_secret_access_key": "test",
+    "region_name": REGION,
+}
 
 
 def configure(state: Path, endpoint: str) -> None:
@@ -19,14 +23,14 @@ def configure(state: Path, endpoint: str) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
         del os.environ[name]
     os.environ |= {
-        "AWS_ACCESS_KEY_ID": str(CREDENTIALS["aws_access_key_id"]),
-        "AWS_SECRET_ACCESS_KEY": str(CREDENTIALS["aws_secret_access_key"]),
+        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_EC2_METADATA_DISABLED": "true",
         "MINISTACK_REGION": REGION,
-        # Queues are kept under addresses made of these two, so they must not change with the port; clients call the endpoint.
+        # Queues are kept under addresses of these two, which must not change with the port; clients call the endpoint.
         "MINISTACK_HOST": "127.0.0.1",
         "GATEWAY_PORT": "4566",
         "AUTH": "true",  # each function may do what its role allows

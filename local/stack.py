@@ -57,7 +57,9 @@ def client(service: str, endpoint: str) -> Any:
     return boto3.client(service, endpoint_url=endpoint, config=config, **CREDENTIALS)
 
 
-def deploy(template: Path, state: Path, endpoint: str, parameters: dict[str, str], save: Callable[[], None]) -> tuple[Stack, bool]:
+def deploy(
+    template: Path, state: Path, endpoint: str, parameters: dict[str, str], save: Callable[[], None]
+) -> tuple[Stack, bool]:
     """Bring the stack to what the built template says; also tells whether anything had changed."""
     s3, cloudformation = client("s3", endpoint), client("cloudformation", endpoint)
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
@@ -122,7 +124,8 @@ def _wait(cloudformation: Any) -> None:
     if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         return
     events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
-    reasons = [f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason')}" for one in events if "FAILED" in one["ResourceStatus"]]
+    failed = [one for one in events if "FAILED" in one["ResourceStatus"]]
+    reasons = [f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason')}" for one in failed]
     raise DeploymentFailed(f"{status}\n" + "\n".join(reversed(reasons)))
 
 
@@ -134,11 +137,13 @@ def organization(stack: Stack, state: Path) -> dict[str, Any]:
         return known
 
     def call(**payload: str) -> dict[str, Any]:
-        return invoke(stack, "ManageOrganizationsFunction", payload)
+        answer: dict[str, Any] = invoke(stack, "ManageOrganizationsFunction", payload)
+        return answer
 
     organization_id = call(action="create_organization", name="Local")["organization_id"]
     keys = {
-        role: call(action="issue_key", organization_id=organization_id, role=role, name=f"Local {role}")["api_key"] for role in ROLES
+        role: call(action="issue_key", organization_id=organization_id, role=role, name=f"Local {role}")["api_key"]
+        for role in ROLES
     }
     made = {"organization_id": organization_id, "api_keys": keys}
     unfinished = path.with_suffix(".new")
@@ -157,7 +162,7 @@ def invoke(stack: Stack, logical_id: str, payload: Any) -> Any:
 
 
 def fire_schedule(stack: Stack, running: Callable[[], int]) -> dict[str, Any]:
-    """Send the schedule's event to its rule's targets now; returns when every check and delivery that followed has ended.
+    """Send the schedule's event to its rule's targets now; returns when all checks and deliveries it led to have ended.
 
     `running` counts the invocations that run or will be repeated.
     """
@@ -183,7 +188,7 @@ def fire_schedule(stack: Stack, running: Callable[[], int]) -> dict[str, Any]:
             payload = target.get("Input") or json.dumps(event)
             functions.invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=payload)
 
-    watched = _watched_queues(stack, functions, queues)
+    watched = _watched_queues(stack, functions)
     quiet_since: float | None = None
     waiting: dict[str, int] = {}
     while time.monotonic() - began < WAIT_SECONDS:
@@ -198,13 +203,20 @@ def fire_schedule(stack: Stack, running: Callable[[], int]) -> dict[str, Any]:
     return {"ended": False, "event_id": event_id, "seconds": WAIT_SECONDS, "waiting_for": waiting}
 
 
-def _watched_queues(stack: Stack, functions: Any, queues: Any) -> dict[str, str]:
-    sources = {one["EventSourceArn"] for page in functions.get_paginator("list_event_source_mappings").paginate() for one in page["EventSourceMappings"]}
-    every = {name: url for name, url in stack.named("AWS::SQS::Queue").items() if name not in NOT_WAITED_FOR}
-    return {name: url for name, url in every.items() if url.rsplit("/", 1)[-1] in {arn.rsplit(":", 1)[-1] for arn in sources}}
+def _watched_queues(stack: Stack, functions: Any) -> dict[str, str]:
+    pages = functions.get_paginator("list_event_source_mappings").paginate()
+    sources = {one["EventSourceArn"].rsplit(":", 1)[-1] for page in pages for one in page["EventSourceMappings"]}
+    queues = stack.named("AWS::SQS::Queue")
+    return {
+        name: url for name, url in queues.items() if name not in NOT_WAITED_FOR and url.rsplit("/", 1)[-1] in sources
+    }
 
 
 def _messages(queues: Any, url: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
+    names = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ]
     attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return sum(int(attributes.get(name, 0)) for name in names)

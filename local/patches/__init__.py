@@ -1,7 +1,8 @@
 """What MiniStack does otherwise than AWS where this application can tell, put right.
 
-Each change replaces a private function, so the version is pinned in `requirements/dev.in`, and each has a test in `tests/local/` which
-fails without it. Whoever raises the version runs those with the change taken out first: what passes then is no longer needed.
+Each change replaces a private function, so the version is pinned in `requirements/dev.in`, and each has a test in
+`tests/local/` which fails without it. Whoever raises the version runs those with the change taken out first: what
+passes then is no longer needed.
 """
 
 from local.patches import events, gateway, permissions, tables

@@ -1,4 +1,4 @@
-"""Functions called by events: retried and dead-lettered as Lambda's asynchronous invocation does, side by side where FIFO allows it."""
+"""Functions called by events: asynchronous invocation with its retries, and FIFO groups side by side."""
 
 import contextlib
 import json
@@ -53,13 +53,15 @@ def _execute(function: Mapping[str, Any], event: Any) -> Any:
 
 
 def _invoke_async(function: Mapping[str, Any], event: Any) -> None:
-    """Lambda's asynchronous invocation: up to two repeats, then the function's OnFailure destination; the waits are seconds here, not minutes."""
+    """Lambda's asynchronous invocation: repeated twice, then OnFailure; it waits seconds here, not minutes."""
     counting = _counted()
-    counting.__enter__()  # before this returns, so that whoever waits for everything to end sees it
+    counting.__enter__()  # before this returns: whoever waits for everything to end must see it
 
     def attempts() -> None:
         try:
-            settings = function.get("event_invoke_config") or (function.get("event_invoke_configs") or {}).get("$LATEST") or {}
+            settings = (
+                function.get("event_invoke_config") or (function.get("event_invoke_configs") or {}).get("$LATEST") or {}
+            )
             repeats = settings.get("MaximumRetryAttempts")
             for attempt in range(1 + int(2 if repeats is None else repeats)):
                 time.sleep(attempt * RETRY_SECONDS)
@@ -87,10 +89,13 @@ def _from_rule(arn: str, payload: str) -> None:
     _asynchronously(arn, json.loads(payload))
 
 
-def _from_topic(
-    endpoint: str, envelope: str, topic: str, subscription: str, message_id: str, message: str, attributes: Mapping[str, Any]
-) -> None:
-    record = {"EventVersion": "1.0", "EventSubscriptionArn": subscription, "EventSource": "aws:sns", "Sns": json.loads(envelope)}
+def _from_topic(endpoint: str, envelope: str, _topic: str, subscription: str, *_: Any) -> None:
+    record = {
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription,
+        "EventSource": "aws:sns",
+        "Sns": json.loads(envelope),
+    }
     _asynchronously(endpoint, {"Records": [record]})
 
 
@@ -98,7 +103,7 @@ _original_concurrency = lambda_svc._sqs_esm_concurrency
 
 
 def _concurrency(mapping: Mapping[str, Any], function: Any, config: Any, queue: Mapping[str, Any] | None = None) -> int:
-    """With one message a batch, a FIFO queue's groups run side by side: the queue itself holds back a group that has one in flight."""
+    """With one message a batch FIFO groups run side by side: the queue holds back a group with one in flight."""
     if (queue or {}).get("is_fifo") and mapping.get("BatchSize") == 1:
         return int(_original_concurrency(mapping, function, config))
     return int(_original_concurrency(mapping, function, config, queue))

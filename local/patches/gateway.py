@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -44,7 +45,7 @@ def install() -> None:
     gateway._update_api_key = _update_api_key
 
 
-# The definition: MiniStack's importer takes of each operation its method, security and the integration's address, and nothing else.
+# The definition: of each operation MiniStack's importer takes the method, the security and the integration's address.
 
 _original_import_operation = gateway._import_operation
 _original_import_path_item = gateway._import_path_item
@@ -61,7 +62,12 @@ INTEGRATION_FIELDS: Final = (
 
 
 def _import_operation(
-    api_id: str, resource_id: str, method: str, operation: Mapping[str, Any] | None, schemes: Any = None, security: Any = None
+    api_id: str,
+    resource_id: str,
+    method: str,
+    operation: Mapping[str, Any] | None,
+    schemes: Any = None,
+    security: Any = None,
 ) -> None:
     _original_import_operation(api_id, resource_id, method, operation, schemes, security)
     operation = operation or {}
@@ -87,12 +93,16 @@ def _import_operation(
         )
 
 
-def _import_path_item(api_id: str, path: str, item: Mapping[str, Any], schemes: Any = None, security: Any = None) -> None:
+def _import_path_item(
+    api_id: str, path: str, item: Mapping[str, Any], schemes: Any = None, security: Any = None
+) -> None:
     any_method = item.get("x-amazon-apigateway-any-method")
     _original_import_path_item(api_id, path, item, schemes, security)
     if any_method is not None:
         wanted = path.rstrip("/") or "/"
-        resource_id = next(key for key, resource in gateway._resources[api_id].items() if resource.get("path") == wanted)
+        resource_id = next(
+            key for key, resource in gateway._resources[api_id].items() if resource.get("path") == wanted
+        )
         gateway._import_operation(api_id, resource_id, "ANY", any_method, schemes, security)
 
 
@@ -109,7 +119,9 @@ def _import_gateway_responses(api_id: str, definition: Mapping[str, Any]) -> Non
         gateway._put_gateway_response(api_id, kind, {**response, "statusCode": response.get("statusCode")})
 
 
-def _update_rest_api(physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack: str, logical_id: str | None = None) -> Any:
+def _update_rest_api(
+    physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack: str, logical_id: str | None = None
+) -> Any:
     """A changed definition overwrites the API in place, as on AWS; MiniStack makes another API with another id."""
     if new.get("Body") != old.get("Body"):
         definition = new["Body"]
@@ -161,7 +173,7 @@ def _build_event(
         "X-Forwarded-For": "127.0.0.1",
         "X-Forwarded-Port": "443",
         "X-Forwarded-Proto": "https",
-        "X-Amzn-Trace-Id": f"Root=1-{context['requestTimeEpoch'] // 1000:08x}-{context['requestId'].replace('-', '')[:24]}",
+        "X-Amzn-Trace-Id": f"Root=1-{context['requestTimeEpoch'] // 1000:08x}-{secrets.token_hex(12)}",
     }
     single = {_canonical(name): value for name, value in event["headers"].items() if name.lower() not in NOT_FORWARDED}
     event["headers"] = added | single
@@ -189,8 +201,12 @@ class _BadAnswer(Exception):
     """The function failed, or what it returned is no proxy answer."""
 
 
-async def _call_lambda(function_ref: str, event: Any, *, account_id: str | None = None, region: str | None = None) -> Any:
-    data, config, name = lambda_svc._get_func_record_for_ref_in_scope(function_ref, account_id=account_id, region=region)
+async def _call_lambda(
+    function_ref: str, event: Any, *, account_id: str | None = None, region: str | None = None
+) -> Any:
+    data, config, name = lambda_svc._get_func_record_for_ref_in_scope(
+        function_ref, account_id=account_id, region=region
+    )
     if data is None or config is None:
         return None, f"Lambda function '{function_ref or name}' not found"
     record = lambda_svc._execution_record_for_config(data, config)
@@ -229,14 +245,18 @@ async def _invoke_proxy(*args: Any, **options: Any) -> Any:
 def _gateway_error_response(error: Any, request: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
     status, headers, body = _original_gateway_error_response(error, request)
     if error.response_type == "DEFAULT_5XX":
-        with contextlib.suppress(ValueError):  # MiniStack renders a leading space here; where that breaks the JSON it stays
+        with contextlib.suppress(
+            ValueError
+        ):  # MiniStack renders a leading space here; where that breaks the JSON it stays
             body = json.dumps(json.loads(body)).encode()
     if error.response_type in ("THROTTLED", "QUOTA_EXCEEDED"):
         headers.setdefault("Retry-After", "1")
     return getattr(error, "status", status), headers, body
 
 
-async def _execute(request: Any, api_id: str, stage: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> Any:
+async def _execute(
+    request: Any, api_id: str, stage: str, method: str, path: str, headers: Any, body: bytes, *rest: Any
+) -> Any:
     if len(body or b"") > PAYLOAD_LIMIT:
         request["stage"] = gateway._stages_v1.get(api_id, {}).get(stage)
         return gateway._gw_error("REQUEST_TOO_LARGE", "Request Too Long")

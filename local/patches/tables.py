@@ -1,4 +1,4 @@
-"""DynamoDB: time to live and point-in-time recovery out of the template, which MiniStack's CloudFormation passes over."""
+"""DynamoDB: time to live and point-in-time recovery of the template, which MiniStack's CloudFormation passes over."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,9 @@ def install() -> None:
         _apply(created[0], properties)
         return created
 
-    def update_table(physical_id: str, old: Any, new: Mapping[str, Any], stack: str, logical_id: str | None = None) -> Any:
+    def update_table(
+        physical_id: str, old: Any, new: Mapping[str, Any], stack: str, logical_id: str | None = None
+    ) -> Any:
         updated = update(physical_id, old, new, stack, logical_id)
         _apply(updated[0] if isinstance(updated, tuple) else physical_id, new)
         return updated

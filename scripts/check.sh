@@ -1,0 +1,33 @@
+#!/bin/sh
+# Everything that must hold before a change goes in; all of it is looked at, then the exit status tells.
+cd "$(dirname "$0")/.." || exit 1
+export PATH="$PWD/.venv/bin:$PATH" PYTHONPATH=layers/driftguard SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1
+failed=""
+
+step() {
+    name=$1
+    shift
+    printf '\n=== %s\n' "$name"
+    "$@" || failed="$failed  $name\n"
+}
+
+transformed() {
+    mkdir -p .aws-sam
+    python -m scripts.transform >.aws-sam/transformed.json && cfn-lint --ignore-templates template.yaml -- .aws-sam/transformed.json
+}
+
+step "format" ruff format --check .
+step "lint" ruff check .
+step "types" mypy
+step "OpenAPI document" python -m scripts.openapi --check
+step "sam validate" .venv-sam/bin/sam validate --lint
+step "cfn-lint, source" cfn-lint
+step "cfn-lint, transformed" transformed
+step "house rules" python -m rules
+step "tests" make test
+
+if [ -n "$failed" ]; then
+    printf '\nFailed:\n%b' "$failed"
+    exit 1
+fi
+printf '\nAll checks passed.\n'
