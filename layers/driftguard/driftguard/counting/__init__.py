@@ -5,6 +5,6 @@ Everything a check needs is in the counts, so its cost does not depend on how ma
 
 from driftguard.counting.batches import count
 from driftguard.counting.counts import GROUP_SIZE, KINDS, Counts
-from driftguard.counting.layout import Layout, layout_of
+from driftguard.counting.layout import MERGED, Layout, layout_of
 
-__all__ = ["GROUP_SIZE", "KINDS", "Counts", "Layout", "count", "layout_of"]
+__all__ = ["GROUP_SIZE", "KINDS", "MERGED", "Counts", "Layout", "count", "layout_of"]

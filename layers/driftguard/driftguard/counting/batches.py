@@ -154,21 +154,25 @@ def _same(first: Ints, second: Ints) -> bool:
 
 
 def _numbers(part: Part) -> Floats:
+    values: Floats
     items = np.frombuffer(part.data, part.dtype)
     if part.encoding == "floats":
         return items.astype(np.float64, copy=False)
     if part.encoding == "codes":
         distinct: Floats = np.array(list(map(float, part.dictionary)), np.float64)
-        return distinct[items]
-    if max(abs(part.offset), abs(part.offset + part.step * int(np.iinfo(items.dtype).max))) <= EXACT:
-        values: Floats = items * float(part.step)
+        values = distinct[items]
+        return values
+    # As doubles where both terms are exact, so that their sum is rounded once, as the whole number itself would be.
+    if abs(part.offset) <= EXACT and part.step * int(np.iinfo(items.dtype).max) <= EXACT:
+        values = items.astype(np.float64)
+        values *= float(part.step)
         values += float(part.offset)
     else:
-        # In unsigned arithmetic, which wraps to the right int64 however wide the steps are.
+        # Unsigned arithmetic wraps to the right int64 however wide the steps are.
         wide = items.astype(np.uint64) * np.uint64(part.step & WIDE) + np.uint64(part.offset & WIDE)
         values = wide.view(np.int64).astype(np.float64)
     if part.divisor != 1:
-        values /= part.divisor
+        values /= float(part.divisor)
     return values
 
 

@@ -14,6 +14,9 @@ from driftguard.baselines import Baseline, Categories, Numbers, digest
 type Floats = npt.NDArray[np.float64]
 type Ints = npt.NDArray[np.int64]
 
+MERGED = 10
+"""Groups of bins, of about as many baseline values each or of the most frequent categories, for a coarse comparison."""
+
 CELLS = 4096
 """Cells of the grid that finds most values' bins without a binary search."""
 
@@ -31,7 +34,10 @@ class Layout:
     """F features of a baseline with T bins together.
 
     starts, sizes: int64 (F,), each feature's first bin and number of bins. numeric: bool (F,).
-    bins: int64 (T,), the baseline's counts. rows, present, missing, invalid: int64 (F,), the baseline's.
+    bins: int64 (T,), the baseline's counts. lows, highs: float64 (T,), the ends of each numeric bin, infinite outside
+    the baseline's range, 0 for categories. several: bool (T,), whether a bin can hold more than one value. merged:
+    int64 (T,), the group of each bin, MERGED of them a feature. rows, present, missing, invalid: int64 (F,), the
+    numbers of them in the baseline.
     numbers: of each numeric feature, its edges. categories: of each other one, its codes. Both by feature index.
     """
 
@@ -56,6 +62,21 @@ class Layout:
         self.invalid = np.array([feature.invalid for feature in self.features], np.int64)
         self.present = self.rows - self.missing - self.invalid
         self.numeric = np.array([feature.type == "numeric" for feature in self.features], np.bool_)
+        self.lows, self.highs = np.zeros(len(self.bins)), np.zeros(len(self.bins))
+        for index, found in self.numbers.items():
+            self.lows[self.span(index)] = np.concatenate([[-np.inf], found.values])
+            self.highs[self.span(index)] = np.concatenate([found.values, [np.inf]])
+        self.merged = np.concatenate([np.zeros(0, np.int64), *map(self._merge, range(len(counts)))])
+        self.several = np.nextafter(self.lows, np.inf) < self.highs
+
+    def _merge(self, index: int) -> Ints:
+        bins = self.bins[self.span(index)]
+        if index in self.categories:
+            group = np.minimum(np.arange(len(bins)), MERGED - 1)
+        else:
+            middle = np.cumsum(bins) - bins / 2
+            group = np.minimum(middle * MERGED // max(int(bins.sum()), 1), MERGED - 1).astype(np.int64)
+        return group + index * MERGED
 
     def span(self, index: int) -> slice:
         """The bins of one feature."""
@@ -130,7 +151,8 @@ class Edges:
         with np.errstate(over="ignore"):
             cells = values - self._low
             cells *= self._scale
-        return np.clip(cells, 0, CELLS - 1, out=cells).astype(np.int32)
+        inside: npt.NDArray[np.int32] = np.clip(cells, 0, CELLS - 1, out=cells).astype(np.int32)
+        return inside
 
 
 class Codes:

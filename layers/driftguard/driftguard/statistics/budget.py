@@ -1,0 +1,67 @@
+"""The rule `budget`: a threshold that keeps a model's false alarms in a month below a budget."""
+
+import numpy as np
+import numpy.typing as npt
+
+type Floats = npt.NDArray[np.float64]
+type Ints = npt.NDArray[np.int64]
+
+CHECKS = 2880
+"""Scheduled checks in 30 days."""
+
+MIN_PAIRS = 7
+"""Pairs of neighbouring days with values from which their median is taken."""
+
+TINY = 1e-9
+"""Below this a sum of F̄(1−F̄) is rounding: all days hold one value."""
+
+MEDIAN_OF_MEAN = 0.6
+"""Median over mean of a sum of squared differences between distribution functions (Cramér–von Mises)."""
+
+
+def critical(tests: int, alpha: Floats) -> Floats:
+    """c = sqrt(ln(2·F·L/alpha)/2) for F tests in a check, from the inequality of Dvoretzky, Kiefer and Wolfowitz."""
+    return np.sqrt(np.log(2 * max(tests, 1) * CHECKS / alpha) / 2)
+
+
+def threshold(
+    c: Floats, n: Ints, m: Ints, *, rho: Floats, window_days: float, baseline_days: float, minimum: Floats
+) -> Floats:
+    """T = max(minimum, c·sqrt(1/n + 1/m + rho·(1/window_days + 1/baseline_days))): (F,); infinite without values."""
+    with np.errstate(divide="ignore"):
+        variance = 1 / n.astype(np.float64) + 1 / m.astype(np.float64) + rho * (1 / window_days + 1 / baseline_days)
+    return np.maximum(minimum, c * np.sqrt(variance))
+
+
+def overdispersion(days: Ints, starts: Ints, sizes: Ints) -> Floats:
+    """rho, by how much days differ from each other beyond chance: (F,).
+
+    days: the counts (K, T) of K days, oldest first. 0 where fewer than MIN_PAIRS pairs of neighbouring days have
+    values.
+
+    rho = max(0, (median(r)/0.6 − mean(1/n_k + 1/n_{k−1}))/2), r_k = Σ(F_k − F_{k−1})² / Σ F̄(1−F̄) over the edges.
+    """
+    if len(days) < MIN_PAIRS + 1:
+        return np.zeros(len(starts))
+    n = np.add.reduceat(days, starts, axis=1)
+    inverse = 1 / np.maximum(n, 1)
+    shares = days * np.repeat(inverse, sizes, axis=1)
+    pairs = (n[1:] > 0) & (n[:-1] > 0)
+    steps = np.diff(shares, axis=0)
+    if not pairs.all():
+        steps *= np.repeat(pairs, sizes, axis=1)
+    # A feature's shares change by nothing in sum, so one running total serves all features, one after the other.
+    np.cumsum(steps, axis=1, out=steps)
+    moved = np.add.reduceat(np.square(steps, out=steps), starts, axis=1)
+    running = np.cumsum(shares.sum(axis=0) / np.repeat(np.maximum((n > 0).sum(axis=0), 1), sizes))
+    average = running - np.repeat(running[starts - 1] * (starts > 0), sizes)
+    spread = np.add.reduceat(np.clip(average * (1 - average), 0, None), starts)
+    count = pairs.sum(axis=0)
+    enough = (count >= MIN_PAIRS) & (spread > TINY)
+    # Pairs without values sort behind all others and are left out of the median.
+    ratios = np.sort(np.where(pairs, moved / np.where(enough, spread, 1), np.inf), axis=0)
+    places = np.where(enough, count, 1)
+    columns = np.arange(len(starts))
+    median = (ratios[(places - 1) // 2, columns] + ratios[places // 2, columns]) / 2
+    chance = np.where(pairs, inverse[1:] + inverse[:-1], 0).sum(axis=0) / places
+    return np.where(enough, np.maximum((np.where(enough, median, 0) / MEDIAN_OF_MEAN - chance) / 2, 0), 0.0)

@@ -1,0 +1,154 @@
+"""From counts to a verdict.
+
+Any number may be missing, huge, equal, new or of the wrong type: every enabled feature gets a verdict, and a report
+never holds NaN or infinity.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from driftguard.alerts import Finding
+from driftguard.baselines import Baseline
+from driftguard.counting import Counts, layout_of
+from driftguard.schemas.alerts import AlertType, Severity
+from driftguard.schemas.models import ModelSettings
+from driftguard.times import iso
+from driftguard.verdicts.drift import DriftTests, drift_tests
+from driftguard.verdicts.quality import QualityTest, quality_tests
+from driftguard.verdicts.report import alert_feature, drift_reason, feature_rows, quality_reason
+from driftguard.verdicts.rules import Rules
+
+LOW_BELOW, MEDIUM_BELOW = 0.1, 0.2
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """report: as the API shows it, safe for JSON. findings: one for each alert type."""
+
+    report: dict[str, Any]
+    findings: list[Finding]
+
+
+def judge(
+    baseline: Baseline,
+    window: Counts,
+    days: Sequence[Counts],
+    settings: ModelSettings,
+    *,
+    now: datetime,
+    window_start: datetime,
+    window_end: datetime,
+    preliminary: bool,
+    baseline_version: int,
+    model_id: str,
+    no_data: bool,
+) -> Verdict:
+    """Compare the window's counts with the baseline.
+
+    days: the counts of the last 14 whole days, oldest first; with fewer, days count as alike. no_data: that nothing
+    has arrived for longer than the settings allow.
+    """
+    layout = layout_of(baseline)
+    rules = Rules.of(layout, settings)
+    tests = drift_tests(layout, window, days, rules, window_days=settings.window_days, baseline_days=baseline.days)
+    quality_testable, quality = quality_tests(layout, window, rules, settings.min_share_change)
+    rows = feature_rows(layout, window, rules, tests, quality)
+    findings = [
+        _drift_finding("data_drift", tests, {k: row for k, row in rows.items() if row["role"] == "feature"}),
+        _drift_finding("prediction_drift", tests, {k: row for k, row in rows.items() if row["role"] == "prediction"}),
+        _quality_finding(quality_testable or not rows, quality, rows),
+        Finding(
+            "no_data", testable=True, firing=no_data, holding=no_data, drift_score=None, p_value=None, severity="MEDIUM"
+        ),
+    ]
+    fired = [test for test in quality if test.fired]
+    if no_data:
+        status, reason = "no_data", f"No predictions have arrived for {settings.no_data_hours} hours or longer."
+    elif tests.fired.any():
+        status, reason = "drift", drift_reason(rows.values())
+    elif fired:
+        status, reason = "data_quality", quality_reason(layout, fired)
+    elif not tests.testable.any():
+        status, reason = "insufficient_data", _too_few(window, rules, rows)
+    else:
+        status, reason = "ok", None
+    strongest = _strongest(tests, tests.testable)
+    report = {
+        "model_id": model_id,
+        "checked_at": iso(now),
+        "status": status,
+        "reason": reason,
+        "preliminary": preliminary,
+        "drift_score": strongest[0],
+        "p_value": strongest[1],
+        "drifted_features": [row["name"] for row in rows.values() if row["drifted"]],
+        "baseline_version": baseline_version,
+        "window": {"start": iso(window_start), "end": iso(window_end)},
+        "n_baseline": baseline.rows,
+        "n_window": window.rows,
+        "features": list(rows.values()),
+    }
+    return Verdict(report, findings)
+
+
+def severity_of(score: float | None) -> Severity:
+    """LOW under 0.1, MEDIUM under 0.2, HIGH from there."""
+    if score is None or score < LOW_BELOW:
+        return "LOW"
+    return "MEDIUM" if score < MEDIUM_BELOW else "HIGH"
+
+
+def _strongest(tests: DriftTests, among: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[float | None, float | None]:
+    """The largest score of some features, and that feature's p-value."""
+    if not among.any():
+        return None, None
+    index = int(np.argmax(np.where(among, tests.score, -1.0)))
+    return float(tests.score[index]), float(tests.p_value[index])
+
+
+def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, dict[str, Any]]) -> Finding:
+    of_type = np.zeros(len(tests.testable), np.bool_)
+    of_type[list(rows)] = True
+    fired, holding, testable = tests.fired & of_type, tests.holding & of_type, tests.testable & of_type
+    score, p_value = _strongest(tests, fired if fired.any() else holding if holding.any() else testable)
+    shown = sorted(np.flatnonzero(holding).tolist(), key=lambda index: (not fired[index], -tests.score[index]))
+    return Finding(
+        alert_type=alert_type,
+        # With every feature disabled there is nothing that could still be drifting.
+        testable=bool(testable.any()) or not rows,
+        firing=bool(fired.any()),
+        holding=bool(holding.any()),
+        drift_score=score,
+        p_value=p_value,
+        severity=severity_of(score),
+        features=[alert_feature(rows[index]) for index in shown],
+    )
+
+
+def _quality_finding(testable: bool, quality: Sequence[QualityTest], rows: dict[int, dict[str, Any]]) -> Finding:
+    shown = sorted((test for test in quality if test.holding), key=lambda test: (not test.fired, -test.score))
+    first = shown[0] if shown else None
+    score = first.score if first else None
+    return Finding(
+        alert_type="data_quality",
+        testable=testable,
+        firing=any(test.fired for test in shown),
+        holding=bool(shown),
+        drift_score=score,
+        p_value=first.p_value if first else None,
+        severity=severity_of(score),
+        features=[alert_feature(rows[test.index], test) for test in shown],
+    )
+
+
+def _too_few(window: Counts, rules: Rules, rows: dict[int, dict[str, Any]]) -> str:
+    if not rows:
+        return "No feature is enabled."
+    if not window.rows:
+        return "The window holds no predictions."
+    needed = int(rules.min_samples[list(rows)].min())
+    return f"No feature has the {needed} values in the window that a test needs."

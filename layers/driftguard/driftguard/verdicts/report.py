@@ -1,0 +1,186 @@
+"""A verdict in words and JSON: the rows of a report, and what an alert and its messages show of them."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from driftguard import statistics
+from driftguard.baselines import NEW, RARE, Categories, Numbers
+from driftguard.counting import KINDS, Counts, Layout
+from driftguard.schemas.alerts import QualityKind
+from driftguard.verdicts.drift import DriftTests
+from driftguard.verdicts.quality import QualityTest
+from driftguard.verdicts.rules import Rules
+
+TYPE_OF_KIND = {"number": "numeric", "string": "categorical", "boolean": "boolean"}
+
+NAMED = 3
+"""Features named in a reason."""
+
+GREW: dict[QualityKind, str] = {
+    "missing": "missing values",
+    "new_categories": "categories that the baseline lacks",
+    "out_of_range": "values outside the baseline's range",
+    "wrong_type": "values of another type",
+}
+
+
+def feature_rows(
+    layout: Layout, window: Counts, rules: Rules, tests: DriftTests, quality: Sequence[QualityTest]
+) -> dict[int, dict[str, Any]]:
+    """A report's entry for each enabled feature, by index; safe for JSON."""
+    grown: dict[int, list[QualityTest]] = {}
+    for test in quality:
+        grown.setdefault(test.index, []).append(test)
+    return {
+        index: _row(layout, window, tests, index, grown.get(index, ()))
+        for index in np.flatnonzero(rules.enabled).tolist()
+    }
+
+
+def _row(
+    layout: Layout, window: Counts, tests: DriftTests, index: int, quality: Sequence[QualityTest]
+) -> dict[str, Any]:
+    feature = layout.features[index]
+    numeric = feature.type == "numeric"
+    testable, fired = bool(tests.testable[index]), bool(tests.fired[index])
+    rows = int(tests.n[index] + window.missing[index] + window.invalid[index].sum())
+    row: dict[str, Any] = {
+        "name": feature.name,
+        "role": feature.role,
+        "type": feature.type,
+        "test": "ks" if numeric else "chi2",
+        "status": ("drift" if fired else "ok") if testable else "insufficient_data",
+        "drift_score": float(tests.score[index]) if testable else None,
+        "score_error_bound": (float(tests.error_bound[index]) if numeric else 0.0) if testable else None,
+        "p_value": float(tests.p_value[index]) if testable else None,
+        "threshold": _finite(tests.threshold[index]),
+        "p_threshold": _finite(tests.p_threshold[index]),
+        "min_detectable_score": None if testable else float(tests.detectable[index]),
+        "rho": float(tests.rho[index]),
+        "drifted": fired,
+        "n_baseline": int(tests.m[index]),
+        "n_window": int(tests.n[index]),
+        "missing": {
+            "baseline": feature.missing / max(feature.rows, 1),
+            "window": int(window.missing[index]) / max(rows, 1),
+        },
+        "psi": _finite(tests.psi[index]) if tests.n[index] and tests.m[index] else None,
+        "wasserstein": _finite(tests.wasserstein[index]),
+        "histogram": _picture(layout, window, tests, index),
+        "data_quality": [
+            {
+                "kind": test.kind,
+                "baseline": test.baseline,
+                "window": test.window,
+                "drift_score": test.score,
+                "p_value": test.p_value,
+                "p_threshold": test.p_threshold,
+                "fired": test.fired,
+            }
+            for test in quality
+        ],
+        "type_change": _type_change(window, index, quality),
+    }
+    if isinstance(feature.values, Numbers):
+        row["mean"] = {
+            "baseline": _mean(feature.values.total, feature.present),
+            "window": _mean(window.total[index], int(tests.n[index])),
+        }
+        row["range"] = {
+            "baseline": _extremes(feature.values.quantiles),
+            "window": _extremes([window.least[index], window.greatest[index]]),
+        }
+    else:
+        row["new_categories"] = list(window.recent.get(index, ()))
+    return row
+
+
+def alert_feature(row: dict[str, Any], quality: QualityTest | None = None) -> dict[str, Any]:
+    """What an alert keeps of a feature's row, for a drift test or for a data-quality test."""
+    shown = {key: row[key] for key in ("name", "role", "type", "missing", "histogram")}
+    shown["new_categories"] = row.get("new_categories", [])
+    if quality is None:
+        return shown | {key: row[key] for key in ("test", "drift_score", "p_value", "threshold", "drifted")}
+    return shown | {
+        "test": "fisher",
+        "drift_score": quality.score,
+        "p_value": quality.p_value,
+        "drifted": quality.fired,
+        "kind": quality.kind,
+        "shares": {"baseline": quality.baseline, "window": quality.window},
+    }
+
+
+def drift_reason(rows: Iterable[dict[str, Any]]) -> str:
+    """Which features drifted, the strongest first."""
+    rows = list(rows)
+    drifted = sorted((row for row in rows if row["drifted"]), key=lambda row: -row["drift_score"])
+    named = ", ".join(f"{row['name']} ({row['drift_score']:.3g})" for row in drifted[:NAMED])
+    more = f" and {len(drifted) - NAMED} more" if len(drifted) > NAMED else ""
+    return f"{len(drifted)} of {len(rows)} features drifted: {named}{more}."
+
+
+def quality_reason(layout: Layout, quality: Iterable[QualityTest]) -> str:
+    """Which shares grew, the strongest first."""
+    fired = sorted((test for test in quality if test.fired), key=lambda test: -test.score)
+    named = "; ".join(
+        f"{layout.features[test.index].name} has {test.window:.1%} {GREW[test.kind]}, "
+        f"{test.baseline:.1%} in the baseline"
+        for test in fired[:NAMED]
+    )
+    more = f"; and {len(fired) - NAMED} more" if len(fired) > NAMED else ""
+    return f"{named}{more}."
+
+
+def _picture(layout: Layout, window: Counts, tests: DriftTests, index: int) -> dict[str, Any]:
+    span = layout.span(index)
+    values = layout.features[index].values
+    if isinstance(values, Categories):
+        shown, first, second = statistics.bars(
+            tests.baseline_shares[span], tests.window_shares[span], len(values.names)
+        )
+        labels = [*values.names[:shown], RARE, NEW]
+        # The last two are shown only where there is any of them.
+        kept = [k for k in range(len(labels)) if k < shown or first[k] or second[k]]
+        return {
+            "categories": [labels[k] for k in kept],
+            "baseline": [first[k] for k in kept],
+            "window": [second[k] for k in kept],
+        }
+    edges = layout.numbers[index].values
+    if not len(edges):
+        return {"edges": [], "baseline": [], "window": []}
+    ends, first, second = statistics.histogram(
+        edges,
+        tests.baseline_cdf[span],
+        tests.window_cdf[span],
+        extremes=(float(window.least[index]), float(window.greatest[index])),
+        values=np.asarray(values.cuts) if all(values.own) else None,
+    )
+    return {"edges": ends, "baseline": first, "window": second}
+
+
+def _type_change(window: Counts, index: int, quality: Iterable[QualityTest]) -> dict[str, Any] | None:
+    """The type that most of the wrong values have, when their share grew."""
+    for test in quality:
+        if test.kind == "wrong_type" and test.fired:
+            kind = KINDS[int(window.invalid[index].argmax())]
+            return {"type": TYPE_OF_KIND[kind], "share": test.window}
+    return None
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _mean(total: float, count: int) -> float | None:
+    return _finite(total / count) if count else None
+
+
+def _extremes(values: Sequence[float]) -> list[float] | None:
+    if not len(values) or not math.isfinite(values[0]):
+        return None
+    return [float(values[0]), float(values[-1])]
