@@ -1,0 +1,419 @@
+"""Messages as people see them: what they say, and what no name can make of them."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import SMTP, default
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftguard import alerts
+from driftguard.alerts import Context, Finding, Memory
+from driftguard.notifications import content, email, slack
+from driftguard.schemas.alerts import Alert
+from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
+from driftguard.schemas.events import AlertEvent
+
+NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
+PUBLIC = "https://drift.example.com/v1"
+CHANNEL = StoredChannel(
+    "C1", "org", NEW_CHANNEL.validate_python({"type": "email", "to": ["ops@example.com"], "name": "Ops"}), NOW, NOW
+)
+
+DELAY = {
+    "name": "dep_delay",
+    "type": "numeric",
+    "test": "ks",
+    "drift_score": 0.2417,
+    "p_value": 1.3e-112,
+    "drifted": True,
+    "histogram": {
+        "edges": [float(edge) for edge in range(33)],
+        "baseline": [32.0 - place for place in range(32)],
+        "window": [1.0 + place for place in range(32)],
+    },
+}
+CARRIER = {
+    "name": "carrier",
+    "type": "categorical",
+    "test": "chi2",
+    "drift_score": 0.11,
+    "p_value": 0.0,
+    "drifted": True,
+    "histogram": {"categories": ["UA", "AA", "__new__"], "baseline": [0.5, 0.5, 0], "window": [0.3, 0.5, 0.2]},
+}
+MISSING = {
+    "name": "dep_delay",
+    "test": "fisher",
+    "kind": "missing",
+    "drift_score": 0.044,
+    "p_value": 1e-12,
+    "drifted": True,
+    "shares": {"baseline": 0.034, "window": 0.078},
+}
+
+
+def life(
+    *features: dict[str, Any],
+    alert_type: str = "data_drift",
+    name: str = "flight delays",
+    preliminary: bool = False,
+) -> dict[str, AlertEvent]:
+    """The messages of an alert's life: opened, escalated, repeated, resolved."""
+    memory = Memory()
+    alert: Alert | None = None
+    found: dict[str, AlertEvent] = {}
+    score = None if alert_type == "no_data" else 0.15
+    for hours, severity, on in [
+        (0, "MEDIUM", True),
+        (1, "HIGH", True),
+        (26, "HIGH", True),
+        (27, "HIGH", False),
+        (51, "HIGH", False),
+    ]:
+        now = NOW + timedelta(hours=hours)
+        context = Context(
+            now, "org", "M1", name, 3, 51_955, 6_412, now - timedelta(days=7), now, preliminary, False, 24, 24,
+            lambda _now: "A1",
+        )  # fmt: skip
+        p_value = None if score is None else 1.3e-112
+        finding = Finding(alert_type, True, on, on, score, p_value, severity, features)  # type: ignore[arg-type]
+        outcome = alerts.apply(finding, alert, memory, context)
+        memory = outcome.memory
+        if outcome.alerts:
+            alert = outcome.alerts[-1]
+        found |= {event.kind: event for event in outcome.events}
+        if "resolved" in found:
+            break
+    return found
+
+
+def mail(event: AlertEvent) -> Any:
+    """The message as a mail program reads it, from the very bytes that are sent."""
+    made = email.render(event, CHANNEL, "ops@example.com", sender="drift@example.com", public_url=PUBLIC)
+    return message_from_bytes(made.as_bytes(policy=SMTP), policy=default)
+
+
+def html_of(event: AlertEvent) -> str:
+    """The HTML part."""
+    return str(mail(event).get_body(("html",)).get_content())
+
+
+def text_of(event: AlertEvent) -> str:
+    """The plain part."""
+    return str(mail(event).get_body(("plain",)).get_content())
+
+
+def slack_of(event: AlertEvent) -> str:
+    """Every text of the Slack message, one after the other."""
+    found: list[str] = []
+
+    def walk(part: Any) -> None:
+        if isinstance(part, dict):
+            if isinstance(part.get("text"), str):
+                found.append(part["text"])
+            for value in part.values():
+                walk(value)
+        elif isinstance(part, list):
+            for value in part:
+                walk(value)
+
+    walk(slack.render(event, public_url=PUBLIC)["blocks"])
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
+def test_a_message_says_all_that_a_team_needs(shown: Any) -> None:
+    """Model, id, score, p-value, severity, features, actions, baseline and window are in each kind of message."""
+    text = shown(life(DELAY, CARRIER)["opened"])
+    for said in [
+        "flight delays", "M1", "0.15", "1.3e-112", "MEDIUM", "dep_delay", "0.242", "carrier", "towards higher values",
+        "Version 3, 51,955 rows", "2026-11-16 10:15 UTC", "2026-11-23 10:15 UTC", "6,412", "New alert", "retrain it",
+        "Kolmogorov–Smirnov", "chi-square", "A1",
+    ]:  # fmt: skip
+        assert said.casefold() in text.casefold(), said
+
+
+def test_each_message_links_to_the_alert_in_the_dashboard() -> None:
+    """HTML, text and Slack's button lead to the same address."""
+    event = life(DELAY)["opened"]
+    url = f"{PUBLIC}/dashboard#/alerts/A1"
+    assert f'href="{url}"' in html_of(event)
+    assert url in text_of(event)
+    (actions,) = [block for block in slack.render(event, public_url=PUBLIC)["blocks"] if block["type"] == "actions"]
+    assert actions["elements"][0]["url"] == url
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("opened", "“dep_delay” of “flight delays” has moved"),
+        ("escalated", "rose from MEDIUM to HIGH"),
+        ("repeated", "going on for 26 hours and nobody has acknowledged it"),
+        ("resolved", "is resolved after 2 days. It has stayed below"),
+    ],
+)
+def test_each_kind_of_event_has_its_own_words(kind: str, said: str) -> None:
+    """Opening, rise, reminder and end can be told apart."""
+    event = life(DELAY)[kind]
+    for shown in (html_of, text_of, slack_of):
+        assert said in re.sub(r"\s+", " ", shown(event))
+
+
+@pytest.mark.parametrize(
+    ("alert_type", "features", "subject", "said"),
+    [
+        (
+            "prediction_drift",
+            [{**DELAY, "name": "prediction"}],
+            "Prediction drift in flight delays",
+            "predicts has moved",
+        ),
+        ("data_quality", [MISSING], "Data quality of flight delays", "missing values, 3.4 % → 7.8 %"),
+        ("no_data", [], "No data from flight delays", "stopped arriving"),
+    ],
+)
+def test_each_type_of_alert_has_its_own_words(alert_type: str, features: Any, subject: str, said: str) -> None:
+    """Subject and lead fit the type; a score that is not there is a dash and never `None` or `nan`."""
+    event = life(*features, alert_type=alert_type)["opened"]
+    assert mail(event)["Subject"] == subject
+    for shown in (html_of, text_of, slack_of):
+        assert said in shown(event)
+        assert not re.search(r"\b(None|nan)\b", shown(event))
+
+
+@pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
+def test_preliminary_is_said_in_every_message(shown: Any) -> None:
+    """The opening explains it, the end mentions it; otherwise the word does not appear."""
+    preliminary = life(DELAY, preliminary=True)
+    assert preliminary.keys() == {"opened", "resolved"}
+    assert "Preliminary:" in shown(preliminary["opened"])
+    assert "was preliminary" in shown(preliminary["resolved"])
+    assert "preliminary" not in shown(life(DELAY)["opened"]).casefold()
+
+
+def test_an_alerts_messages_stay_one_conversation() -> None:
+    """One subject, one reference, ids that differ by message and recipient and come out the same each time."""
+    events = life(DELAY)
+    messages = [mail(events[kind]) for kind in ("opened", "escalated", "repeated", "resolved")]
+    assert [message["Subject"] for message in messages] == ["Data drift in flight delays"] + [
+        "Re: Data drift in flight delays"
+    ] * 3
+    assert {message["References"] for message in messages} == {"<alert.A1.C1@example.com>"}
+    assert len({message["Message-ID"] for message in messages}) == 4
+    again = email.render(events["opened"], CHANNEL, "ops@example.com", sender="drift@example.com", public_url=PUBLIC)
+    assert (
+        again.as_bytes()
+        == email.render(
+            events["opened"], CHANNEL, "ops@example.com", sender="drift@example.com", public_url=PUBLIC
+        ).as_bytes()
+    )
+    other = email.render(events["opened"], CHANNEL, "b@example.com", sender="drift@example.com", public_url=PUBLIC)
+    assert other["Message-ID"] != again["Message-ID"]
+
+
+def test_headers_say_who_sends_and_how_it_is_left() -> None:
+    """From, To, List-Unsubscribe and Auto-Submitted are set; a HIGH opening is important, an end is not."""
+    events = life(DELAY)
+    message = mail(events["escalated"])
+    assert message["From"] == "DriftGuard <drift@example.com>"
+    assert message["To"] == "ops@example.com"
+    assert message["List-Unsubscribe"] == f"<{PUBLIC}/dashboard#/channels>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Importance"] == "high"
+    assert mail(events["resolved"])["Importance"] is None
+
+
+class Tags(HTMLParser):
+    """The tags and attributes of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("kind", ["opened", "resolved"])
+def test_html_is_well_formed_and_loads_nothing(kind: str) -> None:
+    """Every tag is closed, nothing remote is fetched, no script, and Gmail shows all of it."""
+    page = html_of(life(DELAY, CARRIER, MISSING, *[{**DELAY, "name": f"f{number}"} for number in range(20)])[kind])
+    tags = Tags(page)
+    assert tags.open == []
+    assert not {tag for tag, _ in tags.seen} & {"script", "img", "link", "iframe", "object", "form"}
+    assert "url(" not in page
+    assert len(page.encode()) < 100_000
+
+
+def test_pictures_show_baseline_against_window() -> None:
+    """A numeric feature has 12 pairs of bars with its ends, a category its share before and now."""
+    picture = content.picture_of(life(DELAY)["opened"].alert.features[0])
+    assert picture is not None
+    assert (len(picture.bars), picture.low, picture.high) == (12, "0", "32")
+    assert sum(bar.baseline for bar in picture.bars) == pytest.approx(1)
+    assert picture.bars[0].baseline > picture.bars[0].window
+    drawn = "\n".join(content.text_picture(picture))
+    assert "baseline  █" in drawn
+    carrier = content.picture_of(life(CARRIER)["opened"].alert.features[0])
+    assert carrier is not None
+    assert [(bar.label, bar.baseline, bar.window) for bar in carrier.bars] == [
+        ("UA", 0.5, 0.3),
+        ("AA", 0.5, 0.5),
+        ("new ones", 0.0, 0.2),
+    ]
+
+
+@pytest.mark.parametrize(
+    "histogram",
+    [
+        None,
+        {"baseline": [], "window": []},
+        {"baseline": [1.0], "window": [1.0, 2.0]},
+        {"edges": [None, None], "baseline": [0.0], "window": [0.0]},
+        {"categories": [], "baseline": [], "window": []},
+        {"categories": ["a"], "baseline": [0.0], "window": [0.0]},
+    ],
+)
+def test_odd_histograms_never_break_a_message(histogram: Any) -> None:
+    """Empty, uneven and all-zero pictures are left out or drawn flat."""
+    event = life({**DELAY, "histogram": histogram})["opened"]
+    assert "dep_delay" in html_of(event)
+    assert "dep_delay" in text_of(event)
+    assert "dep_delay" in slack_of(event)
+
+
+NASTY = (
+    '<script>alert(1)</script> & "q" \' *b* _i_ ~s~ `c` ```x``` <!channel> <@U1> '
+    "<https://evil.example|x> :tada: {{ 7*7 }}"
+)
+
+
+def test_no_name_becomes_markup_in_an_email() -> None:
+    """Tags, quotes and template code in names come out as the text they are."""
+    feature = {**CARRIER, "name": NASTY}
+    feature["histogram"] = {"categories": [NASTY, "b"], "baseline": [1, 1], "window": [1, 2]}
+    event = life(feature, {**MISSING, "new_categories": [NASTY], "kind": "new_categories"}, name=NASTY[:128])["opened"]
+    page = html_of(event)
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "{{ 7*7 }}" in page
+    assert {tag for tag, _ in Tags(page).seen} == {
+        tag for tag, _ in Tags(html_of(life(CARRIER, MISSING)["opened"])).seen
+    }
+
+
+def test_no_name_mentions_links_or_formats_in_slack() -> None:
+    """Slack's special characters are escaped wherever Slack reads markup; names are code or plain text."""
+    feature = {**CARRIER, "name": NASTY}
+    feature["histogram"] = {"categories": [NASTY, "b"], "baseline": [1, 1], "window": [1, 2]}
+    message = slack.render(life(feature, name=NASTY[:128])["opened"], public_url=PUBLIC)
+    marked = re.findall(r'"type": "mrkdwn", "text": ("(?:[^"\\]|\\.)*")', json.dumps(message))
+    assert marked
+    for text in map(json.loads, marked):
+        assert "<" not in text
+        outside = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+        assert "`" not in outside
+        assert not re.search(r"[*_~](b|i|s)[*_~]", outside)
+    assert "<" not in message["text"]
+    assert all(part["emoji"] is False for part in plain_parts(message))
+
+
+def plain_parts(part: Any) -> list[dict[str, Any]]:
+    """Every `plain_text` object of a Slack message."""
+    if isinstance(part, list):
+        return [found for value in part for found in plain_parts(value)]
+    if not isinstance(part, dict):
+        return []
+    own = [part] if part.get("type") == "plain_text" else []
+    return own + [found for value in part.values() for found in plain_parts(value)]
+
+
+@given(name=st.text(min_size=1, max_size=128), feature=st.text(min_size=1, max_size=128))
+def test_any_name_gives_one_message_with_its_own_headers(name: str, feature: str) -> None:
+    """Whatever a name holds, line ends included, no header is added and Slack's limits hold."""
+    name, feature = (re.sub("[\ud800-\udfff]", "?", text) for text in (name, feature))
+    event = life({**DELAY, "name": feature}, name=name)["opened"]
+    message = mail(event)
+    plain = mail(life(DELAY)["opened"])
+    assert message.keys() == plain.keys()
+    assert message["To"] == "ops@example.com"
+    assert message["Subject"].startswith("Data drift in ")
+    sent = slack.render(event, public_url=PUBLIC)
+    assert len(sent["blocks"]) <= 50
+    for block in sent["blocks"]:
+        assert len(block.get("fields", [])) <= 10
+        assert len(block.get("text", {}).get("text", "x")) <= (150 if block["type"] == "header" else 3000)
+
+
+def test_slack_limits_hold_for_the_largest_alert() -> None:
+    """20 features with names of 128 escaped characters stay within 50 blocks and 3,000 characters a section."""
+    wide = [{**CARRIER, "name": "&" * 125 + f"{number:03d}"} for number in range(100)]
+    for feature in wide:
+        feature["histogram"] = {
+            "categories": ["<" * 60 + str(n) for n in range(20)],
+            "baseline": [1] * 20,
+            "window": [2] * 20,
+        }
+    message = slack.render(life(*wide, name="<" * 128)["opened"], public_url=PUBLIC)
+    assert len(message["blocks"]) <= 50
+    for block in message["blocks"]:
+        assert len(block.get("text", {}).get("text", "x")) <= (150 if block["type"] == "header" else 3000)
+        assert all(len(field["text"]) <= 2000 for field in block.get("fields", []))
+    assert "94 more in the alert" in slack_of(life(*wide)["opened"])
+
+
+def test_a_test_message_says_that_it_is_one() -> None:
+    """The example is marked in subject, text and Slack, and refers to no conversation."""
+    event = content.example("org", NOW)
+    message = mail(event)
+    assert message["Subject"] == "Test: Data drift in example model"
+    assert message["References"] is None
+    for shown in (html_of, text_of, slack_of):
+        assert "nothing has drifted" in re.sub(r"\s+", " ", shown(event))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (0, "0 minutes"),
+        (1, "1 minute"),
+        (59, "59 minutes"),
+        (60, "1 hour"),
+        (1500, "25 hours"),
+        (4320, "3 days"),
+        (-5, "0 minutes"),
+    ],
+)
+def test_durations_are_said_in_the_unit_that_fits(minutes: int, said: str) -> None:
+    """Minutes, hours, then days."""
+    assert content.duration(timedelta(minutes=minutes)) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (0.16833, "0.168"),
+        (1.3e-112, "1.3e-112"),
+        (51955.0, "51,955"),
+        (1e300, "1e+300"),
+        (-10.0, "-10"),
+    ],
+)
+def test_numbers_are_said_in_three_digits(value: float | None, said: str) -> None:
+    """Short, and never in a form that hides their size."""
+    assert content.number(value) == said
