@@ -244,7 +244,7 @@ def _float(value: float) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(sys.float_info.max, value)
+        return sys.float_info.max if value > 0 else -sys.float_info.max
 
 
 def _close(cumulative: Sequence[int], limit: int) -> tuple[list[int], list[bool]]:

@@ -172,10 +172,10 @@ def _decode_into(counts: Counts, group: int, data: bytes) -> None:
     if len(first) != names_length + wholes * width or len(second) != 4 * 8 * len(numeric):
         raise ValueError("counts of another baseline")
     whole = _join(first[names_length:], width, wholes).view("<i8")
-    moments = _join(second, 8, 4 * len(numeric)).view("<f8").reshape(4, -1)
+    moments = _join(second, 8, 4 * len(numeric)).view("<f8").reshape(4, len(numeric))
     counts.rows = max(counts.rows, rows)
     counts.missing[features] = whole[:number]
-    counts.invalid[features] = whole[number:typed].reshape(number, -1)
+    counts.invalid[features] = whole[number:typed].reshape(number, len(KINDS))
     counts.bins[bins] = whole[typed:]
     counts.total[numeric], counts.squares[numeric], counts.least[numeric], counts.greatest[numeric] = moments
     if names_length:

@@ -67,7 +67,8 @@ class Layout:
             self.lows[self.span(index)] = np.concatenate([[-np.inf], found.values])
             self.highs[self.span(index)] = np.concatenate([found.values, [np.inf]])
         self.merged = np.concatenate([np.zeros(0, np.int64), *map(self._merge, range(len(counts)))])
-        self.several = np.nextafter(self.lows, np.inf) < self.highs
+        with np.errstate(over="ignore"):
+            self.several = np.nextafter(self.lows, np.inf) < self.highs
 
     def _merge(self, index: int) -> Ints:
         bins = self.bins[self.span(index)]
@@ -100,7 +101,8 @@ def expand(values: Numbers) -> tuple[Floats, Ints]:
         return np.zeros(0), np.zeros(1, np.int64)
     cuts = np.asarray(values.cuts)
     lone = cuts[np.frombuffer(values.own, np.bool_)]
-    below = np.nextafter(np.append(lone, values.quantiles[0]), -np.inf)
+    with np.errstate(over="ignore"):
+        below = np.nextafter(np.append(lone, values.quantiles[0]), -np.inf)
     edges = np.unique(np.concatenate([cuts, below[np.isfinite(below)]]))
     counts = np.zeros(len(edges) + 1, np.int64)
     counts[np.searchsorted(edges, cuts)] = np.asarray(values.counts).astype(np.int64)
