@@ -42,9 +42,6 @@ def _tell(api: Api, screen: Screen, folder: Path, began: float) -> int:
 
     ending = Story(api, screen, folder).tell()
     screen.line()
-    screen.line(f"   {'dashboard':<12}{api.url}/dashboard")
-    screen.line(f"   {'all messages':<12} {api.url}/_local/outbox")
-    screen.line()
     seconds = time.monotonic() - began
     if ending.problems:
         for problem in ending.problems:

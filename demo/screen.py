@@ -53,6 +53,13 @@ class Screen:
         for line in textwrap.wrap(text, WIDTH - 3):
             self.line(f"   {line}")
 
+    def item(self, mark: str, text: str, indent: int = 2) -> None:
+        """An entry of a list, its further lines `indent` further in than the mark."""
+        first, *others = textwrap.wrap(text, WIDTH - 6 - indent, break_long_words=False, break_on_hyphens=False) or [""]
+        self.line(f"     {mark} {first}")
+        for other in others:
+            self.line(f"     {'':<{indent}} {other}")
+
     def done(self, text: str, seconds: float) -> None:
         """Something that took a while has ended."""
         self.line(f"   {self.paint('✓', 'green')} {text}  {self.paint(f'{seconds:.1f} s', 'dim')}")
@@ -119,16 +126,14 @@ class Progress:
 
 
 def bar(share: float, mark: float | None, width: int) -> str:
-    """A bar of `share` (0 to 1) of the width to an eighth of a character; `mark` (0 to 1) is where a line stands, seen
-    beyond the bar's end."""
+    """A bar of `share` (0 to 1) of the width to an eighth of a character; `mark` (0 to 1) is where a line stands."""
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
     whole, rest = divmod(eighths, 8)
     cells = list("█" * whole + (BLOCKS[rest] if rest else ""))
     cells += [" "] * (width - len(cells))
     if mark is not None:
         place = min(int(mark * width), width - 1)
-        if cells[place] == " ":
-            cells[place] = "┊"
+        cells[place] = "│"
     return "".join(cells)
 
 

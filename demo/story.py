@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from demo.api import Api, DemoError
 from demo.expectations import Found, about, missing_from_quiet, missing_from_storms
-from demo.flights import FEATURES, QUIET, STORMS, Flights, Week
+from demo.flights import BATCH_ROWS, FEATURES, QUIET, STORMS, Flights, Week
 from demo.screen import Screen
 
 LABEL: Final = "demo"
 NAMES: Final = {QUIET: "flight-delays-march", STORMS: "flight-delays-june"}
 MAIL_TO: Final = "oncall@flights.example"
+BARE_ALPHA: Final = 0.05
 SLACK_URL: Final = "https://hooks.slack.com/services/T0000DEMO/B0000DEMO/madeUpForTheDemo"
 DRIFT_WORDS: Final = {
     "data_drift": "what goes in",
@@ -48,6 +49,10 @@ class Story:
         self._introduce()
         flights = self._learn()
         models = self._set_up(flights)
+        self._screen.step("Predictions are logged")
+        self._screen.text(
+            f"Each week and the day before it, in batches of {BATCH_ROWS}, moved as a whole so that the week ends now."
+        )
         for week, model in models.items():
             self._log(flights, week, model)
         self._fire()
@@ -125,8 +130,6 @@ class Story:
                 self._api.post("/alert-channels", channel)
 
     def _log(self, flights: Flights, week: Week, model: Mapping[str, Any]) -> None:
-        if week is QUIET:
-            self._screen.step("Predictions are logged")
         batches = list(flights.batches(week, self._end))
         with self._screen.progress(week.title, "predictions", sum(map(len, batches))) as progress:
             for number, rows in enumerate(batches):
@@ -138,7 +141,6 @@ class Story:
                 progress.advance(len(rows))
 
     def _fire(self) -> None:
-        self._screen.text("(Each week and the day before it, moved as a whole so that the week ends now.)")
         self._screen.step("The 15-minute schedule fires")
         began = time.monotonic()
         self._api.fire_schedule()
@@ -173,8 +175,9 @@ class Story:
         for found in (quiet, storms):
             self._verdict(found)
         self._screen.step("Who was told")
-        self._told(quiet)
-        self._told(storms)
+        for found in (quiet, storms):
+            self._alerts(found)
+        self._messages(storms)
         self._screen.step("Was it right?")
         before, calm, rough = (
             f"{flights.error(table):.1f}"
@@ -189,40 +192,56 @@ class Story:
     def _verdict(self, found: Found) -> None:
         screen, report = self._screen, found.report
         status = screen.paint(report["status"], "bold", "green" if report["status"] == "ok" else "red")
-        screen.line()
         flights = f"{report['n_window']:,} flights"
+        screen.line()
         screen.line(f"   {screen.paint(found.week.title, 'bold')}   {flights}   {found.model['name']}: {status}")
         screen.features(report["features"])
+        calm = [one for one in report["features"] if not one["drifted"] and (one["p_value"] or 1) < BARE_ALPHA]
+        if not found.alerts and calm:
+            screen.text(
+                f"A bare test at p < {BARE_ALPHA} would have raised {len(calm)} alarms in this week: with thousands of "
+                "flights the smallest change is significant. None of them is large enough to matter."
+            )
+
+    def _alerts(self, found: Found) -> None:
+        screen = self._screen
+        screen.line(f"   {screen.paint(found.week.title, 'bold')}   {found.model['name']}")
         if not found.alerts:
-            screen.line("   no alert")
+            screen.line("     no alert, nobody was told")
         for alert in sorted(found.alerts, key=lambda one: -(one["drift_score"] or 0)):
             moved = ", ".join(_part(one) for one in alert["features"] if one["drifted"])
-            screen.line(f"   {screen.severity(alert['severity'])} {alert['alert_type']:<17}{alert['status']}: {moved}")
+            screen.line(f"     {screen.severity(alert['severity'])}  {alert['alert_type']:<17} {moved}")
+            sent = [f"{one['type']} {one['outcome']}" for one in alert["deliveries"]]
+            screen.line(
+                f"     {'':<7} {screen.paint(', '.join(sent) or 'told nobody: the channels begin at MEDIUM', 'dim')}"
+            )
 
-    def _told(self, found: Found) -> None:
-        if not found.messages:
-            self._screen.line(f"   {found.week.title}: nobody, there was nothing to tell.")
-            return
-        self._screen.line(f"   {found.week.title}: {len(found.messages)} messages. The first alert's:")
+    def _messages(self, found: Found) -> None:
         alert = found.alert("data_drift")
         if alert is None:
             return
-        for delivery in alert["deliveries"]:
-            self._screen.line(f"   {self._screen.paint('✓', 'green')} {delivery['type']}: {delivery['outcome']}")
+        self._screen.line()
+        self._screen.line(f"   {self._screen.paint('What the team reads', 'bold')}")
+        for place, action in enumerate(alert["recommended_actions"], 1):
+            self._screen.item(f"{place}.", action)
         if mail := found.message("email", alert["id"]):
-            self._screen.line(f"     “{mail['subject']}”  to {', '.join(mail['to'])}")
-            self._keep("email.html", mail["html"])
+            self._entry("e-mail", f"“{mail['subject']}” to {', '.join(mail['to'])}")
+            self._entry("", self._keep("email.html", mail["html"]))
         if chat := found.message("slack", alert["id"]):
-            self._screen.line(f"     “{chat['text']}”")
-            self._keep("slack.json", json.dumps(chat["payload"], indent=2, ensure_ascii=False))
-        self._screen.text("What to do, says the alert: " + " ".join(alert["recommended_actions"]))
-        self._screen.line(f"     {'alert':<10}{alert['dashboard_url']}")
+            self._entry("Slack", f"“{chat['text']}”")
+            self._entry("", self._keep("slack.json", json.dumps(chat["payload"], indent=2, ensure_ascii=False)))
+        self._entry("all sent", f"{self._api.url}/_local/outbox")
+        self._entry("alert", alert["dashboard_url"])
+        self._entry("dashboard", f"{self._api.url}/dashboard")
 
-    def _keep(self, name: str, content: str) -> None:
+    def _entry(self, name: str, content: str) -> None:
+        self._screen.item(self._screen.paint(f"{name:<10}", "dim"), content, indent=10)
+
+    def _keep(self, name: str, content: str) -> str:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / name
         path.write_text(content, encoding="utf-8")
-        self._screen.line(f"     {name.split('.', maxsplit=1)[0]:<10}{path}")
+        return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _part(feature: Mapping[str, Any]) -> str:

@@ -272,14 +272,14 @@ def test_without_a_stack_the_demo_ends_with_one_line(capsys: pytest.CaptureFixtu
     [
         (0, None, "    "),
         (1, None, "████"),
-        (0.5, 0.75, "██ ┊"),
-        (0.53125, 0.1, "██▏ "),
-        (2, 3, "████"),
-        (0.25, 1, "█  ┊"),
+        (0.5, 0.75, "██ │"),
+        (0.53125, 0.25, "█│▏ "),
+        (2, 3, "███│"),
+        (0.25, 1, "█  │"),
     ],
 )
 def test_bars_show_share_and_mark(share: float, mark: float | None, drawn: str) -> None:
-    """A bar fills in eighths, is never longer than its width, and the mark is seen where the bar has not reached it."""
+    """A bar fills in eighths, is never longer than its width, and the mark is always seen."""
     assert bar(share, mark, 4) == drawn
 
 
