@@ -9,7 +9,7 @@ from driftguard import aws
 from driftguard.notifications.delivery import Notifier, to_queue
 from driftguard.notifications.email import render
 from driftguard.notifications.transports import SmtpServer, Transport, by_log, by_ses, by_smtp, smtp_credentials
-from driftguard.observability import logger, metrics
+from driftguard.observability import flush, logger
 from driftguard.schemas.channels import StoredChannel
 from driftguard.schemas.events import AlertEvent
 from driftguard.settings import Settings
@@ -37,7 +37,6 @@ def send(event: AlertEvent, channel: StoredChannel, recipient: str) -> str:
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """SNS's records, the retry queue's, or a test."""
     connect(settings)
@@ -48,4 +47,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         lambda: datetime.now(UTC),
         settings.history_retention_days,
     )
-    return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)
+    try:
+        return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)
+    finally:
+        flush()

@@ -10,7 +10,7 @@ from driftguard.notifications.addresses import system_resolver
 from driftguard.notifications.delivery import Notifier, to_queue
 from driftguard.notifications.outgoing import Outgoing, by_urllib3
 from driftguard.notifications.slack import render
-from driftguard.observability import logger, metrics
+from driftguard.observability import flush, logger
 from driftguard.schemas.channels import NewSlackChannel, StoredChannel
 from driftguard.schemas.events import AlertEvent
 from driftguard.settings import Settings
@@ -29,7 +29,6 @@ def send(event: AlertEvent, channel: StoredChannel, _target: str) -> str:
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """SNS's records, the retry queue's, or a test."""
     connect(settings)
@@ -40,4 +39,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         lambda: datetime.now(UTC),
         settings.history_retention_days,
     )
-    return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)
+    try:
+        return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)
+    finally:
+        flush()

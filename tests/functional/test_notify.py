@@ -1,0 +1,438 @@
+"""Alert events to channels, by the notify functions' own handlers on the template's own tables, queues and topic."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
+from moto.sqs.models import sqs_backends
+
+from driftguard import aws
+from driftguard.ids import new_id
+from driftguard.notifications import delivery
+from driftguard.notifications.content import example
+from driftguard.notifications.delivery import LEASE, MAX_ATTEMPTS
+from driftguard.notifications.errors import DeliveryFailed
+from driftguard.notifications.outgoing import Answer, Call
+from driftguard.publishing import to_topic
+from driftguard.schemas.alerts import DeliveryRecord, Severity
+from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
+from driftguard.schemas.events import AlertEvent
+from driftguard.tables.channels import Channels
+from driftguard.tables.deliveries import Deliveries
+from tests.functional.conftest import Stack
+from tests.functional.gateway import LambdaContext, function
+
+HOOK = "https://hooks.slack.com/services/T1/B1/secret"
+
+
+class Slack:
+    """Slack at the other end: answers in turn as told, then `ok`."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer | BaseException] = []
+        self.calls: list[Call] = []
+
+    def __call__(self, call: Call) -> Answer:
+        self.calls.append(call)
+        answer = self.answers.pop(0) if self.answers else Answer(200, {}, "ok")
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    @property
+    def hosts(self) -> list[str]:
+        return [call.url for call in self.calls]
+
+
+@pytest.fixture
+def slack(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Slack:
+    """notify_slack with a Slack that is here."""
+    end = Slack()
+    app = function("notify_slack")
+    monkeypatch.setattr(app, "by_urllib3", end)
+    monkeypatch.setattr(app, "system_resolver", lambda host, port: ["3.3.3.3"])
+    monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables["SLACK_RETRY_QUEUE_URL"])
+    return end
+
+
+@pytest.fixture
+def mailbox(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """notify_email on moto's SES, whose sent messages these are."""
+    monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables["EMAIL_RETRY_QUEUE_URL"])
+    monkeypatch.setenv("EMAIL_FROM", "drift@example.com")
+    boto3.client("ses").verify_email_identity(EmailAddress="drift@example.com")
+    return ses_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].sent_messages
+
+
+def add(channel_id: str = "C1", **body: Any) -> StoredChannel:
+    """A stored channel of the organization."""
+    now = datetime.now(UTC)
+    body = {"type": "slack", "webhook_url": f"{HOOK}-{channel_id}", **body}
+    if body["type"] == "email":
+        del body["webhook_url"]
+    channel = StoredChannel(channel_id, "acme", NEW_CHANNEL.validate_python(body), now, now)
+    Channels.add(channel)
+    return channel
+
+
+def happened(severity: Severity = "MEDIUM", model_id: str = "m1", **changes: Any) -> AlertEvent:
+    """An event of a new alert."""
+    now = datetime.now(UTC)
+    event = example("acme", now)
+    alert = event.alert.model_copy(update={"id": new_id(now), "model_id": model_id, "severity": severity})
+    fields = {"event_id": f"{alert.id}-0001", "kind": "opened", "severity": severity, "model_id": model_id}
+    return event.model_copy(update={**fields, "alert": alert, **changes})
+
+
+def by_sns(event: AlertEvent) -> dict[str, Any]:
+    """What SNS invokes a function with."""
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": event.model_dump_json(), "MessageId": "m"}}]}
+
+
+def invoke(name: str, event: dict[str, Any], seconds_left: float = 60) -> Any:
+    """The notify function's answer."""
+    return function(name).handler(event, LambdaContext(seconds_left=seconds_left))
+
+
+def queued(deployed: Stack, name: str = "SLACK") -> list[tuple[dict[str, Any], int]]:
+    """The retry queue's messages with their delays, taken from moto's own memory."""
+    url = deployed.variables[f"{name}_RETRY_QUEUE_URL"]
+    queue = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].get_queue(url.rsplit("/", 1)[-1])
+    messages: list[Any] = list(queue._messages)
+    found = [
+        (json.loads(message.body), round(max(0, message.delayed_until - message.sent_timestamp) / 1000))
+        for message in messages
+    ]
+    queue._messages.clear()
+    return found
+
+
+def by_sqs(*bodies: dict[str, Any]) -> dict[str, Any]:
+    """What SQS invokes a function with."""
+    records = [
+        {"messageId": f"q{place}", "eventSource": "aws:sqs", "body": json.dumps(body)}
+        for place, body in enumerate(bodies)
+    ]
+    return {"Records": records}
+
+
+def told(event: AlertEvent) -> list[tuple[str, int, str]]:
+    """Channel, attempt and outcome of each attempt, in their order."""
+    return [(record.channel_id, record.attempt, record.outcome) for record in reversed(Deliveries.of(event.alert.id))]
+
+
+def record_of(event: AlertEvent) -> DeliveryRecord:
+    """The newest attempt."""
+    return Deliveries.of(event.alert.id)[0]
+
+
+def test_an_event_reaches_each_channel_that_wants_it_and_no_other(slack: Slack) -> None:
+    """Type, severity, model and switch choose; another organization's channels are never looked at."""
+    add("C1")
+    add("C2", min_severity="HIGH")
+    add("C3", model_ids=["m2"])
+    add("C4", enabled=False)
+    add("C5", type="email", to=["ops@example.com"])
+    now = datetime.now(UTC)
+    Channels.add(
+        StoredChannel("C6", "other", NEW_CHANNEL.validate_python({"type": "slack", "webhook_url": HOOK}), now, now)
+    )
+    event = happened()
+    invoke("notify_slack", by_sns(event))
+    assert slack.hosts == [f"{HOOK}-C1"]
+    assert told(event) == [("C1", 1, "delivered")]
+    record = record_of(event)
+    assert (record.type, record.event, record.detail) == ("slack", "opened", "ok")
+
+
+def test_an_event_that_comes_twice_is_sent_once(slack: Slack, deployed: Stack) -> None:
+    """SNS's redelivery and a late retry find the record and send nothing."""
+    add()
+    event = happened()
+    invoke("notify_slack", by_sns(event))
+    invoke("notify_slack", by_sns(event))
+    late = {"event": event.model_dump(mode="json"), "channel_id": "C1", "attempt": 3}
+    assert invoke("notify_slack", by_sqs(late)) == {"batchItemFailures": []}
+    assert len(slack.calls) == 1
+    assert queued(deployed) == []
+
+
+def test_different_events_of_one_alert_are_each_sent(slack: Slack) -> None:
+    """A record belongs to the event, not to the alert."""
+    add()
+    event = happened()
+    invoke("notify_slack", by_sns(event))
+    invoke("notify_slack", by_sns(event.model_copy(update={"event_id": f"{event.alert.id}-0002", "kind": "repeated"})))
+    assert len(slack.calls) == 2
+
+
+def test_throttling_is_honoured_and_neither_blocks_nor_repeats_another_channel(slack: Slack, deployed: Stack) -> None:
+    """Slack's Retry-After becomes the queue's delay for that channel alone; the retry then arrives."""
+    add("C1")
+    add("C2")
+    slack.answers = [Answer(429, {"retry-after": "77"}, "rate_limited")]
+    event = happened()
+    invoke("notify_slack", by_sns(event))
+    assert slack.hosts == [f"{HOOK}-C1", f"{HOOK}-C2"]
+    ((body, delay),) = queued(deployed)
+    assert (body["channel_id"], body["attempt"], delay) == ("C1", 2, 77)
+    assert record_of(event).channel_id == "C2" or record_of(event).outcome == "retrying"
+    assert invoke("notify_slack", by_sqs(body)) == {"batchItemFailures": []}
+    assert sorted(told(event)) == [("C1", 1, "retrying"), ("C1", 2, "delivered"), ("C2", 1, "delivered")]
+    assert slack.hosts.count(f"{HOOK}-C2") == 1
+
+
+def test_attempts_end_in_a_failure_that_sqs_sees(slack: Slack, deployed: Stack) -> None:
+    """Longer and longer waits, then the record says failed and the queue gets its message back for the dead letters."""
+    add()
+    slack.answers = [Answer(503, {}, "down")] * MAX_ATTEMPTS
+    event = happened()
+    invoke("notify_slack", by_sns(event))
+    delays, answer = [], None
+    for _ in range(MAX_ATTEMPTS - 1):
+        ((body, delay),) = queued(deployed)
+        delays.append(delay)
+        answer = invoke("notify_slack", by_sqs(body))
+    assert delays == [30, 60, 120, 240, 480]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "q0"}]}
+    assert queued(deployed) == []
+    assert told(event) == [("C1", place, "retrying") for place in range(1, MAX_ATTEMPTS)] + [
+        ("C1", MAX_ATTEMPTS, "failed")
+    ]
+    assert record_of(event).detail == "503: down"
+    # Brought back from the dead letters, the same message is tried again and arrives.
+    assert invoke("notify_slack", by_sqs(body)) == {"batchItemFailures": []}
+    assert told(event)[-1] == ("C1", MAX_ATTEMPTS, "delivered")
+
+
+def test_what_cannot_help_is_not_tried_for_an_hour(slack: Slack, deployed: Stack) -> None:
+    """A revoked webhook gets one more try and then counts as failed."""
+    add()
+    slack.answers = [Answer(404, {}, "no_service")] * 2
+    event = happened()
+    invoke("notify_slack", by_sns(event))
+    ((body, _delay),) = queued(deployed)
+    assert body["attempt"] == MAX_ATTEMPTS
+    assert invoke("notify_slack", by_sqs(body))["batchItemFailures"] == [{"itemIdentifier": "q0"}]
+    assert record_of(event).outcome == "failed"
+    assert record_of(event).detail == "404: no_service"
+
+
+def test_a_crash_while_sending_is_made_good_once_the_claim_has_run_out(
+    slack: Slack, deployed: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who finds a claim waits it out in the queue instead of sending beside it or forgetting the event."""
+    add()
+    event = happened()
+    slack.answers = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        invoke("notify_slack", by_sns(event))
+    assert told(event) == [("C1", 1, "sending")]
+    invoke("notify_slack", by_sns(event))
+    ((body, delay),) = queued(deployed)
+    assert body["attempt"] == 1
+    assert LEASE.total_seconds() - 5 <= delay <= LEASE.total_seconds() + 1
+    assert len(slack.calls) == 1
+    real = delivery.Notifier.deliver
+
+    def later(self: delivery.Notifier, *arguments: Any) -> None:
+        now = self.now
+        object.__setattr__(self, "now", lambda: now() + LEASE + timedelta(seconds=1))
+        real(self, *arguments)
+
+    monkeypatch.setattr(delivery.Notifier, "deliver", later)
+    invoke("notify_slack", by_sqs(body))
+    assert told(event)[-1] == ("C1", 1, "delivered")
+    assert len(slack.calls) == 2
+
+
+def test_a_crash_after_queueing_the_retry_loses_nothing(
+    slack: Slack, deployed: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The retry is in the queue before the record says so; the record in between is only a claim."""
+    add()
+    slack.answers = [Answer(500, {}, "")]
+    event = happened()
+    with monkeypatch.context() as broken:
+
+        def crash(*_arguments: Any) -> None:
+            raise KeyboardInterrupt
+
+        broken.setattr(Deliveries, "finish", crash)
+        with pytest.raises(KeyboardInterrupt):
+            invoke("notify_slack", by_sns(event))
+    ((body, _delay),) = queued(deployed)
+    assert body["attempt"] == 2
+
+
+def test_one_channels_fault_of_ours_does_not_keep_others_from_theirs(
+    slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unexpected exception is raised for Lambda to repeat, once every other channel has been served."""
+    for channel_id in ("C1", "C2", "C3"):
+        add(channel_id)
+    slack.answers = [RuntimeError("a bug")]
+    event = happened()
+    with pytest.raises(ExceptionGroup):
+        invoke("notify_slack", by_sns(event))
+    assert sorted(told(event)) == [("C1", 1, "sending"), ("C2", 1, "delivered"), ("C3", 1, "delivered")]
+
+
+def test_channels_there_is_no_time_for_go_to_the_queue(slack: Slack, deployed: Stack) -> None:
+    """With little of the function's time left nothing is begun that could be cut off."""
+    add("C1")
+    add("C2")
+    invoke("notify_slack", by_sns(happened()), seconds_left=10)
+    assert slack.calls == []
+    assert [(body["channel_id"], body["attempt"], delay) for body, delay in queued(deployed)] == [
+        ("C1", 1, 0),
+        ("C2", 1, 0),
+    ]
+
+
+@pytest.mark.parametrize("gone", ["deleted", "disabled"])
+def test_a_retry_for_a_channel_that_is_gone_ends_quietly(slack: Slack, gone: str) -> None:
+    """Deleted or switched off in the meantime: nothing is sent, nothing fails."""
+    channel = add(enabled=gone != "disabled")
+    if gone == "deleted":
+        Channels.remove("acme", channel.id)
+    body = {"event": happened().model_dump(mode="json"), "channel_id": channel.id, "attempt": 2}
+    assert invoke("notify_slack", by_sqs(body)) == {"batchItemFailures": []}
+    assert slack.calls == []
+
+
+def test_a_poisoned_message_fails_alone(slack: Slack) -> None:
+    """What is no retry goes back to the queue; the message beside it is delivered."""
+    add()
+    good = {"event": happened().model_dump(mode="json"), "channel_id": "C1", "attempt": 2}
+    assert invoke("notify_slack", by_sqs({"nonsense": 1}, good)) == {"batchItemFailures": [{"itemIdentifier": "q0"}]}
+    assert len(slack.calls) == 1
+
+
+def test_no_secret_reaches_the_log(slack: Slack, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither success nor failure writes the webhook's URL."""
+    add()
+    slack.answers = [Answer(500, {}, "down"), DeliveryFailed("The connection failed."), RuntimeError("a bug")]
+    for _ in range(4):
+        with suppress(ExceptionGroup):
+            invoke("notify_slack", by_sns(happened()))
+    said = [str(vars(record)) for record in caplog.records]
+    assert sum("'delivered'" in line for line in said) == 1
+    assert not [line for line in said if "secret" in line]
+
+
+def test_an_email_goes_to_each_address_by_itself(mailbox: list[Any]) -> None:
+    """Each address gets one message of its own, by SES, with both parts; the record keeps the message ids."""
+    add(type="email", to=["a@example.com", "b@example.com"])
+    event = happened("HIGH")
+    invoke("notify_email", by_sns(event))
+    # A set, since moto adds the addresses of the header to those of the call.
+    assert [set(message.destinations) for message in mailbox] == [{"a@example.com"}, {"b@example.com"}]
+    raw = mailbox[0].raw_data
+    assert "Subject: Data drift in example model" in raw
+    assert "text/plain" in raw
+    assert "text/html" in raw
+    assert f"https://drift.example.com/dashboard#/alerts/{event.alert.id}" in raw.replace("=\r\n", "").replace(
+        "=\n", ""
+    )
+    assert len((record_of(event).detail or "").split(", ")) == 2
+
+
+def test_one_bad_address_neither_blocks_nor_repeats_the_others(
+    mailbox: list[Any], deployed: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The retry goes only to the address that has nothing yet."""
+    add(type="email", to=["bad@example.com", "good@example.com"])
+    app, sent = function("notify_email"), []
+
+    def by_ses(_client: Any) -> Any:
+        def send(_message: Any, recipient: str) -> str:
+            sent.append(recipient)
+            if recipient == "bad@example.com" and len(sent) < 3:
+                raise DeliveryFailed("MessageRejected: not verified")
+            return f"id-{recipient}"
+
+        return send
+
+    monkeypatch.setattr(app, "by_ses", by_ses)
+    event = happened()
+    invoke("notify_email", by_sns(event))
+    ((body, _delay),) = queued(deployed, "EMAIL")
+    invoke("notify_email", by_sqs(body))
+    assert sent == ["bad@example.com", "good@example.com", "bad@example.com"]
+    assert told(event) == [("C1", 1, "retrying"), ("C1", 2, "delivered")]
+
+
+def test_a_development_stack_writes_mail_to_the_log(
+    mailbox: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """EmailTransport=log sends nothing and needs no sender's address."""
+    monkeypatch.setenv("EMAIL_TRANSPORT", "log")
+    monkeypatch.delenv("EMAIL_FROM")
+    add(type="email", to=["a@example.com"])
+    event = happened()
+    invoke("notify_email", by_sns(event))
+    assert mailbox == []
+    assert [vars(record)["subject"] for record in caplog.records if record.message == "e-mail"] == [
+        "Data drift in example model"
+    ]
+    assert told(event) == [("C1", 1, "delivered")]
+
+
+@pytest.mark.parametrize(
+    ("answers", "result"),
+    [
+        ([], {"delivered": True, "detail": "ok"}),
+        ([Answer(404, {}, "no_service")], {"delivered": False, "detail": "404: no_service"}),
+        ([DeliveryFailed("no answer in time")], {"delivered": False, "detail": "no answer in time"}),
+    ],
+)
+def test_a_test_goes_the_real_way_and_tells_what_the_provider_says(
+    slack: Slack, deployed: Stack, answers: list[Any], result: dict[str, Any]
+) -> None:
+    """A channel that is switched off can be tried too; nothing is queued or recorded."""
+    add(enabled=False)
+    slack.answers = answers
+    assert invoke("notify_slack", {"test": {"organization_id": "acme", "channel_id": "C1"}}) == result
+    assert "Test message" in json.loads(slack.calls[0].body)["text"]
+    assert queued(deployed) == []
+
+
+def test_a_test_of_another_organizations_channel_sends_nothing(slack: Slack) -> None:
+    """The organization is part of the key."""
+    add()
+    assert not invoke("notify_slack", {"test": {"organization_id": "other", "channel_id": "C1"}})["delivered"]
+    assert slack.calls == []
+
+
+def test_what_is_published_is_what_the_notifiers_accept(slack: Slack, deployed: Stack) -> None:
+    """An event published to the template's topic arrives, in SNS's own envelope, and is delivered."""
+    add()
+    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+    inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = deployed.variables["ALERTS_TOPIC_ARN"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    event = happened()
+    to_topic(aws.client("sns"), topic)(event)
+    (message,) = sqs.receive_message(QueueUrl=inbox)["Messages"]
+    invoke("notify_slack", {"Records": [{"EventSource": "aws:sns", "Sns": json.loads(message["Body"])}]})
+    assert told(event) == [("C1", 1, "delivered")]
+
+
+def test_deliveries_are_shown_newest_first_and_forgotten_in_time(slack: Slack) -> None:
+    """Each attempt is a record; the item has a time to live."""
+    add()
+    slack.answers = [Answer(500, {}, "down")]
+    event = happened()
+    invoke("notify_slack", by_sns(event))
+    item = Deliveries.find(event.alert.id, f"{event.event_id}#C1")
+    assert item is not None
+    kept = datetime.fromtimestamp(item.expires_at, UTC) - datetime.now(UTC)
+    assert timedelta(days=399) < kept < timedelta(days=401)
+    assert Deliveries.of("another alert") == []
