@@ -12,6 +12,9 @@ from rules.template import Template, load, resolve, transform
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 
+DEPLOYED: dict[str, str] = {}
+"""Logical ids by what `Ref` gave for them, of all that was deployed."""
+
 
 @cache
 def source() -> Template:
@@ -60,7 +63,9 @@ def _deploy(types: tuple[str, ...], parameters: Mapping[str, str]) -> dict[str, 
     client = boto3.client("cloudformation")
     stack = client.create_stack(StackName=types[0].split("::")[1].lower(), TemplateBody=json.dumps(body))["StackId"]
     outputs = client.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-    return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    made = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    DEPLOYED.update({physical: name for name, physical in made.items()})
+    return made
 
 
 def _variable(name: str) -> str:

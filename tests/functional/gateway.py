@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from driftguard.settings import Settings
 from tests import stack
+from tests.roles import under_role
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +77,7 @@ def routes() -> list[tuple[str, str, re.Pattern[str], str]]:
 
 
 class Gateway:
-    """Sends requests to the functions' handlers."""
+    """Sends requests to the functions' handlers, each under its own role."""
 
     def __init__(self) -> None:
         self.settings = Settings()
@@ -127,7 +128,8 @@ class Gateway:
             "body": text,
             "isBase64Encoded": False,
         }
-        answer = function(name).handler(event, LambdaContext())
+        with under_role(name):
+            answer = function(name).handler(event, LambdaContext())
         found = {header.lower(): values[0] for header, values in (answer.get("multiValueHeaders") or {}).items()}
         content = answer.get("body") or ""
         is_json = "json" in found.get("content-type", "")
