@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as HttpTimeoutError
 
 from driftguard.notifications.addresses import Refused, Resolver, check_url, pin
@@ -97,6 +97,9 @@ def by_urllib3(call: Call, context: ssl.SSLContext | None = None) -> Answer:
             words = answer.read(4 * WORDS, decode_content=True).decode("utf-8", "replace").strip()[:WORDS]
         finally:
             answer.close()
+    except NewConnectionError:
+        # By urllib3's classes a kind of time-out, though nobody was waited for.
+        raise DeliveryFailed("The connection failed: nobody answers at that address and port.") from None
     except HttpTimeoutError:
         raise DeliveryFailed("The provider did not answer in time.") from None
     except SSLError as error:

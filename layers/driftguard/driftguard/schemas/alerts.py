@@ -99,7 +99,7 @@ class DeliveryRecord(BaseModel):
     event: str
     attempt: int
     at: UtcTime
-    outcome: Literal["sending", "delivered", "retrying", "failed", "skipped"]
+    outcome: Literal["sending", "delivered", "retrying", "failed"]
     detail: str | None = None
 
 

@@ -13,7 +13,7 @@ from driftguard.times import DAY, iso, parse
 
 KEPT_ATTEMPTS = 20
 
-type FinalOutcome = Literal["delivered", "retrying", "failed", "skipped"]
+type FinalOutcome = Literal["delivered", "retrying", "failed"]
 
 
 class Held(Exception):
@@ -45,6 +45,7 @@ class Deliveries(Table):
     event = UnicodeAttribute(null=True)
     outcome = UnicodeAttribute(null=True)
     attempt = NumberAttribute(null=True)
+    claimed_at = UnicodeAttribute(null=True)
     claimed_until = UnicodeAttribute(null=True)
     delivered_to = JSONAttribute(null=True)
     attempts = JSONAttribute(null=True)
@@ -73,6 +74,7 @@ class Deliveries(Table):
                         cls.event.set(event.kind),
                         cls.outcome.set("sending"),
                         cls.attempt.set(attempt),
+                        cls.claimed_at.set(iso(now)),
                         cls.claimed_until.set(iso(now + lease)),
                         cls.expires_at.set(int((now + keep_days * DAY).timestamp())),
                     ],
@@ -120,10 +122,8 @@ class Deliveries(Table):
 
     def _records(self) -> list[DeliveryRecord]:
         attempts = list(self.attempts or [])
-        if self.outcome == "sending" and self.claimed_until:
-            attempts.append(
-                {"attempt": int(self.attempt), "at": self.claimed_until, "outcome": "sending", "detail": None}
-            )
+        if self.outcome == "sending":
+            attempts.append({"attempt": int(self.attempt), "at": self.claimed_at, "outcome": "sending", "detail": None})
         return [
             DeliveryRecord(
                 channel_id=str(self.channel_id), type=str(self.channel_type), event=str(self.event), **attempt
