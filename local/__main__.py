@@ -34,6 +34,7 @@ def main() -> int:
             aws = held.enter_context(_listen(0))
         except OSError as error:
             return _refuse(str(error))
+        (state / "stack.json").unlink(missing_ok=True)  # of a run that was killed: it tells where nothing serves
         if arguments.fresh:
             _forget(state)
         environment = dict(os.environ)  # the command's: it is no part of the stack

@@ -60,7 +60,6 @@ class Launcher:
     async def serve(self, command: str | None, environment: Mapping[str, str]) -> int:
         """Serve until a signal, or while `command` runs; returns the exit status."""
         began = time.monotonic()
-        self._file.unlink(missing_ok=True)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         _say(f"starting the stack (AWS at {self._endpoint})")

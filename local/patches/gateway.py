@@ -12,7 +12,7 @@ from ministack.services import apigateway_v1 as gateway
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
-INTEGRATION_SECONDS: Final = 29.0
+INTEGRATION_SECONDS = 29.0
 PAYLOAD_LIMIT: Final = 10_000_000
 ANSWER_KEYS: Final = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 IDENTITY: Final = (
