@@ -15,7 +15,7 @@ from driftguard.schemas.channels import AnyNewChannel, Channel, ChannelPatch, Te
 
 app = Api()
 
-# One attempt, and time for a slow provider: a test message must never be sent twice.
+# a slow provider has time, and no test message is sent twice
 ONCE = Config(connect_timeout=2, read_timeout=25, retries={"mode": "standard", "total_max_attempts": 1})
 
 
@@ -40,8 +40,8 @@ def get_channel(channel_id: str) -> Channel:
 @app.patch("/alert-channels/<channel_id>", responses=problems(404, 409), tags=["Alert channels"])
 def change_channel(channel_id: str, body: Annotated[ChannelPatch, Body()]) -> Channel:
     """Change a channel: what is absent stays, null restores a default."""
-    caller, now = app.caller, datetime.now(UTC)
-    return channels.change(caller.organization_id, channel_id, body, resolve=system_resolver, now=now)
+    org, now = app.caller.organization_id, datetime.now(UTC)
+    return channels.change(org, channel_id, body, resolve=system_resolver, now=now)
 
 
 @app.delete("/alert-channels/<channel_id>", status_code=204, responses=problems(404), tags=["Alert channels"])
@@ -54,9 +54,8 @@ def delete_channel(channel_id: str) -> Response[None]:
 @app.post("/alert-channels/<channel_id>/test", responses=problems(404, 502), tags=["Alert channels"])
 def test_channel(channel_id: str) -> TestResult:
     """Send a real test message through the real path."""
-    client = boto3.client("lambda", config=ONCE)
-    organization_id, function_of = app.caller.organization_id, app.settings.notify_function
-    return channels.try_out(organization_id, channel_id, function_of=function_of, client=client)
+    org, client = app.caller.organization_id, boto3.client("lambda", config=ONCE)
+    return channels.try_out(org, channel_id, function_of=app.settings.notify_function, client=client)
 
 
 handler = app.handle
