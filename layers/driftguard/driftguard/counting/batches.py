@@ -68,6 +68,7 @@ class _Chunk:
         self.invalid = np.zeros((hours, features, len(KINDS)), np.int64)
         self.total, self.squares = np.zeros((hours, features)), np.zeros((hours, features))
         self.least, self.greatest = np.full((hours, features), np.inf), np.full((hours, features), -np.inf)
+        self.beyond = np.zeros((hours, features))
         self.recent: list[dict[int, Names]] = [{} for _hour in self.hours]
 
     def count(self) -> Iterator[tuple[int, Counts]]:
@@ -86,6 +87,7 @@ class _Chunk:
                 squares=self.squares[place],
                 least=self.least[place],
                 greatest=self.greatest[place],
+                beyond=self.beyond[place],
                 recent=self.recent[place],
             )
             counts.missing[:] = counts.rows - counts.present - counts.invalid.sum(axis=1)
@@ -132,8 +134,13 @@ class _Chunk:
         with np.errstate(over="ignore", invalid="ignore"):
             self.total[places, index] = np.add.reduceat(values, starts)
             self.squares[places, index] = np.add.reduceat(values * values, starts)
-        self.least[places, index] = np.minimum.reduceat(values, starts)
-        self.greatest[places, index] = np.maximum.reduceat(values, starts)
+        least, greatest = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+        self.least[places, index], self.greatest[places, index] = least, greatest
+        edges = self.layout.numbers[index].values
+        if len(edges) and (least.min() < edges[0] or greatest.max() > edges[-1]):
+            with np.errstate(over="ignore"):
+                distances = np.maximum(np.maximum(edges[0] - values, values - edges[-1]), 0)
+                self.beyond[places, index] = np.add.reduceat(distances, starts)
 
     def _codes(self, index: int, part: Part, slot: Ints, times: Ints) -> Ints:
         codes = self.layout.categories[index]

@@ -34,10 +34,11 @@ class Counts:
     """Counts of F features with T bins together, laid out as `layout` says.
 
     rows: predictions. bins: int64 (T,). missing: int64 (F,). invalid: int64 (F, 3), values of another type by KINDS.
-    total, squares, least, greatest: float64 (F,), sums and extremes of the numeric features' values; not finite where
-    they overflow or where there is no value. recent: by feature index, the latest names that the baseline lacked.
+    total, squares, least, greatest, beyond: float64 (F,), of the numeric features' values the sum, the sum of squares,
+    the extremes, and the sum of the distances to the baseline's range; not finite where they overflow or where there
+    is no value. recent: by feature index, the latest names that the baseline lacked.
 
-    Adding gives the same in any order, but for the last bits of total and squares.
+    Adding gives the same in any order, but for the last bits of the sums.
     """
 
     layout: Layout
@@ -49,6 +50,7 @@ class Counts:
     squares: Floats
     least: Floats
     greatest: Floats
+    beyond: Floats
     recent: dict[int, Names]
 
     @classmethod
@@ -66,6 +68,7 @@ class Counts:
             squares=np.zeros(features),
             least=np.full(features, np.inf),
             greatest=np.full(features, -np.inf),
+            beyond=np.zeros(features),
             recent={},
         )
 
@@ -88,6 +91,7 @@ class Counts:
                 squares=self.squares + other.squares,
                 least=np.minimum(self.least, other.least),
                 greatest=np.maximum(self.greatest, other.greatest),
+                beyond=self.beyond + other.beyond,
                 recent=_merge(self.recent, other.recent),
             )
 
@@ -131,6 +135,7 @@ def _merge(first: dict[int, Names], second: dict[int, Names]) -> dict[int, Names
 # the lowest bytes of all first: an hour's counts mostly fit the first plane, and empty planes deflate to nothing.
 
 _FORMAT = 1
+MOMENTS = 5
 _HEAD = struct.Struct("<BBIIQ")
 
 
@@ -143,11 +148,15 @@ def _group(layout: Layout, number: int) -> tuple[slice, slice, npt.NDArray[np.in
     return slice(first, last), bins, np.flatnonzero(layout.numeric[first:last]) + first
 
 
+def _moments(counts: Counts) -> tuple[Floats, ...]:
+    return counts.total, counts.squares, counts.least, counts.greatest, counts.beyond
+
+
 def _encode(counts: Counts, group: int) -> bytes:
     features, bins, numeric = _group(counts.layout, group)
     whole = np.concatenate([counts.missing[features], counts.invalid[features].ravel(), counts.bins[bins]])
     width = max(1, -(-int(whole.max(initial=0)).bit_length() // 8))
-    moments = np.concatenate([row[numeric] for row in (counts.total, counts.squares, counts.least, counts.greatest)])
+    moments = np.concatenate([row[numeric] for row in _moments(counts)])
     recent = {
         index - features.start: names
         for index, names in counts.recent.items()
@@ -169,15 +178,16 @@ def _decode_into(counts: Counts, group: int, data: bytes) -> None:
     number = features.stop - features.start
     typed = number * (1 + len(KINDS))
     wholes = typed + bins.stop - bins.start
-    if len(first) != names_length + wholes * width or len(second) != 4 * 8 * len(numeric):
+    if len(first) != names_length + wholes * width or len(second) != MOMENTS * 8 * len(numeric):
         raise ValueError("counts of another baseline")
     whole = _join(first[names_length:], width, wholes).view("<i8")
-    moments = _join(second, 8, 4 * len(numeric)).view("<f8").reshape(4, len(numeric))
+    moments = _join(second, 8, MOMENTS * len(numeric)).view("<f8").reshape(MOMENTS, len(numeric))
     counts.rows = max(counts.rows, rows)
     counts.missing[features] = whole[:number]
     counts.invalid[features] = whole[number:typed].reshape(number, len(KINDS))
     counts.bins[bins] = whole[typed:]
-    counts.total[numeric], counts.squares[numeric], counts.least[numeric], counts.greatest[numeric] = moments
+    for row, stored in zip(_moments(counts), moments, strict=True):
+        row[numeric] = stored
     if names_length:
         for index, names in json.loads(first[:names_length]).items():
             counts.recent[int(index) + features.start] = names

@@ -7,7 +7,7 @@ a share of nothing is 0.
 
 from driftguard.statistics.budget import CHECKS, critical, overdispersion, threshold
 from driftguard.statistics.contingency import chi_square, fisher_greater, total_variation
-from driftguard.statistics.distances import outside_area, psi, wasserstein
+from driftguard.statistics.distances import psi, wasserstein
 from driftguard.statistics.ks import cumulative_shares, ks_distance, ks_error_bound, ks_p_value, shares
 from driftguard.statistics.pictures import MAX_BARS, bars, histogram
 
@@ -23,7 +23,6 @@ __all__ = [
     "ks_distance",
     "ks_error_bound",
     "ks_p_value",
-    "outside_area",
     "overdispersion",
     "psi",
     "shares",

@@ -27,12 +27,12 @@ def _smoothed(sample: Floats, used: npt.NDArray[np.bool_]) -> Floats:
 
 
 def wasserstein(
-    baseline: Floats, window: Floats, starts: Ints, *, lows: Floats, highs: Floats, outside: Floats
+    baseline: Floats, window: Floats, starts: Ints, *, lows: Floats, highs: Floats, beyond: Floats
 ) -> Floats:
     """Wasserstein-1, the area between two distribution functions (T,): (F,), infinite where it overflows.
 
     lows, highs: the ends of the bins (T,), the outermost infinite. Within a bin either function counts as straight.
-    outside: the window's area beyond the bins (F,), a sum of what `outside_area` gives.
+    beyond: the mean distance of the window's values to the ends of the bins, 0 for those inside (F,).
     """
     after = baseline - window
     before = np.concatenate([[0.0], after[:-1]])
@@ -42,15 +42,6 @@ def wasserstein(
     inner = np.isfinite(lows) & np.isfinite(highs)
     # A quarter of each end: the span of a bin may be twice the largest double.
     width = np.where(inner, highs, 0.0) / 4 - np.where(inner, lows, 0.0) / 4
-    quarter = np.add.reduceat(width * height, starts) + outside / 4
+    quarter = np.add.reduceat(width * height, starts) + beyond / 4
     with np.errstate(over="ignore"):
         return quarter * 4
-
-
-def outside_area(count: Ints, n: Ints, reach: Floats) -> Floats:
-    """The area that `count` of n values add which lie outside the bins, the furthest `reach` away from them: (F,).
-
-    The others count as evenly spread on the way there.
-    """
-    share = (count + 1) / (2 * np.maximum(n, 1))
-    return np.where(count > 0, share * np.where(count > 0, reach, 0.0), 0.0)

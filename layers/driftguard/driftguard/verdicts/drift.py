@@ -133,12 +133,13 @@ def _merged(layout: Layout, bins: Ints) -> Floats:
 
 def _wasserstein(layout: Layout, window: Counts, base_cdf: Floats, seen_cdf: Floats) -> Floats:
     """Of numeric features; NaN or infinite where there is nothing to compare or it overflows."""
-    first, last = layout.starts, layout.starts + layout.sizes - 1
     n = window.present
-    with np.errstate(over="ignore", invalid="ignore"):
-        below = statistics.outside_area(window.bins[first], n, layout.highs[first] - window.least)
-        above = statistics.outside_area(window.bins[last], n, window.greatest - layout.lows[last])
-        area = statistics.wasserstein(
-            base_cdf, seen_cdf, layout.starts, lows=layout.lows, highs=layout.highs, outside=below + above
-        )
+    area = statistics.wasserstein(
+        base_cdf,
+        seen_cdf,
+        layout.starts,
+        lows=layout.lows,
+        highs=layout.highs,
+        beyond=window.beyond / np.maximum(n, 1),
+    )
     return np.where(layout.numeric & (n > 0) & (layout.present > 0), area, np.nan)

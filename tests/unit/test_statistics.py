@@ -1,0 +1,413 @@
+"""The statistics against scipy and against plain loops."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftguard import statistics
+from driftguard.baselines import build
+from driftguard.counting import Counts, count, layout_of
+from driftguard.packing import Row, columns, pack
+from driftguard.statistics.kolmogorov import FEW_ROWS, survival
+
+type Values = Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]
+
+START = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
+
+ODD = [0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1e308, -1e308, 1.7976931348623157e308, -1.7976931348623157e308]
+ODD += [2.0**53, 2.0**53 + 2, 2.0**60, 1e9, 0.1, 1.0]
+ADVERSARIAL = st.one_of(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=400),
+    st.lists(st.sampled_from(ODD), min_size=1, max_size=400),
+    st.lists(st.integers(0, 9).map(float), min_size=1, max_size=400),
+    st.lists(st.integers(2**53, 2**53 + 4000).map(float), min_size=1, max_size=400),
+    st.tuples(st.floats(-1e6, 1e6), st.integers(1, 400)).map(lambda given: [given[0]] * given[1]),
+    st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=400).map(lambda values: [*values, 1e9]),
+    st.integers(0, 2**32).map(lambda seed: np.random.default_rng(seed).normal(size=700).tolist()),
+    st.integers(0, 2**32).map(lambda seed: np.random.default_rng(seed).zipf(1.3, size=900).astype(float).tolist()),
+    st.integers(0, 2**32).map(lambda seed: np.round(np.random.default_rng(seed).normal(size=1500), 2).tolist()),
+)
+
+
+def measure(baseline: Values, window: Values) -> tuple[float, float, float]:
+    """D, its error bound and its p-value, by way of packed batches and counts."""
+    made = build({"x": [float(value) for value in baseline]})
+    rows = [Row(START, {"x": float(value)}, None, None) for value in window]
+    counts = sum(count(made, [columns(pack(rows))]).values(), Counts.empty(made))
+    layout = layout_of(made)
+    first, second = (
+        statistics.cumulative_shares(bins, layout.starts, layout.sizes) for bins in (layout.bins, counts.bins)
+    )
+    d = statistics.ks_distance(first, second, layout.starts)
+    bound = statistics.ks_error_bound(
+        statistics.shares(layout.bins, layout.starts, layout.sizes),
+        statistics.shares(counts.bins, layout.starts, layout.sizes),
+        layout.several,
+        layout.starts,
+    )
+    p_value = statistics.ks_p_value(d, counts.present, layout.present)
+    return float(d[0]), float(bound[0]), float(p_value[0])
+
+
+def exact_distance(baseline: Values, window: Values) -> float:
+    """The statistic of scipy, which divides by zero for its p-value when both samples have one row."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(scipy.stats.ks_2samp(baseline, window, method="asymp").statistic)
+
+
+@settings(max_examples=150)
+@given(ADVERSARIAL, ADVERSARIAL)
+def test_d_is_within_its_bound_of_the_exact_statistic(baseline: list[float], window: list[float]) -> None:
+    """D never exceeds the exact statistic and misses it by its own bound at most, which is 1/256 at most."""
+    d, bound, _p_value = measure(baseline, window)
+    exact = exact_distance(baseline, window)
+    assert -1e-12 <= exact - d <= bound + 1e-12
+    assert bound <= 1 / 256
+
+
+@given(ADVERSARIAL, st.integers(0, 2**32), st.floats(0, 1))
+def test_the_bound_holds_for_a_window_drawn_from_the_baseline(baseline: list[float], seed: int, other: float) -> None:
+    """The bound holds as well when both samples share most of their values."""
+    random = np.random.default_rng(seed)
+    drawn = random.choice(np.array(baseline), size=300)
+    window = np.where(random.random(300) < other, drawn, np.nextafter(drawn, 0))
+    d, bound, _p_value = measure(baseline, window)
+    exact = exact_distance(baseline, window)
+    assert -1e-12 <= exact - d <= bound + 1e-12
+    assert bound <= 1 / 256
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.02])
+def test_d_is_within_its_bound_for_a_million_rows(shift: float) -> None:
+    """On 10⁶ rows with ties, against 10⁵ in the baseline, D is within its bound of the exact statistic."""
+    random = np.random.default_rng(11)
+    baseline = np.round(random.lognormal(size=100_000), 3)
+    window = np.round(random.lognormal(shift, size=1_000_000), 3)
+    made = build({"x": baseline.tolist()})
+    layout = layout_of(made)
+    bins = np.bincount(layout.numbers[0].find(window), minlength=len(layout.bins))
+    first, second = (statistics.cumulative_shares(some, layout.starts, layout.sizes) for some in (layout.bins, bins))
+    d = statistics.ks_distance(first, second, layout.starts)[0]
+    base, seen = (statistics.shares(some, layout.starts, layout.sizes) for some in (layout.bins, bins))
+    bound = statistics.ks_error_bound(base, seen, layout.several, layout.starts)[0]
+    exact = scipy.stats.ks_2samp(baseline, window, method="asymp").statistic
+    assert -1e-12 <= exact - d <= bound + 1e-12
+    assert bound <= 1 / 256
+
+
+@given(st.lists(st.integers(0, 200), min_size=2, max_size=300), st.lists(st.integers(0, 200), min_size=2, max_size=300))
+def test_with_few_distinct_values_test_and_p_value_are_exact(baseline: list[int], window: list[int]) -> None:
+    """With up to 256 distinct values the result is that of ks_2samp with the asymptotic p-value."""
+    d, bound, p_value = measure(baseline, window)
+    exact = scipy.stats.ks_2samp(baseline, window, method="asymp")
+    assert d == pytest.approx(exact.statistic, abs=1e-12)
+    assert bound == 0
+    assert p_value == pytest.approx(exact.pvalue, rel=2e-6, abs=8e-5)
+
+
+@pytest.mark.parametrize("n", [1, 5, FEW_ROWS - 1, FEW_ROWS, 100, 140, 141, 256, 300, 1000, 20_000])
+def test_p_values_are_those_of_kstwo(n: int) -> None:
+    """Every p-value is that of scipy's distribution: to 2e-6 of it in the tail, to 8e-5 (1e-5 from 100) below."""
+    z = np.array([0.01, 0.2, 0.4, 0.5, 0.7, 1.0, 1.3, 1.48, 1.49, 1.7, 2.2, 3.0, 5.0, 8.0, 12.0])
+    d = np.append((z / math.sqrt(n))[z < math.sqrt(n)], [0.0, 1.0])
+    expected = scipy.stats.kstwo.sf(d, n)
+    assert survival(d, np.full(len(d), float(n))) == pytest.approx(expected, rel=2e-6, abs=8e-5 if n < 100 else 1e-5)
+    tail = (n * d * d >= 2.2) & (expected > 0)
+    assert survival(d, np.full(len(d), float(n)))[tail] == pytest.approx(expected[tail], rel=2e-6, abs=0)
+
+
+def test_p_values_at_any_size_fall_with_the_distance() -> None:
+    """For 10⁸ rows p-values fall from 1 to 0 with D, and at the usual points are those of Kolmogorov's limit."""
+    d = np.linspace(0, 2e-3, 200)
+    p = survival(d, np.full(200, 1e8))
+    assert (p[0], p[-1]) == (1, 0)
+    assert np.all(np.diff(p) <= 1e-9)
+    d = np.array([1e-4, 2e-4])
+    assert survival(d, np.full(2, 1e8)) == pytest.approx(scipy.stats.kstwobign.sf(d * 1e4), rel=1e-3)
+
+
+def chi_square(baseline: Sequence[int], window: Sequence[int]) -> tuple[float, int, float]:
+    """The test of one feature."""
+    starts, sizes = np.zeros(1, np.int64), np.array([len(baseline)])
+    found = statistics.chi_square(np.array(baseline), np.array(window), starts, sizes)
+    return float(found[0][0]), int(found[1][0]), float(found[2][0])
+
+
+COUNTS = st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000)), min_size=1, max_size=40)
+
+
+@given(COUNTS)
+def test_chi_square_is_that_of_the_pooled_table(pairs: list[tuple[int, int]]) -> None:
+    """The statistic, degrees of freedom and p-value are scipy's on the table with its thin categories pooled."""
+    table = np.array(pairs).T
+    statistic, degrees, p_value = chi_square(*table.tolist())
+    if not table.sum(axis=1).all():
+        assert (degrees, p_value) == (0, 1)
+        return
+    expected = scipy.stats.contingency.expected_freq(table)
+    thin = expected.min(axis=0) < 5
+    pooled = np.column_stack([table[:, ~thin], table[:, thin].sum(axis=1)])
+    pooled = pooled[:, pooled.sum(axis=0) > 0]
+    if pooled.shape[1] < 2:
+        assert (degrees, p_value) == (0, 1)
+        return
+    exact = scipy.stats.chi2_contingency(pooled, correction=False)
+    assert degrees == exact.dof
+    assert statistic == pytest.approx(exact.statistic, rel=1e-9, abs=1e-9)
+    assert p_value == pytest.approx(exact.pvalue, rel=1e-7, abs=1e-300)
+
+
+def test_features_are_tested_apart() -> None:
+    """Features that lie one after the other do not touch each other."""
+    first, second = [50, 60, 3], [10, 20, 30, 40]
+    third, fourth = [500, 600, 1], [70, 80, 90, 10]
+    together = statistics.chi_square(
+        np.array(first + second), np.array(third + fourth), np.array([0, 3]), np.array([3, 4])
+    )
+    assert together[2].tolist() == [chi_square(first, third)[2], chi_square(second, fourth)[2]]
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.floats(0, 1), st.floats(0, 1))
+def test_fisher_is_exact(n: int, m: int, part: float, other: float) -> None:
+    """One-sided p-values are those of scipy's exact test."""
+    a, b = round(n * part), round(m * other)
+    found = statistics.fisher_greater(*(np.array([value]) for value in (a, n, b, m)))
+    exact = scipy.stats.fisher_exact([[a, n - a], [b, m - b]], alternative="greater").pvalue
+    assert found[0] == pytest.approx(exact, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize(
+    ("a", "n", "b", "m"),
+    [
+        (50_010_000, 10**8, 50_000_000, 10**8),
+        (102_500, 10**8, 97_500, 10**8),
+        (49_990_000, 10**8, 50_000_000, 10**8),
+        (130, 10**8, 0, 10**7),
+        (0, 10**8, 7, 100),
+    ],
+)
+def test_fisher_holds_for_a_hundred_million(a: int, n: int, b: int, m: int) -> None:
+    """For counts of 10⁸ the p-value agrees with the hypergeometric distribution to 1e-6 of it."""
+    found = statistics.fisher_greater(*(np.array([value]) for value in (a, n, b, m)))
+    assert found[0] == pytest.approx(scipy.stats.hypergeom.sf(a - 1, n + m, a + b, n), rel=1e-6)
+
+
+def test_total_variation_is_half_the_sum_of_differences() -> None:
+    """Shares of 0.5/0.5 against 0.2/0.8 differ by 0.3; nothing in common is 1."""
+    starts = np.array([0, 2])
+    found = statistics.total_variation(np.array([0.5, 0.5, 1.0, 0.0]), np.array([0.2, 0.8, 0.0, 1.0]), starts)
+    assert found == pytest.approx([0.3, 1.0])
+
+
+def test_psi_by_hand() -> None:
+    """The index is the smoothed sum over bins; equal samples and unused bins give 0."""
+    baseline, window = np.array([[30.0, 70.0, 0.0]]), np.array([[60.0, 40.0, 0.0]])
+    p, q = np.array([30.5, 70.5]) / 101, np.array([60.5, 40.5]) / 101
+    assert statistics.psi(baseline, window)[0] == pytest.approx(float(((q - p) * np.log(q / p)).sum()))
+    assert statistics.psi(baseline, baseline)[0] == 0
+    assert statistics.psi(np.array([[5000.0, 0, 0]]), np.array([[7.0, 0, 0]]))[0] == 0
+
+
+def test_merged_bins_hold_a_tenth_each() -> None:
+    """The groups that the index is taken over hold about a tenth of the baseline, and follow the order of values."""
+    layout = layout_of(build({"x": [float(value) for value in range(1000)], "y": ["a"] * 600 + ["b"] * 400}))
+    span = layout.span(0)
+    assert np.all(np.diff(layout.merged[span]) >= 0)
+    assert np.bincount(layout.merged[span], weights=layout.bins[span]) == pytest.approx([100] * 10, abs=4)
+    assert layout.merged[layout.span(1)].tolist() == [10, 11, 12, 13]
+
+
+def wasserstein(baseline: Values, window: Values) -> float:
+    """Wasserstein-1 by way of counts."""
+    made = build({"x": [float(value) for value in baseline]})
+    layout = layout_of(made)
+    values = np.asarray(window, np.float64)
+    counts = sum(
+        count(made, [columns(pack([Row(START, {"x": value}, None, None) for value in values.tolist()]))]).values(),
+        Counts.empty(made),
+    )
+    first, second = (
+        statistics.cumulative_shares(bins, layout.starts, layout.sizes) for bins in (layout.bins, counts.bins)
+    )
+    found = statistics.wasserstein(
+        first, second, layout.starts, lows=layout.lows, highs=layout.highs, beyond=counts.beyond / len(values)
+    )
+    return float(found[0])
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=80), st.data())
+def test_wasserstein_is_exact_on_values_of_the_baseline(baseline: list[int], data: st.DataObject) -> None:
+    """Where the window repeats values of the baseline the distance is scipy's."""
+    window = data.draw(st.lists(st.sampled_from(baseline), min_size=1, max_size=80))
+    exact = scipy.stats.wasserstein_distance(baseline, window)
+    assert wasserstein(baseline, window) == pytest.approx(exact, abs=1e-9)
+
+
+@pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (0.3, 1.0), (2.0, 1.0), (0.0, 2.0), (50.0, 1.0)])
+def test_wasserstein_is_close_on_smooth_values(shift: float, scale: float) -> None:
+    """On continuous values, out of the baseline's range too, the distance is scipy's to a few per cent."""
+    random = np.random.default_rng(4)
+    baseline, window = random.normal(size=5000), random.normal(shift, scale, size=5000)
+    exact = scipy.stats.wasserstein_distance(baseline, window)
+    assert wasserstein(baseline, window) == pytest.approx(exact, rel=0.03, abs=0.01)
+
+
+def test_one_outlier_counts_by_its_distance() -> None:
+    """A single far value in 1,000 moves the distance by a thousandth of how far it is."""
+    values = [float(value % 10) for value in range(1000)]
+    assert wasserstein(values, [*values[:-1], 1e9]) == pytest.approx(1e6, rel=1e-3)
+
+
+def test_wasserstein_may_overflow_without_failing() -> None:
+    """Distances beyond the largest double are infinite."""
+    assert wasserstein([-1.7e308] * 5, [1.7e308] * 5) == math.inf
+
+
+def test_the_threshold_is_the_formula() -> None:
+    """T is the larger of the minimum and c·sqrt(1/n + 1/m + rho·(1/window + 1/baseline days))."""
+    alpha, minimum = np.array([0.05]), np.array([0.01])
+    c = math.sqrt(math.log(2 * 10 * 2880 / 0.05) / 2)
+    assert statistics.critical(10, alpha)[0] == pytest.approx(c)
+    found = statistics.threshold(
+        np.array([c]),
+        np.array([500]),
+        np.array([10_000]),
+        rho=np.array([0.002]),
+        window_days=7,
+        baseline_days=30,
+        minimum=minimum,
+    )
+    assert found[0] == pytest.approx(c * math.sqrt(1 / 500 + 1 / 10_000 + 0.002 * (1 / 7 + 1 / 30)))
+    none = statistics.threshold(
+        np.array([c]),
+        np.array([0]),
+        np.array([10]),
+        rho=np.array([0.0]),
+        window_days=7,
+        baseline_days=7,
+        minimum=minimum,
+    )
+    assert none[0] == math.inf
+
+
+def plain_rho(days: Sequence[Sequence[int]]) -> float:
+    """rho by the formula, one edge at a time."""
+    cdfs = [[sum(day[: edge + 1]) / sum(day) for edge in range(len(day) - 1)] for day in days]
+    average = [sum(column) / len(column) for column in zip(*cdfs, strict=True)]
+    spread = sum(share * (1 - share) for share in average)
+    ratios = [
+        sum((new - old) ** 2 for old, new in zip(before, after, strict=True)) / spread
+        for before, after in pairwise(cdfs)
+    ]
+    chance = [1 / sum(after) + 1 / sum(before) for before, after in pairwise(days)]
+    return max(0.0, (float(np.median(ratios)) / 0.6 - sum(chance) / len(chance)) / 2)
+
+
+@given(st.lists(st.lists(st.integers(0, 50), min_size=6, max_size=6), min_size=14, max_size=14))
+def test_rho_is_the_formula(days: list[list[int]]) -> None:
+    """Vectorised over features, rho is what the formula gives one edge at a time."""
+    for day in days:
+        day[2] += 1
+        day[4] += 1
+    bins = np.array([[*day, 3, 5, 7] for day in days])
+    rho = statistics.overdispersion(bins, np.array([0, 6]), np.array([6, 3]))
+    assert rho[0] == pytest.approx(plain_rho(days), abs=1e-12)
+    assert rho[1] == 0
+
+
+def test_rho_leaves_out_days_without_values() -> None:
+    """Weekends without traffic do not count, and with too few pairs of days rho is 0."""
+    random = np.random.default_rng(8)
+    days = random.poisson(40, size=(14, 10)) + random.poisson(30, size=(14, 1)) * np.arange(10)
+    starts, sizes = np.array([0]), np.array([10])
+    weekends = days.copy()
+    weekends[[5, 6, 12, 13]] = 0
+    assert statistics.overdispersion(weekends, starts, sizes)[0] > 0
+    sparse = days.copy()
+    sparse[::2] = 0
+    assert statistics.overdispersion(sparse, starts, sizes)[0] == 0
+    assert statistics.overdispersion(days[:3], starts, sizes)[0] == 0
+
+
+def test_rho_tells_day_effects_from_chance() -> None:
+    """Independent days give a rho near 0, a mean that moves by 0.1 sigma a day about what it adds to the variance."""
+    random = np.random.default_rng(2)
+    edges = scipy.stats.norm.ppf(np.arange(1, 100) / 100)
+
+    def days(effect: float) -> float:
+        bins = [
+            np.bincount(edges.searchsorted(random.normal(random.normal(0, effect), 1, 5000)), minlength=100)
+            for _ in range(14)
+        ]
+        return float(statistics.overdispersion(np.array(bins), np.array([0]), np.array([100]))[0])
+
+    assert np.mean([days(0.0) for _ in range(20)]) < 2e-4
+    # F(x) moves by 0.1·φ(x): the mean of that squared over all edges against the mean of F(1−F).
+    expected = 0.01 * float(np.mean(scipy.stats.norm.pdf(edges) ** 2)) / (1 / 6)
+    assert np.mean([days(0.1) for _ in range(40)]) == pytest.approx(expected, rel=0.5)
+
+
+@given(ADVERSARIAL, ADVERSARIAL)
+def test_histograms_are_sound_for_any_values(baseline: list[float], window: list[float]) -> None:
+    """A picture has at most 32 bars, ascending finite ends, and shares that add up to 1."""
+    made = build({"x": baseline})
+    layout = layout_of(made)
+    edges = layout.numbers[0].values
+    values = np.array(window, np.float64)
+    bins = np.bincount(layout.numbers[0].find(values), minlength=len(layout.bins))
+    cdfs = [statistics.cumulative_shares(some, layout.starts, layout.sizes) for some in (layout.bins, bins)]
+    distinct = np.unique(np.array(baseline, np.float64))
+    ends, first, second = statistics.histogram(
+        edges,
+        cdfs[0],
+        cdfs[1],
+        extremes=(float(values.min()), float(values.max())),
+        values=distinct if len(distinct) <= 256 else None,
+    )
+    assert len(ends) == len(first) + 1 == len(second) + 1
+    assert 1 <= len(first) <= statistics.MAX_BARS
+    assert all(math.isfinite(end) for end in ends)
+    assert all(low < high for low, high in pairwise(ends))
+    for shares in (first, second):
+        assert all(0 <= share <= 1 for share in shares)
+        assert sum(shares) == pytest.approx(1, abs=1e-4)
+
+
+def test_few_values_get_a_bar_each() -> None:
+    """Three values are shown as three bars around them."""
+    cdf = np.array([0.0, 0.2, 0.2, 0.5, 0.5, 1.0, 1.0])
+    edges = layout_of(build({"x": [1.0, 2.0, 3.0]})).numbers[0].values
+    ends, first, second = statistics.histogram(
+        edges, cdf, np.zeros(7), extremes=(math.inf, -math.inf), values=np.array([1.0, 2.0, 3.0])
+    )
+    assert ends == [0.5, 1.5, 2.5, 3.5]
+    assert first == pytest.approx([0.2, 0.3, 0.5])
+    assert second == [0, 0, 0]
+
+
+def test_one_outlier_does_not_squash_the_picture() -> None:
+    """A single value of 1e9 leaves the bars where the others are."""
+    random = np.random.default_rng(1)
+    made = build({"x": [*random.normal(size=5000).tolist(), 1e9]})
+    layout = layout_of(made)
+    cdf = statistics.cumulative_shares(layout.bins, layout.starts, layout.sizes)
+    ends, first, _second = statistics.histogram(layout.numbers[0].values, cdf, cdf, extremes=(-4.0, 1e9), values=None)
+    assert max(ends) < 10
+    assert max(first) < 0.2
+
+
+def test_many_categories_are_shown_as_32() -> None:
+    """Beyond 30 named categories the others are joined; the new ones stay apart."""
+    shares = np.full(102, 0.0098)
+    shown, first, second = statistics.bars(shares, shares, 100)
+    assert shown == 30
+    assert len(first) == len(second) == statistics.MAX_BARS
+    assert first[-2] == pytest.approx(71 * 0.0098)
+    assert first[-1] == pytest.approx(0.0098)
