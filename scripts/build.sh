@@ -1,5 +1,5 @@
 #!/bin/sh
-# build.sh ARCHITECTURE FOLDER: `sam build` for one architecture, left alone while nothing it reads has changed.
+# build.sh ARCHITECTURE FOLDER: the dashboard's page, then `sam build` for one architecture, left alone while nothing it reads has changed.
 set -eu
 cd "$(dirname "$0")/.."
 architecture=$1 folder=$2
@@ -15,6 +15,7 @@ sum() {
     } | cksum
 }
 
+sh scripts/dashboard.sh
 wanted=$(sum)
 if [ -f "$folder/template.yaml" ] && [ "$(cat "$folder/.built" 2>/dev/null)" = "$wanted" ]; then
     exit 0

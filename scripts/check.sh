@@ -19,6 +19,7 @@ transformed() {
 step "format" ruff format --check .
 step "lint" ruff check .
 step "types" mypy
+step "dashboard types" sh scripts/dashboard.sh types
 step "OpenAPI document" python -m scripts.openapi --check
 step "sam validate" .venv-sam/bin/sam validate --lint
 step "cfn-lint, source" cfn-lint

@@ -12,3 +12,4 @@ resolve requirements/uv.in requirements/uv.txt
 resolve requirements/runtime.in requirements/runtime.txt
 resolve requirements/dev.in requirements/dev.txt
 resolve requirements/sam.in requirements/sam.txt
+resolve requirements/node.in requirements/node.txt

@@ -1,0 +1,490 @@
+// Charts, drawn by hand in SVG: what they show is small, and a library would be larger than the rest of the page.
+import type { ComponentChildren, JSX } from "preact";
+import { useId, useMemo, useState } from "preact/hooks";
+import { atClock, brief, duration, moment, onDay, onWeekday, points, quantity, score, share, utc } from "./format";
+import { useWidth } from "./hooks";
+import { to } from "./router";
+import type { Alert, Feature, Histogram } from "./types";
+import { ALERT_TYPES, category } from "./words";
+
+const LEFT = 44;
+const RIGHT = 12;
+
+/** Round values that span a range, about `wanted` of them. */
+export function ticks(low: number, high: number, wanted: number): number[] {
+  const span = high - low;
+  if (!(span > 0) || !Number.isFinite(span)) return [low];
+  const rough = span / Math.max(1, wanted);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? 10 * power;
+  const first = Math.ceil(low / step - 1e-9);
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) => (first + index) * step);
+}
+
+const line = (places: [number, number][]): string => places.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+
+export function Key({ children }: { children: ComponentChildren }): JSX.Element {
+  return (
+    <p class="key" aria-hidden="true">
+      {children}
+    </p>
+  );
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Distributions
+
+export interface Shape {
+  edges: number[];
+  baseline: number[];
+  window: number[];
+}
+
+/** A numeric histogram as shares with finite edges, or null when there is nothing to draw. */
+export function shape(histogram: Histogram | null | undefined): Shape | null {
+  const edges = histogram?.edges;
+  if (!edges || edges.length < 2 || edges.length !== histogram.baseline.length + 1) return null;
+  const finite = edges.filter((edge): edge is number => edge !== null && Number.isFinite(edge));
+  if (finite.length === 0) return null;
+  const low = Math.min(...finite);
+  const high = Math.max(...finite);
+  const step = finite.length > 1 ? (high - low) / (finite.length - 1) || 1 : 1;
+  const closed = edges.map((edge, index) => (edge !== null && Number.isFinite(edge) ? edge : index === 0 ? low - step : high + step));
+  return { edges: closed, baseline: shares(histogram.baseline), window: shares(histogram.window) };
+}
+
+export function shares(values: number[]): number[] {
+  const total = values.reduce((sum, value) => sum + value, 0);
+  return total > 0 ? values.map((value) => value / total) : values.map(() => 0);
+}
+
+export interface Gap {
+  index: number;
+  at: number;
+  baseline: number;
+  window: number;
+}
+
+/** The edge at which the cumulative curves are farthest apart. */
+export function widestGap({ edges, baseline, window }: Shape): Gap {
+  const widest: Gap = { index: 1, at: edges[1]!, baseline: 0, window: 0 };
+  let before = 0;
+  let now = 0;
+  baseline.forEach((value, index) => {
+    before += value;
+    now += window[index]!;
+    if (Math.abs(before - now) > Math.abs(widest.baseline - widest.window) + 1e-12)
+      Object.assign(widest, { index: index + 1, at: edges[index + 1]!, baseline: before, window: now });
+  });
+  return widest;
+}
+
+/** Heights to draw: shares where the bins are of one width, otherwise densities, so that areas stay true. */
+function heights(drawn: Shape): { baseline: number[]; window: number[]; even: boolean } {
+  const widths = drawn.edges.slice(1).map((edge, index) => edge - drawn.edges[index]!);
+  const inner = widths.length > 2 ? widths.slice(1, -1) : widths;
+  const even = Math.max(...inner) <= 1.6 * Math.min(...inner);
+  if (even) return { baseline: drawn.baseline, window: drawn.window, even };
+  const floor = (drawn.edges.at(-1)! - drawn.edges[0]!) / 200;
+  const dense = (values: number[]): number[] => values.map((value, index) => value / Math.max(widths[index]!, floor));
+  return { baseline: dense(drawn.baseline), window: dense(drawn.window), even };
+}
+
+function outline(edges: number[], values: number[], x: (value: number) => number, y: (value: number) => number): [number, number][] {
+  const places: [number, number][] = [[x(edges[0]!), y(0)]];
+  values.forEach((value, index) => places.push([x(edges[index]!), y(value)], [x(edges[index + 1]!), y(value)]));
+  places.push([x(edges.at(-1)!), y(0)]);
+  return places;
+}
+
+/** Baseline against window, as distributions above and cumulative curves below, on one axis. */
+export function Distributions({ feature, drawn }: { feature: Feature; drawn: Shape }): JSX.Element {
+  const [box, width] = useWidth();
+  const gap = widestGap(drawn);
+  const tall = heights(drawn);
+  const above = 150;
+  const below = 170;
+  const between = 40;
+  const height = 12 + above + between + below + 26;
+  const low = drawn.edges[0]!;
+  const high = drawn.edges.at(-1)!;
+  const x = (value: number): number => LEFT + ((value - low) / (high - low || 1)) * (width - LEFT - RIGHT);
+  const top = Math.max(...tall.baseline, ...tall.window, 1e-9) * 1.06;
+  const yAbove = (value: number): number => 12 + above - (value / top) * above;
+  const yBelow = (value: number): number => 12 + above + between + below - value * below;
+  const cumulative = (values: number[]): [number, number][] => {
+    let sum = 0;
+    return [[x(low), yBelow(0)], ...values.map((value, index): [number, number] => [x(drawn.edges[index + 1]!), yBelow((sum += value))])];
+  };
+  const gapX = x(gap.at);
+  const size = feature.drift_score ?? Math.abs(gap.baseline - gap.window);
+  const name = feature.test === "ks" || !feature.test ? "D" : "gap";
+  const onRight = gapX < width - 120;
+  const across = ticks(low, high, Math.max(2, Math.floor(width / 110)));
+  const summary =
+    `Baseline against window. The cumulative curves are farthest apart, ${score(size)}, at ${quantity(gap.at)}: ` +
+    `${share(gap.baseline)} of the baseline and ${share(gap.window)} of the window lie at or below it.`;
+  return (
+    <figure class="chart">
+      <Key>
+        <span class="swatch baseline" /> baseline <span class="swatch window" /> window
+      </Key>
+      <div ref={box}>
+        {width > 0 && (
+          <svg width={width} height={height} role="img" aria-label={summary}>
+            <text x={LEFT} y="9" class="caption">
+              {tall.even ? "Share of values" : "Density of values"}
+            </text>
+            {tall.even &&
+              ticks(0, top, 3).slice(1).map((tick) => (
+                <g key={tick}>
+                  <line x1={LEFT} x2={width - RIGHT} y1={yAbove(tick)} y2={yAbove(tick)} class="grid" />
+                  <text x={LEFT - 6} y={yAbove(tick) + 4} class="tick end">{`${Number((tick * 100).toFixed(1))}%`}</text>
+                </g>
+              ))}
+            <path d={line(outline(drawn.edges, tall.baseline, x, yAbove))} class="area baseline" />
+            <path d={line(outline(drawn.edges, tall.window, x, yAbove))} class="area window" />
+            <line x1={LEFT} x2={width - RIGHT} y1={yAbove(0)} y2={yAbove(0)} class="axis" />
+
+            <text x={LEFT} y={12 + above + between - 9} class="caption">
+              Share at or below
+            </text>
+            {[0, 0.5, 1].map((tick) => (
+              <g key={tick}>
+                <line x1={LEFT} x2={width - RIGHT} y1={yBelow(tick)} y2={yBelow(tick)} class={tick ? "grid" : "axis"} />
+                <text x={LEFT - 6} y={yBelow(tick) + 4} class="tick end">{`${tick * 100}%`}</text>
+              </g>
+            ))}
+            <line x1={gapX} x2={gapX} y1="12" y2={yBelow(0)} class="guide" />
+            <path d={line(cumulative(drawn.baseline))} class="curve baseline" />
+            <path d={line(cumulative(drawn.window))} class="curve window" />
+            <line x1={gapX} x2={gapX} y1={yBelow(gap.baseline)} y2={yBelow(gap.window)} class="gap" />
+            {[gap.baseline, gap.window].map((value, index) => (
+              <line key={index} x1={gapX - 5} x2={gapX + 5} y1={yBelow(value)} y2={yBelow(value)} class="gap" />
+            ))}
+            <text
+              x={gapX + (onRight ? 10 : -10)}
+              y={Math.min(yBelow(0) - 8, Math.max(yBelow(1) + 14, yBelow((gap.baseline + gap.window) / 2) + 4))}
+              class={`mark ${onRight ? "" : "end"}`}
+            >
+              {name} = {score(size)}
+            </text>
+            {across.map((tick) => (
+              <g key={tick}>
+                <line x1={x(tick)} x2={x(tick)} y1={yBelow(0)} y2={yBelow(0) + 4} class="axis" />
+                <text x={x(tick)} y={height - 6} class="tick middle">
+                  {quantity(tick)}
+                </text>
+              </g>
+            ))}
+          </svg>
+        )}
+      </div>
+      <figcaption>
+        Farthest apart at <b>{quantity(gap.at)}</b>: {share(gap.baseline)} of the baseline and {share(gap.window)} of the window lie at or below it.
+      </figcaption>
+    </figure>
+  );
+}
+
+/** Categories and booleans: two bars each. */
+export function Categories({ histogram }: { histogram: Histogram }): JSX.Element {
+  const [all, setAll] = useState(false);
+  const before = shares(histogram.baseline);
+  const now = shares(histogram.window);
+  const names = histogram.categories ?? before.map((_, index) => `bin ${index + 1}`);
+  const widest = Math.max(...before, ...now, 1e-9);
+  const shown = all ? names : names.slice(0, 12);
+  return (
+    <figure class="chart">
+      <Key>
+        <span class="swatch baseline" /> baseline <span class="swatch window" /> window
+      </Key>
+      <table class="categories">
+        <thead>
+          <tr>
+            <th scope="col">Value</th>
+            <th scope="col">
+              <span class="hidden">Picture</span>
+            </th>
+            <th scope="col" class="number">Baseline</th>
+            <th scope="col" class="number">Window</th>
+            <th scope="col" class="number">Change</th>
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((name, index) => {
+            const [a, b] = [before[index] ?? 0, now[index] ?? 0];
+            return (
+              <tr key={index}>
+                <th scope="row" class={name.startsWith("__") ? "muted" : ""}>{category(name)}</th>
+                <td aria-hidden="true">
+                  <span class="bar baseline" style={{ width: `${(a / widest) * 100}%` }} />
+                  <span class="bar window" style={{ width: `${(b / widest) * 100}%` }} />
+                </td>
+                <td class="number">{share(a)}</td>
+                <td class="number">{share(b)}</td>
+                <td class={`number ${Math.abs(b - a) >= 0.02 ? "strong" : "muted"}`}>{points(b - a)}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      {names.length > shown.length && (
+        <button type="button" class="small" onClick={() => setAll(true)}>
+          Show all {names.length}
+        </button>
+      )}
+    </figure>
+  );
+}
+
+/** A small overlaid picture for rows of a table. */
+export function Miniature({ histogram, width = 96, height = 26 }: { histogram: Histogram | null | undefined; width?: number; height?: number }): JSX.Element | null {
+  if (!histogram || histogram.baseline.length === 0) return null;
+  const drawn = shape(histogram);
+  const tall = drawn ? heights(drawn) : { baseline: shares(histogram.baseline).slice(0, 12), window: shares(histogram.window).slice(0, 12) };
+  const top = Math.max(...tall.baseline, ...tall.window, 1e-9);
+  const y = (value: number): number => height - 1 - (value / top) * (height - 3);
+  if (!drawn) {
+    const step = width / tall.baseline.length;
+    return (
+      <svg width={width} height={height} class="miniature" aria-hidden="true">
+        {tall.baseline.map((value, index) => (
+          <g key={index}>
+            <rect x={index * step + 1} width={Math.max(1, step * 0.4)} y={y(value)} height={height - 1 - y(value)} class="fill baseline" />
+            <rect x={index * step + 1 + step * 0.42} width={Math.max(1, step * 0.4)} y={y(tall.window[index] ?? 0)} height={height - 1 - y(tall.window[index] ?? 0)} class="fill window" />
+          </g>
+        ))}
+      </svg>
+    );
+  }
+  const low = drawn.edges[0]!;
+  const x = (value: number): number => ((value - low) / (drawn.edges.at(-1)! - low || 1)) * width;
+  return (
+    <svg width={width} height={height} class="miniature" aria-hidden="true">
+      <path d={line(outline(drawn.edges, tall.baseline, x, y))} class="area baseline" />
+      <path d={line(outline(drawn.edges, tall.window, x, y))} class="area window" />
+    </svg>
+  );
+}
+
+export function Sparkline({ values, limit }: { values: { day: string; drift_score: number | null }[]; limit: number }): JSX.Element {
+  const width = 112;
+  const height = 26;
+  const scores = values.map(({ drift_score }) => drift_score);
+  const top = Math.max(limit * 1.6, ...scores.map((value) => value ?? 0)) * 1.08;
+  const x = (index: number): number => 4 + (scores.length < 2 ? 0.5 : index / (scores.length - 1)) * (width - 8);
+  const y = (value: number): number => height - 3 - (value / top) * (height - 6);
+  const places = scores.flatMap((value, index): [number, number][] => (value === null ? [] : [[x(index), y(value)]]));
+  const last = places.at(-1);
+  const lastScore = scores.filter((value) => value !== null).at(-1);
+  const words = scores.map((value) => (value === null ? "none" : value.toFixed(2))).join(", ");
+  return (
+    <svg width={width} height={height} class="sparkline" role="img" aria-label={places.length ? `Highest score of each day: ${words}` : "No scores yet"}>
+      <line x1="0" x2={width} y1={y(limit)} y2={y(limit)} class="limit" />
+      {places.length > 1 && <path d={line(places)} class="curve score" />}
+      {last && <circle cx={last[0]} cy={last[1]} r="2.5" class={lastScore !== undefined && lastScore !== null && lastScore > limit ? "dot over" : "dot"} />}
+    </svg>
+  );
+}
+
+/** A score between 0 and 1 with its limit, as a bar in a table. */
+export function ScoreBar({ value, limit, scale }: { value: number | null; limit: number | null | undefined; scale: number }): JSX.Element {
+  const place = (number: number): string => `${Math.min(100, (number / scale) * 100)}%`;
+  return (
+    <span class="scorebar" aria-hidden="true">
+      {value !== null && <span class={limit !== null && limit !== undefined && value > limit ? "over" : ""} style={{ width: place(value) }} />}
+      {limit !== null && limit !== undefined && <i style={{ left: place(limit) }} />}
+    </span>
+  );
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Score over time
+
+export interface Check {
+  at: number;
+  score: number | null;
+}
+
+const HOUR = 3_600_000;
+
+function timeTicks(from: number, until: number, wanted: number): { at: number; text: string }[] {
+  const hours = [1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 720].find((size) => (until - from) / (size * HOUR) <= wanted) ?? 1440;
+  const first = new Date(from);
+  first.setMinutes(0, 0, 0);
+  if (hours >= 24) first.setHours(0);
+  else first.setHours(Math.floor(first.getHours() / hours) * hours);
+  const found: { at: number; text: string }[] = [];
+  for (const place = first; place.getTime() <= until; hours >= 24 ? place.setDate(place.getDate() + hours / 24) : place.setHours(place.getHours() + hours)) {
+    if (place.getTime() < from) continue;
+    const midnight = place.getHours() === 0 && place.getMinutes() === 0;
+    const text = !midnight ? atClock(place) : hours >= 24 && until - from > 10 * 24 * HOUR ? onDay(place) : `${onWeekday(place)} ${onDay(place)}`;
+    found.push({ at: place.getTime(), text });
+  }
+  return found;
+}
+
+/** Scores over time with the limit and the alerts' spans. The slider beneath is the same with a keyboard. */
+export function ScoreChart({
+  checks,
+  from,
+  until,
+  limit,
+  limitText,
+  alerts = [],
+  height = 200,
+  label,
+}: {
+  checks: Check[];
+  from: number;
+  until: number;
+  limit: number | null;
+  limitText?: string;
+  alerts?: Alert[];
+  height?: number;
+  label: string;
+}): JSX.Element {
+  const [box, width] = useWidth();
+  const [chosen, setChosen] = useState<number | null>(null);
+  const id = useId();
+  const top = useMemo(() => Math.min(1.02, Math.max(0.1, (limit ?? 0) * 1.5, ...checks.map(({ score: value }) => value ?? 0)) * 1.1), [checks, limit]);
+  const bottom = height - 22;
+  const x = (time: number): number => LEFT + ((time - from) / (until - from || 1)) * (width - LEFT - RIGHT);
+  const y = (value: number): number => bottom - (value / top) * (bottom - 12);
+  const runs = useMemo(() => split(checks), [checks]);
+  const picked = chosen === null ? undefined : checks[chosen];
+
+  const nearest = (clientX: number, element: Element): void => {
+    if (checks.length === 0) return;
+    const time = from + ((clientX - element.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT)) * (until - from);
+    let best = 0;
+    checks.forEach((check, index) => {
+      if (Math.abs(check.at - time) < Math.abs(checks[best]!.at - time)) best = index;
+    });
+    setChosen(best);
+  };
+
+  const scored = checks.filter((check) => check.score !== null);
+  const lastScore = scored.at(-1)?.score ?? null;
+  const summary = scored.length
+    ? `${label}: ${brief(scored.length)} checks over ${duration(until - from)}, last ${score(lastScore)}, highest ${score(Math.max(...scored.map((check) => check.score!)))}${limit === null ? "" : `, limit ${score(limit)}`}.`
+    : `${label}: no scored check in this time.`;
+
+  return (
+    <figure class="chart timeline">
+      <div ref={box} class="plot">
+        {width > 0 && (
+          <svg
+            width={width}
+            height={height}
+            role="img"
+            aria-label={summary}
+            onPointerMove={(event) => nearest(event.clientX, event.currentTarget)}
+            onPointerDown={(event) => nearest(event.clientX, event.currentTarget)}
+            onPointerLeave={() => setChosen(null)}
+          >
+            {alerts.map((alert) => {
+              const left = Math.max(LEFT, x(new Date(alert.detected_at).getTime()));
+              const right = Math.min(width - RIGHT, x(alert.resolved_at ? new Date(alert.resolved_at).getTime() : until));
+              return right < LEFT || left > width - RIGHT ? null : (
+                <rect key={alert.id} x={left} width={Math.max(2, right - left)} y="12" height={bottom - 12} class={`span ${alert.severity.toLowerCase()}`} />
+              );
+            })}
+            {ticks(0, top, 4).map((tick) => (
+              <g key={tick}>
+                <line x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} class={tick ? "grid" : "axis"} />
+                <text x={LEFT - 6} y={y(tick) + 4} class="tick end">
+                  {Number(tick.toFixed(3))}
+                </text>
+              </g>
+            ))}
+            {timeTicks(from, until, Math.max(2, Math.floor(width / 105))).map((tick) => (
+              <g key={tick.at}>
+                <line x1={x(tick.at)} x2={x(tick.at)} y1={bottom} y2={bottom + 4} class="axis" />
+                {x(tick.at) < width - 30 && (
+                  <text x={Math.max(LEFT, x(tick.at))} y={height - 5} class={x(tick.at) < LEFT + 24 ? "tick" : "tick middle"}>
+                    {tick.text}
+                  </text>
+                )}
+              </g>
+            ))}
+            {runs.map((run, index) =>
+              run.length > 1 ? (
+                <path key={index} d={line(run.map((check) => [x(check.at), y(check.score!)]))} class="curve score" />
+              ) : (
+                <circle key={index} cx={x(run[0]!.at)} cy={y(run[0]!.score!)} r="2" class="dot" />
+              ),
+            )}
+            {limit !== null && (
+              <g>
+                <line x1={LEFT} x2={width - RIGHT} y1={y(limit)} y2={y(limit)} class="limit" />
+                <text x={width - RIGHT - 2} y={y(limit) - 5} class="tick end limit">
+                  {limitText ?? "limit"} {score(limit)}
+                </text>
+              </g>
+            )}
+            {picked && (
+              <g>
+                <line x1={x(picked.at)} x2={x(picked.at)} y1="12" y2={bottom} class="guide" />
+                {picked.score !== null && <circle cx={x(picked.at)} cy={y(picked.score)} r="3.5" class="dot" />}
+              </g>
+            )}
+          </svg>
+        )}
+        {picked && (
+          <output class="readout" style={{ left: `${Math.min(Math.max(x(picked.at), 76), Math.max(76, width - 76))}px` }} aria-hidden="true">
+            <b>{picked.score === null ? "no score" : score(picked.score)}</b> {moment(new Date(picked.at).toISOString())}
+          </output>
+        )}
+      </div>
+      {checks.length > 0 && (
+        <input
+          id={id}
+          class="scrub"
+          type="range"
+          min={0}
+          max={checks.length - 1}
+          value={chosen ?? checks.length - 1}
+          aria-label={`${label}, check by check`}
+          aria-valuetext={picked ? `${moment(new Date(picked.at).toISOString())}, ${picked.score === null ? "no score" : `score ${score(picked.score)}`}` : "none chosen"}
+          onInput={(event) => setChosen(Number(event.currentTarget.value))}
+          onBlur={() => setChosen(null)}
+        />
+      )}
+      {alerts.length > 0 && (
+        <ul class="spans">
+          {alerts.slice(0, 6).map((alert) => (
+            <li key={alert.id}>
+              <span class={`swatch span ${alert.severity.toLowerCase()}`} aria-hidden="true" />
+              <a href={to("alerts", alert.id)}>{ALERT_TYPES[alert.alert_type]}</a>{" "}
+              <span class="muted" title={utc(alert.detected_at)}>
+                {moment(alert.detected_at)} {alert.resolved_at ? `, ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : "until now"}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </figure>
+  );
+}
+
+/** Lines end where there was no score, or no check for several times the usual pause. */
+function split(checks: Check[]): Check[][] {
+  const pauses = checks.slice(1).map((check, index) => check.at - checks[index]!.at).sort((a, b) => a - b);
+  const usual = pauses[Math.floor(pauses.length / 2)] ?? HOUR;
+  const runs: Check[][] = [];
+  let run: Check[] = [];
+  let before: Check | null = null;
+  for (const check of checks) {
+    if (check.score === null || (before && check.at - before.at > Math.max(4 * usual, 2 * HOUR))) {
+      if (run.length) runs.push(run);
+      run = [];
+    }
+    if (check.score !== null) run.push(check);
+    before = check;
+  }
+  if (run.length) runs.push(run);
+  return runs;
+}

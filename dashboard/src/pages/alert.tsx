@@ -1,0 +1,363 @@
+import { Fragment } from "preact";
+import type { ComponentChildren, JSX } from "preact";
+import { useState } from "preact/hooks";
+import { at, call, forget } from "../api";
+import { Miniature, ScoreBar } from "../charts";
+import { count, duration, moment, pValue, plural, points, score, share, utc } from "../format";
+import { useAction, useAdmin, useResource, useTitle } from "../hooks";
+import { setQuery, to } from "../router";
+import type { AlertDetail, Channel, Feature, Report } from "../types";
+import { Dialog, Empty, Facts, Field, Loaded, Preliminary, Problem, SeverityMark, Tag, Time } from "../ui";
+import { ALERT_TYPES, CHANNELS, EVENTS, KINDS, OUTCOMES, limit } from "../words";
+import { AlertStatusTag } from "./alerts";
+import { FeaturePanel } from "./feature";
+
+const DAY = 86_400_000;
+
+export function AlertPage({ id, query }: { id: string; query: URLSearchParams }): JSX.Element {
+  const path = at`/drift/alerts/${id}`;
+  const alert = useResource<AlertDetail>(path);
+  useTitle(alert.data ? `${ALERT_TYPES[alert.data.alert_type]}, ${alert.data.model_name}` : "Alert");
+  if (alert.error?.status === 404 && !alert.data)
+    return (
+      <Empty title="There is no such alert">
+        <p>
+          It may belong to another organization than this key, or its model was deleted. <a href={to("alerts")}>All alerts</a>
+        </p>
+      </Empty>
+    );
+  return (
+    <Loaded of={alert} what="the alert" rows={8}>
+      {(found) => <Detail alert={found} query={query} changed={alert.reload} />}
+    </Loaded>
+  );
+}
+
+function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearchParams; changed: () => void }): JSX.Element {
+  const moved = alert.features.filter((feature) => feature.drifted);
+  const opened = query.get("feature");
+  // The alert keeps pictures of its strongest features; of an open one the last report has all of them, as they are now.
+  const report = useResource<Report>(alert.status === "resolved" || alert.alert_type === "no_data" ? null : at`/drift/models/${alert.model_id}/report`, { refresh: false });
+  const shown = opened === "-" ? undefined : (moved.find((feature) => feature.name === opened) ?? moved[0]);
+  const whole = shown && { ...report.data?.features.find((feature) => feature.name === shown.name), ...present(shown) };
+  return (
+    <>
+      <p class="crumbs">
+        <a href={to("alerts")}>Alerts</a> <span aria-hidden="true">/</span> <a href={to("models", alert.model_id)}>{alert.model_name}</a>
+      </p>
+      <div class="head">
+        <div>
+          <h1 tabIndex={-1}>
+            {ALERT_TYPES[alert.alert_type]} in {alert.model_name}
+          </h1>
+          <p class="tags">
+            <SeverityMark severity={alert.severity} />
+            <AlertStatusTag alert={alert} />
+            {alert.preliminary && <Preliminary />}
+            {alert.status === "snoozed" && alert.snoozed_until && (
+              <span class="muted">
+                until <Time at={alert.snoozed_until} />
+              </span>
+            )}
+          </p>
+        </div>
+        <Actions alert={alert} changed={changed} />
+      </div>
+      <p class="lead">
+        <Headline alert={alert} moved={moved} />
+      </p>
+      <Facts
+        items={[
+          ["Since", <Time at={alert.detected_at} />, alert.resolved_at ? `for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : `${duration(Date.now() - Date.parse(alert.detected_at))} so far`],
+          [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, plural(alert.occurrences, "check")],
+          ...(alert.drift_score === null ? [] : ([["Score", score(alert.drift_score), `highest ${score(alert.peak_score)}`], ["p-value", pValue(alert.p_value)]] as [string, string, string?][])),
+          ["Window", alert.n_window === null ? "–" : plural(alert.n_window, "row"), alert.window ? `${moment(alert.window.start)} to ${moment(alert.window.end)}` : undefined],
+          ["Baseline", alert.baseline_version === null ? "–" : <a href={to("models", alert.model_id, "baseline")}>version {alert.baseline_version}</a>, alert.n_baseline === null ? undefined : plural(alert.n_baseline, "row")],
+        ]}
+      />
+      <div class="columns">
+        <div>
+          {moved.length > 0 && (
+            <section>
+              <h2>What moved</h2>
+              <Moved features={moved} alert={alert} opened={shown}>
+                {whole && <FeaturePanel key={whole.name} feature={whole} modelId={alert.model_id} alerts={[alert]} span={span(alert)} />}
+              </Moved>
+            </section>
+          )}
+        </div>
+        <aside>
+          {alert.recommended_actions.length > 0 && (
+            <section>
+              <h2>What to do</h2>
+              <ol class="todo">
+                {alert.recommended_actions.map((action) => (
+                  <li key={action}>{action}</li>
+                ))}
+              </ol>
+            </section>
+          )}
+          <section>
+            <h2>Timeline</h2>
+            <ol class="timeline">
+              {[...alert.timeline].reverse().map((entry, index) => (
+                <li key={index} class={entry.event}>
+                  <span>{EVENTS[entry.event] ?? entry.event}</span> <Time at={entry.at} />
+                  {entry.note && <p>{entry.note}</p>}
+                </li>
+              ))}
+            </ol>
+          </section>
+          <Deliveries alert={alert} />
+        </aside>
+      </div>
+    </>
+  );
+}
+
+/** The time to draw: from a while before the alert opened to a while after it ended. */
+function span(alert: AlertDetail): { from: number; until: number } {
+  const opened = Date.parse(alert.detected_at);
+  const until = alert.resolved_at ? Math.min(Date.now(), Date.parse(alert.resolved_at) + DAY) : Date.now();
+  return { from: opened - Math.max(2 * DAY, (until - opened) / 3), until };
+}
+
+/** What is known of a feature; what is not does not hide what the report knows. */
+function present(feature: Feature): Feature {
+  return Object.fromEntries(Object.entries(feature).filter(([, value]) => value !== null && value !== undefined)) as unknown as Feature;
+}
+
+/** What moved, since when, how much: one sentence. */
+function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): JSX.Element {
+  const [first] = moved;
+  if (alert.alert_type === "no_data" || !first)
+    return (
+      <>
+        Nothing has been logged since <Time at={alert.window?.end ?? alert.detected_at} />; before that this model had traffic.
+      </>
+    );
+  const others = new Set(moved.map((feature) => feature.name)).size - 1;
+  const more = others > 0 && <>, and {plural(others, "more feature")} moved with it</>;
+  if (first.kind && first.shares)
+    return (
+      <>
+        <b>{first.name}</b>: {KINDS[first.kind]} went from {share(first.shares.baseline)} to <b>{share(first.shares.window)}</b>
+        {others > 0 && `, and ${plural(others, "more feature")} too`}.
+      </>
+    );
+  return (
+    <>
+      <b>{first.role === "prediction" ? "The prediction" : first.name}</b> lies <b>{score(first.drift_score)}</b> from its baseline
+      {first.threshold ? <> (limit {first.threshold.toFixed(3)})</> : null}
+      {more}.
+    </>
+  );
+}
+
+function Moved({ features, alert, opened, children }: { features: Feature[]; alert: AlertDetail; opened: Feature | undefined; children: ComponentChildren }): JSX.Element {
+  const [all, setAll] = useState(false);
+  const shown = all ? features : features.slice(0, 12);
+  const quality = alert.alert_type === "data_quality";
+  const scale = Math.max(0.1, ...features.map((feature) => feature.drift_score ?? 0));
+  return (
+    <>
+      <div class="sheet">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Feature</th>
+              <th scope="col" class="wide">
+                <span class="hidden">Picture</span>
+              </th>
+              {quality ? (
+                <>
+                  <th scope="col" class="number">Baseline</th>
+                  <th scope="col" class="number">Window</th>
+                  <th scope="col" class="number wide">Change</th>
+                </>
+              ) : (
+                <>
+                  <th scope="col" class="number">Score</th>
+                  <th scope="col" class="wide">
+                    <span class="hidden">Score against limit</span>
+                  </th>
+                  <th scope="col" class="number wide">Limit</th>
+                </>
+              )}
+              <th scope="col" class="number">p</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((feature, index) => (
+              <Fragment key={index}>
+              <tr class={opened === feature ? "open" : ""}>
+                <th scope="row">
+                  <button type="button" class="link cover" aria-expanded={opened === feature} onClick={() => setQuery({ feature: opened === feature ? "-" : feature.name })}>
+                    {feature.name}
+                  </button>
+                  <span class="labels">
+                    <span>
+                      {feature.kind ? KINDS[feature.kind] : feature.role === "prediction" ? "prediction" : (feature.type ?? "")}
+                      {feature.new_categories && feature.new_categories.length > 0 && `: ${feature.new_categories.join(", ")}`}
+                    </span>
+                  </span>
+                </th>
+                <td class="wide">
+                  <Miniature histogram={feature.histogram} />
+                </td>
+                {quality ? (
+                  <>
+                    <td class="number">{feature.shares ? share(feature.shares.baseline) : "–"}</td>
+                    <td class="number strong">{feature.shares ? share(feature.shares.window) : score(feature.drift_score)}</td>
+                    <td class="number wide">{feature.shares ? points(feature.shares.window - feature.shares.baseline) : "–"}</td>
+                  </>
+                ) : (
+                  <>
+                    <td class="number strong">{score(feature.drift_score)}</td>
+                    <td class="wide">
+                      <ScoreBar value={feature.drift_score} limit={feature.threshold} scale={scale} />
+                    </td>
+                    <td class="number wide">{limit(feature)}</td>
+                  </>
+                )}
+                <td class="number">{pValue(feature.p_value)}</td>
+              </tr>
+              {opened === feature && (
+                <tr class="detail">
+                  <td colSpan={6}>{children}</td>
+                </tr>
+              )}
+              </Fragment>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {features.length > shown.length && (
+        <button type="button" class="small" onClick={() => setAll(true)}>
+          Show all {count(features.length)}
+        </button>
+      )}
+    </>
+  );
+}
+
+function Deliveries({ alert }: { alert: AlertDetail }): JSX.Element {
+  const channels = useResource<Channel[]>("/alert-channels?limit=500", { refresh: false });
+  const name = (id: string): string | undefined => channels.data?.find((channel) => channel.id === id)?.name;
+  return (
+    <section>
+      <h2>Messages</h2>
+      {alert.deliveries.length === 0 ? (
+        <p class="muted">Nothing was sent about this alert. Channels choose what they hear of by severity and model.</p>
+      ) : (
+        <ul class="deliveries">
+          {alert.deliveries.map((delivery, index) => {
+            const { label, tone } = OUTCOMES[delivery.outcome] ?? { label: delivery.outcome, tone: "quiet" };
+            return (
+              <li key={index}>
+                <Tag tone={tone}>{label}</Tag>
+                <span>
+                  <b>{name(delivery.channel_id) ?? CHANNELS[delivery.type as keyof typeof CHANNELS] ?? delivery.type}</b>
+                  <small class="muted" title={utc(delivery.at)}>
+                    {EVENTS[delivery.event] ?? delivery.event}, {moment(delivery.at)}
+                    {delivery.attempt > 1 && `, attempt ${delivery.attempt}`}
+                  </small>
+                  {delivery.detail && delivery.outcome !== "delivered" && <small>{delivery.detail}</small>}
+                </span>
+              </li>
+            );
+          })}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// What a person does with it
+
+type Doing = "acknowledge" | "snooze" | "resolve";
+const TITLES: Record<Doing, string> = { acknowledge: "Acknowledge", snooze: "Snooze", resolve: "Resolve" };
+
+function Actions({ alert, changed }: { alert: AlertDetail; changed: () => void }): JSX.Element | null {
+  const admin = useAdmin();
+  const [doing, setDoing] = useState<Doing | null>(null);
+  if (!admin || alert.status === "resolved") return null;
+  return (
+    <div class="actions">
+      <button type="button" onClick={() => setDoing("resolve")}>
+        Resolve
+      </button>
+      <button type="button" onClick={() => setDoing("snooze")}>
+        Snooze
+      </button>
+      {alert.status !== "acknowledged" && (
+        <button type="button" class="primary" onClick={() => setDoing("acknowledge")}>
+          Acknowledge
+        </button>
+      )}
+      {doing && <ActionDialog doing={doing} alert={alert} onClose={() => setDoing(null)} changed={changed} />}
+    </div>
+  );
+}
+
+const HOURS: [number, string][] = [
+  [4, "4 hours"],
+  [24, "1 day"],
+  [72, "3 days"],
+  [168, "1 week"],
+];
+
+function ActionDialog({ doing, alert, onClose, changed }: { doing: Doing; alert: AlertDetail; onClose: () => void; changed: () => void }): JSX.Element {
+  const [note, setNote] = useState("");
+  const [hours, setHours] = useState(24);
+  const { run, busy, error } = useAction(async () => {
+    const body: Record<string, string> = {};
+    if (note.trim()) body.note = note.trim();
+    if (doing === "snooze") body.until = new Date(Date.now() + hours * 3_600_000).toISOString();
+    await call("POST", at`/drift/alerts/${alert.id}/${doing}`, { body });
+    forget("/drift/alerts");
+    forget("/models");
+    onClose();
+    changed();
+  });
+  const about = {
+    acknowledge: "Somebody is on it: no more reminders. The alert stays open until the drift is over.",
+    snooze: "No reminders for a while; a snooze ends by itself.",
+    resolve: "Closes the alert by hand. If the drift goes on, a new one opens after the model's reminder time.",
+  }[doing];
+  return (
+    <Dialog title={`${TITLES[doing]} this alert`} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void run();
+        }}
+      >
+        <p class="muted">{about}</p>
+        {doing === "snooze" && (
+          <fieldset class="chips">
+            <legend>For</legend>
+            {HOURS.map(([value, label]) => (
+              <button key={value} type="button" aria-pressed={hours === value} onClick={() => setHours(value)}>
+                {label}
+              </button>
+            ))}
+          </fieldset>
+        )}
+        <Field label="Note" hint="For your team: it is kept in the timeline.">
+          {(id, described) => <textarea id={id} aria-describedby={described} rows={3} maxLength={2000} value={note} onInput={(event) => setNote(event.currentTarget.value)} />}
+        </Field>
+        {error && <Problem error={error} what={error.status === 409 ? "The alert has changed meanwhile." : "That did not work."} />}
+        <footer>
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="primary" disabled={busy}>
+            {TITLES[doing]}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

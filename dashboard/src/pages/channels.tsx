@@ -1,0 +1,246 @@
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { at, call, forget } from "../api";
+import { plural } from "../format";
+import { useAction, useAdmin, useResource, useTitle } from "../hooks";
+import type { Channel, ChannelType, Model, Severity } from "../types";
+import { Dialog, Empty, Field, Loaded, Problem, Switch, Tag } from "../ui";
+import { CHANNELS } from "../words";
+
+const FROM: Record<Severity, string> = { LOW: "everything", MEDIUM: "medium and high", HIGH: "only high" };
+
+export function ChannelsPage(): JSX.Element {
+  useTitle("Channels");
+  const admin = useAdmin();
+  const channels = useResource<Channel[]>("/alert-channels?limit=500", { pages: 4 });
+  const models = useResource<Model[]>("/models?limit=500", { pages: 20, refresh: false });
+  const [editing, setEditing] = useState<Channel | "new" | null>(null);
+  const changed = (): void => {
+    forget("/alert-channels");
+    channels.reload();
+  };
+  return (
+    <>
+      <div class="head">
+        <h1 tabIndex={-1}>Channels</h1>
+        {admin && channels.data && channels.data.length > 0 && (
+          <button type="button" onClick={() => setEditing("new")}>
+            New channel
+          </button>
+        )}
+      </div>
+      <Loaded of={channels} what="the channels" rows={4}>
+        {(found) =>
+          found.length === 0 ? (
+            <Empty title="No channel yet">
+              <p>Alerts are kept here, but nobody is told. {admin ? "Add an e-mail address, a Slack webhook or a webhook of your own." : "An admin key can add channels."}</p>
+              {admin && (
+                <button type="button" class="primary" onClick={() => setEditing("new")}>
+                  New channel
+                </button>
+              )}
+            </Empty>
+          ) : (
+            <ul class="cards">
+              {found.map((channel) => (
+                <ChannelCard key={channel.id} channel={channel} models={models.data} admin={admin} edit={() => setEditing(channel)} changed={changed} />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      {editing && <Editor channel={editing === "new" ? null : editing} models={models.data ?? []} onClose={() => setEditing(null)} changed={changed} />}
+    </>
+  );
+}
+
+const target = (channel: Channel): string => (channel.type === "email" ? (channel.to ?? []).join(", ") : channel.type === "slack" ? (channel.webhook_url ?? "") : (channel.url ?? ""));
+
+function ChannelCard({ channel, models, admin, edit, changed }: { channel: Channel; models: Model[] | undefined; admin: boolean; edit: () => void; changed: () => void }): JSX.Element {
+  const [removing, setRemoving] = useState(false);
+  const [arrived, setArrived] = useState<string | null>(null);
+  const test = useAction(async () => {
+    setArrived(null);
+    const { data } = await call<{ delivered: boolean; detail?: string | null }>("POST", at`/alert-channels/${channel.id}/test`);
+    setArrived(data.delivered ? "The test message was taken." : `Not delivered. ${data.detail ?? ""}`);
+  });
+  const toggle = useAction(async (enabled: boolean) => {
+    await call("PATCH", at`/alert-channels/${channel.id}`, { body: { enabled } });
+    changed();
+  });
+  const remove = useAction(async () => {
+    await call("DELETE", at`/alert-channels/${channel.id}`);
+    setRemoving(false);
+    changed();
+  });
+  const names = channel.model_ids?.map((id) => models?.find((model) => model.id === id)?.name ?? "a deleted model");
+  return (
+    <li class={`card ${channel.enabled ? "" : "off"}`}>
+      <div class="body">
+        <h2>{channel.name}</h2>
+        <p class="tags">
+          <span class="tag outline">{CHANNELS[channel.type]}</span>
+          {channel.healthy === false && (
+            <Tag tone="bad" title={channel.last_error ?? "The last messages did not arrive."}>
+              Unhealthy
+            </Tag>
+          )}
+          {!channel.enabled && <Tag tone="quiet">Off</Tag>}
+        </p>
+        <p class="target">{target(channel)}</p>
+        <p class="muted">
+          Hears {FROM[channel.min_severity]} of {names ? (names.length > 3 ? plural(names.length, "model") : names.join(", ")) : "all models"}.
+        </p>
+        {channel.healthy === false && channel.last_error && <p class="bad">{channel.last_error}</p>}
+      </div>
+      {admin && (
+        <div class="actions">
+          <Switch label="On" checked={channel.enabled} onChange={(value) => void toggle.run(value)} disabled={toggle.busy} />
+          <button type="button" class="small" onClick={() => void test.run()} disabled={test.busy}>
+            {test.busy ? "Sending…" : "Send a test"}
+            <span class="hidden"> to {channel.name}</span>
+          </button>
+          <button type="button" class="small" onClick={edit}>
+            Edit<span class="hidden"> {channel.name}</span>
+          </button>
+          <button type="button" class="small" onClick={() => setRemoving(true)}>
+            Delete<span class="hidden"> {channel.name}</span>
+          </button>
+        </div>
+      )}
+      <div role="status">{arrived && <p class="said">{arrived}</p>}</div>
+      {test.error && <Problem error={test.error} what="The test message did not arrive." />}
+      {toggle.error && <Problem error={toggle.error} what="That was not saved." />}
+      {removing && (
+        <Dialog title="Delete this channel?" onClose={() => setRemoving(false)}>
+          <p>
+            <b>{channel.name}</b> hears of nothing any more, not even that its open alerts end.
+          </p>
+          {remove.error && <Problem error={remove.error} what="The channel was not deleted." />}
+          <footer>
+            <button type="button" onClick={() => setRemoving(false)}>
+              Cancel
+            </button>
+            <button type="button" class="dangerous" disabled={remove.busy} onClick={() => void remove.run()}>
+              Delete
+            </button>
+          </footer>
+        </Dialog>
+      )}
+    </li>
+  );
+}
+
+function Editor({ channel, models, onClose, changed }: { channel: Channel | null; models: Model[]; onClose: () => void; changed: () => void }): JSX.Element {
+  const [type, setType] = useState<ChannelType>(channel?.type ?? "email");
+  const [name, setName] = useState(channel?.name ?? "");
+  const [to, setTo] = useState(channel?.to?.join("\n") ?? "");
+  const [url, setUrl] = useState(channel?.type === "webhook" ? (channel.url ?? "") : "");
+  const [secret, setSecret] = useState("");
+  const [severity, setSeverity] = useState<Severity>(channel?.min_severity ?? "MEDIUM");
+  const [some, setSome] = useState<string[] | null>(channel?.model_ids ?? null);
+  const { run, busy, error } = useAction(async () => {
+    const body: Record<string, unknown> = { type, min_severity: severity };
+    if (name.trim() !== (channel?.name ?? "")) body.name = name.trim() || null;
+    if (type === "email") body.to = to.split(/[\s,;]+/).filter(Boolean);
+    if (type === "slack" && url.trim()) body.webhook_url = url.trim();
+    if (type === "webhook") {
+      if (url.trim() && url.trim() !== channel?.url) body.url = url.trim();
+      if (secret) body.secret = secret;
+    }
+    if (channel) body.model_ids = some;
+    else if (some) body.model_ids = some;
+    if (!channel && body.name === null) delete body.name;
+    await call(channel ? "PATCH" : "POST", channel ? at`/alert-channels/${channel.id}` : "/alert-channels", { body });
+    changed();
+    onClose();
+  });
+  return (
+    <Dialog title={channel ? `Edit ${channel.name}` : "New channel"} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void run();
+        }}
+      >
+        {!channel && (
+          <div class="chips" role="group" aria-label="Kind of channel">
+            {(Object.keys(CHANNELS) as ChannelType[]).map((kind) => (
+              <button
+                key={kind}
+                type="button"
+                aria-pressed={type === kind}
+                onClick={() => {
+                  setType(kind);
+                  setUrl("");
+                }}
+              >
+                {CHANNELS[kind]}
+              </button>
+            ))}
+          </div>
+        )}
+        <Field label="Name">{(id) => <input id={id} value={name} maxLength={128} onInput={(event) => setName(event.currentTarget.value)} placeholder="ML platform on-call" />}</Field>
+        {type === "email" && (
+          <Field label="To" hint="One address a line, up to 50; each gets a message of its own.">
+            {(id, described) => <textarea id={id} aria-describedby={described} rows={3} required value={to} onInput={(event) => setTo(event.currentTarget.value)} />}
+          </Field>
+        )}
+        {type !== "email" && (
+          <Field
+            label={type === "slack" ? "Incoming webhook's URL" : "URL"}
+            hint={channel && type === "slack" ? `Leave empty to keep ${channel.webhook_url ?? "it"}.` : type === "slack" ? "From Slack's app settings. It is a secret, and never shown again." : "Gets a signed POST for every message. HTTPS, and no private address."}
+          >
+            {(id, described) => <input id={id} aria-describedby={described} type="url" required={!channel} value={url} autocomplete="off" onInput={(event) => setUrl(event.currentTarget.value)} />}
+          </Field>
+        )}
+        {type === "webhook" && (
+          <Field label="Secret" hint={channel ? "Leave empty to keep it." : "Signs each message, so that you can tell that it is ours."}>
+            {(id, described) => <input id={id} aria-describedby={described} type="password" autocomplete="off" value={secret} onInput={(event) => setSecret(event.currentTarget.value)} />}
+          </Field>
+        )}
+        <Field label="Hears of">
+          {(id) => (
+            <select id={id} value={severity} onChange={(event) => setSeverity(event.currentTarget.value as Severity)}>
+              <option value="LOW">Every severity</option>
+              <option value="MEDIUM">Medium and high</option>
+              <option value="HIGH">High only</option>
+            </select>
+          )}
+        </Field>
+        <fieldset class="field">
+          <legend>Models</legend>
+          <label class="check">
+            <input type="radio" name="models" checked={some === null} onChange={() => setSome(null)} /> All, also those still to come
+          </label>
+          <label class="check">
+            <input type="radio" name="models" checked={some !== null} onChange={() => setSome(some ?? [])} /> Only some
+          </label>
+          {some !== null && (
+            <div class="list">
+              {models.map((model) => (
+                <label key={model.id} class="check">
+                  <input
+                    type="checkbox"
+                    checked={some.includes(model.id)}
+                    onChange={(event) => setSome(event.currentTarget.checked ? [...some, model.id] : some.filter((id) => id !== model.id))}
+                  />{" "}
+                  {model.name}
+                </label>
+              ))}
+            </div>
+          )}
+        </fieldset>
+        {error && <Problem error={error} what="The channel was not saved." />}
+        <footer>
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="primary" disabled={busy || some?.length === 0}>
+            {channel ? "Save" : "Add channel"}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,84 @@
+import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import { Categories, Distributions, ScoreChart, shape } from "../charts";
+import type { Check } from "../charts";
+import { pValue, points, quantity, score, share } from "../format";
+import { useResource } from "../hooks";
+import { at } from "../api";
+import type { Alert, Feature, HistoryRow } from "../types";
+import { Facts, Problem } from "../ui";
+import { KINDS, TYPES } from "../words";
+
+const DAY = 86_400_000;
+const PAGES = 8;
+
+export interface Span {
+  from: number;
+  until: number;
+}
+
+/** A model's checks in a span of time, oldest first. */
+export function useHistory(modelId: string, span: Span): ReturnType<typeof useResource<HistoryRow[]>> & { rows: HistoryRow[] | undefined } {
+  const days = Math.min(400, Math.max(1, Math.ceil((Date.now() - span.from) / DAY)));
+  const history = useResource<HistoryRow[]>(`${at`/drift/models/${modelId}/history`}?days=${days}&limit=500`, { pages: PAGES });
+  const rows = useMemo(
+    () =>
+      history.data
+        ?.filter((row) => {
+          const time = Date.parse(row.checked_at);
+          return time >= span.from && time <= span.until;
+        })
+        .reverse(),
+    [history.data, Math.round(span.from / 60_000), Math.round(span.until / 60_000)],
+  );
+  return { ...history, rows };
+}
+
+/** One feature opened: how it was, how it is, where they differ most, and since when. */
+export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feature; modelId: string; alerts: Alert[]; span: Span }): JSX.Element {
+  const history = useHistory(modelId, span);
+  const checks = useMemo(
+    () => history.rows?.map((row): Check => ({ at: Date.parse(row.checked_at), score: row.feature_scores[feature.name] ?? null })),
+    [history.rows, feature.name],
+  );
+  const drawn = shape(feature.histogram);
+  return (
+    <div class="feature">
+      <div>
+        {drawn ? (
+          <Distributions feature={feature} drawn={drawn} />
+        ) : feature.histogram?.categories?.length ? (
+          <Categories histogram={feature.histogram} />
+        ) : (
+          <p class="muted">No picture of this feature was kept with the alert. The model's page shows it as it is now.</p>
+        )}
+      </div>
+      <div>
+        <h3>Score over time</h3>
+        {checks ? (
+          <ScoreChart checks={checks} from={span.from} until={span.until} limit={feature.threshold ?? null} alerts={alerts} height={180} label={`Score of ${feature.name}`} />
+        ) : history.error ? (
+          <Problem error={history.error} what="Could not load the checks." retry={history.reload} />
+        ) : (
+          <div class="chart waiting" />
+        )}
+        <Numbers feature={feature} />
+      </div>
+    </div>
+  );
+}
+
+function Numbers({ feature }: { feature: Feature }): JSX.Element {
+  const items: [string, string, string?][] = [];
+  const test = feature.test === "ks" ? "Kolmogorov–Smirnov D" : feature.test === "chi2" ? "total variation" : undefined;
+  if (feature.status === "insufficient_data")
+    items.push(["Score", "too few values", feature.min_detectable_score ? `${score(feature.min_detectable_score)} or more could be told` : undefined]);
+  else items.push(["Score", score(feature.drift_score), feature.kind ? `difference of shares of ${KINDS[feature.kind]}` : test]);
+  if (feature.threshold !== null && feature.threshold !== undefined) items.push(["Limit", feature.threshold.toFixed(3)]);
+  items.push(["p-value", pValue(feature.p_value), feature.p_threshold ? `limit ${pValue(feature.p_threshold)}` : undefined]);
+  if (feature.psi !== null && feature.psi !== undefined) items.push(["PSI", feature.psi.toFixed(3)]);
+  if (feature.wasserstein !== null && feature.wasserstein !== undefined) items.push(["Wasserstein", quantity(feature.wasserstein), "in the feature's own unit"]);
+  if (feature.missing) items.push(["Missing", share(feature.missing.window), `${points(feature.missing.window - feature.missing.baseline)} against the baseline`]);
+  if (feature.type) items.push(["Type", TYPES[feature.type]]);
+  return <Facts items={items} />;
+}

