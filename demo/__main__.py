@@ -27,7 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
         url, keys = _stack(options)
         folder = options.out or (_file(options).parent if not options.url else Path(".local"))
         with Api(url, keys) as api:
-            return _tell(api, screen, folder, began)
+            status = _tell(api, screen, folder, began)
+        if STACK_VARIABLE in os.environ and not options.url:
+            _say_goodbye(screen, _file(options).parent, url)
+        return status
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -50,6 +53,14 @@ def _tell(api: Api, screen: Screen, folder: Path, began: float) -> int:
         return 1
     screen.line(f"   {screen.paint('Everything came out as it must', 'green', 'bold')}, in {seconds:.0f} seconds.")
     return 0
+
+
+def _say_goodbye(screen: Screen, state: Path, url: str) -> None:
+    """The stack that was started for the demo ends with it."""
+    state = state.relative_to(Path.cwd()) if state.is_relative_to(Path.cwd()) else state
+    screen.line("   The stack stops now; its data stay. To look around in them:")
+    screen.line(f"     .venv/bin/python -m local --state {state} --port {url.rsplit(':', 1)[-1]}")
+    screen.line()
 
 
 def _parser() -> argparse.ArgumentParser:
