@@ -15,6 +15,9 @@ TAIL = 0.01
 """The share on either side that the range of a picture leaves to its outermost bars."""
 
 GRID = np.linspace(0, 1, MAX_BARS + 1)
+FAR = 1e9
+"""In widths of a picture: beyond this, how far a value lies makes no difference to it."""
+
 LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -37,7 +40,8 @@ def histogram(
         ends = _single(float(edges[-1]))
     # Quarters, as the difference of two doubles may overflow.
     low, high = ends[0] / 4, ends[-1] / 4
-    position = (knots / 4 - low) / (high - low)
+    with np.errstate(over="ignore"):
+        position = np.clip((knots / 4 - low) / (high - low), -FAR, FAR)
     inner = (ends[1:-1] / 4 - low) / (high - low)
     return ends.tolist(), _bar_shares(inner, position, baseline), _bar_shares(inner, position, window)
 
