@@ -173,36 +173,37 @@ def feature_type(numeric: int, strings: int, booleans: int) -> FeatureType:
     return "categorical" if strings == most else "boolean"
 
 
-def numbers(values: Sequence[float], counts: Sequence[int], cumulative: Sequence[int]) -> Numbers:
-    """The distribution of the distinct `values` (ascending, finite), of which there are `counts` each.
+def numbers(values: Sequence[float], cumulative: Sequence[int], *, total: float, squares: float) -> Numbers:
+    """The distribution of the distinct `values` (ascending, finite).
 
-    `cumulative` holds the running totals of `counts`.
+    cumulative: how many of the feature's values are not above each. total, squares: the sums of all its values and of
+    their squares. Either sequence may lie on a disk: only some hundreds of their items are looked at.
     """
-    if not len(values):
+    if len(values) == 0:
         return Numbers(array("d"), b"", array("Q"), array("d"), 0.0, 0.0)
-    total = int(cumulative[-1])
-    ends, own = _close(cumulative, total // RESOLUTION)
+    present = int(cumulative[-1])
+    ends, own = _close(cumulative, present // RESOLUTION)
     tops = [int(cumulative[end]) for end in ends]
-    ranks = [bisect_left(cumulative, share * total) for share in QUANTILES]
+    ranks = [bisect_left(cumulative, share * present) for share in QUANTILES]
     return Numbers(
         cuts=array("d", [float(values[end]) + 0.0 for end in ends]),
         own=bytes(own),
         counts=array("Q", [top - before for before, top in zip([0, *tops], tops, strict=False)]),
         quantiles=array("d", [float(values[min(rank, len(values) - 1)]) + 0.0 for rank in ranks]),
-        total=_sum(map(mul, values, counts)),
-        squares=_sum(map(mul, map(mul, values, values), counts)),
+        total=total,
+        squares=squares,
     )
 
 
-def categories(seen: Mapping[str, int]) -> Categories:
-    """The distribution of categories of which each was seen so often."""
+def categories(seen: Mapping[str, int], forgotten: int = 0) -> Categories:
+    """The distribution of categories of which each was seen so often, and others `forgotten` times in sum."""
     ranked = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
     kept, others = ranked[:MAX_CATEGORIES], ranked[MAX_CATEGORIES:]
     return Categories(
         names=tuple(name for name, _count in kept),
         counts=array("Q", [count for _name, count in kept]),
-        rare=sum(count for _name, count in others),
-        known=frozenset(digest(name) for name, _count in others) if len(others) <= MAX_RARE else None,
+        rare=sum(count for _name, count in others) + forgotten,
+        known=frozenset(digest(name) for name, _count in others) if len(others) <= MAX_RARE and not forgotten else None,
     )
 
 
@@ -217,13 +218,18 @@ def _feature(name: str, role: Role, values: Sequence[Scalar]) -> FeatureBaseline
     distribution: Numbers | Categories
     if kind == "numeric":
         present = kinds[int] + kinds[float]
-        seen = Counter(map(_float, _of_types(values, kinds, (int, float))))
+        seen = Counter(map(to_double, _of_types(values, kinds, (int, float))))
         # What is not finite is no number that a bin could hold.
         for odd in [value for value in seen if not math.isfinite(value)]:
             present -= seen.pop(odd)
         distinct = sorted(seen)
         counts = [seen[value] for value in distinct]
-        distribution = numbers(distinct, counts, list(accumulate(counts)))
+        distribution = numbers(
+            distinct,
+            list(accumulate(counts)),
+            total=_sum(map(mul, distinct, counts)),
+            squares=_sum(map(mul, map(mul, distinct, distinct), counts)),
+        )
     elif kind == "categorical":
         present = kinds[str]
         distribution = categories(Counter(_of_types(values, kinds, (str,))))
@@ -240,7 +246,8 @@ def _of_types(values: Sequence[Any], kinds: Counter[type], types: tuple[type, ..
     return [value for value in values if type(value) in types]
 
 
-def _float(value: float) -> float:
+def to_double(value: float) -> float:
+    """The nearest double, and the largest one for a whole number beyond all doubles."""
     try:
         return float(value)
     except OverflowError:
