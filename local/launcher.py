@@ -144,6 +144,7 @@ class Launcher:
             "aws_endpoint": self._endpoint,
             "region": settings.REGION,
             "stack_name": settings.STACK,
+            "logs": str(self._host.logs),
             "resources": deployed.resources,
         }
         unfinished = self._file.with_suffix(".new")

@@ -164,7 +164,7 @@ def invoke(stack: Stack, logical_id: str, payload: Any) -> Any:
 def fire_schedule(stack: Stack, running: Callable[[], int]) -> dict[str, Any]:
     """Send the schedule's event to its rule's targets now; returns when all checks and deliveries it led to have ended.
 
-    `running` counts the invocations that run or will be repeated.
+    `running` counts the asynchronous invocations that run or will be repeated.
     """
     events, functions, queues = stack.client("events"), stack.client("lambda"), stack.client("sqs")
     event_id = str(uuid.uuid4())

@@ -1,9 +1,8 @@
 """Functions called by events: asynchronous invocation with its retries, and FIFO groups side by side."""
 
-import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ministack.core.concurrency import spawn_background
@@ -17,7 +16,6 @@ def install() -> None:
     """Replace the functions below."""
     eventbridge._dispatch_to_lambda = _from_rule
     sns._deliver_to_lambda = _from_topic
-    lambda_svc._execute_function = _execute
     lambda_svc.invoke_async_with_retry = _invoke_async
     lambda_svc._sqs_esm_concurrency = _concurrency
     # Both keep a line in memory for each invocation, for good; the functions' own lines go to files.
@@ -26,7 +24,7 @@ def install() -> None:
 
 
 def running() -> int:
-    """Invocations that run or are still to be repeated."""
+    """Asynchronous invocations that run or are still to be repeated."""
     return len(_running)
 
 
@@ -34,28 +32,10 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
-@contextlib.contextmanager
-def _counted() -> Iterator[None]:
-    mark = object()
-    _running.add(mark)
-    try:
-        yield
-    finally:
-        _running.discard(mark)
-
-
-_original_execute = lambda_svc._execute_function
-
-
-def _execute(function: Mapping[str, Any], event: Any) -> Any:
-    with _counted():
-        return _original_execute(function, event)
-
-
 def _invoke_async(function: Mapping[str, Any], event: Any) -> None:
     """Lambda's asynchronous invocation: repeated twice, then OnFailure; it waits seconds here, not minutes."""
-    counting = _counted()
-    counting.__enter__()  # before this returns: whoever waits for everything to end must see it
+    mark = object()
+    _running.add(mark)  # before this returns: whoever waits for everything to end must see it
 
     def attempts() -> None:
         try:
@@ -73,7 +53,7 @@ def _invoke_async(function: Mapping[str, Any], event: Any) -> None:
             if target := destination or (config.get("DeadLetterConfig") or {}).get("TargetArn"):
                 lambda_svc._route_async_failure(target, config.get("FunctionName", ""), event, result)
         finally:
-            counting.__exit__(None, None, None)
+            _running.discard(mark)
 
     spawn_background(attempts, thread_name="invoke-async")
 

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,16 @@ def test_an_exception_is_reported_as_lambda_does(small: Launched) -> None:
     error = small.invoke("EchoFunction", {"path": "/any/raises"})
     assert (error["errorType"], error["errorMessage"]) == ("RuntimeError", "on purpose")
     assert error["stackTrace"]
+
+
+def test_what_a_function_prints_goes_to_a_file(small: Launched) -> None:
+    """And nothing of an invocation stays in the memory of the log service, however many there are (events.py)."""
+    small.http("GET", "/any/printed")
+    log = Path(small.stack["logs"], f"{small.resources['EchoFunction']}.log")
+    assert "called with printed" in log.read_text()
+    logs = small.aws("logs")
+    assert logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"] == []
+    assert small.aws("cloudwatch").list_metrics(Namespace="AWS/Lambda")["Metrics"] == []
 
 
 def test_new_code_is_served_at_once(small: Launched) -> None:

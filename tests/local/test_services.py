@@ -50,7 +50,7 @@ def test_a_failing_function_of_the_schedule_is_repeated_and_dead_lettered(small:
     """The schedule's call is an asynchronous invocation, and `POST /_local/schedule` waits for its end (events.py)."""
     answer = small.http("POST", "/_local/schedule").json()
     assert answer["ended"] is True
-    dead = _dead_letter(small)
+    dead = _dead_letter(small, seconds=0)
     assert dead["requestPayload"]["id"] == answer["event_id"]
     assert dead["requestPayload"]["detail-type"] == "Scheduled Event"
 
@@ -81,8 +81,8 @@ def test_a_role_allows_what_its_policy_says_and_nothing_else(small: Launched) ->
     }
 
 
-def _dead_letter(small: Launched) -> Any:
+def _dead_letter(small: Launched, seconds: float = 20) -> Any:
     sqs, queue = small.aws("sqs"), small.resources["DeadLetterQueue"]
-    message = until(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))[0]
+    message = until(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), seconds)[0]
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
     return json.loads(message["Body"])

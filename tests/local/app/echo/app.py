@@ -10,6 +10,7 @@ from typing import Any
 
 def handler(event: dict[str, Any], context: Any) -> Any:
     path = event.get("path", "").removeprefix("/any/")
+    print("called with", path)
     if path == "malformed" or event.get("malformed"):
         return {"status": 200}
     if path == "raises":
