@@ -1,26 +1,34 @@
 """The check of one model: from the queue, and by hand."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from driftguard import aws, checking, models
 from driftguard.checks import CheckMessage, Queues
-from driftguard.http import Api, problems
-from driftguard.observability import metrics
+from driftguard.http import Api, answers
+from driftguard.observability import measured
 from driftguard.publishing import to_topic
 from driftguard.schemas.reports import Queued, Report
+from driftguard.schemas.simulations import Simulation, SimulationBody
+from driftguard.simulation import simulate
 from driftguard.tables.base import connect
 
 app = Api()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+processor.raise_on_entire_batch_failure = False  # one message given back is no fault of the function
 
 
-@app.post("/drift/models/<model_id>/check", responses=problems(404, 409), tags=["Drift"])
+@app.post(
+    "/drift/models/<model_id>/check",
+    responses=answers(200, Report, 404, 409) | answers(202, Queued, 404, 409),
+    tags=["Drift"],
+)
 def check_now(model_id: str) -> Response[Report | Queued]:
     """Check a model now, as the schedule does; 202 when it takes so long that it goes to the queue."""
     model = models.find(app.caller.organization_id, model_id)
@@ -28,7 +36,16 @@ def check_now(model_id: str) -> Response[Report | Queued]:
     return Response(status_code=status, content_type="application/json", body=body)
 
 
-@metrics.log_metrics
+@app.post("/drift/models/<model_id>/simulate", responses=answers(200, Simulation, 404, 409), tags=["Drift"])
+def simulate_settings(model_id: str, body: Annotated[SimulationBody, Body()]) -> Simulation:
+    """What these settings would have alerted on in the last days."""
+    model = models.find(app.caller.organization_id, model_id)
+    left = checking.clock(app.lambda_context.get_remaining_time_in_millis, checking.BY_HAND)
+    settings = body.settings.apply(model.settings)
+    return simulate(model, settings, body.days, datetime.now(UTC), lambda: left() > timedelta(0))
+
+
+@measured
 def from_queue(event: dict[str, Any], context: LambdaContext) -> Any:
     """The messages of the schedule, one a model; those that may succeed later are given back."""
     connect(app.settings)

@@ -9,19 +9,19 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from driftguard.checks import EraseMessage
 from driftguard.erasing import erase
-from driftguard.observability import logger, metrics
+from driftguard.observability import logger, measured
 from driftguard.settings import Settings
 from driftguard.tables.base import connect
 
 MARGIN_MS = 10_000
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 class NotYet(Exception):
     """Something is left to erase; the message comes again."""
 
 
-@metrics.log_metrics
+@measured
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Erase the models of a batch of messages; what could not be finished is delivered again."""
     connect(Settings())

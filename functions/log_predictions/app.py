@@ -1,14 +1,13 @@
 """Predictions, logged and listed: the way in for everything that is watched."""
 
 from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
 
 from driftguard import predictions
-from driftguard.http import Api, CursorText, Limit, page_answer, problems
+from driftguard.http import Api, CursorText, Limit, answers, page_answer
 from driftguard.observability import count
 from driftguard.schemas.predictions import BatchBody, BatchLogged, Logged, LoggedRow, PredictionBody
 from driftguard.times import UtcTime
@@ -18,12 +17,6 @@ app = Api()
 KEY = Header(alias="Idempotency-Key", max_length=255, description="Makes sending the same request again harmless.")
 IdempotencyKey = Annotated[str | None, KEY]
 Moment = Annotated[UtcTime | None, Query(description="Chooses by event time: from `start` up to before `end`.")]
-
-
-def answers(status: int, model: Any, *errors: int) -> dict[int, Any]:
-    """A route's `responses`: Powertools leaves the good answer out as soon as others are listed."""
-    good = {"description": HTTPStatus(status).phrase, "content": {"application/json": {"model": model}}}
-    return {status: good, **problems(*errors)}
 
 
 @app.post("/predictions", status_code=202, responses=answers(202, Logged, 404, 409, 413, 415), tags=["Predictions"])

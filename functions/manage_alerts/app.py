@@ -6,26 +6,26 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from driftguard import alert_actions, aws
-from driftguard.http import Api, problems
+from driftguard.http import Api, answers
 from driftguard.publishing import to_topic
 from driftguard.schemas.alerts import AlertDetail, Note, Snooze
 
 app = Api()
 
 
-@app.post("/drift/alerts/<alert_id>/acknowledge", responses=problems(404, 409), tags=["Alerts"])
+@app.post("/drift/alerts/<alert_id>/acknowledge", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def acknowledge(alert_id: str, body: Annotated[Note | None, Body()] = None) -> AlertDetail:
     """Somebody has it: no more repeats."""
     return _act(alert_id, alert_actions.acknowledging(body or Note(), datetime.now(UTC)))
 
 
-@app.post("/drift/alerts/<alert_id>/snooze", responses=problems(404, 409), tags=["Alerts"])
+@app.post("/drift/alerts/<alert_id>/snooze", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def snooze(alert_id: str, body: Annotated[Snooze, Body()]) -> AlertDetail:
     """No repeats until a time; the snooze ends by itself."""
     return _act(alert_id, alert_actions.snoozing(body, datetime.now(UTC)))
 
 
-@app.post("/drift/alerts/<alert_id>/resolve", responses=problems(404, 409), tags=["Alerts"])
+@app.post("/drift/alerts/<alert_id>/resolve", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def resolve(alert_id: str, body: Annotated[Note | None, Body()] = None) -> AlertDetail:
     """Close it by hand."""
     return _act(alert_id, alert_actions.resolving(body or Note(), datetime.now(UTC)))

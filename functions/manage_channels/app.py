@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from botocore.config import Config
 
 from driftguard import channels
-from driftguard.http import Api, CursorText, Limit, page_answer, problems
+from driftguard.http import Api, CursorText, Limit, answers, page_answer
 from driftguard.notifications.addresses import system_resolver
 from driftguard.schemas.channels import AnyNewChannel, Channel, ChannelPatch, TestResult
 
@@ -19,39 +19,39 @@ app = Api()
 ONCE = Config(connect_timeout=2, read_timeout=25, retries={"mode": "standard", "total_max_attempts": 1})
 
 
-@app.post("/alert-channels", status_code=201, responses=problems(), tags=["Alert channels"])
+@app.post("/alert-channels", status_code=201, responses=answers(201, Channel), tags=["Alert channels"])
 def create_channel(body: Annotated[AnyNewChannel, Body()]) -> Channel:
     """Make a channel."""
     return channels.create(app.caller.organization_id, body, resolve=system_resolver, now=datetime.now(UTC))
 
 
-@app.get("/alert-channels", responses=problems(), tags=["Alert channels"])
+@app.get("/alert-channels", responses=answers(200, list[Channel]), tags=["Alert channels"])
 def list_channels(limit: Limit = 50, cursor: CursorText = None) -> Response[list[Channel]]:
     """The organization's channels, newest first; secrets are masked."""
     return page_answer(app, channels.page(app.caller.organization_id, cursor, limit))
 
 
-@app.get("/alert-channels/<channel_id>", responses=problems(404), tags=["Alert channels"])
+@app.get("/alert-channels/<channel_id>", responses=answers(200, Channel, 404), tags=["Alert channels"])
 def get_channel(channel_id: str) -> Channel:
     """One channel; secrets are masked."""
     return channels.find(app.caller.organization_id, channel_id).shown()
 
 
-@app.patch("/alert-channels/<channel_id>", responses=problems(404, 409), tags=["Alert channels"])
+@app.patch("/alert-channels/<channel_id>", responses=answers(200, Channel, 404, 409), tags=["Alert channels"])
 def change_channel(channel_id: str, body: Annotated[ChannelPatch, Body()]) -> Channel:
     """Change a channel: what is absent stays, null restores a default."""
     org, now = app.caller.organization_id, datetime.now(UTC)
     return channels.change(org, channel_id, body, resolve=system_resolver, now=now)
 
 
-@app.delete("/alert-channels/<channel_id>", status_code=204, responses=problems(404), tags=["Alert channels"])
+@app.delete("/alert-channels/<channel_id>", status_code=204, responses=answers(204, None, 404), tags=["Alert channels"])
 def delete_channel(channel_id: str) -> Response[None]:
     """Delete a channel."""
     channels.delete(app.caller.organization_id, channel_id)
     return Response(status_code=204)
 
 
-@app.post("/alert-channels/<channel_id>/test", responses=problems(404, 502), tags=["Alert channels"])
+@app.post("/alert-channels/<channel_id>/test", responses=answers(200, TestResult, 404, 502), tags=["Alert channels"])
 def test_channel(channel_id: str) -> TestResult:
     """Send a real test message through the real path."""
     org, client = app.caller.organization_id, boto3.client("lambda", config=ONCE)

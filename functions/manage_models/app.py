@@ -8,38 +8,38 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from driftguard import aws, models
-from driftguard.http import Api, CursorText, Limit, page_answer, problems
+from driftguard.http import Api, CursorText, Limit, answers, page_answer
 from driftguard.schemas.models import Model, ModelPatch, NewModel
 
 app = Api()
 
 
-@app.post("/models", status_code=201, responses=problems(409), tags=["Models"])
+@app.post("/models", status_code=201, responses=answers(201, Model, 409), tags=["Models"])
 def create_model(body: Annotated[NewModel, Body()]) -> Model:
     """Make a model to watch."""
     partitions = app.settings.ingest_partitions
     return models.create(app.caller.organization_id, body, partitions=partitions, now=datetime.now(UTC))
 
 
-@app.get("/models", responses=problems(), tags=["Models"])
+@app.get("/models", responses=answers(200, list[Model]), tags=["Models"])
 def list_models(limit: Limit = 50, cursor: CursorText = None) -> Response[list[Model]]:
     """The organization's models, newest first."""
     return page_answer(app, models.page(app.caller.organization_id, cursor, limit))
 
 
-@app.get("/models/<model_id>", responses=problems(404), tags=["Models"])
+@app.get("/models/<model_id>", responses=answers(200, Model, 404), tags=["Models"])
 def get_model(model_id: str) -> Model:
     """One model and how it is."""
     return models.show(app.caller.organization_id, model_id)
 
 
-@app.patch("/models/<model_id>", responses=problems(404, 409), tags=["Models"])
+@app.patch("/models/<model_id>", responses=answers(200, Model, 404, 409), tags=["Models"])
 def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
     """Change a model: what is absent stays, null restores a default."""
     return models.change(app.caller.organization_id, model_id, body)
 
 
-@app.delete("/models/<model_id>", status_code=204, responses=problems(404), tags=["Models"])
+@app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404), tags=["Models"])
 def delete_model(model_id: str) -> Response[None]:
     """Delete a model and erase all its data."""
     models.delete(app.caller.organization_id, model_id, erase=_ask_to_erase, now=datetime.now(UTC))

@@ -9,7 +9,7 @@ from driftguard import aws
 from driftguard.notifications.delivery import Notifier, to_queue
 from driftguard.notifications.email import render
 from driftguard.notifications.transports import SmtpServer, Transport, by_log, by_ses, by_smtp, smtp_credentials
-from driftguard.observability import flush, logger
+from driftguard.observability import logger, measured
 from driftguard.schemas.channels import StoredChannel
 from driftguard.schemas.events import AlertEvent
 from driftguard.settings import Settings
@@ -36,6 +36,7 @@ def send(event: AlertEvent, channel: StoredChannel, recipient: str) -> str:
     return transport()(render(event, channel, recipient, sender=sender, public_url=settings.public_url), recipient)
 
 
+@measured
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """SNS's records, the retry queue's, or a test."""
@@ -47,7 +48,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         lambda: datetime.now(UTC),
         settings.history_retention_days,
     )
-    try:
-        return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)
-    finally:
-        flush()
+    return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)

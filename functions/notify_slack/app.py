@@ -10,7 +10,7 @@ from driftguard.notifications.addresses import system_resolver
 from driftguard.notifications.delivery import Notifier, to_queue
 from driftguard.notifications.outgoing import Outgoing, by_urllib3
 from driftguard.notifications.slack import render
-from driftguard.observability import flush, logger
+from driftguard.observability import logger, measured
 from driftguard.schemas.channels import NewSlackChannel, StoredChannel
 from driftguard.schemas.events import AlertEvent
 from driftguard.settings import Settings
@@ -28,6 +28,7 @@ def send(event: AlertEvent, channel: StoredChannel, _target: str) -> str:
     return outgoing.post(channel.settings.webhook_url, payload, {}, now=datetime.now(UTC))
 
 
+@measured
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """SNS's records, the retry queue's, or a test."""
@@ -39,7 +40,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         lambda: datetime.now(UTC),
         settings.history_retention_days,
     )
-    try:
-        return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)
-    finally:
-        flush()
+    return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)

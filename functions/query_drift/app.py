@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from driftguard import alert_actions, models, reports
-from driftguard.http import Api, CursorText, Days, Limit, page_answer, problems
+from driftguard.http import Api, CursorText, Days, Limit, answers, page_answer
 from driftguard.schemas.alerts import AlertDetail, AlertSummary
 from driftguard.schemas.filters import AlertFilters
 from driftguard.schemas.reports import HistoryRow, Report
@@ -15,13 +15,13 @@ from driftguard.schemas.reports import HistoryRow, Report
 app = Api()
 
 
-@app.get("/drift/models/<model_id>/report", responses=problems(404), tags=["Drift"])
+@app.get("/drift/models/<model_id>/report", responses=answers(200, Report, 404), tags=["Drift"])
 def get_report(model_id: str) -> Report:
     """The last check's full report."""
     return Report.model_validate(reports.last(models.find(app.caller.organization_id, model_id)))
 
 
-@app.get("/drift/models/<model_id>/history", responses=problems(404), tags=["Drift"])
+@app.get("/drift/models/<model_id>/history", responses=answers(200, list[HistoryRow], 404), tags=["Drift"])
 def list_history(
     model_id: str, limit: Limit = 50, days: Days = None, cursor: CursorText = None
 ) -> Response[list[HistoryRow]]:
@@ -30,19 +30,19 @@ def list_history(
     return page_answer(app, reports.history(model, days=days, cursor=cursor, limit=limit, now=datetime.now(UTC)))
 
 
-@app.get("/drift/models/<model_id>/alerts", responses=problems(404), tags=["Alerts"])
+@app.get("/drift/models/<model_id>/alerts", responses=answers(200, list[AlertSummary], 404), tags=["Alerts"])
 def list_model_alerts(model_id: str, filters: Annotated[AlertFilters, Query()]) -> Response[list[AlertSummary]]:
     """One model's alerts, newest first."""
     return _page(filters, models.find(app.caller.organization_id, model_id).model_id)
 
 
-@app.get("/drift/alerts", responses=problems(), tags=["Alerts"])
+@app.get("/drift/alerts", responses=answers(200, list[AlertSummary]), tags=["Alerts"])
 def list_alerts(filters: Annotated[AlertFilters, Query()]) -> Response[list[AlertSummary]]:
     """The organization's alerts, newest first."""
     return _page(filters, None)
 
 
-@app.get("/drift/alerts/<alert_id>", responses=problems(404), tags=["Alerts"])
+@app.get("/drift/alerts/<alert_id>", responses=answers(200, AlertDetail, 404), tags=["Alerts"])
 def get_alert(alert_id: str) -> AlertDetail:
     """One alert with its timeline and deliveries."""
     return alert_actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC))

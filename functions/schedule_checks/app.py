@@ -7,12 +7,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from driftguard import aws
 from driftguard.checks import Queues, schedule
-from driftguard.observability import logger, metrics
+from driftguard.observability import logger, measured
 from driftguard.settings import Settings
 from driftguard.tables.base import connect
 
 
-@metrics.log_metrics
+@measured
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Queue the checks of one tick; the event's own id names the tick, so that a tick delivered twice is one."""
     settings = Settings()

@@ -6,14 +6,14 @@ from http import HTTPStatus
 from aws_lambda_powertools.event_handler import Response
 
 from driftguard import aws, openapi, statuses
-from driftguard.http import Api, problems
+from driftguard.http import Api, answers
 from driftguard.statuses import Health, Me, Organization, SchedulerStatus
 from driftguard.tables.models import Runs
 
 app = Api(public=["/health", "/openapi.json", "/docs"])
 
 
-@app.get("/health", responses=problems(503), security=[], tags=["Service"])
+@app.get("/health", responses=answers(200, Health, 503), security=[], tags=["Service"])
 def health() -> Response[Health]:
     """Whether the service and its database answer."""
     found = statuses.health(app.settings.version, Runs.last)
@@ -21,14 +21,14 @@ def health() -> Response[Health]:
     return Response(status_code=status, content_type="application/json", body=found.model_dump())
 
 
-@app.get("/scheduler/status", responses=problems(), tags=["Service"])
+@app.get("/scheduler/status", responses=answers(200, SchedulerStatus), tags=["Service"])
 def scheduler_status() -> SchedulerStatus:
     """The schedule, and what its last run did to this organization's models."""
     rule = aws.client("events").describe_rule(Name=app.settings.schedule_rule_name)
     return statuses.scheduler(app.caller.organization_id, rule, datetime.now(UTC))
 
 
-@app.get("/me", responses=problems(), tags=["Service"])
+@app.get("/me", responses=answers(200, Me), tags=["Service"])
 def me() -> Me:
     """Whose key this is and what it may do."""
     caller = app.caller

@@ -109,8 +109,14 @@ def test_a_bad_row_refuses_the_whole_baseline(deployed: Stack, model: str) -> No
         ({"columns": {"a": [1]}, "rows": [{"features": {"a": 1}}]}, ["body"]),
         ({}, ["body"]),
         ({"columns": {"a": [1]}, "days": 0}, ["body", "days"]),
-        ({"from_predictions": {"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"}}, ["body", "from_predictions"]),
-        ({"from_predictions": {"start": "2026-01-01T00:00:00", "end": "2026-01-02T00:00:00Z"}}, ["body", "from_predictions", "start"]),
+        (
+            {"from_predictions": {"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"}},
+            ["body", "from_predictions"],
+        ),
+        (
+            {"from_predictions": {"start": "2026-01-01T00:00:00", "end": "2026-01-02T00:00:00Z"}},
+            ["body", "from_predictions", "start"],
+        ),
     ]
     for body, place in cases:
         answer = deployed.call("PUT", f"{model}/baseline", body)

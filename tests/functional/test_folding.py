@@ -58,7 +58,9 @@ def log_a_week(model_id: str, batches: int = 12) -> None:
     for number in range(batches):
         arrived = NOW - timedelta(hours=5) + timedelta(minutes=25 * number)
         on_time = (NOW - arrived).total_seconds() / 3600
-        log(model_id, arrived, [on_time, on_time + 1, on_time + 24 * (number % 3), on_time + 240 * (number % 2)], number)
+        log(
+            model_id, arrived, [on_time, on_time + 1, on_time + 24 * (number % 3), on_time + 240 * (number % 2)], number
+        )
 
 
 def series_of(model_id: str, baseline: Baseline, version: int = 1) -> folding.Series:
@@ -188,9 +190,7 @@ def test_a_fold_killed_around_any_write_is_made_good(
         check(series, later - folding.SETTLED)
 
 
-def test_two_folds_at_once_count_once(
-    model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_folds_at_once_count_once(model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second fold that runs to its end at any write of a first one: the first stops, and everything is counted
     once."""
     log_a_week(model_id)
@@ -264,7 +264,9 @@ def test_a_new_baseline_counts_the_last_14_days_again(model_id: str, baseline: B
     """A version that comes later counts what was logged before it, on its own bins."""
     log_a_week(model_id)
     fold(series_of(model_id, baseline, version=1))
-    other = build({f"f{number:03d}": [float(value) for value in range(300)] for number in range(FEATURES)}, None, days=1)
+    other = build(
+        {f"f{number:03d}": [float(value) for value in range(300)] for number in range(FEATURES)}, None, days=1
+    )
     series = series_of(model_id, other, version=2)
     fold(series)
     check(series, NOW - folding.SETTLED)

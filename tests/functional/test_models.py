@@ -83,7 +83,10 @@ def test_wrong_bodies_name_the_place(deployed: Stack) -> None:
         ({"name": "a", "settings": {"window_days": 15}}, ["body", "settings", "window_days"]),
         ({"name": "a", "settings": {"window_days": True}}, ["body", "settings", "window_days"]),
         ({"name": "a", "settings": {"nope": 1}}, ["body", "settings", "nope"]),
-        ({"name": "a", "settings": {"features": {"x": {"window_days": 1}}}}, ["body", "settings", "features", "x", "window_days"]),
+        (
+            {"name": "a", "settings": {"features": {"x": {"window_days": 1}}}},
+            ["body", "settings", "features", "x", "window_days"],
+        ),
         ({"name": "x" * 1_000_000}, ["body", "name"]),
     ]
     for body, place in cases:

@@ -7,6 +7,7 @@ from driftguard import alerts
 from driftguard.errors import Conflict, NotFound
 from driftguard.http import Page, decode_cursor, encode_cursor
 from driftguard.ids import earliest_id
+from driftguard.models import MAX_ID
 from driftguard.publishing import Publish, publish_pending
 from driftguard.schemas.alerts import Alert, AlertDetail, Note, Snooze
 from driftguard.schemas.filters import AlertFilters
@@ -23,7 +24,7 @@ type Action = Callable[[Alert, alerts.Memory], alerts.Outcome]
 
 def find(organization_id: str, alert_id: str) -> Alert:
     """The organization's alert. Raises NotFound, for another organization's alert too."""
-    alert = Alerts.one(organization_id, alert_id)
+    alert = Alerts.one(organization_id, alert_id) if len(alert_id) <= MAX_ID else None
     if alert is None:
         raise NotFound("There is no such alert.")
     return alert

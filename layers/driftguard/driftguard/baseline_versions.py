@@ -177,12 +177,12 @@ def logged_sample(model: Models, period: wire.FromPredictions) -> Sample:
 
 
 def _logged(model: Models, period: wire.FromPredictions) -> Iterator[tuple[float, Mapping[str, Any], Any]]:
-    start, end = period.start.timestamp(), period.end.timestamp()
+    start, end = round(period.start.timestamp() * 1000), round(period.end.timestamp() * 1000)
     heads = Predictions.by_event(model.model_id, model.partition_count, period.start, period.end)
     for _head, payload in Predictions.payloads(heads):
         rows, _rejected = unpack_rows(payload)
         for row in rows:
-            if start <= row.event_time < end:
+            if start <= round(row.event_time * 1000) < end:
                 yield row.event_time, row.features, row.prediction
 
 

@@ -129,12 +129,17 @@ def window(series: Series, fresh: Fresh, first_hour: int, last_hour: int, rolled
     else:
         spans = [(first_hour, last_hour)]
     for first, last in spans:
-        for counts in _decode(series, buckets.Counts.hours(series.model_id, series.version, first, last)).values():
+        for counts in read_hours(series, first, last).values():
             total = total + counts
     for hour, counts in fresh.by_hour.items():
         if first_hour <= hour <= last_hour:
             total = total + counts
     return total
+
+
+def read_hours(series: Series, first: int, last: int) -> dict[int, Counts]:
+    """The hours from `first` to `last`, both included, that have any predictions."""
+    return _decode(series, buckets.Counts.hours(series.model_id, series.version, first, last))
 
 
 def read_days(series: Series, first: int, last: int) -> dict[int, Counts]:
@@ -222,7 +227,7 @@ def _roll_finished_days(series: Series, state: State, now: datetime) -> State:
 def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
     # The day first: if another fold writes hours after they are read here, its day's watermark gives it away.
     old = {bucket.place[1]: bucket for bucket in buckets.Counts.days(series.model_id, series.version, day, day)}
-    hours = _decode(series, buckets.Counts.hours(series.model_id, series.version, day * 24, day * 24 + 23))
+    hours = read_hours(series, day * 24, day * 24 + 23)
     if not hours:
         return
     total = Counts.empty(series.baseline)

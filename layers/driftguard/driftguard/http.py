@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
@@ -92,8 +92,12 @@ class ValidationProblem(Problem):
     errors: list[WrongPlace]
 
 
+EVERYWHERE = (400, 403, 413, 415, 422, 429, 500)
+"""What any route may answer with: the caller's key, its body, its query, too many requests, a fault of ours."""
+
+
 def problems(*statuses: int) -> dict[int, Any]:
-    """The `responses` of a route's OpenAPI entry for its errors, beyond those that every route has."""
+    """The `responses` of a route's OpenAPI entry for its errors, those that every route has included."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
@@ -101,15 +105,25 @@ def problems(*statuses: int) -> dict[int, Any]:
                 PROBLEM: {"model": ValidationProblem if status == HTTPStatus.UNPROCESSABLE_ENTITY else Problem}
             },
         }
-        for status in sorted({*statuses, 422})
+        for status in sorted({*statuses, *EVERYWHERE})
     }
+
+
+def answers(status: int, model: Any, *errors: int) -> dict[int, Any]:
+    """A route's `responses`: its good answer (None: no body), which Powertools leaves out as soon as others are listed,
+    and its errors."""
+    good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    if model is not None:
+        plain = get_args(model)[0] if get_origin(model) is Annotated else model  # Powertools compares without it
+        good["content"] = {"application/json": {"model": plain}}
+    return {status: good, **problems(*errors)}
 
 
 class Api(APIGatewayRestResolver):
     """The routes of one API function. `public=True` where the routes need no key."""
 
     def __init__(self, *, public: Sequence[str] = ()) -> None:
-        super().__init__(cors=CORS, enable_validation=True, serializer=to_json)
+        super().__init__(cors=CORS, enable_validation=True, serializer=to_json, json_body_deserializer=from_json)
         self._public = frozenset(public)
         self.settings = Settings()
         self.exception_handler(DriftGuardError)(problem_answer)
@@ -134,7 +148,7 @@ class Api(APIGatewayRestResolver):
         prefix = path.removesuffix(resource_path) if path.endswith(resource_path) else f"/{request.stage}"
         return f"https://{domain}{prefix}"
 
-    @observability.metrics.log_metrics(capture_cold_start_metric=False)
+    @observability.measured
     def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """The Lambda handler: answers a REST API proxy event."""
         request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
@@ -233,6 +247,18 @@ def field_errors(errors: Sequence[Any]) -> list[FieldError]:
         }
         for entry in errors[:100]
     ]
+
+
+MAX_DIGITS = 400
+"""Longer integers are beyond every float; Python refuses those over 4,300 digits, with an error of its own."""
+
+
+def from_json(text: str) -> Any:
+    """A body's JSON. Raises JSONDecodeError for what is none, and for what is nested too deeply to be read."""
+    try:
+        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= MAX_DIGITS else float("inf"))
+    except (ValueError, RecursionError) as error:
+        raise json.JSONDecodeError(str(error)[:50], "", 0) from None
 
 
 def to_json(body: Any) -> str:

@@ -12,9 +12,13 @@ from driftguard.tables.models import Models, Statuses
 from driftguard.times import iso, parse
 
 
+MAX_ID = 128
+"""DynamoDB refuses keys over a kilobyte; no id of ours is near it."""
+
+
 def find(organization_id: str, model_id: str) -> Models:
     """The organization's model. Raises NotFound, for another organization's model too."""
-    model = Models.one(organization_id, model_id)
+    model = Models.one(organization_id, model_id) if len(model_id) <= MAX_ID else None
     if model is None:
         raise NotFound("There is no such model.")
     return model

@@ -1,6 +1,9 @@
 """Logs, metrics and traces, behind one module: Powertools' JSON logger and embedded metrics; `Tracing: Active` needs
 no SDK in the function, so a trace is Lambda's own segment and every log line carries its id."""
 
+from collections.abc import Callable
+from functools import wraps
+
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, Metrics
 
@@ -9,7 +12,7 @@ metrics = Metrics()
 
 
 def count(name: str, value: float = 1) -> None:
-    """Add `value` to the metric `name`; flushed with the invocation by `metrics.log_metrics` or `flush`."""
+    """Add `value` to the metric `name`; written when the `measured` handler ends."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
@@ -18,7 +21,15 @@ def milliseconds(name: str, value: float) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=value)
 
 
-def flush() -> None:
-    """Write the metrics gathered so far to the log; nothing is written when there are none."""
-    if metrics.metric_set:
-        metrics.flush_metrics()
+def measured[**P, R](handler: Callable[P, R]) -> Callable[P, R]:
+    """A Lambda handler whose metrics are written when it ends, however it ends; none are written when there are none."""
+
+    @wraps(handler)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return handler(*args, **kwargs)
+        finally:
+            if metrics.metric_set:
+                metrics.flush_metrics()
+
+    return wrapper

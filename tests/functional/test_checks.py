@@ -1,0 +1,420 @@
+"""Checks over the API and from the queue, on the template's own tables, queues and topic."""
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from driftguard import checking, drift, folding
+from driftguard.tables.alerts import Outbox
+from driftguard.tables.baselines import Baselines
+from driftguard.tables.history import History
+from driftguard.tables.models import Models, Runs, Statuses
+from driftguard.times import iso
+from tests.functional.conftest import Stack, add_organization
+from tests.functional.gateway import LambdaContext, function
+
+DAY = timedelta(days=1)
+
+
+def rows(seed: int, shift: float, *, count: int = 800, days: float = 8.0) -> list[dict[str, Any]]:
+    """Predictions spread over the last `days`: two features and a prediction, moved by `shift` standard deviations."""
+    rng = random.Random(seed)
+    now = datetime.now(UTC)
+    return [
+        {
+            "features": {"age": rng.gauss(40 + 10 * shift, 10), "plan": rng.choice("abc")},
+            "prediction": rng.random(),
+            "timestamp": iso(now - days * DAY * number / count),
+        }
+        for number in range(count)
+    ]
+
+
+def make_model(deployed: Stack, name: str = "churn", **settings: Any) -> str:
+    """A model with a baseline; returns its id."""
+    model_id: str = deployed.call("POST", "/models", {"name": name, "settings": settings}).body["id"]
+    sample = [{"features": row["features"], "prediction": row["prediction"]} for row in rows(1, 0.0, count=2000)]
+    answer = deployed.call("PUT", f"/models/{model_id}/baseline", {"rows": sample, "days": 14})
+    assert answer.status == 200, answer.text
+    return model_id
+
+
+def log(deployed: Stack, model_id: str, sent: list[dict[str, Any]], batch_id: str | None = None) -> None:
+    """Log a batch."""
+    body = {"model_id": model_id, "predictions": sent, **({"batch_id": batch_id} if batch_id else {})}
+    answer = deployed.call("POST", "/predictions/batch", body)
+    assert answer.status == 202, answer.text
+
+
+def tick(deployed: Stack, tick_id: str = "tick-1") -> list[dict[str, Any]]:
+    """Fire the schedule and run every check it queued; returns what the check function answered to each."""
+    event = json.loads("{}") | {"id": tick_id, "time": "2026-11-20T12:00:00Z"}
+    function("schedule_checks").handler(event, LambdaContext())
+    return drain(deployed)
+
+
+def drain(deployed: Stack) -> list[dict[str, Any]]:
+    """Hand what waits in the check queue to the check function, one message at a time."""
+    sqs = boto3.client("sqs")
+    url = deployed.variables["CHECK_QUEUE_URL"]
+    answers = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1).get("Messages"):
+        message = messages[0]
+        answer = function("check_drift").handler(records(message["Body"], message["ReceiptHandle"]), LambdaContext())
+        answers.append(answer)
+        if not answer["batchItemFailures"]:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return answers
+
+
+def records(body: str, handle: str = "handle") -> dict[str, Any]:
+    """An SQS event of one message."""
+    attributes = {
+        "ApproximateReceiveCount": "1",
+        "SentTimestamp": "1",
+        "SenderId": "x",
+        "ApproximateFirstReceiveTimestamp": "1",
+        "MessageGroupId": "g",
+    }
+    record = {
+        "messageId": "m1",
+        "receiptHandle": handle,
+        "body": body,
+        "attributes": attributes,
+        "messageAttributes": {},
+        "md5OfBody": "x",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:check.fifo",
+        "awsRegion": "eu-west-1",
+    }
+    return {"Records": [record]}
+
+
+@pytest.fixture
+def published(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What reaches the alert topic, through a queue that subscribes to it."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = deployed.variables["ALERTS_TOPIC_ARN"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+
+    class Listener(list[dict[str, Any]]):
+        def refresh(self) -> "Listener":
+            while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+                for message in messages:
+                    self.append(json.loads(message["Body"]))
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            return self
+
+    return Listener()
+
+
+def test_drift_is_found_reported_kept_and_told(deployed: Stack, published: Any) -> None:
+    """A shifted feature: report, history row, alert, model state and one event, all saying the same."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(2, 0.6))
+    answer = deployed.call("POST", f"/drift/models/{model_id}/check")
+    assert answer.status == 200, answer.text
+    report = answer.body
+    assert report["status"] == "drift"
+    assert report["preliminary"] is False
+    by_name = {feature["name"]: feature for feature in report["features"]}
+    assert by_name["age"]["drifted"] and not by_name["plan"]["drifted"] and not by_name["prediction"]["drifted"]
+    assert report["drift_score"] == by_name["age"]["drift_score"] == max(f["drift_score"] for f in report["features"])
+    stored = deployed.call("GET", f"/drift/models/{model_id}/report")
+    assert stored.body["features"][0]["drift_score"] == report["features"][0]["drift_score"]
+    history = deployed.call("GET", f"/drift/models/{model_id}/history").body
+    assert [(row["status"], row["drifted_features"]) for row in history] == [("drift", ["age"])]
+    assert history[0]["feature_scores"]["age"] == report["drift_score"]
+    alerts = deployed.call("GET", f"/drift/models/{model_id}/alerts").body
+    assert [(alert["alert_type"], alert["status"]) for alert in alerts] == [("data_drift", "firing")]
+    assert alerts == deployed.call("GET", "/drift/alerts").body
+    assert alerts[0]["drift_score"] == report["drift_score"]
+    assert alerts[0]["dashboard_url"] == f"https://drift.example.com/dashboard#/alerts/{alerts[0]['id']}"
+    model = deployed.call("GET", f"/models/{model_id}").body
+    assert (model["state"], model["open_alerts"], model["drift_score"]) == ("drift", 1, report["drift_score"])
+    assert [entry["drift_score"] for entry in model["recent_scores"]] == [report["drift_score"]]
+    events = published.refresh()
+    assert [(event["kind"], event["alert"]["id"]) for event in events] == [("opened", alerts[0]["id"])]
+    assert Outbox.pending(model_id) == []
+
+
+def test_no_drift_is_ok_and_quiet(deployed: Stack, published: Any) -> None:
+    """The same distribution: every feature ok, no alert, nothing told."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(3, 0.0))
+    report = deployed.call("POST", f"/drift/models/{model_id}/check").body
+    assert report["status"] == "ok", report
+    assert deployed.call("GET", "/drift/alerts").body == []
+    assert published.refresh() == []
+
+
+def test_a_model_without_baseline_or_data_is_skipped_and_counted(deployed: Stack) -> None:
+    """Neither is an error: both are counted as skipped, neither gets history; by hand each says why."""
+    bare = deployed.call("POST", "/models", {"name": "bare"}).body["id"]
+    silent = make_model(deployed, "silent")
+    assert deployed.call("POST", f"/drift/models/{bare}/check").body["status"] == "no_baseline"
+    assert deployed.call("POST", f"/drift/models/{silent}/check").body["status"] == "no_data"
+    assert all(answer == {"batchItemFailures": []} for answer in tick(deployed))
+    job = deployed.call("GET", "/scheduler/status").body["jobs"][0]
+    assert (job["models_checked"], job["models_skipped"], job["models_failed"]) == (0, 2, 0)
+    for model_id in (bare, silent):
+        assert deployed.call("GET", f"/drift/models/{model_id}/history").body == []
+        assert deployed.call("GET", f"/drift/models/{model_id}/report").status == 404
+
+
+def test_one_poisoned_model_stops_no_other(deployed: Stack, caplog: pytest.LogCaptureFixture) -> None:
+    """A baseline that cannot be read fails its own check, is counted with its reason in the log, and no more."""
+    good, bad = make_model(deployed, "good"), make_model(deployed, "bad")
+    for model_id in (good, bad):
+        log(deployed, model_id, rows(4, 0.0))
+    for chunk in Baselines.query(bad, Baselines.sk.startswith("chunk#")):
+        chunk.data = b"nonsense"
+        chunk.save()
+    assert all(answer == {"batchItemFailures": []} for answer in tick(deployed))
+    status = deployed.call("GET", "/scheduler/status").body
+    job = status["jobs"][0]
+    assert (job["models_checked"], job["models_skipped"], job["models_failed"]) == (1, 0, 1)
+    assert (status["is_running"], job["trigger"]) == (True, "interval[0:15:00]")
+    assert job["last_run"] < job["next_run"]
+    assert deployed.call("GET", f"/models/{good}").body["state"] == "ok"
+    failures = [record.__dict__ for record in caplog.records if record.getMessage() == "check failed"]
+    assert [(failure["model_id"], failure["reason"]) for failure in failures] == [
+        (bad, "ValueError: a baseline of unknown format")
+    ]
+
+
+def test_a_tick_delivered_twice_is_one_check(deployed: Stack, published: Any) -> None:
+    """The same tick again, and the same message again, make no second history row and no second event; another tick
+    does make another check."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(5, 0.6))
+    message = json.dumps({"organization_id": "acme", "model_id": model_id, "tick": "t1"})
+    for _delivery in range(3):
+        assert function("check_drift").handler(records(message), LambdaContext()) == {"batchItemFailures": []}
+    assert len(deployed.call("GET", f"/drift/models/{model_id}/history").body) == 1
+    assert [event["kind"] for event in published.refresh()] == ["opened"]
+    tick(deployed, "t2")
+    assert len(deployed.call("GET", f"/drift/models/{model_id}/history").body) == 2
+    alerts = deployed.call("GET", "/drift/alerts").body
+    assert [alert["occurrences"] for alert in alerts] == [2]
+
+
+def test_a_second_check_at_once_is_refused(deployed: Stack) -> None:
+    """While one check holds the lease, another by hand is 409 with Retry-After; from the queue it is given back."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(6, 0.0))
+    Statuses.lease("acme", model_id, "somebody", datetime.now(UTC), timedelta(seconds=40))
+    refused = deployed.call("POST", f"/drift/models/{model_id}/check")
+    assert refused.status == 409
+    assert 30 <= int(refused.headers["retry-after"]) <= 41
+    boto3.client("sqs").send_message(
+        QueueUrl=deployed.variables["CHECK_QUEUE_URL"],
+        MessageBody=json.dumps({"organization_id": "acme", "model_id": model_id, "tick": "t"}),
+        MessageGroupId=model_id,
+        MessageDeduplicationId="t",
+    )
+    assert drain(deployed)[0]["batchItemFailures"]
+    Statuses.release("acme", model_id, "somebody")
+    assert deployed.call("POST", f"/drift/models/{model_id}/check").status == 200
+
+
+def test_a_check_that_dies_before_it_publishes_is_made_good_by_the_next(
+    deployed: Stack, published: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event was written with the alert: the next check publishes it, once."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(7, 0.6))
+    with monkeypatch.context() as patch:
+        patch.setattr(drift, "publish_pending", lambda *_: 0)
+        assert deployed.call("POST", f"/drift/models/{model_id}/check").status == 200
+    assert len(Outbox.pending(model_id)) == 1
+    assert published.refresh() == []
+    assert deployed.call("POST", f"/drift/models/{model_id}/check").status == 200
+    assert [event["kind"] for event in published.refresh()] == ["opened"]
+
+
+def test_an_event_that_sns_refuses_stays_until_it_takes_it(deployed: Stack, published: Any) -> None:
+    """Publishing fails: the verdict stands, the event is kept, and goes out when SNS is back."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(8, 0.6))
+    model = Models.one("acme", model_id)
+    assert model is not None
+
+    def refusing(_event: Any) -> None:
+        raise ConnectionError("SNS is away")
+
+    task = drift.Task(model, datetime.now(UTC), "t1", lambda: timedelta(seconds=60), refusing, DAY)
+    with pytest.raises(ConnectionError):
+        drift.check(task)
+    assert len(deployed.call("GET", f"/drift/models/{model_id}/history").body) == 1
+    message = json.dumps({"organization_id": "acme", "model_id": model_id, "tick": "t1"})
+    function("check_drift").handler(records(message), LambdaContext())
+    assert [event["kind"] for event in published.refresh()] == ["opened"]
+    assert len(deployed.call("GET", f"/drift/models/{model_id}/history").body) == 1
+
+
+def test_people_act_on_alerts(deployed: Stack) -> None:
+    """Acknowledge, snooze, resolve: each once where it makes sense, 409 where not, with notes in the timeline."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(9, 0.6))
+    deployed.call("POST", f"/drift/models/{model_id}/check")
+    path = f"/drift/alerts/{deployed.call('GET', '/drift/alerts').body[0]['id']}"
+    taken = deployed.call("POST", f"{path}/acknowledge", {"note": "looking"})
+    assert (taken.status, taken.body["status"]) == (200, "acknowledged"), taken.text
+    assert [entry["note"] for entry in taken.body["timeline"] if entry["event"] == "acknowledged"] == ["looking"]
+    assert deployed.call("POST", f"{path}/acknowledge").status == 409
+    until = iso(datetime.now(UTC) + DAY)
+    assert deployed.call("POST", f"{path}/snooze", {"until": until}).body["status"] == "snoozed"
+    assert deployed.call("POST", f"{path}/snooze", {"until": "2020-01-01T00:00:00Z"}).status == 422
+    assert deployed.call("POST", f"{path}/snooze", {}).status == 422
+    assert deployed.call("POST", f"{path}/resolve", {"nope": 1}).status == 422
+    assert deployed.call("POST", f"{path}/resolve").body["status"] == "resolved"
+    for action, body in (("acknowledge", None), ("snooze", {"until": until}), ("resolve", None)):
+        assert deployed.call("POST", f"{path}/{action}", body).status == 409
+    assert deployed.call("GET", f"/models/{model_id}").body["open_alerts"] == 0
+    assert deployed.call("POST", f"/drift/models/{model_id}/check").body["status"] == "drift"
+    assert len(deployed.call("GET", "/drift/alerts").body) == 1, "resolved by hand, it stays closed for a while"
+
+
+def test_alert_lists_filter_and_page(deployed: Stack) -> None:
+    """Every filter chooses, unknown values are 422, pages follow each other, days keep what is still open."""
+    for number in range(3):
+        model_id = make_model(deployed, f"m{number}")
+        log(deployed, model_id, rows(10 + number, 0.6))
+        deployed.call("POST", f"/drift/models/{model_id}/check")
+    everything = deployed.call("GET", "/drift/alerts").body
+    assert len(everything) == 3
+    assert [alert["detected_at"] for alert in everything] == sorted(
+        (a["detected_at"] for a in everything), reverse=True
+    )
+    deployed.call("POST", f"/drift/alerts/{everything[1]['id']}/resolve")
+    for query, expected in (
+        ("status=resolved", [1]),
+        ("status=firing", [0, 2]),
+        ("alert_type=data_drift", [0, 1, 2]),
+        ("alert_type=no_data", []),
+        ("severity=LOW", []),
+        ("days=1", [0, 1, 2]),
+        ("days=1&status=firing", [0, 2]),
+    ):
+        found = [alert["id"] for alert in deployed.call("GET", f"/drift/alerts?{query}").body]
+        assert found == [everything[index]["id"] for index in expected], query
+    for query in ("status=open", "severity=low", "alert_type=x", "days=0", "limit=0", "limit=501", "cursor=x"):
+        assert deployed.call("GET", f"/drift/alerts?{query}").status == 422, query
+    seen, path = [], "/drift/alerts?limit=1&days=30"
+    while path:
+        answer = deployed.call("GET", path)
+        seen += [alert["id"] for alert in answer.body]
+        path = answer.next_path or ""
+    assert seen == [alert["id"] for alert in everything]
+
+
+def test_a_new_baseline_resolves_what_spoke_of_the_old_one(deployed: Stack, published: Any) -> None:
+    """PUT closes the open alert at once and says so; the next check compares with the new version."""
+    model_id = make_model(deployed)
+    shifted = rows(20, 0.6)
+    log(deployed, model_id, shifted)
+    deployed.call("POST", f"/drift/models/{model_id}/check")
+    sample = [{"features": row["features"], "prediction": row["prediction"]} for row in shifted]
+    deployed.call("PUT", f"/models/{model_id}/baseline", {"rows": sample})
+    assert [alert["status"] for alert in deployed.call("GET", "/drift/alerts").body] == ["resolved"]
+    assert [event["kind"] for event in published.refresh()] == ["opened", "resolved"]
+    report = deployed.call("POST", f"/drift/models/{model_id}/check").body
+    assert (report["status"], report["baseline_version"]) == ("ok", 2)
+
+
+def test_a_check_that_takes_too_long_goes_to_the_queue(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without time left by hand it is 202, and the queue's check finishes it."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(21, 0.6))
+    monkeypatch.setattr(checking, "BY_HAND", timedelta(0))
+    queued = deployed.call("POST", f"/drift/models/{model_id}/check")
+    assert (queued.status, queued.body) == (202, {"status": "queued", "model_id": model_id})
+    assert drain(deployed) == [{"batchItemFailures": []}]
+    assert deployed.call("GET", f"/models/{model_id}").body["state"] == "drift"
+
+
+def test_a_fold_that_outlasts_the_function_goes_on_in_the_next_message(
+    deployed: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each message does some steps and leaves the rest to the next one; in the end there is one verdict."""
+    model_id = make_model(deployed)
+    for number in range(4):
+        log(deployed, model_id, rows(30 + number, 0.6, count=200))
+    monkeypatch.setattr(folding, "SETTLED", -timedelta(minutes=1))
+    monkeypatch.setattr(folding, "HEADS_A_STEP", 1)
+
+    def four_steps(*_arguments: object) -> Any:
+        answers = iter([60, 60, 60, 60])
+        return lambda: timedelta(seconds=next(answers, -1))
+
+    monkeypatch.setattr(checking, "clock", four_steps)
+    message = {"organization_id": "acme", "model_id": model_id, "tick": "t1"}
+    function("check_drift").handler(records(json.dumps(message)), LambdaContext())
+    assert deployed.call("GET", f"/drift/models/{model_id}/history").body == []
+    drain(deployed)
+    assert [row["n_window"] for row in deployed.call("GET", f"/drift/models/{model_id}/history").body] != []
+    assert len(list(History.query(model_id, History.sk.startswith("h#")))) == 1
+    assert Runs.ended("acme", "t1", model_id)
+
+
+def test_what_is_not_ones_own_cannot_be_checked_or_seen(deployed: Stack) -> None:
+    """Another organization's ids are 404 on every route of the checks; ingest keys may do none of it."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(40, 0.6))
+    deployed.call("POST", f"/drift/models/{model_id}/check")
+    alert_id = deployed.call("GET", "/drift/alerts").body[0]["id"]
+    add_organization("other")
+    paths = [
+        ("POST", f"/drift/models/{model_id}/check"),
+        ("GET", f"/drift/models/{model_id}/report"),
+        ("GET", f"/drift/models/{model_id}/history"),
+        ("GET", f"/drift/models/{model_id}/alerts"),
+        ("GET", f"/drift/alerts/{alert_id}"),
+        ("POST", f"/drift/alerts/{alert_id}/acknowledge"),
+        ("POST", f"/drift/alerts/{alert_id}/resolve"),
+    ]
+    for method, path in paths:
+        assert deployed.gateway.call(method, path, key_id="other-admin").status == 404, path
+        assert deployed.call(method, path, role="ingest").status == 403, path
+    assert deployed.gateway.call("GET", "/drift/alerts", key_id="other-viewer").body == []
+
+
+def test_simulating_other_settings_says_what_they_would_have_raised(deployed: Stack) -> None:
+    """Under the settings in force the shift alerts; under a high minimum nothing would have; nothing is stored."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(50, 0.6))
+    path = f"/drift/models/{model_id}/simulate"
+    loud = deployed.call("POST", path, {"days": 2})
+    assert loud.status == 200, loud.text
+    assert [(alert["alert_type"], alert["features"]) for alert in loud.body["alerts"]] == [("data_drift", ["age"])]
+    assert loud.body["checks"] == 48 and loud.body["messages"] >= 1
+    quiet = deployed.call("POST", path, {"settings": {"min_drift_score": 0.9}, "days": 2}).body
+    assert (quiet["alerts"], quiet["messages"]) == ([], 0)
+    assert deployed.call("GET", "/drift/alerts").body == []
+    assert deployed.call("POST", path, {"days": 29}).status == 422
+    assert deployed.call("POST", path, {"settings": {"nope": 1}}).status == 422
+    bare = deployed.call("POST", "/models", {"name": "bare"}).body["id"]
+    assert deployed.call("POST", f"/drift/models/{bare}/simulate", {}).status == 409
+
+
+def test_a_deleted_model_is_erased_and_its_checks_are_dropped(deployed: Stack) -> None:
+    """After DELETE the erasing leaves no item of the model in any table, and a check that still comes does nothing."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(60, 0.6))
+    deployed.call("POST", f"/drift/models/{model_id}/check")
+    deployed.call("DELETE", f"/models/{model_id}")
+    body = json.dumps({"organization_id": "acme", "model_id": model_id, "tick": "t9"})
+    assert function("check_drift").handler(records(body), LambdaContext()) == {"batchItemFailures": []}
+    assert function("erase_model").handler(records(body), LambdaContext()) == {"batchItemFailures": []}
+    client = boto3.client("dynamodb")
+    for variable, table in deployed.variables.items():
+        if variable.endswith("_TABLE"):
+            left = [item for item in client.scan(TableName=table)["Items"] if model_id in json.dumps(item, default=str)]
+            assert left == [], variable
