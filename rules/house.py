@@ -12,7 +12,7 @@ from typing import Any
 
 from rules.template import PSEUDO, Template, resolve, transform
 
-NO_KEY = {"/health", "/openapi.json", "/docs"}
+NO_KEY = {"/health", "/openapi.json", "/docs", "/dashboard", "/dashboard/{proxy+}"}
 """Paths that answer without an API key; api.md names them."""
 
 SLOW_API_FUNCTIONS = {"CheckDriftFunction"}

@@ -311,7 +311,7 @@ export interface Check {
 const HOUR = 3_600_000;
 
 function timeTicks(from: number, until: number, wanted: number): { at: number; text: string }[] {
-  const hours = [1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 720].find((size) => (until - from) / (size * HOUR) <= wanted) ?? 1440;
+  const hours = [1, 2, 3, 6, 12, 24, 48, 72, 96, 168, 336, 720].find((size) => (until - from) / (size * HOUR) <= wanted) ?? 1440;
   const first = new Date(from);
   first.setMinutes(0, 0, 0);
   if (hours >= 24) first.setHours(0);
@@ -385,11 +385,15 @@ export function ScoreChart({
             onPointerDown={(event) => nearest(event.clientX, event.currentTarget)}
             onPointerLeave={() => setChosen(null)}
           >
-            {alerts.map((alert) => {
-              const left = Math.max(LEFT, x(new Date(alert.detected_at).getTime()));
-              const right = Math.min(width - RIGHT, x(alert.resolved_at ? new Date(alert.resolved_at).getTime() : until));
-              return right < LEFT || left > width - RIGHT ? null : (
-                <rect key={alert.id} x={left} width={Math.max(2, right - left)} y="12" height={bottom - 12} class={`span ${alert.severity.toLowerCase()}`} />
+            {lanes(alerts, from, until).map(({ alert, lane, start, end }) => {
+              const left = x(start);
+              const wide = Math.max(2, x(end) - left);
+              const tone = alert.severity.toLowerCase();
+              return (
+                <g key={alert.id}>
+                  <rect x={left} width={wide} y={12} height={bottom - 12} class={`span ${tone}`} />
+                  <rect x={left} width={wide} y={6 - lane * 5} height="3" rx="1" class={`lane ${tone}`} />
+                </g>
               );
             })}
             {ticks(0, top, 4).map((tick) => (
@@ -400,7 +404,7 @@ export function ScoreChart({
                 </text>
               </g>
             ))}
-            {timeTicks(from, until, Math.max(2, Math.floor(width / 105))).map((tick) => (
+            {timeTicks(from, until, Math.max(2, Math.floor(width / 92))).map((tick) => (
               <g key={tick.at}>
                 <line x1={x(tick.at)} x2={x(tick.at)} y1={bottom} y2={bottom + 4} class="axis" />
                 {x(tick.at) < width - 30 && (
@@ -457,10 +461,11 @@ export function ScoreChart({
         <ul class="spans">
           {alerts.slice(0, 6).map((alert) => (
             <li key={alert.id}>
-              <span class={`swatch span ${alert.severity.toLowerCase()}`} aria-hidden="true" />
+              <i class={alert.severity.toLowerCase()} aria-hidden="true" />
               <a href={to("alerts", alert.id)}>{ALERT_TYPES[alert.alert_type]}</a>{" "}
               <span class="muted" title={utc(alert.detected_at)}>
-                {moment(alert.detected_at)} {alert.resolved_at ? `, ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : "until now"}
+                {moment(alert.detected_at)}
+                {alert.resolved_at ? ` for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : " until now"}
               </span>
             </li>
           ))}
@@ -468,6 +473,32 @@ export function ScoreChart({
       )}
     </figure>
   );
+}
+
+interface Lane {
+  alert: Alert;
+  lane: number;
+  start: number;
+  end: number;
+}
+
+/** The alerts' spans as far as they are in the picture; those that overlap lie in lanes above each other. */
+function lanes(alerts: Alert[], from: number, until: number): Lane[] {
+  const ends: number[] = [];
+  return alerts
+    .map((alert) => ({
+      alert,
+      start: Math.max(from, Date.parse(alert.detected_at)),
+      end: Math.min(until, alert.resolved_at ? Date.parse(alert.resolved_at) : until),
+    }))
+    .filter(({ start, end }) => end >= from && start <= until)
+    .sort((a, b) => a.start - b.start)
+    .map((span) => {
+      const free = ends.findIndex((end) => end <= span.start);
+      const lane = Math.min(2, free === -1 ? ends.length : free);
+      ends[lane] = span.end;
+      return { ...span, lane };
+    });
 }
 
 /** Lines end where there was no score, or no check for several times the usual pause. */

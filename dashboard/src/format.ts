@@ -13,14 +13,14 @@ export function score(value: number | null | undefined): string {
 
 export function share(value: number): string {
   const percent = value * 100;
-  if (percent !== 0 && percent < 0.05) return "< 0.1 %";
-  return `${percent < 99.95 && percent !== 0 ? percent.toFixed(1) : percent.toFixed(0)} %`;
+  if (percent !== 0 && percent < 0.05) return "< 0.1%";
+  return `${percent < 99.95 && percent !== 0 ? percent.toFixed(1) : percent.toFixed(0)}%`;
 }
 
 /** A difference of shares, in percentage points. */
 export function points(value: number): string {
-  const rounded = (value * 100).toFixed(1);
-  return `${value > 0 ? "+" : value < 0 ? "−" : ""}${rounded.replace("-", "")} pp`;
+  const rounded = Math.abs(value * 100).toFixed(1);
+  return `${rounded === "0.0" ? "" : value > 0 ? "+" : "−"}${rounded} pp`;
 }
 
 const superscript = (text: string): string =>

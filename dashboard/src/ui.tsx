@@ -1,4 +1,5 @@
 // The small parts that pages are made of.
+import { Fragment } from "preact";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { ApiError } from "./api";
@@ -50,6 +51,21 @@ export function SeverityMark({ severity }: { severity: Severity }): JSX.Element 
       </svg>
       {severity.charAt(0) + severity.slice(1).toLowerCase()}
     </span>
+  );
+}
+
+/** A name that may break where its words end, so that narrow columns do not cut words. */
+export function Name({ of }: { of: string }): JSX.Element {
+  const parts = of.split(/(?<=[_./:-])(?=[^_./:-])/);
+  return (
+    <>
+      {parts.map((part, index) => (
+        <Fragment key={index}>
+          {index > 0 && <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </>
   );
 }
 
@@ -237,14 +253,23 @@ export function Facts({ items }: { items: [string, ComponentChildren, string?][]
   );
 }
 
-/** A column's head that sorts by it. */
-export function Sorted({ by, name, order, onSort, children, number }: Children & { by: string; name: string; order: "asc" | "desc"; onSort: (name: string) => void; number?: boolean }): JSX.Element {
+/** A column's head that sorts by it. `falls`: its usual order is from large to small. */
+export function Sorted({
+  by,
+  name,
+  turned,
+  onSort,
+  children,
+  falls = false,
+  class: className = "",
+}: Children & { by: string; name: string; turned: boolean; onSort: (name: string) => void; falls?: boolean; class?: string }): JSX.Element {
   const active = by === name;
+  const up = falls === turned;
   return (
-    <th scope="col" class={number ? "number" : ""} aria-sort={active ? (order === "asc" ? "ascending" : "descending") : "none"}>
+    <th scope="col" class={className} aria-sort={active ? (up ? "ascending" : "descending") : "none"}>
       <button type="button" class="sort" onClick={() => onSort(name)}>
         {children}
-        <span aria-hidden="true">{active ? (order === "asc" ? "↑" : "↓") : ""}</span>
+        {active && <span aria-hidden="true">{up ? "↑" : "↓"}</span>}
       </button>
     </th>
   );

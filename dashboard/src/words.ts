@@ -48,8 +48,6 @@ export const KINDS: Record<NonNullable<Feature["kind"]>, string> = {
   wrong_type: "values of the wrong type",
 };
 
-export const TYPES = { numeric: "numeric", categorical: "categorical", boolean: "boolean" } as const;
-
 export const CHANNELS = { email: "E-mail", slack: "Slack", webhook: "Webhook" } as const;
 
 export const OUTCOMES: Record<string, { label: string; tone: string }> = {

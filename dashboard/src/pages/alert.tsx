@@ -7,7 +7,7 @@ import { count, duration, moment, pValue, plural, points, score, share, utc } fr
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
 import type { AlertDetail, Channel, Feature, Report } from "../types";
-import { Dialog, Empty, Facts, Field, Loaded, Preliminary, Problem, SeverityMark, Tag, Time } from "../ui";
+import { Dialog, Empty, Facts, Field, Loaded, Name, Preliminary, Problem, SeverityMark, Tag, Time } from "../ui";
 import { ALERT_TYPES, CHANNELS, EVENTS, KINDS, OUTCOMES, limit } from "../words";
 import { AlertStatusTag } from "./alerts";
 import { FeaturePanel } from "./feature";
@@ -48,7 +48,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
       <div class="head">
         <div>
           <h1 tabIndex={-1}>
-            {ALERT_TYPES[alert.alert_type]} in {alert.model_name}
+            {ALERT_TYPES[alert.alert_type]} in <Name of={alert.model_name} />
           </h1>
           <p class="tags">
             <SeverityMark severity={alert.severity} />
@@ -193,7 +193,7 @@ function Moved({ features, alert, opened, children }: { features: Feature[]; ale
               <tr class={opened === feature ? "open" : ""}>
                 <th scope="row">
                   <button type="button" class="link cover" aria-expanded={opened === feature} onClick={() => setQuery({ feature: opened === feature ? "-" : feature.name })}>
-                    {feature.name}
+                    <Name of={feature.name} />
                   </button>
                   <span class="labels">
                     <span>

@@ -4,7 +4,7 @@ import { useList, useResource, useTitle } from "../hooks";
 import { at } from "../api";
 import { setQuery, to } from "../router";
 import type { Alert, AlertStatus, Model } from "../types";
-import { Empty, Loading, Preliminary, Problem, SeverityMark, Tag, Time } from "../ui";
+import { Empty, Loading, Name, Preliminary, Problem, SeverityMark, Tag, Time } from "../ui";
 import { ALERT_STATUSES, ALERT_TYPES } from "../words";
 
 const TONES: Record<AlertStatus, string> = { firing: "bad", acknowledged: "warn", snoozed: "quiet", resolved: "good" };
@@ -69,12 +69,17 @@ export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
             <table>
               <thead>
                 <tr>
-                  <th scope="col">Severity</th>
+                  <th scope="col">
+                    <span class="hidden">Severity</span>
+                    <span class="wide" aria-hidden="true">
+                      Severity
+                    </span>
+                  </th>
                   <th scope="col">Alert</th>
                   <th scope="col" class="number">Score</th>
                   <th scope="col" class="wide">Since</th>
                   <th scope="col" class="wide">For</th>
-                  <th scope="col">Status</th>
+                  <th scope="col" class="wide">Status</th>
                 </tr>
               </thead>
               <tbody>
@@ -111,7 +116,7 @@ function AlertRow({ alert }: { alert: Alert }): JSX.Element {
       </td>
       <th scope="row">
         <a href={to("alerts", alert.id)} class="cover">
-          {alert.model_name}
+          <Name of={alert.model_name} />
         </a>
         <span class="labels">
           <span>
@@ -120,7 +125,7 @@ function AlertRow({ alert }: { alert: Alert }): JSX.Element {
           </span>
           {alert.preliminary && <Preliminary />}
           <span class="narrow">
-            <Time at={alert.detected_at} relative />
+            <AlertStatusTag alert={alert} /> <Time at={alert.detected_at} relative />
           </span>
         </span>
       </th>
@@ -129,7 +134,7 @@ function AlertRow({ alert }: { alert: Alert }): JSX.Element {
         <Time at={alert.detected_at} />
       </td>
       <td class="wide">{duration(until - Date.parse(alert.detected_at))}</td>
-      <td>
+      <td class="wide">
         <AlertStatusTag alert={alert} />
       </td>
     </tr>

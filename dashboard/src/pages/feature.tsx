@@ -2,12 +2,12 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { Categories, Distributions, ScoreChart, shape } from "../charts";
 import type { Check } from "../charts";
-import { pValue, points, quantity, score, share } from "../format";
+import { pValue, quantity, score, share } from "../format";
 import { useResource } from "../hooks";
 import { at } from "../api";
-import type { Alert, Feature, HistoryRow } from "../types";
+import type { Alert, Feature, HistoryRow, Shares } from "../types";
 import { Facts, Problem } from "../ui";
-import { KINDS, TYPES } from "../words";
+import { KINDS } from "../words";
 
 const DAY = 86_400_000;
 const PAGES = 8;
@@ -45,18 +45,19 @@ export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feat
   return (
     <div class="feature">
       <div>
+        {feature.kind && feature.shares && <ShareChange kind={feature.kind} shares={feature.shares} />}
         {drawn ? (
           <Distributions feature={feature} drawn={drawn} />
         ) : feature.histogram?.categories?.length ? (
           <Categories histogram={feature.histogram} />
-        ) : (
+        ) : feature.kind ? null : (
           <p class="muted">No picture of this feature was kept with the alert. The model's page shows it as it is now.</p>
         )}
       </div>
       <div>
-        <h3>Score over time</h3>
+        <h3>{feature.kind ? "Drift of the values that are there" : "Score over time"}</h3>
         {checks ? (
-          <ScoreChart checks={checks} from={span.from} until={span.until} limit={feature.threshold ?? null} alerts={alerts} height={180} label={`Score of ${feature.name}`} />
+          <ScoreChart checks={checks} from={span.from} until={span.until} limit={feature.threshold ?? null} alerts={feature.kind ? [] : alerts} height={180} label={`Score of ${feature.name}`} />
         ) : history.error ? (
           <Problem error={history.error} what="Could not load the checks." retry={history.reload} />
         ) : (
@@ -64,6 +65,25 @@ export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feat
         )}
         <Numbers feature={feature} />
       </div>
+    </div>
+  );
+}
+
+/** The share that a data-quality finding is about, before and now. */
+function ShareChange({ kind, shares }: { kind: NonNullable<Feature["kind"]>; shares: Shares }): JSX.Element {
+  const widest = Math.max(shares.baseline, shares.window, 1e-9);
+  return (
+    <div class="change">
+      <h3>Share of {KINDS[kind]}</h3>
+      {(["baseline", "window"] as const).map((side) => (
+        <div key={side}>
+          <span>{side}</span>
+          <span>
+            <span class={`bar ${side}`} style={{ width: `${(shares[side] / widest) * 100}%` }} />
+          </span>
+          <b>{share(shares[side])}</b>
+        </div>
+      ))}
     </div>
   );
 }
@@ -78,7 +98,6 @@ function Numbers({ feature }: { feature: Feature }): JSX.Element {
   items.push(["p-value", pValue(feature.p_value), feature.p_threshold ? `limit ${pValue(feature.p_threshold)}` : undefined]);
   if (feature.psi !== null && feature.psi !== undefined) items.push(["PSI", feature.psi.toFixed(3)]);
   if (feature.wasserstein !== null && feature.wasserstein !== undefined) items.push(["Wasserstein", quantity(feature.wasserstein), "in the feature's own unit"]);
-  if (feature.missing) items.push(["Missing", share(feature.missing.window), `${points(feature.missing.window - feature.missing.baseline)} against the baseline`]);
-  if (feature.type) items.push(["Type", TYPES[feature.type]]);
+  if (feature.missing) items.push(["Missing", share(feature.missing.window), `${share(feature.missing.baseline)} in the baseline`]);
   return <Facts items={items} />;
 }

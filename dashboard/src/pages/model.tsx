@@ -3,11 +3,11 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { at, call, forget } from "../api";
 import { Miniature, ScoreBar, ScoreChart } from "../charts";
-import { count, moment, pValue, plural, points, score, share } from "../format";
+import { count, moment, pValue, plural, score, share } from "../format";
 import { useAction, useAdmin, useResource, useTick, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
 import type { Alert, Feature, Model, Report } from "../types";
-import { Empty, Facts, Loaded, Problem, Sorted, StateTag, Time } from "../ui";
+import { Empty, Facts, Loaded, Name, Problem, Sorted, StateTag, Time } from "../ui";
 import { limit } from "../words";
 import { BaselinePart } from "./baseline";
 import { ConnectPart } from "./connect";
@@ -46,7 +46,9 @@ export function ModelPage({ id, part, query }: { id: string; part: string; query
           </p>
           <div class="head">
             <div>
-              <h1 tabIndex={-1}>{found.name}</h1>
+              <h1 tabIndex={-1}>
+                <Name of={found.name} />
+              </h1>
               <p class="tags">
                 <StateTag state={found.state} preliminary={found.preliminary} />
                 {!found.settings.enabled && <span class="tag outline">paused</span>}
@@ -107,7 +109,8 @@ function CheckNow({ model, changed }: { model: Model; changed: () => void }): JS
 }
 
 function DriftPart({ model, query }: { model: Model; query: URLSearchParams }): JSX.Element {
-  const report = useResource<Report>(at`/drift/models/${model.id}/report`);
+  const report = useResource<Report>(model.last_checked_at === null ? null : at`/drift/models/${model.id}/report`);
+  if (model.last_checked_at === null) return <ConnectPart model={model} first />;
   if (report.error?.status === 404 && !report.data) return <ConnectPart model={model} first />;
   return (
     <Loaded of={report} what="the last report" rows={8}>
@@ -183,7 +186,7 @@ const COMPARE: Record<Order, (a: Feature, b: Feature) => number> = {
 
 function Features({ model, features, query, span, alerts }: { model: Model; features: Feature[]; query: URLSearchParams; span: Span; alerts: Alert[] }): JSX.Element {
   const by = (query.get("sort") ?? "score") as Order;
-  const order = query.get("order") === "desc" ? "desc" : "asc";
+  const turned = query.get("order") === "turned";
   const search = query.get("q") ?? "";
   const only = query.get("only") === "drifted";
   const opened = query.get("feature");
@@ -192,14 +195,14 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
     const word = search.toLowerCase();
     const found = features.filter((feature) => (!only || feature.drifted) && feature.name.toLowerCase().includes(word));
     found.sort((a, b) => (COMPARE[by] ?? COMPARE.score)(a, b) || a.name.localeCompare(b.name));
-    return order === "desc" ? found.reverse() : found;
-  }, [features, search, only, by, order]);
+    return turned ? found.reverse() : found;
+  }, [features, search, only, by, turned]);
   const scale = Math.max(0.1, ...features.map((feature) => feature.drift_score ?? 0));
   const head = {
     by,
-    order,
-    onSort: (name: string): void => setQuery({ sort: name === "score" ? null : name, order: by === name && order === "asc" ? "desc" : null }),
-  } as const;
+    turned,
+    onSort: (name: string): void => setQuery({ sort: name === "score" ? null : name, order: by === name && !turned ? "turned" : null }),
+  };
   const place = opened ? shown.findIndex((feature) => feature.name === opened) : -1;
   const listed = shown.slice(0, Math.max(most, place + 1));
   return (
@@ -233,7 +236,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                 <th scope="col" class="wide">
                   <span class="hidden">Picture</span>
                 </th>
-                <Sorted {...head} name="score" number>
+                <Sorted {...head} name="score" falls class="number">
                   Score
                 </Sorted>
                 <th scope="col" class="wide">
@@ -242,19 +245,15 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                 <th scope="col" class="number wide">
                   Limit
                 </th>
-                <Sorted {...head} name="p" number>
+                <Sorted {...head} name="p" class="number">
                   p
                 </Sorted>
-                <th scope="col" class="number wide" aria-sort={by === "psi" ? (order === "asc" ? "ascending" : "descending") : "none"}>
-                  <button type="button" class="sort" onClick={() => head.onSort("psi")}>
-                    PSI
-                  </button>
-                </th>
-                <th scope="col" class="number wide" aria-sort={by === "missing" ? (order === "asc" ? "ascending" : "descending") : "none"}>
-                  <button type="button" class="sort" onClick={() => head.onSort("missing")}>
-                    Missing
-                  </button>
-                </th>
+                <Sorted {...head} name="psi" falls class="number wide">
+                  PSI
+                </Sorted>
+                <Sorted {...head} name="missing" falls class="number wide">
+                  Missing
+                </Sorted>
               </tr>
             </thead>
             <tbody>
@@ -265,7 +264,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                     <tr class={open ? "open" : ""}>
                       <th scope="row">
                         <button type="button" class="link cover" aria-expanded={open} onClick={() => setQuery({ feature: open ? null : feature.name })}>
-                          {feature.name}
+                          <Name of={feature.name} />
                         </button>
                         <span class="labels">
                           <span>{feature.role === "prediction" ? "what the model answers" : feature.type}</span>
@@ -283,7 +282,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                       <td class="number wide muted">{limit(feature)}</td>
                       <td class="number">{pValue(feature.p_value)}</td>
                       <td class="number wide">{feature.psi === null || feature.psi === undefined ? "–" : feature.psi.toFixed(3)}</td>
-                      <td class="number wide" title={feature.missing ? `${points(rise(feature))} against the baseline` : ""}>
+                      <td class="number wide" title={feature.missing ? `${share(feature.missing.baseline)} in the baseline` : ""}>
                         {feature.missing ? share(feature.missing.window) : "–"}
                       </td>
                     </tr>

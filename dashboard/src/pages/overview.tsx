@@ -6,7 +6,7 @@ import { plural, score } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { go, setQuery, to } from "../router";
 import type { Model, Scheduler, State } from "../types";
-import { Dialog, Empty, Field, Loaded, Problem, Sorted, StateTag, Time } from "../ui";
+import { Dialog, Empty, Field, Loaded, Name, Problem, Sorted, StateTag, Time } from "../ui";
 import { STATES, STATE_ORDER } from "../words";
 
 const PAGES = 20;
@@ -93,7 +93,7 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
   const search = query.get("q") ?? "";
   const state = query.get("state") as State | null;
   const by = (query.get("sort") ?? "state") as Order;
-  const order = query.get("order") === "desc" ? "desc" : "asc";
+  const turned = query.get("order") === "turned";
   const [most, setMost] = useState(AT_ONCE);
 
   const counts = useMemo(() => {
@@ -106,10 +106,10 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
     const text = (model: Model): string => [model.name, model.description ?? "", ...Object.entries(model.labels).flat()].join(" ").toLowerCase();
     const found = models.filter((model) => (!state || model.state === state) && words.every((word) => text(model).includes(word)));
     found.sort((a, b) => (COMPARE[by] ?? COMPARE.state)(a, b) || a.name.localeCompare(b.name));
-    return order === "desc" ? found.reverse() : found;
-  }, [models, search, state, by, order]);
-  const sort = (name: string): void => setQuery({ sort: name === "state" ? null : name, order: by === name && order === "asc" ? "desc" : null });
-  const head = { by, order, onSort: sort } as const;
+    return turned ? found.reverse() : found;
+  }, [models, search, state, by, turned]);
+  const sort = (name: string): void => setQuery({ sort: name === "state" ? null : name, order: by === name && !turned ? "turned" : null });
+  const head = { by, turned, onSort: sort };
 
   return (
     <>
@@ -144,21 +144,18 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
                 <Sorted {...head} name="state">
                   State
                 </Sorted>
-                <Sorted {...head} name="score" number>
+                <Sorted {...head} name="score" falls class="number">
                   Score
                 </Sorted>
                 <th scope="col" class="wide">
                   7 days
                 </th>
-                <Sorted {...head} name="alerts" number>
+                <Sorted {...head} name="alerts" falls class="number">
                   Alerts
                 </Sorted>
-                <th scope="col" class="wide" aria-sort={by === "checked" ? (order === "asc" ? "descending" : "ascending") : "none"}>
-                  <button type="button" class="sort" onClick={() => sort("checked")}>
-                    Checked
-                    <span aria-hidden="true">{by === "checked" ? (order === "asc" ? "↓" : "↑") : ""}</span>
-                  </button>
-                </th>
+                <Sorted {...head} name="checked" falls class="wide">
+                  Checked
+                </Sorted>
               </tr>
             </thead>
             <tbody>
@@ -166,7 +163,7 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
                 <tr key={model.id}>
                   <th scope="row">
                     <a href={to("models", model.id)} class="cover">
-                      {model.name}
+                      <Name of={model.name} />
                     </a>
                     <span class="labels">
                       {Object.entries(model.labels)
