@@ -114,9 +114,15 @@ def answers(status: int, model: Any, *errors: int) -> dict[int, Any]:
     and its errors."""
     good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if model is not None:
-        plain = get_args(model)[0] if get_origin(model) is Annotated else model  # Powertools compares without it
-        good["content"] = {"application/json": {"model": plain}}
+        good["content"] = {"application/json": {"model": _plain_type(model)}}
     return {status: good, **problems(*errors)}
+
+
+def _plain_type(model: Any) -> Any:
+    """The type without its annotations, by which Powertools looks for it."""
+    if get_origin(model) is Annotated:
+        return get_args(model)[0]
+    return list[_plain_type(get_args(model)[0])] if get_origin(model) is list else model  # type: ignore[misc]
 
 
 class Api(APIGatewayRestResolver):
