@@ -73,11 +73,16 @@ def test_a_rules_own_target_is_called_like_that(small: Launched) -> None:
 
 
 def test_a_role_allows_what_its_policy_says_and_nothing_else(small: Launched) -> None:
-    """A batch needs the single call's permission, a rule goes without its bus (permissions.py); a Scan is denied."""
+    """A batch needs the single call's permission, a rule goes without its bus, mail is sent as a
+    certain address (permissions.py); a Scan is denied."""
+    for address in ("sender@example.com", "other@example.com"):
+        small.aws("sesv2").create_email_identity(EmailIdentity=address)
     assert small.invoke("WorkerFunction", {}) == {
         "send a batch": True,
         "describe the rule": True,
         "scan the table": False,
+        "send as itself": True,
+        "send as another": False,
     }
 
 

@@ -10,6 +10,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 dynamodb, sqs, events = boto3.client("dynamodb"), boto3.client("sqs"), boto3.client("events")
+ses = boto3.client("sesv2")
 
 
 def handler(event: dict[str, Any], context: Any) -> Any:
@@ -39,7 +40,17 @@ def permissions() -> dict[str, bool]:
         "send a batch": allowed(lambda: sqs.send_message_batch(QueueUrl=queue, Entries=[entry])),
         "describe the rule": allowed(lambda: events.describe_rule(Name=rule)),
         "scan the table": allowed(lambda: dynamodb.scan(TableName=os.environ["TABLE"])),
+        "send as itself": allowed(lambda: send_email("Worker <sender@example.com>")),
+        "send as another": allowed(lambda: send_email("Worker <other@example.com>")),
     }
+
+
+def send_email(sender: str) -> None:
+    ses.send_email(
+        FromEmailAddress=sender,
+        Destination={"ToAddresses": ["someone@example.com"]},
+        Content={"Simple": {"Subject": {"Data": "A test"}, "Body": {"Text": {"Data": "A test"}}}},
+    )
 
 
 def allowed(call: Callable[[], Any]) -> bool:
