@@ -1,4 +1,4 @@
-"""Writes the API's OpenAPI document out of the functions' own types; with --check, only says whether it is up to date."""
+"""Writes the API's OpenAPI document out of the functions' own types, or with --check says whether it is up to date."""
 
 import argparse
 import importlib.util

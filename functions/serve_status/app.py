@@ -18,7 +18,7 @@ def health() -> Response[Health]:
     """Whether the service and its database answer."""
     found = statuses.health(app.settings.version, Runs.last)
     status = HTTPStatus.OK if found.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
-    return Response(status_code=status, content_type="application/json", body=found.model_dump())
+    return Response(status_code=status, content_type="application/json", body=found)
 
 
 @app.get("/scheduler/status", responses=answers(200, SchedulerStatus), tags=["Service"])

@@ -55,7 +55,8 @@ def function(name: str) -> ModuleType:
     """The module of a function, loaded once."""
     path = ROOT / "functions" / name / "app.py"
     spec = importlib.util.spec_from_file_location(f"functions.{name}.app", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -94,12 +95,11 @@ class Gateway:
     ) -> Answer:
         """One request; `body` is sent as JSON, `raw` as it is."""
         parts = urlsplit(path)
-        for wanted, resource, pattern, name in routes():
-            match = pattern.fullmatch(parts.path)
-            if wanted == method and match:
-                break
-        else:
+        found = ((*route, route[2].fullmatch(parts.path)) for route in routes() if route[0] == method)
+        route = next((route for route in found if route[4]), None)
+        if route is None or route[4] is None:
             raise LookupError(f"the template has no {method} {parts.path}")
+        _method, resource, _pattern, name, match = route
         query: dict[str, list[str]] = {}
         for key, value in parse_qsl(parts.query, keep_blank_values=True):
             query.setdefault(key, []).append(value)
@@ -130,7 +130,7 @@ class Gateway:
         }
         with under_role(name):
             answer = function(name).handler(event, LambdaContext())
-        found = {header.lower(): values[0] for header, values in (answer.get("multiValueHeaders") or {}).items()}
+        shown = {header.lower(): values[0] for header, values in (answer.get("multiValueHeaders") or {}).items()}
         content = answer.get("body") or ""
-        is_json = "json" in found.get("content-type", "")
-        return Answer(answer["statusCode"], found, content, json.loads(content) if content and is_json else None)
+        is_json = "json" in shown.get("content-type", "")
+        return Answer(answer["statusCode"], shown, content, json.loads(content) if content and is_json else None)

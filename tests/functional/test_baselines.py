@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def model(deployed: Stack) -> str:
 
 def test_rows_and_columns_make_the_same_baseline(deployed: Stack, model: str) -> None:
     """The same values inline as rows or as columns describe the same features; each PUT is a new version."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"features": {"age": 20 + number, "plan": "abc"[number % 3], "vip": number % 2 == 0}, "prediction": number / 10}
         for number in range(50)
     ]
@@ -70,7 +71,8 @@ def test_a_baseline_larger_than_an_item_is_kept_whole(deployed: Stack, model: st
     made = deployed.call("PUT", f"{model}/baseline", {"columns": columns})
     assert made.status == 200, made.text[:300]
     head = Baselines.head(model.removeprefix("/models/"), 1)
-    assert head is not None and head.chunk_count > 1
+    assert head is not None
+    assert head.chunk_count > 1
     assert deployed.call("GET", f"{model}/baseline").body == made.body
 
 

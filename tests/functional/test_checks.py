@@ -124,7 +124,7 @@ def test_drift_is_found_reported_kept_and_told(deployed: Stack, published: Any) 
     assert report["status"] == "drift"
     assert report["preliminary"] is False
     by_name = {feature["name"]: feature for feature in report["features"]}
-    assert by_name["age"]["drifted"] and not by_name["plan"]["drifted"] and not by_name["prediction"]["drifted"]
+    assert [name for name, feature in by_name.items() if feature["drifted"]] == ["age"]
     assert report["drift_score"] == by_name["age"]["drift_score"] == max(f["drift_score"] for f in report["features"])
     stored = deployed.call("GET", f"/drift/models/{model_id}/report")
     assert stored.body["features"][0]["drift_score"] == report["features"][0]["drift_score"]
@@ -394,7 +394,8 @@ def test_simulating_other_settings_says_what_they_would_have_raised(deployed: St
     loud = deployed.call("POST", path, {"days": 2})
     assert loud.status == 200, loud.text
     assert [(alert["alert_type"], alert["features"]) for alert in loud.body["alerts"]] == [("data_drift", ["age"])]
-    assert loud.body["checks"] == 48 and loud.body["messages"] >= 1
+    assert loud.body["checks"] == 48
+    assert loud.body["messages"] >= 1
     quiet = deployed.call("POST", path, {"settings": {"min_drift_score": 0.9}, "days": 2}).body
     assert (quiet["alerts"], quiet["messages"]) == ([], 0)
     assert deployed.call("GET", "/drift/alerts").body == []

@@ -199,7 +199,7 @@ def test_two_folds_at_once_count_once(model_id: str, baseline: Baseline, monkeyp
         series = series_of(model_id, baseline, version)
         seen = 0
 
-        def putting(*args: object, **options: object) -> object:
+        def putting(*args: object, moment: int = moment, series: folding.Series = series, **options: object) -> object:
             nonlocal seen
             seen += 1
             if seen == moment:
@@ -225,7 +225,7 @@ def test_a_fold_stops_at_a_safe_point_when_time_runs_out(
     complete = False
     while not complete:
         answers = iter([True, False])
-        _state, complete = folding.fold(series, folding.load_state(series, NOW), NOW, lambda: next(answers))
+        _state, complete = folding.fold(series, folding.load_state(series, NOW), NOW, answers.__next__)
         rounds += 1
         assert rounds < 20
     assert rounds >= 4

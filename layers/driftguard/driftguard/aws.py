@@ -11,4 +11,4 @@ from botocore.config import Config
 def client(service: str) -> Any:
     """The boto3 client of a service, made when it is first needed."""
     options = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.client(service, config=options)  # type: ignore[call-overload]
+    return boto3.client(service, config=options)

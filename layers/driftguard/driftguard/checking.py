@@ -1,4 +1,4 @@
-"""Who asks for a check, and what becomes of its end: an answer by hand, a record and perhaps another try in the queue."""
+"""Who asks for a check, and what becomes of its end: by hand an answer, in the queue a record and perhaps a retry."""
 
 import time
 from collections.abc import Callable

@@ -13,6 +13,7 @@ from typing import Any
 
 from driftguard import alerts
 from driftguard.baselines import Baseline
+from driftguard.counting import Counts
 from driftguard.folding import Fresh, Overtaken, Series, State, count_fresh, fold, load_state, read_days, window
 from driftguard.ids import new_id
 from driftguard.publishing import Publish, publish_pending
@@ -131,7 +132,7 @@ def decide(
     verdict = judge(
         series.baseline,
         counts,
-        _whole_days(series, fresh, hour_of(now) // 24),
+        _whole_days(series, fresh, -(-covered_since // 24), hour_of(now) // 24),
         settings,
         now=now,
         window_start=hour_start(first_hour),
@@ -159,14 +160,15 @@ def decide(
     return verdict, context
 
 
-def _whole_days(series: Series, fresh: Fresh, today: int) -> list[Any]:
-    """The counts of the last 14 whole days that have any, oldest first."""
+def _whole_days(series: Series, fresh: Fresh, first_day: int, today: int) -> list[Counts]:
+    """The counts of the last 14 whole days, oldest first; of a younger model, those since its first prediction."""
     days = read_days(series, today - RHO_DAYS, today - 1)
     for hour, counts in fresh.by_hour.items():
         day = hour // 24
         if today - RHO_DAYS <= day < today:
             days[day] = days[day] + counts if day in days else counts
-    return [days[day] for day in sorted(days)]
+    nothing = Counts.empty(series.baseline)
+    return [days.get(day, nothing) for day in range(max(first_day, today - RHO_DAYS), today)]
 
 
 def _empty_report(model: Models, now: datetime, state: str, reason: str, n_baseline: int = 0) -> dict[str, Any]:

@@ -159,7 +159,7 @@ class Api(APIGatewayRestResolver):
         """The Lambda handler: answers a REST API proxy event."""
         request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
         logger.append_keys(request_id=request_id, method=event["httpMethod"], route=event.get("resource"))
-        self.append_context(**self._admit(event))
+        self.append_context(**self._admit(event))  # type: ignore[no-untyped-call]
         answer = self.resolve(event, context)
         headers = answer.setdefault("multiValueHeaders", {})
         headers["x-request-id"] = [request_id]
@@ -184,7 +184,7 @@ class Api(APIGatewayRestResolver):
             if not allowed(caller.role, event["httpMethod"], event.get("resource", "")):
                 raise Forbidden(f"A key with the role {caller.role} may not do this.")
             return {"caller": caller}
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  it is answered, by _resolve
             return {"refusal": error}
 
     def _resolve(self) -> Any:

@@ -11,7 +11,6 @@ from driftguard.tables.base import ConditionFailed
 from driftguard.tables.models import Models, Statuses
 from driftguard.times import iso, parse
 
-
 MAX_ID = 128
 """DynamoDB refuses keys over a kilobyte; no id of ours is near it."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, Metrics
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 logger = Logger()
 metrics = Metrics()
@@ -22,7 +22,7 @@ def milliseconds(name: str, value: float) -> None:
 
 
 def measured[**P, R](handler: Callable[P, R]) -> Callable[P, R]:
-    """A Lambda handler whose metrics are written when it ends, however it ends; none are written when there are none."""
+    """A Lambda handler whose metrics, if there are any, are written when it ends, however it ends."""
 
     @wraps(handler)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:

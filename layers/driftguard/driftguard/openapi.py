@@ -1,4 +1,4 @@
-"""The API's own description: merged at build time from the functions' types (`scripts/openapi.py`), served as a file."""
+"""The API's own description: merged from the functions' types by `scripts/openapi.py`, served as a file."""
 
 import json
 from functools import cache

@@ -39,6 +39,7 @@ class Replay:
     messages: int = 0
 
     def __post_init__(self) -> None:
+        self.nothing = Counts.empty(self.series.baseline)
         for hour, counts in self.hours.items():
             day = hour // 24
             self.days[day] = self.days[day] + counts if day in self.days else counts
@@ -50,13 +51,13 @@ class Replay:
         seen = [hour for hour in self.hours if hour <= last]
         if not seen:
             return
-        today = hour_of(now) // 24
+        today, first_day = hour_of(now) // 24, -(-self.first_hour // 24)
         silent = now - hour_start(max(seen) + 1) >= timedelta(hours=self.settings.no_data_hours)
         preliminary = self.first_hour > first
         verdict = judge(
             self.series.baseline,
             self._window(first, last),
-            [self.days[day] for day in range(today - RHO_DAYS, today) if day in self.days],
+            [self.days.get(day, self.nothing) for day in range(max(first_day, today - RHO_DAYS), today)],
             self.settings,
             now=now,
             window_start=hour_start(first),
@@ -101,7 +102,7 @@ class Replay:
         ]
         parts = [self.days[day] for day in whole if day in self.days]
         parts += [self.hours[hour] for hour in ends if hour in self.hours]
-        return reduce(add, parts, Counts.empty(self.series.baseline))
+        return reduce(add, parts, self.nothing)
 
 
 def simulate(

@@ -44,7 +44,9 @@ def _text_only(value: object) -> datetime:
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str):
-        raise ValueError("a time must be a string in RFC 3339, such as 2026-11-06T07:26:10Z")
+        raise ValueError(  # noqa: TRY004  pydantic turns ValueError into its own error
+            "a time must be a string in RFC 3339, such as 2026-11-06T07:26:10Z"
+        )
     return parse(value)
 
 

@@ -8,14 +8,14 @@ from pynamodb.transactions import TransactWrite
 
 from driftguard.schemas.alerts import Alert
 from driftguard.schemas.events import AlertEvent
-from driftguard.tables.base import Meta, Table, squeeze, unsqueeze
+from driftguard.tables.base import Options, Table, squeeze, unsqueeze
 from driftguard.times import iso
 
 MAX_READ = 2000
 """How many alerts one page of a filtered list looks at; a page may then be short, with its Link."""
 
 
-class ByModel(LocalSecondaryIndex["Alerts"]):
+class ByModel(LocalSecondaryIndex["Alerts"]):  # type: ignore[no-untyped-call]
     """An organization's alerts, model by model, oldest first."""
 
     class Meta:
@@ -26,7 +26,7 @@ class ByModel(LocalSecondaryIndex["Alerts"]):
     model_alert = UnicodeAttribute(range_key=True)
 
 
-class Open(LocalSecondaryIndex["Alerts"]):
+class Open(LocalSecondaryIndex["Alerts"]):  # type: ignore[no-untyped-call]
     """An organization's unresolved alerts, oldest first."""
 
     class Meta:
@@ -50,7 +50,7 @@ class Alerts(Table):
 
     table_setting = "ALERTS"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     by_model = ByModel()
@@ -118,7 +118,9 @@ class Alerts(Table):
         """
         found: list[Alert] = []
         read = 0
-        stretches = [(since_id or "", None, False)] if status is None or status == "resolved" else []
+        stretches: list[tuple[str, str | None, bool]] = []
+        if status is None or status == "resolved":
+            stretches.append((since_id or "", None, False))
         if since_id is not None or not stretches:
             stretches.append(("", since_id if stretches else None, True))
         for lower, below, open_only in stretches:
@@ -176,7 +178,7 @@ class Outbox(Table):
 
     table_setting = "ALERTS"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     document = BinaryAttribute(null=True, legacy_encoding=False)

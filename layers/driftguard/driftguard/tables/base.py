@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Self, cast
 import botocore.exceptions
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
-from pynamodb.exceptions import PutError, TransactWriteError, UpdateError
-from pynamodb.models import DoesNotExist, Model
+from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError, UpdateError
+from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from driftguard.settings import Settings
@@ -38,10 +38,10 @@ class Table(Model):
             return None
 
 
-class Meta:
+class Options:
     """The options each table's own Meta takes over; short time-outs, since a function's life is short too."""
 
-    table_name: str | None = None
+    table_name: Any = None
     connect_timeout_seconds = 2
     read_timeout_seconds = 8
     max_retry_attempts = 4
@@ -57,7 +57,7 @@ def connect(settings: Settings) -> None:
     All tables share one client: making one costs 0.15 s of CPU, on a cold start for each table otherwise. Of several
     classes on one table the first is the one with its indexes.
     """
-    global _connection
+    global _connection  # noqa: PLW0603  one client a process is the point
     for table in Table.__subclasses__():
         name = settings.table(table.table_setting)
         if name is None or (table.Meta.table_name == name and table._connection is not None):
@@ -74,11 +74,11 @@ def connect(settings: Settings) -> None:
 
 def disconnect() -> None:
     """Forget the client and the names; for tests that start another stack in the same process."""
-    global _connection
+    global _connection  # noqa: PLW0603
     _connection = None
     _names.clear()
     for table in Table.__subclasses__():
-        table.Meta.table_name = None
+        table.Meta.table_name = ""
         table._connection = None
 
 
@@ -127,7 +127,7 @@ def is_transient(error: BaseException) -> bool:
         if isinstance(seen, (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)):
             return True
         if isinstance(seen, botocore.exceptions.ClientError):
-            answer = cast(dict[str, Any], seen.response)
+            answer = cast("dict[str, Any]", seen.response)
             status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             code = answer.get("Error", {}).get("Code", "")
             return status >= 500 or "Throttl" in code or code in TRANSIENT_CODES
@@ -158,4 +158,5 @@ def squeeze(text: str) -> bytes:
 
 
 def unsqueeze(data: bytes) -> str:
+    """The text that `squeeze` made smaller."""
     return zlib.decompress(data).decode()

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
-from driftguard.tables.base import Meta, Table, chunks, conditional
+from driftguard.tables.base import Options, Table, chunks, conditional
 from driftguard.times import iso
 
 
@@ -21,7 +21,7 @@ class Baselines(Table):
 
     table_setting = "BASELINES"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     version = NumberAttribute(null=True)

@@ -5,7 +5,7 @@ from typing import Any
 from pynamodb.attributes import UnicodeAttribute
 
 from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.tables.base import Meta, Table, conditional
+from driftguard.tables.base import Options, Table, conditional
 from driftguard.times import iso, parse
 
 
@@ -19,7 +19,7 @@ class Channels(Table):
 
     table_setting = "CHANNELS"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     settings = UnicodeAttribute()

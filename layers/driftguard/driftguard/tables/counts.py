@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
-from driftguard.tables.base import Meta, Table, conditional
+from driftguard.tables.base import Options, Table, conditional
 from driftguard.times import DAY
 
 LIFE = 35 * DAY
@@ -28,7 +28,7 @@ class Counts(Table):
 
     table_setting = "COUNTS"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     watermark = UnicodeAttribute(null=True)

@@ -8,7 +8,7 @@ from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from driftguard.schemas.alerts import DeliveryRecord
 from driftguard.schemas.channels import StoredChannel
 from driftguard.schemas.events import AlertEvent
-from driftguard.tables.base import ConditionFailed, Meta, Table, conditional
+from driftguard.tables.base import ConditionFailed, Options, Table, conditional
 from driftguard.times import DAY, iso, parse
 
 KEPT_ATTEMPTS = 20
@@ -37,7 +37,7 @@ class Deliveries(Table):
 
     table_setting = "DELIVERIES"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     channel_id = UnicodeAttribute(null=True)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
-from driftguard.tables.base import Meta, Table, chunks
+from driftguard.tables.base import Options, Table, chunks
 from driftguard.times import iso
 
 
@@ -14,12 +14,12 @@ class History(Table):
     | pk | sk | what |
     |---|---|---|
     | model | `h#<checked_at>#<check>` | one check: the row that GET …/history answers with, compressed |
-    | model | `report#<a or b>#<n>` | the chunks of the last two full reports; the model's status names the one in force |
+    | model | `report#<a or b>#<n>` | chunks of the last two full reports; the model's status names the one in force |
     """
 
     table_setting = "HISTORY"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     row = BinaryAttribute(null=True, legacy_encoding=False)

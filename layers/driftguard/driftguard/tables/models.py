@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from driftguard.ids import random_byte
 from driftguard.schemas.models import ModelSettings
-from driftguard.tables.base import ConditionFailed, Meta, Table, conditional, transaction
+from driftguard.tables.base import ConditionFailed, Options, Table, conditional, transaction
 from driftguard.times import DAY, iso, parse
 
 SHARDS = 16
@@ -18,7 +19,7 @@ SHARDS = 16
 type CheckOutcome = Literal["checked", "skipped", "failed"]
 
 
-class Due(GlobalSecondaryIndex["Models"]):
+class Due(GlobalSecondaryIndex["Models"]):  # type: ignore[no-untyped-call]
     """The models to check, spread over SHARDS partitions; the only index that crosses organizations."""
 
     class Meta:
@@ -36,14 +37,14 @@ class Models(Table):
     |---|---|---|
     | organization | `model#<model>` | the definition; with `shard` while it is to be checked |
     | organization | `name#<name>` | whose name it is: names are unique in an organization |
-    | organization | `erase#<model>` | a deleted model whose data are being erased; with `shard`, so that the schedule sees it |
+    | organization | `erase#<model>` | a deleted model being erased; with `shard`, so that the schedule sees it |
 
     The index `due` (shard, model_id) is what the schedule reads.
     """
 
     table_setting = "MODELS"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     due = Due()
@@ -52,8 +53,8 @@ class Models(Table):
     model_id = UnicodeAttribute()
     name = UnicodeAttribute(null=True)
     description = UnicodeAttribute(null=True)
-    labels: dict[str, str] = JSONAttribute(null=True)  # type: ignore[assignment]
-    settings_given: dict[str, Any] = JSONAttribute(null=True)  # type: ignore[assignment]
+    labels = JSONAttribute(null=True)
+    settings_given = JSONAttribute(null=True)
     partitions: list[int] = ListAttribute(null=True)  # type: ignore[assignment]
     baseline_version = NumberAttribute(null=True)
     baselines_made = NumberAttribute(default=0)
@@ -91,7 +92,7 @@ class Models(Table):
         """Store a changed definition, its name too when that is new. Raises ConditionFailed when the name is taken or
         the model was deleted."""
         exists = Models.pk.exists()
-        actions = [
+        actions: list[Action] = [
             Models.settings_given.set(self.settings_given),
             Models.labels.set(self.labels),
             Models.name.set(self.name),
@@ -177,7 +178,7 @@ class Statuses(Table):
 
     table_setting = "MODELS"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     model_id = UnicodeAttribute()
@@ -188,9 +189,9 @@ class Statuses(Table):
     report_slot = UnicodeAttribute(null=True)
     report_id = UnicodeAttribute(null=True)
     report_chunks = NumberAttribute(null=True)
-    recent: list[list[Any]] = JSONAttribute(null=True)  # type: ignore[assignment]
-    open_alerts: dict[str, str] = JSONAttribute(null=True)  # type: ignore[assignment]
-    memory: dict[str, Any] = JSONAttribute(null=True)  # type: ignore[assignment]
+    recent = JSONAttribute(null=True)
+    open_alerts = JSONAttribute(null=True)
+    memory = JSONAttribute(null=True)
     revision = NumberAttribute(default=0)
     lease_owner = UnicodeAttribute(null=True)
     lease_until = UnicodeAttribute(null=True)
@@ -260,7 +261,7 @@ class Runs(Table):
 
     table_setting = "MODELS"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     tick = UnicodeAttribute(null=True)

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from pynamodb.attributes import UnicodeAttribute
 
-from driftguard.tables.base import ConditionFailed, Meta, Table, conditional, transaction
+from driftguard.tables.base import ConditionFailed, Options, Table, conditional, transaction
 from driftguard.times import iso
 
 type Role = Literal["ingest", "viewer", "admin"]
@@ -26,7 +26,7 @@ class ApiKeys(Table):
 
     table_setting = "ORGANIZATIONS"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     organization_id = UnicodeAttribute()

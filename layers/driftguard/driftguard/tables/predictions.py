@@ -15,7 +15,7 @@ from pynamodb.exceptions import PutError
 from pynamodb.indexes import IncludeProjection, LocalSecondaryIndex
 
 from driftguard.rows import MAX_AGE, MAX_AHEAD
-from driftguard.tables.base import ConditionFailed, Meta, Table, conditional, transaction
+from driftguard.tables.base import ConditionFailed, Options, Table, conditional, transaction
 from driftguard.times import iso
 
 RETENTION = MAX_AGE
@@ -106,7 +106,7 @@ class Predictions(Table):
 
     table_setting = "PREDICTIONS"
 
-    class Meta(Meta):
+    class Meta(Options):
         pass
 
     by_arrival = ByArrival()
