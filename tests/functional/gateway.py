@@ -95,11 +95,12 @@ class Gateway:
     ) -> Answer:
         """One request; `body` is sent as JSON, `raw` as it is."""
         parts = urlsplit(path)
-        found = ((*route, route[2].fullmatch(parts.path)) for route in routes() if route[0] == method)
-        route = next((route for route in found if route[4]), None)
-        if route is None or route[4] is None:
+        method_routes = [route for route in routes() if route[0] == method]
+        matches = ((route, route[2].fullmatch(parts.path)) for route in method_routes)
+        route, match = next(((route, match) for route, match in matches if match), (None, None))
+        if route is None or match is None:
             raise LookupError(f"the template has no {method} {parts.path}")
-        _method, resource, _pattern, name, match = route
+        _method, resource, _pattern, name = route
         query: dict[str, list[str]] = {}
         for key, value in parse_qsl(parts.query, keep_blank_values=True):
             query.setdefault(key, []).append(value)
