@@ -9,6 +9,7 @@ import { ALERT_TYPES, category } from "./words";
 
 const LEFT = 44;
 const RIGHT = 12;
+const HOUR = 3_600_000;
 
 /** Round values that span a range, about `wanted` of them. */
 export function ticks(low: number, high: number, wanted: number): number[] {
@@ -274,7 +275,8 @@ export function Sparkline({ values, limit }: { values: { day: string; drift_scor
   const height = 26;
   const scores = values.map(({ drift_score }) => drift_score);
   const top = Math.max(limit * 1.6, ...scores.map((value) => value ?? 0)) * 1.08;
-  const x = (index: number): number => 4 + (scores.length < 2 ? 0.5 : index / (scores.length - 1)) * (width - 8);
+  const today = Date.parse(new Date().toISOString().slice(0, 10));
+  const x = (index: number): number => width - 4 - Math.min(6, Math.max(0, (today - Date.parse(values[index]!.day)) / (24 * HOUR))) * ((width - 8) / 6);
   const y = (value: number): number => height - 3 - (value / top) * (height - 6);
   const places = scores.flatMap((value, index): [number, number][] => (value === null ? [] : [[x(index), y(value)]]));
   const last = places.at(-1);
@@ -307,8 +309,6 @@ export interface Check {
   at: number;
   score: number | null;
 }
-
-const HOUR = 3_600_000;
 
 function timeTicks(from: number, until: number, wanted: number): { at: number; text: string }[] {
   const hours = [1, 2, 3, 6, 12, 24, 48, 72, 96, 168, 336, 720].find((size) => (until - from) / (size * HOUR) <= wanted) ?? 1440;

@@ -83,6 +83,8 @@ export interface Feature {
   psi?: number | null;
   wasserstein?: number | null;
   histogram?: Histogram | null;
+  mean?: { baseline: number | null; window: number | null } | null;
+  data_quality?: { kind: NonNullable<Feature["kind"]>; baseline: number; window: number; fired: boolean }[];
 }
 
 export interface Window {

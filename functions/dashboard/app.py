@@ -32,6 +32,8 @@ ONE_YEAR: Final = "public, max-age=31536000, immutable"
 @app.get("/dashboard", security=[], include_in_schema=False)
 def page() -> Response[str]:
     """The page itself: asked for anew each time, so that a deployment shows at once."""
+    if app.current_event.path.endswith("/"):  # its relative addresses would lead elsewhere
+        return Response(status_code=308, content_type="text/plain", body="", headers={"Location": "../dashboard"})
     return _file(STATIC / "index.html", "no-cache")
 
 

@@ -46,6 +46,8 @@ export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feat
     <div class="feature">
       <div>
         {feature.kind && feature.shares && <ShareChange kind={feature.kind} shares={feature.shares} />}
+        {!feature.kind &&
+          feature.data_quality?.filter((finding) => finding.fired).map((finding) => <ShareChange key={finding.kind} kind={finding.kind} shares={finding} />)}
         {drawn ? (
           <Distributions feature={feature} drawn={drawn} />
         ) : feature.histogram?.categories?.length ? (
@@ -74,7 +76,10 @@ function ShareChange({ kind, shares }: { kind: NonNullable<Feature["kind"]>; sha
   const widest = Math.max(shares.baseline, shares.window, 1e-9);
   return (
     <div class="change">
-      <h3>Share of {KINDS[kind]}</h3>
+      <h3>
+        {KINDS[kind].charAt(0).toUpperCase()}
+        {KINDS[kind].slice(1)}
+      </h3>
       {(["baseline", "window"] as const).map((side) => (
         <div key={side}>
           <span>{side}</span>
@@ -98,6 +103,8 @@ function Numbers({ feature }: { feature: Feature }): JSX.Element {
   items.push(["p-value", pValue(feature.p_value), feature.p_threshold ? `limit ${pValue(feature.p_threshold)}` : undefined]);
   if (feature.psi !== null && feature.psi !== undefined) items.push(["PSI", feature.psi.toFixed(3)]);
   if (feature.wasserstein !== null && feature.wasserstein !== undefined) items.push(["Wasserstein", quantity(feature.wasserstein), "in the feature's own unit"]);
+  if (feature.mean && feature.mean.window !== null && feature.mean.baseline !== null)
+    items.push(["Mean", quantity(feature.mean.window), `${quantity(feature.mean.baseline)} in the baseline`]);
   if (feature.missing) items.push(["Missing", share(feature.missing.window), `${share(feature.missing.baseline)} in the baseline`]);
   return <Facts items={items} />;
 }

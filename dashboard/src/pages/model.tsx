@@ -8,7 +8,7 @@ import { useAction, useAdmin, useResource, useTick, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
 import type { Alert, Feature, Model, Report } from "../types";
 import { Empty, Facts, Loaded, Name, Problem, Sorted, StateTag, Time } from "../ui";
-import { limit } from "../words";
+import { KINDS, limit } from "../words";
 import { BaselinePart } from "./baseline";
 import { ConnectPart } from "./connect";
 import { FeaturePanel, useHistory } from "./feature";
@@ -268,6 +268,13 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                         </button>
                         <span class="labels">
                           <span>{feature.role === "prediction" ? "what the model answers" : feature.type}</span>
+                          {feature.data_quality
+                            ?.filter((finding) => finding.fired)
+                            .map((finding) => (
+                              <span key={finding.kind} class="warn">
+                                {share(finding.window)} {KINDS[finding.kind]}
+                              </span>
+                            ))}
                         </span>
                       </th>
                       <td class="wide">
