@@ -66,6 +66,27 @@ export interface Gap {
   window: number;
 }
 
+/** Which way a feature went, in words that complete "moved …"; empty when there is no telling. */
+export function direction(feature: Feature): string {
+  const drawn = shape(feature.histogram);
+  if (drawn) {
+    let [before, now, up, down] = [0, 0, 0, 0];
+    drawn.baseline.forEach((value, index) => {
+      before += value;
+      now += drawn.window[index]!;
+      up = Math.max(up, before - now);
+      down = Math.max(down, now - before);
+    });
+    if (Math.max(up, down) === 0 || Math.min(up, down) > 0.5 * Math.max(up, down)) return "";
+    return up > down ? "towards higher values" : "towards lower values";
+  }
+  const names = feature.histogram?.categories;
+  if (!names?.length) return "";
+  const [before, now] = [shares(feature.histogram!.baseline), shares(feature.histogram!.window)];
+  const most = names.reduce((best, _, index) => (Math.abs(now[index]! - before[index]!) > Math.abs(now[best]! - before[best]!) ? index : best), 0);
+  return `most in “${category(names[most]!)}”, from ${share(before[most]!)} to ${share(now[most]!)}`;
+}
+
 /** The edge at which the cumulative curves are farthest apart. */
 export function widestGap({ edges, baseline, window }: Shape): Gap {
   const widest: Gap = { index: 1, at: edges[1]!, baseline: 0, window: 0 };
@@ -118,9 +139,10 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
     return [[x(low), yBelow(0)], ...values.map((value, index): [number, number] => [x(drawn.edges[index + 1]!), yBelow((sum += value))])];
   };
   const gapX = x(gap.at);
-  const size = feature.drift_score ?? Math.abs(gap.baseline - gap.window);
-  const name = feature.test === "ks" || !feature.test ? "D" : "gap";
-  const onRight = gapX < width - 120;
+  const size = feature.kind || feature.drift_score === null ? Math.abs(gap.baseline - gap.window) : feature.drift_score;
+  // Left of the gap nothing is drawn above it, right of it nothing below.
+  const onLeft = gapX > LEFT + 84;
+  const [upper, lower] = [Math.max(gap.baseline, gap.window), Math.min(gap.baseline, gap.window)];
   const across = ticks(low, high, Math.max(2, Math.floor(width / 110)));
   const summary =
     `Baseline against window. The cumulative curves are farthest apart, ${score(size)}, at ${quantity(gap.at)}: ` +
@@ -164,11 +186,11 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
               <line key={index} x1={gapX - 5} x2={gapX + 5} y1={yBelow(value)} y2={yBelow(value)} class="gap" />
             ))}
             <text
-              x={gapX + (onRight ? 10 : -10)}
-              y={Math.min(yBelow(0) - 8, Math.max(yBelow(1) + 14, yBelow((gap.baseline + gap.window) / 2) + 4))}
-              class={`mark ${onRight ? "" : "end"}`}
+              x={gapX + (onLeft ? -10 : 10)}
+              y={onLeft ? Math.max(yBelow(1) + 12, yBelow(upper) + 5) : Math.min(yBelow(0) - 6, yBelow(lower) + 14)}
+              class={`gapmark ${onLeft ? "end" : ""}`}
             >
-              {name} = {score(size)}
+              D = {score(size)}
             </text>
             {across.map((tick) => (
               <g key={tick}>
@@ -201,7 +223,7 @@ export function Categories({ histogram }: { histogram: Histogram }): JSX.Element
       <Key>
         <span class="swatch baseline" /> baseline <span class="swatch window" /> window
       </Key>
-      <table class="categories">
+      <table class="categories free">
         <thead>
           <tr>
             <th scope="col">Value</th>
@@ -329,7 +351,7 @@ function timeTicks(from: number, until: number, wanted: number): { at: number; t
 /** Scores over time with the limit and the alerts' spans. The slider beneath is the same with a keyboard. */
 export function ScoreChart({
   checks,
-  from,
+  from: asked,
   until,
   limit,
   limitText,
@@ -351,6 +373,9 @@ export function ScoreChart({
   const id = useId();
   const top = useMemo(() => Math.min(1.02, Math.max(0.1, (limit ?? 0) * 1.5, ...checks.map(({ score: value }) => value ?? 0)) * 1.1), [checks, limit]);
   const bottom = height - 22;
+  // Before the first check there is nothing to see: a young model's hours fill the picture.
+  const first = checks[0]?.at ?? asked;
+  const from = Math.max(asked, first - Math.max(HOUR / 2, (until - first) * 0.08));
   const x = (time: number): number => LEFT + ((time - from) / (until - from || 1)) * (width - LEFT - RIGHT);
   const y = (value: number): number => bottom - (value / top) * (bottom - 12);
   const runs = useMemo(() => split(checks), [checks]);

@@ -2,7 +2,7 @@ import { Fragment } from "preact";
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { at, call, forget } from "../api";
-import { Miniature, ScoreBar } from "../charts";
+import { Miniature, ScoreBar, direction } from "../charts";
 import { count, duration, moment, pValue, plural, points, score, share, utc } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
@@ -103,7 +103,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
               {[...alert.timeline].reverse().map((entry, index) => (
                 <li key={index} class={entry.event}>
                   <span>{EVENTS[entry.event] ?? entry.event}</span> <Time at={entry.at} />
-                  {entry.note && <p>{entry.note}</p>}
+                  {entry.note && <p>{severities(entry.note)}</p>}
                 </li>
               ))}
             </ol>
@@ -114,6 +114,9 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
     </>
   );
 }
+
+/** The lifecycle's own notes name severities as the contract spells them. */
+const severities = (note: string): string => (/^(LOW|MEDIUM|HIGH)( (to|→) (LOW|MEDIUM|HIGH))?$/.test(note) ? note.charAt(0) + note.slice(1).toLowerCase() : note);
 
 /** The time to draw: from a while before the alert opened to a while after it ended. */
 function span(alert: AlertDetail): { from: number; until: number } {
@@ -137,7 +140,6 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
       </>
     );
   const others = new Set(moved.map((feature) => feature.name)).size - 1;
-  const more = others > 0 && <>, and {plural(others, "more feature")} moved with it</>;
   if (first.kind && first.shares)
     return (
       <>
@@ -145,11 +147,14 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
         {others > 0 && `, and ${plural(others, "more feature")} too`}.
       </>
     );
+  const way = direction(first);
   return (
     <>
-      <b>{first.role === "prediction" ? "The prediction" : first.name}</b> lies <b>{score(first.drift_score)}</b> from its baseline
-      {first.threshold ? <> (limit {first.threshold.toFixed(3)})</> : null}
-      {more}.
+      <b>{first.role === "prediction" ? "The prediction" : first.name}</b> moved {way ? `${way}: ` : "by "}
+      {way && "score "}
+      <b>{score(first.drift_score)}</b>
+      {first.threshold ? `, limit ${first.threshold.toFixed(3)}` : ""}
+      {others > 0 && `; ${plural(others, "more feature")} moved with it`}.
     </>
   );
 }
@@ -262,7 +267,11 @@ function Deliveries({ alert }: { alert: AlertDetail }): JSX.Element {
                     {EVENTS[delivery.event] ?? delivery.event}, {moment(delivery.at)}
                     {delivery.attempt > 1 && `, attempt ${delivery.attempt}`}
                   </small>
-                  {delivery.detail && delivery.outcome !== "delivered" && <small>{delivery.detail}</small>}
+                  {delivery.detail && delivery.outcome !== "delivered" && (
+                    <small class="detail" title={delivery.detail}>
+                      {delivery.detail}
+                    </small>
+                  )}
                 </span>
               </li>
             );

@@ -51,7 +51,7 @@ export function BaselinePart({ model, changed }: { model: Model; changed: () => 
         {!versions.items && !versions.error && <Loading rows={3} />}
         {versions.items && (
           <div class="sheet">
-            <table>
+            <table class="free">
               <thead>
                 <tr>
                   <th scope="col">Version</th>
@@ -116,7 +116,7 @@ function Contents({ baseline }: { baseline: Baseline }): JSX.Element {
         <Empty title="No feature" />
       ) : (
         <div class="sheet">
-          <table>
+          <table class="free">
             <thead>
               <tr>
                 <th scope="col">Feature</th>
