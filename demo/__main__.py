@@ -43,14 +43,14 @@ def _tell(api: Api, screen: Screen, folder: Path, began: float) -> int:
     # Here, since --help and a stack that is not there need not wait for pandas and scikit-learn.
     from demo.story import Story  # noqa: PLC0415
 
-    ending = Story(api, screen, folder).tell()
+    problems = Story(api, screen, folder).tell()
     screen.line()
-    seconds = time.monotonic() - began
-    if ending.problems:
-        for problem in ending.problems:
+    if problems:
+        for problem in problems:
             screen.line(f"   {screen.paint('✗', 'red', 'bold')} {problem}")
-        print(f"demo: {len(ending.problems)} of the things that had to happen did not", file=sys.stderr)
+        print(f"demo: {len(problems)} of the things that had to happen did not", file=sys.stderr)
         return 1
+    seconds = time.monotonic() - began
     screen.line(f"   {screen.paint('Everything came out as it must', 'green', 'bold')}, in {seconds:.0f} seconds.")
     return 0
 
@@ -58,8 +58,9 @@ def _tell(api: Api, screen: Screen, folder: Path, began: float) -> int:
 def _say_goodbye(screen: Screen, state: Path, url: str) -> None:
     """The stack that was started for the demo ends with it."""
     state = state.relative_to(Path.cwd()) if state.is_relative_to(Path.cwd()) else state
-    screen.line("   The stack stops now; its data stay. To look around in them:")
+    screen.line("   The stack stops now; its data stay. To open the dashboard on them:")
     screen.line(f"     .venv/bin/python -m local --state {state} --port {url.rsplit(':', 1)[-1]}")
+    screen.line(f"   It asks for a key: the viewer's is in {state / 'stack.json'} while that runs.")
     screen.line()
 
 

@@ -86,6 +86,14 @@ class Api:
             time.sleep(attempt)
         return self._call("ingest", "POST", "/predictions/batch", body).json()
 
+    def serves_page(self, path: str) -> bool:
+        """Whether there is a page at `path` that opens without a key."""
+        try:
+            content_type: str = self._call(None, "GET", path).headers.get("content-type", "")
+        except RefusedError:
+            return False
+        return content_type.startswith("text/html")
+
     def fire_schedule(self) -> Any:
         """Send the 15-minute rule's own event now; returns when all that followed has ended."""
         try:

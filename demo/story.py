@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -25,15 +24,6 @@ DRIFT_WORDS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Ending:
-    """How it ended. problems: what is missing, empty when all is well."""
-
-    problems: list[str]
-    storms: Found
-    quiet: Found
-
-
 class Story:
     """Tells the story on a screen, through an API, and leaves the messages in a folder."""
 
@@ -44,8 +34,8 @@ class Story:
         # The hour in which this begins ends both weeks: the window starts with a whole hour too.
         self._end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
-    def tell(self) -> Ending:
-        """All of it. Raises DemoError when it cannot go on."""
+    def tell(self) -> list[str]:
+        """All of it; what is missing in the end, nothing when all is well. Raises DemoError when it cannot go on."""
         self._introduce()
         flights = self._learn()
         models = self._set_up(flights)
@@ -58,7 +48,8 @@ class Story:
         self._fire()
         quiet, storms = (self._read(flights, week, models[week]) for week in (QUIET, STORMS))
         self._show(flights, quiet, storms)
-        return Ending([*missing_from_quiet(quiet), *missing_from_storms(storms)], storms, quiet)
+        unopened = [] if self._api.serves_page("/dashboard") else [f"{self._api.url}/dashboard does not open"]
+        return [*missing_from_quiet(quiet), *missing_from_storms(storms), *unopened]
 
     def _introduce(self) -> None:
         health = self._api.get("/health")

@@ -245,6 +245,19 @@ def test_each_call_carries_the_key_of_its_role_and_lists_go_on() -> None:
     assert keys == ["v", "v", "i"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "opens"),
+    [
+        (httpx.Response(200, html="<p>here</p>"), True),
+        (httpx.Response(200, json={}), False),
+        (httpx.Response(404, json={"message": "Not Found"}), False),
+    ],
+)
+def test_a_page_opens_only_as_html(answer: httpx.Response, opens: bool) -> None:
+    """The dashboard's address counts only when a browser would show something there."""
+    assert client(lambda _request: answer).serves_page("/dashboard") is opens
+
+
 def test_a_batch_whose_answer_is_lost_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy stack and a lost answer are tried again with the same body."""
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
@@ -265,6 +278,18 @@ def test_without_a_stack_the_demo_ends_with_one_line(capsys: pytest.CaptureFixtu
     """A missing stack file is no traceback but a sentence and exit status 1."""
     assert main(["--stack", str(tmp_path / "stack.json")]) == 1
     assert "no stack runs here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("problems", "status"), [([], 0), (["the moon is missing"], 1)])
+def test_whatever_is_missing_ends_the_demo_with_an_error(
+    problems: list[str], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit status is 0 only when nothing is missing; what is missing is printed."""
+    monkeypatch.setattr("demo.story.Story.tell", lambda _story: problems)
+    assert main(["--url", "http://stack.test", "--key", "k"]) == status
+    printed = capsys.readouterr().out
+    assert all(problem in printed for problem in problems)
+    assert ("Everything came out as it must" in printed) is (status == 0)
 
 
 @pytest.mark.parametrize(
