@@ -41,7 +41,7 @@ def openapi_document() -> Response[str]:
     return Response(status_code=200, content_type="application/json", body=openapi.document(app.base_url))
 
 
-@app.get("/docs", compress=True, include_in_schema=False)
+@app.get("/docs", include_in_schema=False)
 def docs() -> Response[str]:
     """The API's description for people."""
     return Response(status_code=200, content_type="text/html; charset=utf-8", body=openapi.page(app.base_url))
