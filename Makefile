@@ -35,6 +35,7 @@ local: build ## Serve the stack here until stopped, keeping its data (PORT=3000)
 	@$(PY) -m local --port $(PORT)
 
 test: build ## Run every test
+	@sh scripts/chromium.sh >/dev/null
 	@$(PY) -m pytest -q
 
 check: build ## Format, lint, types, tests, templates, generated files
@@ -46,8 +47,8 @@ format: setup ## Format the code
 invoke: build ## Invoke one function of the stack that `make local` serves: FUNCTION=LogPredictionsFunction EVENT=events/x.json
 	@$(PY) -m local.invoke "$(FUNCTION)" "$(EVENT)"
 
-sam-local: build ## Invoke every file in events/ in real containers (sam local invoke)
-	@sh scripts/sam_local.sh
+sam-local: build ## Invoke every file in events/ in real containers (sam local invoke; EVENTS=check_drift for some)
+	@PYTHONPATH=layers/driftguard $(PY) -m scripts.sam_local
 
 deploy: setup ## Deploy to your AWS account (sam deploy; ARCHITECTURE=arm64, CONFIG=default)
 	@sh scripts/build.sh $(ARCHITECTURE) .aws-sam/deploy
