@@ -64,6 +64,15 @@ def test_versions_are_listed_and_an_older_one_can_be_restored(deployed: Stack, m
     assert deployed.call("POST", f"{model}/baselines/x/restore").status == 422
 
 
+def test_days_are_those_of_the_rows_unless_given(deployed: Stack, model: str) -> None:
+    """Distinct UTC days of the rows' timestamps, whatever their age; none are known without any."""
+    times = ["2019-05-01T23:59:00Z", "2019-05-02T00:01:00Z", "2019-05-02T01:00:00+02:00", None]
+    rows = [{"features": {"a": 1}, "timestamp": time} for time in times]
+    assert deployed.call("PUT", f"{model}/baseline", {"rows": rows}).body["days"] == 2
+    assert deployed.call("PUT", f"{model}/baseline", {"rows": rows, "days": 9}).body["days"] == 9
+    assert deployed.call("PUT", f"{model}/baseline", {"rows": rows[3:]}).body["days"] is None
+
+
 def test_a_baseline_larger_than_an_item_is_kept_whole(deployed: Stack, model: str) -> None:
     """500 random features over 600 rows take several chunks, and come back."""
     rng = random.Random(7)

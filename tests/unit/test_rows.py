@@ -1,6 +1,6 @@
 """Which rows are good, and where exactly bad ones are wrong."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -135,14 +135,24 @@ def test_times_are_good_from_21_days_back_to_15_minutes_ahead(offset: timedelta,
         assert refusal(item).loc == [*PLACE, "timestamp"]
 
 
-def test_baseline_rows_follow_the_same_rules_without_ids_and_times() -> None:
-    """A baseline row is features and prediction; anything else in it is unknown."""
+def test_baseline_rows_follow_the_same_rules_without_ids() -> None:
+    """A baseline row is features, prediction and timestamp; anything else in it is unknown."""
     reader = RowReader(NOW)
-    assert reader.baseline({"features": {"a": 1}, "prediction": "yes"}, ["body", "rows", 0]) == ({"a": 1}, "yes")
-    assert reader.baseline({"features": {}}, ["body", "rows", 0]) == ({}, None)
+    assert reader.baseline({"features": {"a": 1}, "prediction": "yes"}, ["body", "rows", 0]) == ({"a": 1}, "yes", None)
+    assert reader.baseline({"features": {}, "timestamp": None}, ["body", "rows", 0]) == ({}, None, None)
     with pytest.raises(BadRow) as caught:
-        reader.baseline({"features": {}, "timestamp": "2026-11-23T12:00:00Z"}, ["body", "rows", 7])
-    assert caught.value.loc == ["body", "rows", 7, "timestamp"]
+        reader.baseline({"features": {}, "prediction_id": "a"}, ["body", "rows", 7])
+    assert caught.value.loc == ["body", "rows", 7, "prediction_id"]
     with pytest.raises(BadRow) as caught:
         reader.baseline({"features": {"a": float("nan")}}, ["body", "rows", 7])
     assert caught.value.loc == ["body", "rows", 7, "features", "a"]
+
+
+def test_a_baseline_row_may_be_of_any_age() -> None:
+    """Its timestamp gives the day in UTC, however long ago; a text that is no time, or lacks its offset, is refused."""
+    reader = RowReader(NOW)
+    assert reader.baseline({"features": {}, "timestamp": "2019-12-31T23:30:00-01:00"}, []).day == date(2020, 1, 1)
+    for timestamp in ("yesterday", "2026-11-23T12:00:00", 1_700_000_000):
+        with pytest.raises(BadRow) as caught:
+            reader.baseline({"features": {}, "timestamp": timestamp}, ["body", "rows", 7])
+        assert caught.value.loc == ["body", "rows", 7, "timestamp"]

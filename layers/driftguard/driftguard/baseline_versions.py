@@ -1,6 +1,6 @@
 """A model's baselines: made from rows, columns or what was logged; listed, restored; never changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from driftguard.errors import Invalid, NotFound
 from driftguard.http import Page, decode_cursor, encode_cursor
 from driftguard.packing import unpack_rows
 from driftguard.publishing import Publish
-from driftguard.rows import BadRow, RowReader, check_name, scalar
+from driftguard.rows import BadRow, BaselineRow, RowReader, check_name, scalar
 from driftguard.schemas import models as wire
 from driftguard.tables.base import ConditionFailed
 from driftguard.tables.baselines import Baselines
@@ -52,19 +52,36 @@ def put(model: Models, body: wire.BaselineBody, *, publish: Publish, now: dateti
 
 
 def store(model: Models, baseline: Baseline, *, source: str, publish: Publish, now: datetime) -> wire.Baseline:
-    """Store a built baseline as the newest version and make it current."""
+    """Store a built baseline as the newest version and make it current. Raises NotFound when the model is gone."""
     try:
         version = model.next_baseline_version()
-        head = Baselines.add(
-            model.model_id,
-            version,
-            baseline.encode(),
-            rows=baseline.rows,
-            days=baseline.days,
-            source=source,
-            now=now,
-        )
-        model.use_baseline(version)
+    except ConditionFailed:
+        raise NotFound("There is no such model.") from None
+    return store_as(version, model, baseline, source=source, publish=publish, use=model.use_baseline, now=now)
+
+
+def store_as(
+    version: int,
+    model: Models,
+    baseline: Baseline,
+    *,
+    source: str,
+    publish: Publish,
+    use: Callable[[int], None],
+    now: datetime,
+) -> wire.Baseline:
+    """Store a built baseline under a version number taken for it, and have `use` make it current.
+
+    What an attempt that broke off has stored under this number stays as it is. Raises NotFound when `use` raises
+    ConditionFailed: the model is gone.
+    """
+    rows, days = baseline.rows, baseline.days
+    try:
+        head = Baselines.add(model.model_id, version, baseline.encode(), rows=rows, days=days, source=source, now=now)
+    except ConditionFailed:
+        head = _head(model, version)
+    try:
+        use(version)
     except ConditionFailed:
         raise NotFound("There is no such model.") from None
     alert_actions.replace_baseline(model, publish=publish, now=now)
@@ -104,22 +121,23 @@ def row_sample(rows: Sequence[Any], now: datetime) -> Sample:
     if not rows:
         raise Invalid.at(["body", "rows"], "a baseline needs at least one row")
     reader = RowReader(now)
-    errors, names, read = [], dict[str, None](), []
+    errors, names, read = [], dict[str, None](), list[BaselineRow]()
     for index, row in enumerate(rows):
         try:
-            features, prediction = reader.baseline(row, ["body", "rows", index])
+            good = reader.baseline(row, ["body", "rows", index])
         except BadRow as error:
             errors.append(error.error)
             if len(errors) == MAX_ERRORS:
                 break
             continue
-        names.update(dict.fromkeys(features))
-        read.append((features, prediction))
+        names.update(dict.fromkeys(good.features))
+        read.append(good)
     if errors:
         raise Invalid(errors)
     _check_width(names, ["body", "rows"])
-    columns = {name: [features.get(name) for features, _ in read] for name in names}
-    return Sample(columns, _known([prediction for _, prediction in read]), None, "inline")
+    columns = {name: [row.features.get(name) for row in read] for name in names}
+    days = {row.day for row in read if row.day is not None}
+    return Sample(columns, _known([row.prediction for row in read]), len(days) or None, "inline")
 
 
 def column_sample(columns: Mapping[str, Sequence[Any]], predictions: Sequence[Any] | None) -> Sample:

@@ -6,8 +6,8 @@ A bad row is named by the first place that is wrong in it, so that the good rows
 import math
 import re
 import sys
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from driftguard.errors import FieldError, Location
 from driftguard.packing import Row, Scalar
@@ -22,7 +22,7 @@ MAX_AGE = timedelta(days=21)
 _UNFIT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNFIT_IN_TEXT = re.compile("[\ud800-\udfff]")
 _LOGGED_FIELDS = frozenset({"features", "prediction", "prediction_id", "timestamp"})
-_BASELINE_FIELDS = frozenset({"features", "prediction"})
+_BASELINE_FIELDS = frozenset({"features", "prediction", "timestamp"})
 
 
 class BadRow(ValueError):
@@ -37,6 +37,14 @@ class BadRow(ValueError):
     def error(self) -> FieldError:
         """The entry of an answer's `errors`."""
         return {"loc": self.loc, "msg": self.msg}
+
+
+class BaselineRow(NamedTuple):
+    """A row of a baseline; `day` is the UTC day of its timestamp, None without one."""
+
+    features: dict[str, Scalar]
+    prediction: Scalar
+    day: date | None
 
 
 class RowReader:
@@ -59,11 +67,15 @@ class RowReader:
             prediction_id=prediction_id(fields.get("prediction_id"), [*loc, "prediction_id"]),
         )
 
-    def baseline(self, item: Any, loc: Location) -> tuple[dict[str, Scalar], Scalar]:
-        """The features and the prediction of a baseline row. Raises BadRow naming the place."""
+    def baseline(self, item: Any, loc: Location) -> BaselineRow:
+        """A row of a baseline: features, prediction?, timestamp? (of any age). Raises BadRow naming the place."""
         fields = _fields(item, _BASELINE_FIELDS, loc)
-        features = self.features(fields.get("features"), [*loc, "features"])
-        return features, scalar(fields.get("prediction"), [*loc, "prediction"])
+        timestamp = fields.get("timestamp")
+        return BaselineRow(
+            features=self.features(fields.get("features"), [*loc, "features"]),
+            prediction=scalar(fields.get("prediction"), [*loc, "prediction"]),
+            day=None if timestamp is None else moment(timestamp, [*loc, "timestamp"]).date(),
+        )
 
     def features(self, features: Any, loc: Location) -> dict[str, Scalar]:
         """Features that may be counted, nulls included. Raises BadRow naming the place."""
@@ -88,17 +100,22 @@ class RowReader:
     def _time(self, timestamp: Any, loc: Location) -> float:
         if timestamp is None:
             return self._now.timestamp()
-        if not isinstance(timestamp, str):
-            raise BadRow(loc, "must be a string in RFC 3339, such as 2026-11-06T07:26:10Z")
-        try:
-            moment = parse(timestamp)
-        except ValueError as error:
-            raise BadRow(loc, str(error)) from None
-        if moment > self._now + MAX_AHEAD:
+        time = moment(timestamp, loc)
+        if time > self._now + MAX_AHEAD:
             raise BadRow(loc, "is more than 15 minutes ahead")
-        if moment < self._now - MAX_AGE:
+        if time < self._now - MAX_AGE:
             raise BadRow(loc, "is more than 21 days old")
-        return moment.timestamp()
+        return time.timestamp()
+
+
+def moment(timestamp: Any, loc: Location) -> datetime:
+    """The aware UTC time of a row's timestamp. Raises BadRow."""
+    if not isinstance(timestamp, str):
+        raise BadRow(loc, "must be a string in RFC 3339, such as 2026-11-06T07:26:10Z")
+    try:
+        return parse(timestamp)
+    except ValueError as error:
+        raise BadRow(loc, str(error)) from None
 
 
 def scalar(value: Any, loc: Location) -> Scalar:

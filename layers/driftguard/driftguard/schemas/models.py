@@ -179,14 +179,15 @@ class BaselineBody(Wire):
     """The body of PUT /models/{model_id}/baseline: rows, columns or a time; rows are validated one by one elsewhere,
     so that a wrong one is named by its index."""
 
-    rows: list[Any] | None = Field(default=None, description='`[{"features": {…}, "prediction": …}]`')
+    rows: list[Any] | None = Field(default=None, description='`[{"features": {…}, "prediction": …, "timestamp": …}]`')
     columns: dict[str, list[Any]] | None = Field(default=None, description='`{"age": […], …}`, all of one length')
     predictions: list[Any] | None = Field(
         default=None, description="With `columns`: the predictions, in the same order"
     )
     from_predictions: FromPredictions | None = None
     days: Annotated[int, Field(ge=1, le=3660, strict=True)] | None = Field(
-        default=None, description="How many days the rows come from"
+        default=None,
+        description="How many days the rows come from; the distinct UTC days of their timestamps when absent",
     )
 
     @model_validator(mode="after")
