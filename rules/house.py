@@ -47,6 +47,8 @@ METRICS: Mapping[tuple[str, str], tuple[frozenset[str], ...]] = {
 OWN_NAMESPACE = "DriftGuard/"
 """Where the functions' own metrics are, under the one dimension that Powertools gives them."""
 
+MOST_METRICS = 10
+
 MEASURED = {"Latency", "Duration", "ApproximateAgeOfOldestMessage"}
 """Metrics of which a percentile means something; of a count it is 1 or nothing."""
 
@@ -358,6 +360,8 @@ def alarms_can_fire(stack: Stack) -> Iterator[Breach]:
 def _sum(stack: Stack, name: str, metrics: list[Template]) -> Iterator[Breach]:
     if sum(metric.get("ReturnData", True) for metric in metrics) != 1:
         yield name, "must return exactly one of its metrics"
+    if sum("MetricStat" in metric for metric in metrics) > MOST_METRICS:
+        yield name, f"watches more than the {MOST_METRICS} metrics that CloudWatch takes"
     expressions = " ".join(metric.get("Expression", "") for metric in metrics)
     for metric in metrics:
         if "MetricStat" not in metric:

@@ -1,0 +1,264 @@
+"""What the template promises the code, and the code the template."""
+
+import importlib
+import json
+import pkgutil
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import driftguard
+import driftguard.tables
+from driftguard import checking, folding
+from driftguard.notifications import delivery
+from driftguard.settings import Settings
+from driftguard.tables.base import Table
+from rules.house import target
+from tests import stack
+
+ROOT = Path(__file__).parents[2]
+
+ROUTES = {
+    "/alert-channels": "GET POST",
+    "/alert-channels/{channel_id}": "GET PATCH DELETE",
+    "/alert-channels/{channel_id}/test": "POST",
+    "/dashboard": "GET",
+    "/dashboard/{proxy+}": "GET",
+    "/docs": "GET",
+    "/drift/alerts": "GET",
+    "/drift/alerts/{alert_id}": "GET",
+    "/drift/alerts/{alert_id}/acknowledge": "POST",
+    "/drift/alerts/{alert_id}/resolve": "POST",
+    "/drift/alerts/{alert_id}/snooze": "POST",
+    "/drift/models/{model_id}/alerts": "GET",
+    "/drift/models/{model_id}/check": "POST",
+    "/drift/models/{model_id}/history": "GET",
+    "/drift/models/{model_id}/report": "GET",
+    "/drift/models/{model_id}/simulate": "POST",
+    "/health": "GET",
+    "/me": "GET",
+    "/models": "GET POST",
+    "/models/{model_id}": "GET PATCH DELETE",
+    "/models/{model_id}/baseline": "GET PUT",
+    "/models/{model_id}/baselines": "GET",
+    "/models/{model_id}/baselines/{version}/restore": "POST",
+    "/models/{model_id}/predictions": "GET",
+    "/openapi.json": "GET",
+    "/predictions": "POST",
+    "/predictions/batch": "POST",
+    "/scheduler/status": "GET",
+}
+"""The HTTP contract."""
+
+UNDESCRIBED = {"/dashboard", "/dashboard/{proxy+}", "/docs", "/openapi.json"}
+"""Routes for people, or the description itself."""
+
+FOR_LIBRARIES = re.compile(r"POWERTOOLS_\w+|\w+_TABLE|VERSION")
+"""Variables that Powertools, the tables and the status read by themselves."""
+
+
+def functions() -> dict[str, dict[str, Any]]:
+    """The functions' properties by the name of their folder, as deployed by default."""
+    resources = stack.source()["Resources"]
+    return {
+        resources[name]["Properties"]["CodeUri"].removeprefix("functions/"): resource["Properties"]
+        for name, resource in stack.resolved()["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+
+
+def variables(code: str, **parameters: str) -> dict[str, Any]:
+    """The environment of a function, deployed with these parameters."""
+    logical = "".join(word.capitalize() for word in code.split("_")) + "Function"
+    resource = stack.resolved(**parameters)["Resources"][logical]
+    found: dict[str, Any] = resource["Properties"]["Environment"]["Variables"]
+    return found
+
+
+def actions(code: str, **parameters: str) -> set[str]:
+    """What the role of a function allows anywhere, deployed with these parameters."""
+    resources = stack.resolved(**parameters)["Resources"]
+    role = "".join(word.capitalize() for word in code.split("_")) + "Role"
+    return {
+        action
+        for policy in resources[role]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+    }
+
+
+def tables() -> Iterator[type[Table]]:
+    """Every class of items."""
+    for module in pkgutil.iter_modules(driftguard.tables.__path__):
+        importlib.import_module(f"driftguard.tables.{module.name}")
+    yield from Table.__subclasses__()
+
+
+def test_the_api_has_the_contracts_routes_and_no_others() -> None:
+    """Methods and paths are those of the contract."""
+    paths = stack.resolved()["Resources"]["Api"]["Properties"]["Body"]["paths"]
+    found = {path: {method.upper() for method in item} - {"OPTIONS"} for path, item in paths.items()}
+    assert found == {path: set(methods.split()) for path, methods in ROUTES.items()}
+
+
+def test_the_api_describes_every_route_that_a_client_uses() -> None:
+    """The OpenAPI document, made from the handlers, names the same routes as the gateway's own definition."""
+    document = json.loads((ROOT / "layers/driftguard/driftguard/openapi.json").read_text())
+    described = {path: {method.upper() for method in item} for path, item in document["paths"].items()}
+    assert described == {path: set(methods.split()) for path, methods in ROUTES.items() if path not in UNDESCRIBED}
+
+
+@pytest.mark.parametrize("code", sorted(path.parent.name for path in ROOT.glob("functions/*/app.py")))
+def test_a_function_is_given_the_variables_it_reads_and_no_others(code: str) -> None:
+    """Whatever a handler takes from the settings is in its environment, and its environment holds nothing idle."""
+    text = (ROOT / "functions" / code / "app.py").read_text()
+    read = set(re.findall(r'settings\.text\("(\w+)"', text))
+    for name in re.findall(r"settings\.(\w+)", text):
+        if isinstance(getattr(Settings, name, None), property) and name != "version":
+            read.add(name.upper())
+    if "settings.notify_function" in text:
+        read |= {"NOTIFY_EMAIL_FUNCTION", "NOTIFY_SLACK_FUNCTION"}
+    if "base_url" in text or "page_answer" in text:
+        read.add("PUBLIC_URL")
+    given = {name for name in variables(code) if not FOR_LIBRARIES.fullmatch(name)}
+    assert given == read
+
+
+def test_every_folder_of_functions_is_in_the_template() -> None:
+    """No function is written and not deployed, and none is deployed that is not there."""
+    assert set(functions()) == {path.parent.name for path in ROOT.glob("functions/*/app.py")}
+
+
+def test_tables_have_the_keys_and_indexes_that_their_classes_use() -> None:
+    """For each table the template's keys, indexes and projections are those of the classes that read and write it."""
+    wanted: dict[str, dict[str, Any]] = {}
+    for table in tables():
+        indexes = wanted.setdefault(f"{table.table_setting.capitalize()}Table", {})
+        for name, index in table._indexes.items():
+            indexes[name] = shape(dict(index._get_schema()), "key_schema", "projection")
+    found: dict[str, dict[str, Any]] = {}
+    for name, resource in stack.resolved()["Resources"].items():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            properties = resource["Properties"]
+            assert [key["AttributeName"] for key in properties["KeySchema"]] == ["pk", "sk"]
+            found[name] = {
+                index["IndexName"]: shape(index, "KeySchema", "Projection")
+                for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes")
+                for index in properties.get(kind, [])
+            }
+    assert found == wanted
+
+
+def shape(index: dict[str, Any], keys: str, projection: str) -> tuple[dict[str, str], str, list[str]]:
+    """An index's keys and what it holds besides."""
+    return (
+        {key["KeyType"]: key["AttributeName"] for key in index[keys]},
+        index[projection]["ProjectionType"],
+        sorted(index[projection].get("NonKeyAttributes", [])),
+    )
+
+
+def test_the_channels_function_calls_the_notifiers_by_their_own_names() -> None:
+    """The names that break the circle between API and notifiers are the same in all three places."""
+    resources = stack.resolved()["Resources"]
+    given = variables("manage_channels")
+    statements = resources["ManageChannelsRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    allowed = next(each for each in statements if each["Action"] == ["lambda:InvokeFunction"])["Resource"]
+    for kind, arn in zip(("Email", "Slack"), allowed, strict=True):
+        name = resources[f"Notify{kind}Function"]["Properties"]["FunctionName"]
+        assert given[f"NOTIFY_{kind.upper()}_FUNCTION"] == name
+        assert len(name) <= 64
+        assert arn == f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
+
+
+def test_messages_link_to_the_public_url_or_to_the_api_itself() -> None:
+    """PublicUrl reaches every message; without it a notifier is told the API's own address."""
+    assert variables("notify_email", PublicUrl="https://drift.example.com")["PUBLIC_URL"] == "https://drift.example.com"
+    assert target(variables("notify_email")["PUBLIC_URL"]) == ""
+    assert "${Api}.execute-api.eu-west-1.amazonaws.com" in json.dumps(variables("notify_slack")["PUBLIC_URL"])
+    assert variables("query_drift")["PUBLIC_URL"] == ""
+
+
+def test_the_mail_function_may_only_use_the_way_out_that_was_chosen() -> None:
+    """SES is allowed with SES alone, the secret with a secret alone."""
+    secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:smtp-AbCdEf"
+    mail, read = {"ses:SendEmail", "ses:SendRawEmail"}, {"secretsmanager:GetSecretValue"}
+    assert actions("notify_email") & (mail | read) == mail
+    assert actions("notify_email", EmailTransport="log") & (mail | read) == set()
+    by_smtp = actions("notify_email", EmailTransport="smtp", SmtpHost="smtp.example.com", SmtpSecretArn=secret)
+    assert by_smtp & (mail | read) == read
+
+
+def test_a_quota_is_set_only_when_one_is_asked_for() -> None:
+    """QuotaPerDay 0 means none."""
+    assert "Quota" not in stack.resolved()["Resources"]["UsagePlan"]["Properties"]
+    plan = stack.resolved(QuotaPerDay="1000")["Resources"]["UsagePlan"]["Properties"]
+    assert plan["Quota"] == {"Limit": "1000", "Period": "DAY"}
+
+
+def test_no_alarms_means_none_of_them_and_no_topic_for_them() -> None:
+    """Alarms=false leaves nothing behind that is charged."""
+    resources = stack.resolved(Alarms="false", AlarmEmail="ops@example.com")["Resources"]
+    assert not [name for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm"]
+    assert "AlarmTopic" not in resources
+    assert "AlarmSubscription" not in resources
+
+
+def test_alarms_watch_metrics_that_the_code_writes() -> None:
+    """The functions' own metrics are named in the alarms as in the code."""
+    code = "\n".join(path.read_text() for path in (ROOT / "layers/driftguard/driftguard").rglob("*.py"))
+    own = [
+        resource["Properties"]["MetricName"]
+        for resource in stack.resolved()["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+        and resource["Properties"].get("Namespace", "").startswith("DriftGuard/")
+    ]
+    assert own == ["ChecksFailed"]
+    assert all(f'count("{name}")' in code for name in own)
+
+
+def test_time_limits_of_template_and_code_fit_together() -> None:
+    """What one part waits for lasts longer than the other part may take."""
+
+    def timeout(code: str) -> timedelta:
+        return timedelta(seconds=int(functions()[code]["Timeout"]))
+
+    def delay(queue: str, key: str) -> timedelta:
+        return timedelta(seconds=int(stack.resolved()["Resources"][queue]["Properties"][key]))
+
+    gateway = timedelta(seconds=29)
+    assert timeout("log_predictions") < folding.SETTLED
+    assert timeout("log_predictions") < delay("EraseQueue", "DelaySeconds")
+    assert timeout("notify_email") < delivery.LEASE
+    assert timeout("notify_slack") < delivery.LEASE
+    assert gateway > checking.BY_HAND + checking.MARGIN
+    retries = int(stack.resolved()["Resources"]["CheckQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"])
+    assert retries * timedelta(seconds=checking.BUSY_RETRY_SECONDS) > timeout("check_drift")
+
+
+def test_production_settings_repeat_every_default() -> None:
+    """`prod` in samconfig.toml inherits nothing, so it has whatever `default` has, and protects its data."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    for command, section in config["default"].items():
+        missing = set(section["parameters"]) - set(config["prod"][command]["parameters"])
+        assert missing == set()
+    overrides = dict(each.split("=") for each in config["prod"]["deploy"]["parameters"]["parameter_overrides"])
+    assert set(overrides) <= set(stack.source()["Parameters"])
+    assert overrides["DeletionProtection"] == overrides["PointInTimeRecovery"] == "true"
+
+
+def test_the_version_is_the_projects() -> None:
+    """What /health reports without being told otherwise is the version of pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert stack.source()["Parameters"]["Version"]["Default"] == project["version"]
+
+
+def test_a_parameter_that_does_not_exist_is_an_error() -> None:
+    """A misspelt parameter in a test or a deployment is named, not passed over."""
+    with pytest.raises(KeyError, match="Architekture"):
+        stack.resolved(Architekture="arm64")
