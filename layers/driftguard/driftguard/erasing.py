@@ -41,17 +41,19 @@ def erase(organization_id: str, model_id: str, *, may_go_on: Callable[[], bool],
 
 def _items(organization_id: str, model_id: str, mark: Models) -> Iterable[Iterable[Table]]:
     for partition in range(mark.partition_count):
-        yield Predictions.query(f"{model_id}#{partition}", attributes_to_get=KEYS)
+        yield Predictions.query(f"{model_id}#{partition}", attributes_to_get=KEYS, consistent_read=True)
     for table in (Counts, History, Baselines):
-        yield table.query(model_id, attributes_to_get=KEYS)
+        yield table.query(model_id, attributes_to_get=KEYS, consistent_read=True)
     alerts = Alerts.by_model.query(
         organization_id, Alerts.model_alert.startswith(f"{model_id}#"), consistent_read=True, attributes_to_get=KEYS
     )
     for alert in alerts:
-        yield Deliveries.query(alert.sk, attributes_to_get=KEYS)
+        yield Deliveries.query(alert.sk, attributes_to_get=KEYS, consistent_read=True)
         yield [alert]
-    yield Outbox.query(f"{model_id}#outbox", attributes_to_get=KEYS)
-    yield Statuses.query(organization_id, Statuses.sk == f"status#{model_id}", attributes_to_get=KEYS)
+    yield Outbox.query(f"{model_id}#outbox", attributes_to_get=KEYS, consistent_read=True)
+    yield Statuses.query(
+        organization_id, Statuses.sk == f"status#{model_id}", attributes_to_get=KEYS, consistent_read=True
+    )
 
 
 def _delete(items: Iterable[Table]) -> None:

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from driftguard.errors import NotFound
+from driftguard import models
+from driftguard.errors import Conflict, NotFound
 from driftguard.ids import new_id
 from driftguard.schemas.base import Name, Wire
+from driftguard.tables.base import ConditionFailed
 from driftguard.tables.organizations import ApiKeys
 
 KeyRole = Literal["ingest", "viewer", "admin"]
@@ -46,8 +48,18 @@ class RevokeKey(Wire):
     api_key_id: str
 
 
-Command = Annotated[CreateOrganization | IssueKey | ListKeys | RevokeKey, Field(discriminator="action")]
-COMMAND: TypeAdapter[CreateOrganization | IssueKey | ListKeys | RevokeKey] = TypeAdapter(Command)
+class SpreadModel(Wire):
+    """`{"action": "spread_model", "organization_id", "model_id", "partitions"}` → `{"partitions"}`: spreads a model's
+    new predictions over more partitions, each good for about 1,000 write units a second and 10 GB; never over fewer."""
+
+    action: Literal["spread_model"]
+    organization_id: str
+    model_id: str
+    partitions: Annotated[int, Field(ge=2, le=256, strict=True)]
+
+
+type Command = CreateOrganization | IssueKey | ListKeys | RevokeKey | SpreadModel
+COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="action")])
 
 
 def run(command: Any, *, gateway: Any, usage_plan_id: Callable[[], str], now: datetime) -> dict[str, Any]:
@@ -68,6 +80,8 @@ def run(command: Any, *, gateway: Any, usage_plan_id: Callable[[], str], now: da
                 raise NotFound(f"The organization has no key {key_id}.")
             _disable(gateway, key_id)
             return {"revoked": True}
+        case SpreadModel() as wanted:
+            return _spread(wanted)
 
 
 def _issue(wanted: IssueKey, gateway: Any, usage_plan_id: str, now: datetime) -> dict[str, Any]:
@@ -81,6 +95,17 @@ def _issue(wanted: IssueKey, gateway: Any, usage_plan_id: str, now: datetime) ->
     gateway.create_usage_plan_key(usagePlanId=usage_plan_id, keyId=made["id"], keyType="API_KEY")
     ApiKeys.add_key(organization, made["id"], wanted.role, wanted.name, now)
     return {"api_key_id": made["id"], "api_key": made["value"], "role": wanted.role, "name": wanted.name}
+
+
+def _spread(wanted: SpreadModel) -> dict[str, Any]:
+    model = models.find(wanted.organization_id, wanted.model_id)
+    if wanted.partitions <= model.partition_count:
+        raise Conflict(f"The model is spread over {model.partition_count} partitions already, and never over fewer.")
+    try:
+        model.spread(wanted.partitions)
+    except ConditionFailed:
+        raise Conflict("The model was changed meanwhile; please try again.") from None
+    return {"partitions": wanted.partitions}
 
 
 def _disable(gateway: Any, key_id: str) -> None:

@@ -77,5 +77,7 @@ class Baselines(Table):
     def newest(cls, model_id: str, before: int | None, limit: int) -> "list[Baselines]":
         """Up to `limit` versions, newest first, older than the version `before`."""
         upper = f"head#{before - 1:08d}" if before is not None else "head#~"
-        found = cls.query(model_id, cls.sk.between("head#", upper), scan_index_forward=False, limit=limit)
+        found = cls.query(
+            model_id, cls.sk.between("head#", upper), scan_index_forward=False, limit=limit, consistent_read=True
+        )
         return list(found)

@@ -60,7 +60,9 @@ class History(Table):
         """Up to `limit` checks, newest first, not older than `since`, older than the sort key `before`."""
         lower = f"h#{iso(since)}" if since else "h#"
         upper = before or "h#~"
-        found = cls.query(model_id, cls.sk.between(lower, upper), scan_index_forward=False, limit=limit + 1)
+        found = cls.query(
+            model_id, cls.sk.between(lower, upper), scan_index_forward=False, limit=limit + 1, consistent_read=True
+        )
         return [item for item in found if item.sk != upper][:limit]
 
 

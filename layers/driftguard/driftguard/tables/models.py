@@ -122,6 +122,15 @@ class Models(Table):
             write.delete(_name_item(self, str(self.name)))
             write.save(mark)
 
+    def spread(self, partitions: int) -> None:
+        """Let new predictions go to `partitions` partitions, more than now; the old places stay known, for the retries
+        of what lies there. Raises ConditionFailed when the model has changed or was deleted."""
+        with conditional():
+            Models(self.pk, self.sk).update(
+                actions=[Models.partitions.set([*self.partitions, partitions])],
+                condition=Models.partitions == self.partitions,
+            )
+
     def next_baseline_version(self) -> int:
         """A version number that no baseline of this model has had."""
         item = Models(self.pk, self.sk)
@@ -141,7 +150,13 @@ class Models(Table):
     def newest(cls, organization_id: str, before: str | None, limit: int) -> "list[Models]":
         """Up to `limit` models of the organization, newest first, older than the model id `before`."""
         upper = f"model#{before}" if before else "model#~"
-        found = cls.query(organization_id, cls.sk.between("model#", upper), scan_index_forward=False, limit=limit + 1)
+        found = cls.query(
+            organization_id,
+            cls.sk.between("model#", upper),
+            scan_index_forward=False,
+            limit=limit + 1,
+            consistent_read=True,
+        )
         return [model for model in found if model.sk != upper][:limit]
 
     @classmethod
@@ -207,7 +222,7 @@ class Statuses(Table):
     def of(cls, organization_id: str, model_ids: Sequence[str]) -> "dict[str, Statuses]":
         """The statuses of several models by model id."""
         keys = [(organization_id, f"status#{model_id}") for model_id in model_ids]
-        found = {item.model_id: item for item in cls.batch_get(keys)}
+        found = {item.model_id: item for item in cls.batch_get(keys, consistent_read=True)}
         return {
             model_id: found.get(model_id) or cls(organization_id, f"status#{model_id}", model_id=model_id)
             for model_id in model_ids

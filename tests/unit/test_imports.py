@@ -1,0 +1,45 @@
+"""What each function carries: behind the API neither numpy nor scipy."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCIENTIFIC = {"check_drift", "build_baseline"}
+FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+
+SCRIPT = """
+import importlib.util, sys
+for name in ("numpy", "scipy"):
+    sys.modules[name] = None
+spec = importlib.util.spec_from_file_location("app", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+assert callable(module.handler)
+"""
+
+
+def importing(function: str) -> subprocess.CompletedProcess[str]:
+    """Import a function's app in a process of its own, where numpy and scipy cannot be imported."""
+    return subprocess.run(  # noqa: PLW1510  the tests look at how it ends
+        [sys.executable, "-c", SCRIPT, str(ROOT / "functions" / function / "app.py")],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT / "layers/driftguard"), "AWS_DEFAULT_REGION": "eu-west-1"},
+    )
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if name not in SCIENTIFIC])
+def test_a_function_off_the_slow_path_imports_neither_numpy_nor_scipy(function: str) -> None:
+    """With both blocked the import succeeds."""
+    ended = importing(function)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_check_does_need_them() -> None:
+    """The block works: where they are needed, the same import fails on them."""
+    ended = importing("check_drift")
+    assert ended.returncode != 0
+    assert "numpy" in ended.stderr
