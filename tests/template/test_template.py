@@ -122,7 +122,7 @@ def test_a_function_is_given_the_variables_it_reads_and_no_others(code: str) -> 
         if isinstance(getattr(Settings, name, None), property) and name != "version":
             read.add(name.upper())
     if "settings.notify_function" in text:
-        read |= {"NOTIFY_EMAIL_FUNCTION", "NOTIFY_SLACK_FUNCTION"}
+        read |= {f"{code.upper()}_FUNCTION" for code in functions() if code.startswith("notify_")}
     if "base_url" in text or "page_answer" in text:
         read.add("PUBLIC_URL")
     given = {name for name in variables(code) if not FOR_LIBRARIES.fullmatch(name)}
@@ -169,11 +169,10 @@ def test_the_channels_function_calls_the_notifiers_by_their_own_names() -> None:
     given = variables("manage_channels")
     statements = resources["ManageChannelsRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     allowed = next(each for each in statements if each["Action"] == ["lambda:InvokeFunction"])["Resource"]
-    for kind, arn in zip(("Email", "Slack"), allowed, strict=True):
-        name = resources[f"Notify{kind}Function"]["Properties"]["FunctionName"]
-        assert given[f"NOTIFY_{kind.upper()}_FUNCTION"] == name
-        assert len(name) <= 64
-        assert arn == f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
+    names = {code: each["FunctionName"] for code, each in functions().items() if code.startswith("notify_")}
+    assert {code: given[f"{code.upper()}_FUNCTION"] for code in names} == names
+    assert set(allowed) == {f"arn:aws:lambda:eu-west-1:123456789012:function:{name}" for name in names.values()}
+    assert max(map(len, names.values())) <= 64
 
 
 def test_messages_link_to_the_public_url_or_to_the_api_itself() -> None:
@@ -234,8 +233,7 @@ def test_time_limits_of_template_and_code_fit_together() -> None:
     gateway = timedelta(seconds=29)
     assert timeout("log_predictions") < folding.SETTLED
     assert timeout("log_predictions") < delay("EraseQueue", "DelaySeconds")
-    assert timeout("notify_email") < delivery.LEASE
-    assert timeout("notify_slack") < delivery.LEASE
+    assert max(timeout(code) for code in functions() if code.startswith("notify_")) < delivery.LEASE
     assert gateway > checking.BY_HAND + checking.MARGIN
     retries = int(stack.resolved()["Resources"]["CheckQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"])
     assert retries * timedelta(seconds=checking.BUSY_RETRY_SECONDS) > timeout("check_drift")
