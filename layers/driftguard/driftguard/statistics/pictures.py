@@ -11,7 +11,7 @@ MAX_BARS = 32
 FEW_VALUES = 16
 """Up to so many distinct values each gets a bar of its own."""
 
-TAIL = 0.01
+TAIL = 0.05
 """The share on either side that the range of a picture leaves to its outermost bars."""
 
 GRID = np.linspace(0, 1, MAX_BARS + 1)
