@@ -43,6 +43,7 @@ STATUSES = {
     "manage_models.delete": 204,
     "manage_channels.create_email": 201,
     "manage_channels.create_slack": 201,
+    "manage_channels.create_webhook": 201,
     "manage_channels.delete": 204,
 }
 """What the routes answer that do not answer 200."""
@@ -62,9 +63,13 @@ ANSWERS: dict[str, Callable[[Any], bool]] = {
     "notify_slack.topic": lambda answer: answer == NO_FAILURES,
     "notify_slack.retry": lambda answer: answer == NO_FAILURES,
     "notify_slack.test": lambda answer: answer == {"delivered": True, "detail": "ok"},
+    "notify_webhook.topic": lambda answer: answer == NO_FAILURES,
+    "notify_webhook.retry": lambda answer: answer == NO_FAILURES,
+    "notify_webhook.test": lambda answer: answer["delivered"],
     "manage_organizations.create": lambda answer: answer["name"] == "Acme",
     "manage_organizations.issue_key": lambda answer: answer["role"] == "ingest",
     "manage_organizations.list_keys": lambda answer: bool(answer["keys"]),
+    "manage_organizations.spread_model": lambda answer: answer == {"partitions": 8},
     "manage_organizations.revoke_key": lambda answer: answer == {"revoked": True},
 }
 """What the functions answer that are not behind the API."""
@@ -74,6 +79,7 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "erase_model.queue": EraseMessage,
     "notify_email.retry": Retry,
     "notify_slack.retry": Retry,
+    "notify_webhook.retry": Retry,
 }
 """What the queues' producers write."""
 
@@ -115,11 +121,13 @@ def lived_in(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = boto3.client("apigateway").create_usage_plan(name="plan")["id"]
     monkeypatch.setenv("USAGE_PLAN_ID", plan)
     monkeypatch.setenv("EMAIL_FROM", "drift@example.com")
-    monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables["EMAIL_RETRY_QUEUE_URL"])
+    for variable in ("RETRY_QUEUE_URL", "EMAIL_QUEUE_URL"):
+        monkeypatch.setenv(variable, deployed.variables["EMAIL_RETRY_QUEUE_URL"])
     boto3.client("ses").verify_email_identity(EmailAddress="drift@example.com")
-    for code in ("manage_channels", "notify_slack"):
+    for code in ("manage_channels", "notify_slack", "notify_webhook"):
         monkeypatch.setattr(function(code), "system_resolver", lambda host, port: ["3.3.3.3"])
-    monkeypatch.setattr(function("notify_slack"), "by_urllib3", lambda call: Answer(200, {}, "ok"))
+    for code in ("notify_slack", "notify_webhook"):
+        monkeypatch.setattr(function(code), "by_urllib3", lambda call: Answer(200, {}, "ok"))
 
     ApiKeys.add_organization(organization_id, "Acme", now)
     organization = ApiKeys.organization(organization_id)
@@ -142,6 +150,7 @@ def lived_in(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     for event, settings in (
         ("notify_email.retry", {"type": "email", "to": ["team@example.com"]}),
         ("notify_slack.retry", {"type": "slack", "webhook_url": "https://hooks.slack.com/services/T1/B1/x"}),
+        ("notify_webhook.retry", {"type": "webhook", "url": "https://incidents.example.com/driftguard"}),
     ):
         channel_id = Retry.model_validate_json(load(event)["Records"][0]["body"]).channel_id
         Channels.add(StoredChannel(channel_id, organization_id, NEW_CHANNEL.validate_python(settings), now, now))
@@ -190,7 +199,7 @@ def test_a_message_in_an_event_is_what_its_producer_writes(name: str) -> None:
     assert json.loads(MESSAGES[name].model_validate_json(body).model_dump_json()) == json.loads(body)
 
 
-@pytest.mark.parametrize("name", ["notify_email.topic", "notify_slack.topic"])
+@pytest.mark.parametrize("name", ["notify_email.topic", "notify_slack.topic", "notify_webhook.topic"])
 def test_an_alert_in_an_event_is_what_the_checks_publish(name: str) -> None:
     """The message from the topic is, field by field, an alert event as it is published today."""
     message = load(name)["Records"][0]["Sns"]["Message"]
