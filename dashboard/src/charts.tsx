@@ -443,7 +443,7 @@ export function ScoreChart({
               run.length > 1 ? (
                 <path key={index} d={line(run.map((check) => [x(check.at), y(check.score!)]))} class="curve score" />
               ) : (
-                <circle key={index} cx={x(run[0]!.at)} cy={y(run[0]!.score!)} r="2" class="dot" />
+                <circle key={index} cx={x(run[0]!.at)} cy={y(run[0]!.score!)} r="3" class="dot" />
               ),
             )}
             {limit !== null && (
@@ -478,6 +478,7 @@ export function ScoreChart({
           value={chosen ?? checks.length - 1}
           aria-label={`${label}, check by check`}
           aria-valuetext={picked ? `${moment(new Date(picked.at).toISOString())}, ${picked.score === null ? "no score" : `score ${score(picked.score)}`}` : "none chosen"}
+          onFocus={(event) => setChosen(Number(event.currentTarget.value))}
           onInput={(event) => setChosen(Number(event.currentTarget.value))}
           onBlur={() => setChosen(null)}
         />

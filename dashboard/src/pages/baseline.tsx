@@ -4,7 +4,7 @@ import { at, call, forget } from "../api";
 import { count, plural, quantity, share } from "../format";
 import { useAction, useAdmin, useList, useResource } from "../hooks";
 import type { Baseline, BaselineVersion, Model } from "../types";
-import { Dialog, Empty, Field, Loaded, Loading, Problem, Tag, Time } from "../ui";
+import { Dialog, Empty, Field, Loaded, Loading, Name, Problem, Tag, Time } from "../ui";
 import { category } from "../words";
 import { ConnectPart } from "./connect";
 
@@ -128,7 +128,9 @@ function Contents({ baseline }: { baseline: Baseline }): JSX.Element {
             <tbody>
               {baseline.features.slice(0, most).map((feature) => (
                 <tr key={`${feature.role}:${feature.name}`}>
-                  <th scope="row">{feature.name}</th>
+                  <th scope="row">
+                    <Name of={feature.name} />
+                  </th>
                   <td class="wide">{feature.type}</td>
                   <td class="number">{share(feature.missing_share)}</td>
                   <td>{values(feature)}</td>

@@ -46,8 +46,6 @@ export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feat
     <div class="feature">
       <div>
         {feature.kind && feature.shares && <ShareChange kind={feature.kind} shares={feature.shares} />}
-        {!feature.kind &&
-          feature.data_quality?.filter((finding) => finding.fired).map((finding) => <ShareChange key={finding.kind} kind={finding.kind} shares={finding} />)}
         {drawn ? (
           <Distributions feature={feature} drawn={drawn} />
         ) : feature.histogram?.categories?.length ? (
@@ -55,6 +53,8 @@ export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feat
         ) : feature.kind ? null : (
           <p class="muted">No picture of this feature was kept with the alert. The model's page shows it as it is now.</p>
         )}
+        {!feature.kind &&
+          feature.data_quality?.filter((finding) => finding.fired).map((finding) => <ShareChange key={finding.kind} kind={finding.kind} shares={finding} />)}
       </div>
       <div>
         <h3>{feature.kind ? "Drift of the values that are there" : "Score over time"}</h3>

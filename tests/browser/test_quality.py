@@ -1,0 +1,111 @@
+"""That the page can be read by everybody, is small, and keeps to itself."""
+
+import gzip
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import ROOT, Stack, Visit
+
+pytestmark = pytest.mark.stack
+
+AXE = ROOT / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
+MOST_BYTES = 150_000
+
+
+def routes(stack: Stack) -> dict[str, str]:
+    """Every page, by a word for it."""
+    return {
+        "overview": "#/",
+        "alerts": "#/alerts",
+        "alert": f"#/alerts/{stack.alert}",
+        "model": f"#/models/{stack.drifted}?feature=delay",
+        "categories": f"#/models/{stack.drifted}?feature=carrier",
+        "baseline": f"#/models/{stack.drifted}/baseline",
+        "model settings": f"#/models/{stack.drifted}/settings",
+        "connect": f"#/models/{stack.drifted}/connect",
+        "channels": "#/channels",
+        "settings": "#/settings",
+    }
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
+def test_every_page_passes_axe_and_fits_its_width(visit: Visit, theme: str, width: int) -> None:
+    """No violation of any of axe's rules in either theme, wide or on a phone; nothing to scroll sideways."""
+    page = visit.page
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 844})
+    found = []
+    page.goto(f"{visit.stack.url}/dashboard")
+    axe = AXE.read_text()
+
+    def look(name: str) -> None:
+        page.evaluate(axe)
+        broken = page.evaluate("axe.run()")["violations"]
+        found.extend((name, rule["id"], [node["target"] for node in rule["nodes"]][:3]) for rule in broken)
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            found.append((name, "scrolls sideways", []))
+
+    expect(page.get_by_label("API key")).to_be_visible()
+    look("key")
+    page.get_by_label("API key").fill(visit.stack.keys["admin"])
+    page.keyboard.press("Enter")
+    for name, route in routes(visit.stack).items():
+        visit.go(route)
+        expect(page.locator(".loading")).to_have_count(0)
+        visit.settle()
+        look(name)
+    page.get_by_role("button", name="Forget this key").wait_for()
+    visit.go("#/channels")
+    page.get_by_role("button", name="New channel").click()
+    look("new channel")
+    assert found == []
+
+
+def test_a_chosen_theme_outlives_the_tab_and_the_key_does_not(visit: Visit, browser: Browser) -> None:
+    """The choice is kept, the key is not."""
+    page = visit.page
+    visit.open("#/settings")
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate("getComputedStyle(document.body.parentElement).colorScheme") == "dark"
+    other = page.context.new_page()
+    other.goto(f"{visit.stack.url}/dashboard")
+    expect(other.get_by_label("API key")).to_be_visible()
+    assert other.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_times_are_the_viewers_and_utc_is_at_hand(visit: Visit) -> None:
+    """Two hours or one apart in Berlin, the tooltip in UTC."""
+    page = visit.page
+    visit.open(f"#/alerts/{visit.stack.alert}")
+    time = page.locator(".facts time").first
+    at = time.get_attribute("datetime") or ""
+    expect(time).to_have_attribute("title", f"{at[:19].replace('T', ' ')} UTC")
+    local = page.evaluate("at => new Date(at).toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit'})", at)
+    assert local != at[11:16]
+    expect(time).to_contain_text(local)
+
+
+def test_the_page_is_small_cached_for_good_and_locked_in(stack: Stack) -> None:
+    """Under 150 kB compressed in all; hashed names never asked for twice; no script or address but its own."""
+    page = httpx.get(f"{stack.url}/dashboard")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["cache-control"] == "no-cache"
+    policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    names = [part.split('"')[0] for part in page.text.split('"dashboard/')[1:]]
+    assert {name.rsplit(".", 1)[1] for name in names} == {"js", "css", "svg"}
+    size = len(gzip.compress(page.content))
+    for name in names:
+        answer = httpx.get(f"{stack.url}/dashboard/{name}")
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        size += len(gzip.compress(answer.content))
+    assert size < MOST_BYTES
+    for path in ("/dashboard/index.html", "/dashboard/nothing.js", "/dashboard/a/b", "/dashboard/..%2Fapp.py"):
+        missing = httpx.get(stack.url + path)
+        assert (missing.status_code, missing.json()["title"]) == (404, "Not Found"), path
+    slash = httpx.get(f"{stack.url}/dashboard/")
+    assert (slash.status_code, slash.headers["location"]) == (308, "../dashboard")

@@ -1,0 +1,197 @@
+"""What people do with the dashboard, from the link in an e-mail on."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import HOSTILE, Visit
+
+pytestmark = pytest.mark.stack
+
+
+def test_a_link_to_an_alert_leads_through_the_key_to_an_acknowledged_and_resolved_alert(visit: Visit) -> None:
+    """Somebody opens the link of an e-mail, sees what moved, takes it on and closes it, with the keyboard alone."""
+    page, stack = visit.page, visit.stack
+    visit.open(f"#/alerts/{stack.alert}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Data drift in arrival-delays")
+    expect(page.locator(".lead")).to_contain_text("delay moved towards higher values")
+    expect(page.get_by_role("button", name="delay", exact=True)).to_have_attribute("aria-expanded", "true")
+    expect(page.get_by_role("img", name=re.compile("Baseline against window"))).to_be_visible()
+    expect(page.locator("svg .gapmark")).to_have_text(re.compile(r"^D = 0\.\d{3}$"))
+    expect(page.get_by_role("heading", name="What to do")).to_be_visible()
+
+    page.get_by_role("button", name="Acknowledge").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Note")).to_be_focused()
+    page.keyboard.type("Storms over New York; the airline knows.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1 + .tags")).to_contain_text("Acknowledged")
+    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    expect(page.locator("ol.timeline")).to_contain_text("Storms over New York; the airline knows.")
+    assert stack.call("GET", f"/drift/alerts/{stack.alert}")["status"] == "acknowledged"
+
+    page.get_by_role("button", name="Snooze").click()
+    page.get_by_role("button", name="3 days").click()
+    page.get_by_role("dialog").get_by_role("button", name="Snooze").click()
+    expect(page.locator("h1 + .tags")).to_contain_text("Snoozed")
+
+    page.get_by_role("button", name="Resolve").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Resolve").click()
+    page.get_by_role("dialog").get_by_role("button", name="Resolve").click()
+    expect(page.locator("h1 + .tags")).to_contain_text("Resolved")
+    expect(page.locator(".head .actions")).to_have_count(0)
+    assert stack.call("GET", f"/drift/alerts/{stack.alert}")["status"] == "resolved"
+
+
+def test_a_model_shows_its_features_opened_one_at_a_time(visit: Visit) -> None:
+    """Numbers with distributions and the KS distance, categories with bars, each address a link of its own."""
+    page = visit.page
+    visit.open(f"#/models/{visit.stack.drifted}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("arrival-delays")
+    expect(page.get_by_role("img", name=re.compile("^Drift score: "))).to_be_visible()
+    first = page.locator("tbody tr").first
+    expect(first).to_contain_text("delay")
+    page.get_by_role("button", name="carrier").click()
+    expect(page.locator("table.categories tbody tr")).to_have_count(4)
+    page.get_by_role("button", name="prediction").click()
+    expect(page.locator("svg .gapmark")).to_be_visible()
+    assert "feature=prediction" in page.url
+    page.reload()
+    expect(page.get_by_role("button", name="prediction")).to_have_attribute("aria-expanded", "true")
+    page.get_by_role("button", name=re.compile("^Drifted")).click()
+    expect(page.locator("tbody tr:not(.detail)", has_text="carrier")).to_have_count(0)
+    slider = page.get_by_label("Drift score, check by check")
+    slider.focus()
+    expect(page.locator(".readout").first).to_contain_text(re.compile(r"^0\.\d{3}"))
+
+
+def test_settings_are_previewed_before_they_are_saved(visit: Visit) -> None:
+    """A minimum above the drift shows no alert where the saved settings show some; then it is stored."""
+    page, model = visit.page, visit.stack.steady
+    visit.open(f"#/models/{visit.stack.drifted}/settings")
+    page.get_by_label("Smallest score", exact=True).fill("0.95")
+    page.get_by_role("button", name="Preview").click()
+    outcomes = page.locator(".outcome")
+    expect(outcomes).to_have_count(2)
+    expect(outcomes.nth(0).locator(".figures")).to_contain_text(re.compile(r"^[1-9]"))
+    expect(outcomes.nth(1)).not_to_contain_text("Data drift")
+
+    visit.go(f"#/models/{model}/settings")
+    page.get_by_label("Remind every, hours").fill("48")
+    page.get_by_label("Name of a feature").fill("carrier")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_label("Smallest score of carrier").fill("0.2")
+    expect(page.get_by_text("2 changes not saved.")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved; the next check uses them.")).to_be_visible()
+    stored = visit.stack.call("GET", f"/models/{model}")["settings"]
+    assert stored["renotify_hours"] == 48
+    assert stored["features"]["carrier"]["min_drift_score"] == 0.2
+
+
+def test_a_baseline_is_made_of_recent_predictions_and_the_older_one_restored(visit: Visit) -> None:
+    """Versions say which is in use."""
+    page = visit.page
+    visit.open(f"#/models/{visit.stack.steady}/baseline")
+    expect(page.get_by_role("row", name=re.compile("^1 1,500"))).to_contain_text("In use")
+    page.get_by_role("button", name="Make recent predictions the baseline").click()
+    page.get_by_role("button", name="Make baseline").click()
+    expect(page.get_by_role("row", name=re.compile("^2 900"))).to_contain_text("In use")
+    page.get_by_role("button", name="Restore version 1").click()
+    page.get_by_role("button", name="Restore", exact=True).click()
+    expect(page.get_by_role("row", name=re.compile("^1 1,500"))).to_contain_text("In use")
+
+
+def test_a_channel_is_added_tested_changed_and_deleted(visit: Visit) -> None:
+    """The test message really goes out."""
+    page = visit.page
+    visit.open("#/channels")
+    page.get_by_role("button", name="New channel").click()
+    page.get_by_label("Name").fill("Night watch")
+    page.get_by_label("To", exact=True).fill("night@example.com, second@example.com")
+    page.get_by_label("Hears of").select_option("HIGH")
+    page.get_by_role("button", name="Add channel").click()
+    card = page.locator(".card", has_text="Night watch")
+    expect(card).to_contain_text("night@example.com, second@example.com")
+    card.get_by_role("button", name="Send a test").click()
+    expect(card).to_contain_text("The test message was taken.")
+    sent = visit.stack.call("GET", "/_local/outbox")
+    assert {tuple(message["to"]) for message in sent if message["channel"] == "email"} >= {
+        ("night@example.com",),
+        ("second@example.com",),
+    }
+    card.get_by_role("button", name="Edit").click()
+    page.get_by_label("To", exact=True).fill("no address")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("The channel was not saved.")
+    page.get_by_label("To", exact=True).fill("day@example.com")
+    page.get_by_role("button", name="Save").click()
+    expect(card).to_contain_text("day@example.com")
+    card.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(card).to_have_count(0)
+    visit.expect(422)
+
+
+def test_a_new_model_is_told_how_to_begin(visit: Visit) -> None:
+    """The snippets carry the address and the model's id; the same name twice is refused in place."""
+    page = visit.page
+    visit.open()
+    page.get_by_role("button", name="New model").click()
+    page.get_by_label("Name").fill("arrival-delays")
+    page.get_by_role("button", name="Make model").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("The model was not made.")
+    page.get_by_label("Name").fill("brand new")
+    page.get_by_role("button", name="Make model").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("brand new")
+    expect(page.locator(".lead")).to_contain_text("No baseline yet.")
+    model = re.search(r"#/models/([^/?]+)", page.url)
+    assert model is not None
+    for snippet in page.locator(".snippet code").all_text_contents():
+        assert visit.stack.url in snippet
+        assert model[1] in snippet
+    visit.go(f"#/models/{model[1]}/settings")
+    page.get_by_role("button", name="Delete model").click()
+    delete = page.get_by_role("button", name="Delete for good")
+    expect(delete).to_be_disabled()
+    page.get_by_label("Type the model's name").fill("brand new")
+    delete.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    expect(page.get_by_role("link", name="brand new")).to_have_count(0)
+    visit.expect(409)
+
+
+def test_names_are_text_whatever_is_in_them(visit: Visit) -> None:
+    """HTML in a model's, a label's and a feature's name is shown, not run."""
+    page = visit.page
+    visit.open()
+    row = page.get_by_role("row", name=re.compile("steady"))
+    expect(row).to_contain_text(f"steady {HOSTILE}")
+    expect(row).to_contain_text(f"team: {HOSTILE}")
+    row.get_by_role("link").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"steady {HOSTILE}")
+    page.get_by_role("button", name=HOSTILE).click()
+    visit.settle()
+    assert page.locator("main img, main th b").count() == 0
+    assert page.evaluate("window.hacked") is None
+
+
+def test_search_sort_and_filters_are_in_the_address(visit: Visit) -> None:
+    """A link shows what its sender saw."""
+    page = visit.page
+    visit.open()
+    page.get_by_label("Search models").fill("steady")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.reload()
+    expect(page.get_by_label("Search models")).to_have_value("steady")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    visit.go("#/alerts?status=firing&severity=LOW&alert_type=no_data")
+    expect(page.get_by_role("heading", name="No alert fits")).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("tbody tr").first).to_contain_text("arrival-delays")
