@@ -7,11 +7,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from driftguard import aws
 from driftguard.notifications.delivery import Notifier, to_queue
-from driftguard.notifications.email import render
+from driftguard.notifications.email import render, render_notice
 from driftguard.notifications.transports import SmtpServer, Transport, by_log, by_ses, by_smtp, smtp_credentials
 from driftguard.observability import logger, measured
 from driftguard.schemas.channels import StoredChannel
-from driftguard.schemas.events import AlertEvent
+from driftguard.schemas.events import AlertEvent, Event
 from driftguard.settings import Settings
 from driftguard.tables.base import connect
 
@@ -30,10 +30,14 @@ def transport() -> Transport:
             return by_ses(aws.client("sesv2"))
 
 
-def send(event: AlertEvent, channel: StoredChannel, recipient: str) -> str:
+def send(event: Event, channel: StoredChannel, recipient: str) -> str:
     """Send to one address; returns the provider's message id."""
     sender = settings.text("EMAIL_FROM", "driftguard@localhost" if settings.email_transport == "log" else None)
-    return transport()(render(event, channel, recipient, sender=sender, public_url=settings.public_url), recipient)
+    if isinstance(event, AlertEvent):
+        message = render(event, channel, recipient, sender=sender, public_url=settings.public_url)
+    else:
+        message = render_notice(event, recipient, sender=sender, public_url=settings.public_url)
+    return transport()(message, recipient)
 
 
 @measured
@@ -41,11 +45,6 @@ def send(event: AlertEvent, channel: StoredChannel, recipient: str) -> str:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """SNS's records, the retry queue's, or a test."""
     connect(settings)
-    notifier = Notifier(
-        "email",
-        send,
-        to_queue(aws.client("sqs"), settings.retry_queue_url),
-        lambda: datetime.now(UTC),
-        settings.history_retention_days,
-    )
+    retries = to_queue(aws.client("sqs"), settings.retry_queue_url)
+    notifier = Notifier(("email",), send, retries, retries, lambda: datetime.now(UTC), settings.history_retention_days)
     return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)

@@ -9,23 +9,22 @@ from driftguard import aws
 from driftguard.notifications.addresses import system_resolver
 from driftguard.notifications.delivery import Notifier, to_queue
 from driftguard.notifications.outgoing import Outgoing, by_urllib3
-from driftguard.notifications.slack import render
+from driftguard.notifications.posts import posts
 from driftguard.observability import logger, measured
-from driftguard.schemas.channels import NewSlackChannel, StoredChannel
-from driftguard.schemas.events import AlertEvent
+from driftguard.schemas.channels import StoredChannel
+from driftguard.schemas.events import Event
 from driftguard.settings import Settings
 from driftguard.tables.base import connect
 
 settings = Settings()
 
 
-def send(event: AlertEvent, channel: StoredChannel, _target: str) -> str:
+def send(event: Event, channel: StoredChannel, target: str) -> str:
     """Post to the channel's webhook; returns Slack's answer."""
-    if not isinstance(channel.settings, NewSlackChannel):
-        raise TypeError(f"not a Slack channel: {channel!r}")
+    now = datetime.now(UTC)
     outgoing = Outgoing(system_resolver, by_urllib3, settings.outgoing_endpoint)
-    payload = render(event, public_url=settings.public_url)
-    return outgoing.post(channel.settings.webhook_url, payload, {}, now=datetime.now(UTC))
+    (post,) = posts(event, channel, public_url=settings.public_url, now=now)
+    return outgoing.post(post.url, post.body, post.headers, channel_type=target, now=now)
 
 
 @measured
@@ -33,10 +32,12 @@ def send(event: AlertEvent, channel: StoredChannel, _target: str) -> str:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """SNS's records, the retry queue's, or a test."""
     connect(settings)
+    sqs = aws.client("sqs")
     notifier = Notifier(
-        "slack",
+        ("slack",),
         send,
-        to_queue(aws.client("sqs"), settings.retry_queue_url),
+        to_queue(sqs, settings.retry_queue_url),
+        to_queue(sqs, settings.email_queue_url),
         lambda: datetime.now(UTC),
         settings.history_retention_days,
     )

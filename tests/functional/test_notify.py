@@ -57,6 +57,7 @@ def slack(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Slack:
     monkeypatch.setattr(app, "by_urllib3", end)
     monkeypatch.setattr(app, "system_resolver", lambda host, port: ["3.3.3.3"])
     monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables["SLACK_RETRY_QUEUE_URL"])
+    monkeypatch.setenv("EMAIL_QUEUE_URL", deployed.variables["EMAIL_RETRY_QUEUE_URL"])
     return end
 
 

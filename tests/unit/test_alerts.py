@@ -120,7 +120,7 @@ class Model:
         return outcome
 
     def acknowledge(self) -> None:
-        self.keep(Outcome([alerts.acknowledge(self.alert(), now=self.now)], [], self.memory))
+        self.keep(alerts.acknowledge(self.alert(), self.memory, now=self.now))
 
     def snooze(self, hours: float) -> None:
         until = self.now + timedelta(hours=hours)
@@ -281,7 +281,7 @@ TABLE: Mapping[str, Mapping[str, Expected]] = {
         "new baseline, below": Expected(None, ("resolved",)),
         "new baseline, cannot be tested": Expected(None, ("resolved",)),
         "fires while warming up": Expected("firing", (), 2),
-        "acknowledge": Expected("acknowledged", (), 1),
+        "acknowledge": Expected("acknowledged", ("acknowledged",), 1),
         "snooze": Expected("snoozed", (), 1),
         "resolve": Expected(None, ("resolved",)),
     },
@@ -300,7 +300,7 @@ TABLE: Mapping[str, Mapping[str, Expected]] = {
         "new baseline, below": Expected(None, ("resolved",)),
         "new baseline, cannot be tested": Expected(None, ("resolved",)),
         "fires while warming up": Expected("firing", (), 2),
-        "acknowledge": Expected("acknowledged", (), 1),
+        "acknowledge": Expected("acknowledged", ("acknowledged",), 1),
         "snooze": Expected("snoozed", (), 1),
         "resolve": Expected(None, ("resolved",)),
     },
@@ -338,7 +338,7 @@ TABLE: Mapping[str, Mapping[str, Expected]] = {
         "new baseline, below": Expected(None, ("resolved",)),
         "new baseline, cannot be tested": Expected(None, ("resolved",)),
         "fires while warming up": Expected("snoozed", (), 2),
-        "acknowledge": Expected("acknowledged", (), 1),
+        "acknowledge": Expected("acknowledged", ("acknowledged",), 1),
         "snooze": Expected("snoozed", (), 1),
         "resolve": Expected(None, ("resolved",)),
     },
@@ -357,7 +357,7 @@ TABLE: Mapping[str, Mapping[str, Expected]] = {
         "new baseline, below": Expected(None, ("resolved",)),
         "new baseline, cannot be tested": Expected(None, ("resolved",)),
         "fires while warming up": Expected("firing", (), 2),
-        "acknowledge": Expected("acknowledged", (), 1),
+        "acknowledge": Expected("acknowledged", ("acknowledged",), 1),
         "snooze": Expected("snoozed", (), 1),
         "resolve": Expected(None, ("resolved",)),
     },
@@ -433,7 +433,7 @@ def test_from_resolved_nothing_leads_on(act: Callable[..., Any]) -> None:
     more: dict[str, Any] = {}
     if act is alerts.snooze:
         more = {"until": model.now + hours(1)}
-    arguments = (alert, Memory()) if act is alerts.resolve else (alert,)
+    arguments = (alert,) if act is alerts.snooze else (alert, Memory())
     if act is alerts.resolve:
         more = {"renotify_hours": 24}
     with pytest.raises(Conflict):
@@ -664,13 +664,27 @@ def test_a_check_that_is_repeated_makes_the_same_events() -> None:
     assert [event.event_id for event in again[0].events] == ["A1-0002"]
 
 
+def test_acknowledging_is_an_event_that_moves_no_message() -> None:
+    """Its event has a number of its own and the highest severity told; when the next repeat is due stays as it was."""
+    model = opened()
+    model.check(finding("firing", "HIGH"))
+    model.check(finding("firing", "LOW"))
+    before = model.alert()
+    model.acknowledge()
+    event, after = model.events[-1], model.alert()
+    assert (event.kind, event.severity, event.event_id) == ("acknowledged", "HIGH", "A1-0003")
+    assert (after.notified_at, after.told_severity) == (before.notified_at, before.told_severity)
+    model.resolve()
+    assert model.events[-1].event_id == "A1-0004"
+
+
 def test_every_transition_leaves_an_entry_in_the_timeline() -> None:
     """Opening, severity, reminders, silence and hands are all there, with notes, in order of time."""
     model = opened()
     model.check(finding("firing", "HIGH"))
     model.check(finding("firing", "LOW"))
     model.check("firing", hours(24))
-    model.keep(Outcome([alerts.acknowledge(model.alert(), now=model.now, note="on it")], [], model.memory))
+    model.keep(alerts.acknowledge(model.alert(), model.memory, now=model.now, note="on it"))
     model.snooze(1)
     model.check("below", hours(2))
     model.resolve()
@@ -825,7 +839,8 @@ class Life(RuleBasedStateMachine):
     def messages_tell_a_story(self) -> None:
         by_alert: dict[str, list[AlertEvent]] = {}
         for event in self.model.events:
-            by_alert.setdefault(event.alert.id, []).append(event)
+            if event.kind != "acknowledged":  # told to nobody but to who calls people
+                by_alert.setdefault(event.alert.id, []).append(event)
         for alert_id, events in by_alert.items():
             kinds = [event.kind for event in events]
             alert = self.model.stored[alert_id]

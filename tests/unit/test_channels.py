@@ -23,8 +23,8 @@ def stored(**body: Any) -> StoredChannel:
 @pytest.mark.parametrize(
     ("body", "place", "said"),
     [
-        ({}, ("type",), "email or slack"),
-        ({"type": "fax"}, ("type",), "email or slack"),
+        ({}, ("type",), "email, slack, webhook, pagerduty or teams"),
+        ({"type": "fax"}, ("type",), "email, slack, webhook, pagerduty or teams"),
         ({"type": "email"}, ("to",), "required"),
         ({"type": "email", "to": []}, ("to",), "at least 1"),
         ({"type": "email", "to": [f"a{n}@example.com" for n in range(51)]}, ("to",), "at most 50"),
@@ -42,6 +42,18 @@ def stored(**body: Any) -> StoredChannel:
         ({"type": "slack", "webhook_url": "https://hooks.slack.com/****"}, ("webhook_url",), "masked"),
         ({"type": "slack", "webhook_url": "http://hooks.slack.com/x"}, ("webhook_url",), "https://"),
         ({"type": "slack", "webhook_url": "https://10.0.0.1/x"}, ("webhook_url",), "private"),
+        ({"type": "webhook"}, ("url",), "required"),
+        ({"type": "webhook", "url": "https://10.0.0.1/x"}, ("url",), "private"),
+        ({"type": "webhook", "url": "https://a.example/****"}, ("url",), "masked"),
+        ({"type": "webhook", "url": "https://a.example/x", "secret": ""}, ("secret",), "at least 1"),
+        ({"type": "webhook", "url": "https://a.example/x", "secret": "****"}, ("secret",), "masked"),
+        ({"type": "webhook", "url": "https://a.example/x", "secret": "a\nb"}, ("secret",), "control characters"),
+        ({"type": "webhook", "webhook_url": HOOK, "url": "https://a.example/x"}, ("webhook_url",), "not permitted"),
+        ({"type": "pagerduty"}, ("routing_key",), "required"),
+        ({"type": "pagerduty", "routing_key": "short"}, ("routing_key",), "32 letters"),
+        ({"type": "pagerduty", "routing_key": "****"}, ("routing_key",), "masked"),
+        ({"type": "pagerduty", "routing_key": "k" * 32, "region": "mars"}, ("region",), "'us' or 'eu'"),
+        ({"type": "teams", "webhook_url": "https://localhost/x"}, ("webhook_url",), "private"),
     ],
 )
 def test_what_is_wrong_with_a_channel_is_named_by_its_place(body: Any, place: tuple[Any, ...], said: str) -> None:
@@ -60,13 +72,29 @@ def test_addresses_are_taken_in_their_ascii_form_and_local_domains_too() -> None
     assert list(channel.targets) == ["ops@mail.local", "ops@localhost", "team@xn--bcher-kva.example"]
 
 
-def test_a_webhook_is_shown_masked_and_nowhere_else() -> None:
+SECRETS: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({"type": "slack", "webhook_url": HOOK}, {"webhook_url": "https://hooks.slack.com/****"}),
+    ({"type": "teams", "webhook_url": "https://a.logic.azure.com:443/T00000000"},
+     {"webhook_url": "https://a.logic.azure.com/****"}),
+    ({"type": "webhook", "url": "https://a.example/T00000000", "secret": "T00000000"},
+     {"url": "https://a.example/****", "secret": "****"}),
+    ({"type": "pagerduty", "routing_key": "T00000000T00000000T00000000T0000"}, {"routing_key": "****"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "masks"), SECRETS, ids=lambda part: part.get("type", ""))
+def test_secrets_are_shown_masked_and_nowhere_else(body: dict[str, Any], masks: dict[str, str]) -> None:
     """Neither the answer nor the representation holds more than the host."""
-    channel = stored(type="slack", webhook_url=HOOK)
+    channel = stored(**body)
     shown = channel.shown().model_dump(mode="json")
-    assert shown["webhook_url"] == "https://hooks.slack.com/****"
-    for text in (repr(channel), str(channel), channel.shown().model_dump_json()):
+    assert {name: shown[name] for name in masks} == masks
+    for text in (repr(channel), str(channel), channel.name, channel.shown().model_dump_json()):
         assert "T00000000" not in text
+
+
+def test_a_webhook_without_a_secret_shows_none() -> None:
+    """Whether messages are signed can be seen."""
+    assert "secret" not in stored(type="webhook", url="https://a.example/x").shown().model_dump(mode="json")
 
 
 def test_model_ids_are_absent_rather_than_null() -> None:
@@ -80,7 +108,22 @@ def test_a_channel_has_defaults_and_a_name_that_says_what_it_is() -> None:
     """Without more, a channel is enabled, for all models, from MEDIUM on."""
     shown = stored(type="email", to=["ops@example.com"]).shown()
     assert (shown.name, shown.enabled, shown.min_severity) == ("E-mail to ops@example.com", True, "MEDIUM")
+    assert shown.health.status == "ok"
     assert stored(type="slack", webhook_url=HOOK, name="Alerts").shown().name == "Alerts"
+    assert stored(type="webhook", url="https://a.example/x").name == "Webhook at a.example"
+    assert stored(type="teams", webhook_url="https://a.example/x").name == "Microsoft Teams"
+
+
+def test_only_who_calls_people_hears_of_acknowledgements() -> None:
+    """PagerDuty stops calling; nobody gets a message more."""
+    kinds: list[dict[str, Any]] = [
+        {"type": "pagerduty", "routing_key": "k" * 32},
+        {"type": "slack", "webhook_url": HOOK},
+        {"type": "webhook", "url": HOOK},
+        {"type": "email", "to": ["a@example.com"]},
+    ]
+    wanted = [stored(**body).settings.wants("acknowledged", "m1", "HIGH") for body in kinds]
+    assert wanted == [True, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +143,7 @@ def test_a_channel_wants_its_models_and_severities(
     settings: dict[str, Any], model_id: str, severity: Severity, wanted: bool
 ) -> None:
     """Severity, models and the switch decide together."""
-    assert stored(type="slack", webhook_url=HOOK, **settings).settings.wants(model_id, severity) is wanted
+    assert stored(type="slack", webhook_url=HOOK, **settings).settings.wants("opened", model_id, severity) is wanted
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from driftguard.notifications.delivery import delay
 from driftguard.notifications.errors import DeliveryFailed
-from driftguard.notifications.outgoing import Answer, Call, Outgoing, retry_after
+from driftguard.notifications.outgoing import Answer, Call, Outgoing, encode, retry_after
 from driftguard.notifications.transports import SmtpServer, by_log, by_ses, by_smtp, smtp_credentials
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
@@ -231,7 +231,10 @@ def public(host: str, port: int) -> list[str]:
 def test_a_webhook_is_called_at_the_address_that_was_checked() -> None:
     """The client is told to connect to the resolved address, so that DNS cannot change in between."""
     client = Client()
-    assert Outgoing(public, client).post(HOOK, {"text": "hé"}, {"x-own": "1"}, now=NOW) == "ok"
+    assert (
+        Outgoing(public, client).post(HOOK, encode({"text": "hé"}), {"x-own": "1"}, channel_type="slack", now=NOW)
+        == "ok"
+    )
     (call,) = client.calls
     assert (call.url, call.address) == (HOOK, "3.3.3.3")
     assert json.loads(call.body) == {"text": "hé"}
@@ -248,7 +251,7 @@ def test_what_a_provider_answers_decides_whether_to_try_again(status: int, perma
     """4xx and redirects are permanent, time-outs, throttling and faults pass; the provider's words are kept."""
     with pytest.raises(DeliveryFailed) as caught:
         Outgoing(public, Client(status, "no_service", retry_after="7", location="https://10.0.0.1/")).post(
-            HOOK, {}, {}, now=NOW
+            HOOK, b"{}", {}, channel_type="slack", now=NOW
         )
     assert caught.value.permanent is permanent
     assert caught.value.detail.startswith(str(status))
@@ -264,7 +267,7 @@ def test_a_private_address_is_never_called(url: str, endpoint: str) -> None:
     """Neither on AWS nor locally, and trying again does not help."""
     client = Client()
     with pytest.raises(DeliveryFailed) as caught:
-        Outgoing(public, client, endpoint).post(url, {}, {}, now=NOW)
+        Outgoing(public, client, endpoint).post(url, b"{}", {}, channel_type="slack", now=NOW)
     assert caught.value.permanent
     assert client.calls == []
 
@@ -273,14 +276,14 @@ def test_a_name_that_now_leads_inside_is_never_called() -> None:
     """The check when the channel was made does not count: it is made again at each sending."""
     client = Client()
     with pytest.raises(DeliveryFailed, match="private"):
-        Outgoing(lambda host, port: ["169.254.169.254"], client).post(HOOK, {}, {}, now=NOW)
+        Outgoing(lambda host, port: ["169.254.169.254"], client).post(HOOK, b"{}", {}, channel_type="slack", now=NOW)
     assert client.calls == []
 
 
 def test_an_unknown_host_is_tried_again_later() -> None:
     """DNS may be down for a moment."""
     with pytest.raises(DeliveryFailed, match=r"cannot be resolved: later\.example") as caught:
-        Outgoing(public, Client()).post("https://later.example/secret", {}, {}, now=NOW)
+        Outgoing(public, Client()).post("https://later.example/secret", b"{}", {}, channel_type="slack", now=NOW)
     assert not caught.value.permanent
     assert "secret" not in caught.value.detail
 
@@ -290,7 +293,8 @@ def test_with_an_endpoint_set_every_request_goes_there_and_says_where_it_was_mea
     client = Client()
     outgoing = Outgoing(public, client, "http://127.0.0.1:4000/outbox")
     for url in (HOOK, "https://unknown.example/x"):
-        outgoing.post(url, {"text": "x"}, {}, now=NOW)
+        outgoing.post(url, b"{}", {}, channel_type="teams", now=NOW)
+    assert {call.headers["x-driftguard-channel"] for call in client.calls} == {"teams"}
     assert [(call.url, call.address, call.headers["x-driftguard-to"]) for call in client.calls] == [
         ("http://127.0.0.1:4000/outbox", None, HOOK),
         ("http://127.0.0.1:4000/outbox", None, "https://unknown.example/x"),

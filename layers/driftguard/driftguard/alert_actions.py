@@ -60,7 +60,7 @@ def detail(organization_id: str, alert_id: str, base_url: str, now: datetime) ->
 
 def acknowledging(body: Note, now: datetime) -> Action:
     """The transition to `acknowledged`."""
-    return lambda alert, memory: alerts.Outcome([alerts.acknowledge(alert, now=now, note=body.note)], [], memory)
+    return lambda alert, memory: alerts.acknowledge(alert, memory, now=now, note=body.note)
 
 
 def snoozing(body: Snooze, now: datetime) -> Action:

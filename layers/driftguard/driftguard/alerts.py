@@ -263,12 +263,18 @@ def _messages_while_on(alert: Alert, context: Context) -> tuple[Alert, list[Aler
     return alert, []
 
 
-def acknowledge(alert: Alert, *, now: datetime, note: str | None = None) -> Alert:
-    """Somebody has it: no more repeats. Raises Conflict when it is acknowledged already or resolved."""
+def acknowledge(alert: Alert, memory: Memory, *, now: datetime, note: str | None = None) -> Outcome:
+    """Somebody has it: no more repeats, and whoever calls people for it may stop. Raises Conflict when it is
+    acknowledged already or resolved."""
     alert = _still_open(alert, now, "acknowledged")
     if alert.status == "acknowledged":
         raise Conflict("The alert is already acknowledged.")
-    return _note(alert.model_copy(update={"status": "acknowledged", "snoozed_until": None}), now, "acknowledged", note)
+    alert = _note(alert.model_copy(update={"status": "acknowledged", "snoozed_until": None}), now, "acknowledged", note)
+    if not alert.told:
+        return Outcome([alert], [], memory)
+    # An event of its own, and no message: when the next repeat is due, and what was told, stay as they are.
+    alert = alert.model_copy(update={"messages": alert.messages + 1})
+    return Outcome([alert], [_event(alert, "acknowledged", now, note=note)], memory)
 
 
 def snooze(alert: Alert, *, until: datetime, now: datetime, note: str | None = None) -> Alert:
@@ -343,20 +349,26 @@ def _tell(
             "highest_told": highest,
         }
     )
-    event = AlertEvent(
-        event_id=f"{alert.id}-{told.messages:04d}",
+    severity = (alert.highest_told or alert.severity) if kind == "resolved" else alert.severity
+    event = _event(told, kind, now, note=note).model_copy(
+        update={"severity": severity, "previous_severity": previous_severity, "reason": reason}
+    )
+    return told, event
+
+
+def _event(alert: Alert, kind: EventKind, now: datetime, *, note: str | None) -> AlertEvent:
+    """Of the severity that was told highest, so that whoever heard of the alert hears of this."""
+    return AlertEvent(
+        event_id=f"{alert.id}-{alert.messages:04d}",
         kind=kind,
         at=now,
         organization_id=alert.organization_id,
         model_id=alert.model_id,
         model_name=alert.model_name,
-        severity=(alert.highest_told or alert.severity) if kind == "resolved" else alert.severity,
-        previous_severity=previous_severity,
-        reason=reason,
+        severity=alert.highest_told or alert.severity,
         note=note,
-        alert=event_alert(told),
+        alert=event_alert(alert),
     )
-    return told, event
 
 
 def event_alert(alert: Alert) -> EventAlert:

@@ -16,6 +16,9 @@ from driftguard.schemas.channels import (
     AnyNewChannel,
     Channel,
     ChannelPatch,
+    NewSlackChannel,
+    NewTeamsChannel,
+    NewWebhookChannel,
     StoredChannel,
     TestResult,
 )
@@ -104,13 +107,19 @@ def _check(organization_id: str, body: AnyNewChannel, resolve: Resolver) -> None
     A host that is not known (yet) is let through: nothing can be sent there, and before each sending it is looked at
     again.
     """
-    for place, model_id in enumerate(body.model_ids or []):
+    for index, model_id in enumerate(body.model_ids or []):
         if Models.one(organization_id, model_id) is None:
-            raise Invalid.at(["body", "model_ids", place], "there is no such model")
-    if body.type == "slack":
-        try:
-            pin(check_url(body.webhook_url), resolve)
-        except Refused as error:
-            raise Invalid.at(["body", "webhook_url"], str(error)) from None
-        except OSError:
+            raise Invalid.at(["body", "model_ids", index], "there is no such model")
+    match body:
+        case NewSlackChannel() | NewTeamsChannel():
+            place, url = "webhook_url", body.webhook_url
+        case NewWebhookChannel():
+            place, url = "url", body.url
+        case _:
             return
+    try:
+        pin(check_url(url), resolve)
+    except Refused as error:
+        raise Invalid.at(["body", place], str(error)) from None
+    except OSError:
+        return

@@ -104,5 +104,11 @@ class Settings:
         return self.text("SMTP_SECRET_ARN")
 
     def notify_function(self, channel_type: str) -> str:
-        """The name of the function that delivers to channels of `channel_type` (`email`, `slack`, `webhook`)."""
-        return self.text(f"NOTIFY_{channel_type.upper()}_FUNCTION")
+        """The name of the function that delivers to channels of `channel_type`."""
+        name = channel_type if channel_type in ("email", "slack") else "webhook"
+        return self.text(f"NOTIFY_{name.upper()}_FUNCTION")
+
+    @property
+    def email_queue_url(self) -> str:
+        """The queue through which any notifier has e-mail sent."""
+        return self.text("EMAIL_QUEUE_URL")

@@ -30,6 +30,7 @@ NEWS: dict[EventKind, str] = {
     "opened": "New alert",
     "escalated": "Severity rose",
     "repeated": "Still going on",
+    "acknowledged": "Acknowledged",
     "resolved": "Resolved",
     "test": "Test message",
 }
@@ -170,6 +171,8 @@ def _lead(event: AlertEvent) -> str:
                 f"It has been going on for {duration(event.at - event.alert.detected_at)} and nobody has acknowledged "
                 f"it. {found}"
             )
+        case "acknowledged":
+            return f"Somebody looks after it. {found}"
         case "resolved":
             ending = ENDINGS[event.reason] if event.reason else "It is over"
             lasted = duration(event.at - event.alert.detected_at)

@@ -2,9 +2,11 @@
 
 An event that SNS or SQS brings twice goes out once. A channel that fails goes to its notifier's own retry queue, with
 the delay its provider asks for, and neither blocks nor repeats another. Once MAX_ATTEMPTS have failed, or when trying
-again cannot help, the last one raises, so that SQS moves the message to the dead-letter queue.
+again cannot help, the last one raises, so that SQS moves the message to the dead-letter queue. What lies there can be
+put into the retry queue again, whoever put it there.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +16,7 @@ from driftguard.notifications.content import example
 from driftguard.notifications.errors import DeliveryFailed
 from driftguard.observability import count, logger
 from driftguard.schemas.channels import ChannelType, StoredChannel
-from driftguard.schemas.events import AlertEvent, Retry
+from driftguard.schemas.events import AlertEvent, ChannelNotice, Event, Retry
 from driftguard.tables.channels import Channels
 from driftguard.tables.deliveries import Deliveries, Held
 
@@ -32,7 +34,7 @@ LEASE = timedelta(seconds=90)
 ENOUGH_SECONDS = 20
 """A sending may take so long; with less time left the retry queue takes over."""
 
-type Send = Callable[[AlertEvent, StoredChannel, str], str]
+type Send = Callable[[Event, StoredChannel, str], str]
 """Sends an event to one target of a channel; returns the provider's message id or answer, raises DeliveryFailed."""
 
 type Enqueue = Callable[[Retry, int], None]
@@ -41,11 +43,13 @@ type Enqueue = Callable[[Retry, int], None]
 
 @dataclass(frozen=True)
 class Notifier:
-    """What delivering needs: the one type of channels it serves, its sender, its queue, the clock."""
+    """What delivering needs: the types of channels it serves, its sender, its queue, the clock, and the queue of
+    notify_email, through which people hear of a channel that does not work."""
 
-    channel_type: ChannelType
+    channel_types: tuple[ChannelType, ...]
     send: Send
     enqueue: Enqueue
+    enqueue_email: Enqueue
     now: Callable[[], datetime]
     keep_days: int
 
@@ -62,20 +66,28 @@ class Notifier:
                 self.notify(AlertEvent.model_validate_json(record["Sns"]["Message"]), seconds_left)
                 continue
             try:
-                self.retry(Retry.model_validate_json(record["body"]))
+                self._queued(record["body"], seconds_left)
             except Exception:  # noqa: BLE001  the queue brings it again, and in the end to the dead letters
                 logger.exception("not delivered", extra={"message_id": record["messageId"]})
                 failed.append({"itemIdentifier": record["messageId"]})
         return {"batchItemFailures": failed}
 
+    def _queued(self, body: str, seconds_left: Callable[[], float]) -> None:
+        redriven = undelivered(body)
+        if not redriven:
+            self.retry(Retry.model_validate_json(body))
+        for event in redriven:
+            self.notify(event, seconds_left)
+
     def notify(self, event: AlertEvent, seconds_left: Callable[[], float]) -> None:
-        """Deliver an event to every channel of this type that wants it; those there is no time for are queued.
+        """Deliver an event to every channel of these types that wants it; those there is no time for are queued.
 
         Whatever one channel runs into, the others are tried before it is raised.
         """
         faults: list[Exception] = []
         for channel in Channels.of(event.organization_id):
-            if channel.settings.type != self.channel_type or not channel.settings.wants(event.model_id, event.severity):
+            wanted = channel.settings.wants(event.kind, event.model_id, event.severity)
+            if channel.settings.type not in self.channel_types or not wanted:
                 continue
             try:
                 if seconds_left() < ENOUGH_SECONDS:
@@ -95,7 +107,7 @@ class Notifier:
             return
         self.deliver(message.event, channel, message.attempt)
 
-    def deliver(self, event: AlertEvent, channel: StoredChannel, attempt: int) -> None:
+    def deliver(self, event: Event, channel: StoredChannel, attempt: int) -> None:
         """One attempt to bring one event to one channel, unless it is there already.
 
         Raises DeliveryFailed when it failed and MAX_ATTEMPTS are spent; otherwise a failure is queued.
@@ -117,6 +129,7 @@ class Notifier:
             self._failed(event, channel, delivery, attempt, error)
             return
         delivery.finish("delivered", detail, self.now())
+        self._works(channel)
         count("DeliveriesMade")
         logger.info("delivered", extra=_about(event, channel, attempt) | {"detail": detail})
 
@@ -131,9 +144,10 @@ class Notifier:
         except DeliveryFailed as error:
             logger.warning("test message failed", extra={"channel_id": channel.id, "detail": error.detail})
             return {"delivered": False, "detail": error.detail}
+        self._works(channel)
         return {"delivered": True, "detail": ", ".join(details)}
 
-    def _send_all(self, event: AlertEvent, channel: StoredChannel, delivery: Deliveries) -> str:
+    def _send_all(self, event: Event, channel: StoredChannel, delivery: Deliveries) -> str:
         """To each target that does not have it yet; the first failure is raised once the others were tried."""
         failures: list[DeliveryFailed] = []
         for target in channel.targets:
@@ -154,10 +168,11 @@ class Notifier:
         return ", ".join(delivery.have_it.values())
 
     def _failed(
-        self, event: AlertEvent, channel: StoredChannel, delivery: Deliveries, attempt: int, error: DeliveryFailed
+        self, event: Event, channel: StoredChannel, delivery: Deliveries, attempt: int, error: DeliveryFailed
     ) -> None:
         about = _about(event, channel, attempt) | {"detail": error.detail}
         if attempt >= MAX_ATTEMPTS:
+            self._does_not_work(channel, error.detail)
             delivery.finish("failed", error.detail, self.now())
             count("DeliveriesFailed")
             logger.error("delivery failed for good", extra=about)
@@ -168,6 +183,33 @@ class Notifier:
         delivery.finish("retrying", error.detail, self.now())
         count("DeliveriesRetried")
         logger.warning("delivery failed, will be tried again", extra=about)
+        if error.permanent:
+            self._does_not_work(channel, error.detail)
+
+    def _does_not_work(self, channel: StoredChannel, reason: str) -> None:
+        """Mark the channel, and have everybody told who gets e-mail: once, however often it fails and whatever dies
+        in between, since the notices have the same id until the channel works again."""
+        since = Channels.mark_unhealthy(channel, reason, self.now())
+        if since is None:
+            return
+        notice = ChannelNotice(
+            organization_id=channel.organization_id,
+            channel_id=channel.id,
+            channel_name=channel.name,
+            channel_type=channel.settings.type,
+            reason=reason,
+            since=since,
+        )
+        for other in Channels.of(channel.organization_id):
+            if other.settings.type == "email" and other.settings.enabled and other.health.status == "ok":
+                self.enqueue_email(Retry(event=notice, channel_id=other.id, attempt=1), 0)
+        Channels.mark_told(channel, since)
+        count("ChannelsUnhealthy")
+        logger.error("channel does not work", extra={"channel_id": channel.id, "detail": reason})
+
+    def _works(self, channel: StoredChannel) -> None:
+        if channel.health.status != "ok":
+            Channels.mark_healthy(channel)
 
 
 def delay(attempt: int, retry_after: float | None) -> int:
@@ -186,11 +228,24 @@ def to_queue(client: Any, queue_url: str) -> Enqueue:
     return enqueue
 
 
-def _about(event: AlertEvent, channel: StoredChannel, attempt: int) -> dict[str, Any]:
+def undelivered(body: str) -> list[AlertEvent]:
+    """The events in a dead letter that SNS (its envelope) or Lambda (its record of a failed invocation) wrote; none
+    for any other message. Raises ValueError for what is no JSON, or in such a
+    letter no event."""
+    content = json.loads(body)
+    if not isinstance(content, dict):
+        return []
+    if content.get("Type") == "Notification":
+        return [AlertEvent.model_validate_json(content["Message"])]
+    records = (content.get("requestPayload") or {}).get("Records", [])
+    return [AlertEvent.model_validate_json(record["Sns"]["Message"]) for record in records]
+
+
+def _about(event: Event, channel: StoredChannel, attempt: int) -> dict[str, Any]:
     return {
         "event_id": event.event_id,
         "kind": event.kind,
-        "model_id": event.model_id,
+        **({"model_id": event.model_id} if isinstance(event, AlertEvent) else {}),
         "organization_id": event.organization_id,
         "channel_id": channel.id,
         "attempt": attempt,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from driftguard.notifications.content import describe, text_picture
+from driftguard.notifications.content import describe, minute, text_picture
 from driftguard.recommendations import percent
 from driftguard.schemas.channels import StoredChannel
-from driftguard.schemas.events import AlertEvent
+from driftguard.schemas.events import AlertEvent, ChannelNotice
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -66,6 +66,26 @@ def render(event: AlertEvent, channel: StoredChannel, recipient: str, *, sender:
     html = _environment().get_template("alert.html").render(values)
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     message.set_boundary(f"driftguard-{event.event_id}-{whom}")
+    return message
+
+
+def render_notice(notice: ChannelNotice, recipient: str, *, sender: str, public_url: str) -> EmailMessage:
+    """The message that a channel does not work, to one address; the same each time it is made."""
+    domain = sender.rpartition("@")[2]
+    message = EmailMessage()
+    message["From"] = Address("DriftGuard", addr_spec=sender)
+    message["To"] = Address(addr_spec=recipient)
+    message["Subject"] = one_line(f"Alert channel does not work: {notice.channel_name}")
+    message["Date"] = format_datetime(notice.since)
+    whom = hashlib.sha256(recipient.encode()).hexdigest()[:12]
+    moment = f"{notice.since:%Y%m%d%H%M%S%f}"
+    message["Message-ID"] = f"<channel.{notice.channel_id}.{moment}.{whom}@{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    values = {"notice": notice, "since": minute(notice.since), "channels_url": f"{public_url}/dashboard#/channels"}
+    message.set_content(_environment().get_template("channel.txt").render(values), cte="quoted-printable")
+    html = _environment().get_template("channel.html").render(values)
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    message.set_boundary(f"driftguard-{notice.channel_id}-{moment}-{whom}")
     return message
 
 

@@ -50,7 +50,8 @@ type HttpClient = Callable[[Call], Answer]
 class Outgoing:
     """Posts to webhooks.
 
-    endpoint: where every request goes instead, with the URL it was meant for in `x-driftguard-to`; empty on AWS.
+    endpoint: where every request goes instead, with the URL it was meant for in `x-driftguard-to` and the type of
+    channel in `x-driftguard-channel`; empty on AWS.
     Private addresses are refused all the same, but a host that is unknown there is let through.
     """
 
@@ -58,13 +59,12 @@ class Outgoing:
     client: HttpClient
     endpoint: str = ""
 
-    def post(self, url: str, payload: Mapping[str, Any], headers: Mapping[str, str], *, now: datetime) -> str:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, channel_type: str, now: datetime) -> str:
         """Post JSON; returns the provider's answer, shortened. Raises DeliveryFailed."""
-        body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
         sent = {"content-type": "application/json", "user-agent": "DriftGuard", **headers}
         address = self._pin(url)
         if self.endpoint:
-            call = Call(self.endpoint, {**sent, "x-driftguard-to": url}, body)
+            call = Call(self.endpoint, {**sent, "x-driftguard-to": url, "x-driftguard-channel": channel_type}, body)
         else:
             call = Call(url, sent, body, address)
         answer = self.client(call)
@@ -87,6 +87,11 @@ class Outgoing:
             if self.endpoint:
                 return None
             raise DeliveryFailed(f"The webhook's host cannot be resolved: {check_url(url).host}.") from None
+
+
+def encode(payload: Mapping[str, Any]) -> bytes:
+    """JSON in UTF-8. Raises ValueError for NaN, which providers do not read."""
+    return json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
 
 
 def by_urllib3(call: Call, context: ssl.SSLContext | None = None) -> Answer:

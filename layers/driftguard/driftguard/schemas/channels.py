@@ -1,6 +1,7 @@
 """Alert channels, as clients see them and as they are stored."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -22,11 +23,15 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from driftguard.notifications.addresses import MAX_URL, check_url
 from driftguard.schemas.alerts import Severity, severity_rank
 from driftguard.schemas.base import Name, Wire
+from driftguard.schemas.events import EventKind
 from driftguard.times import UtcTime
 
 MASK = "****"
 
-ChannelType = Literal["email", "slack"]
+ChannelType = Literal["email", "slack", "webhook", "pagerduty", "teams"]
+
+PAGERDUTY_HOSTS = {"us": "events.pagerduty.com", "eu": "events.eu.pagerduty.com"}
+"""PagerDuty's service regions; an account lives in one of them."""
 
 # A company's own mail server may well be under `.local` or `.test`; whether mail arrives, the test message tells.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -49,6 +54,22 @@ def _webhook_url(url: str) -> str:
     return url
 
 
+def _secret(text: str) -> str:
+    if text == MASK:
+        raise ValueError("is masked; send the whole secret, or leave it out to keep it")
+    if not text.isprintable():
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def _routing_key(text: str) -> str:
+    if text == MASK:
+        raise ValueError("is masked; send the whole key, or leave it out to keep it")
+    if not (len(text) == 32 and text.isascii() and text.isalnum()):
+        raise ValueError("must be the integration key of PagerDuty's Events API v2: 32 letters and digits")
+    return text
+
+
 def _distinct[T](values: list[T]) -> list[T]:
     if len(set(values)) != len(values):
         raise ValueError("must not name anything twice")
@@ -57,6 +78,8 @@ def _distinct[T](values: list[T]) -> list[T]:
 
 EmailAddress = Annotated[str, StringConstraints(max_length=320, strict=True), AfterValidator(_email_address)]
 WebhookUrl = Annotated[str, StringConstraints(max_length=MAX_URL, strict=True), AfterValidator(_webhook_url)]
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=256, strict=True), AfterValidator(_secret)]
+RoutingKey = Annotated[str, StringConstraints(max_length=64, strict=True), AfterValidator(_routing_key)]
 Recipients = Annotated[list[EmailAddress], Field(min_length=1, max_length=50), AfterValidator(_distinct)]
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128, strict=True)]
 ModelIds = Annotated[list[ModelId], Field(min_length=1, max_length=100), AfterValidator(_distinct)]
@@ -77,10 +100,12 @@ class NewChannel(Wire):
     min_severity: Severity = "MEDIUM"
     model_ids: ModelIds | None = None
 
-    def wants(self, model_id: str, severity: Severity) -> bool:
-        """Whether an event of this model and severity goes through the channel."""
+    def wants(self, kind: EventKind, model_id: str, severity: Severity) -> bool:
+        """Whether an event of this kind, model and severity goes through the channel; people who acknowledge need no
+        message of it, PagerDuty stops calling others."""
         return (
             self.enabled
+            and (kind != "acknowledged" or isinstance(self, NewPagerDutyChannel))
             and severity_rank(severity) >= severity_rank(self.min_severity)
             and (self.model_ids is None or model_id in self.model_ids)
         )
@@ -100,6 +125,32 @@ class NewSlackChannel(NewChannel):
     webhook_url: WebhookUrl
 
 
+class NewWebhookChannel(NewChannel):
+    """A webhook of one's own: JSON by a published schema, signed with the secret where there is one."""
+
+    type: Literal["webhook"]
+    url: WebhookUrl
+    secret: Secret | None = None
+
+
+class NewPagerDutyChannel(NewChannel):
+    """A service of PagerDuty, by the integration key of its Events API v2."""
+
+    type: Literal["pagerduty"]
+    routing_key: RoutingKey
+    region: Literal["us", "eu"] = "us"
+
+
+class NewTeamsChannel(NewChannel):
+    """A channel or chat of Microsoft Teams, by the URL of a workflow that posts what it is sent."""
+
+    type: Literal["teams"]
+    webhook_url: WebhookUrl
+
+
+type ChannelSettings = NewEmailChannel | NewSlackChannel | NewWebhookChannel | NewPagerDutyChannel | NewTeamsChannel
+
+
 def _plain_places(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     """Errors with the places that a client wrote, without the type that pydantic puts in between."""
     try:
@@ -113,14 +164,18 @@ def _plain_places(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 def _plain_place(entry: ErrorDetails) -> InitErrorDetails:
     message, place = entry["msg"].removeprefix("Value error, "), entry["loc"][1:]
     if entry["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        message, place = "must be email or slack", ("type",)
+        message, place = "must be email, slack, webhook, pagerduty or teams", ("type",)
     return {"type": PydanticCustomError("channel", "{message}", {"message": message}), "loc": place, "input": None}
 
 
 AnyNewChannel = Annotated[
-    Annotated[NewEmailChannel | NewSlackChannel, Field(discriminator="type")], WrapValidator(_plain_places)
+    Annotated[
+        NewEmailChannel | NewSlackChannel | NewWebhookChannel | NewPagerDutyChannel | NewTeamsChannel,
+        Field(discriminator="type"),
+    ],
+    WrapValidator(_plain_places),
 ]
-NEW_CHANNEL: TypeAdapter[NewEmailChannel | NewSlackChannel] = TypeAdapter(AnyNewChannel)
+NEW_CHANNEL: TypeAdapter[ChannelSettings] = TypeAdapter(AnyNewChannel)
 
 
 class ChannelPatch(Wire):
@@ -133,6 +188,19 @@ class ChannelPatch(Wire):
     model_ids: ModelIds | None = None
     to: Recipients | None = None
     webhook_url: WebhookUrl | None = None
+    url: WebhookUrl | None = None
+    secret: Secret | None = None
+    routing_key: RoutingKey | None = None
+    region: Literal["us", "eu"] | None = None
+
+
+class Health(Wire):
+    """Whether messages arrive. A channel is `unhealthy` once its provider refuses for good or every attempt at a
+    message was spent; the next message that arrives, or a change of the channel, makes it `ok` again."""
+
+    status: Literal["ok", "unhealthy"] = "ok"
+    reason: str | None = None
+    since: UtcTime | None = None
 
 
 class _Shown(Wire):
@@ -141,12 +209,14 @@ class _Shown(Wire):
     enabled: bool
     min_severity: Severity
     model_ids: list[str] | None = None
+    health: Health
     created_at: UtcTime
     updated_at: UtcTime
 
     @model_serializer(mode="wrap")
     def _leave_out_what_is_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in serialize(self).items() if name != "model_ids" or value is not None}
+        absent = ("model_ids", "secret")
+        return {name: value for name, value in serialize(self).items() if name not in absent or value is not None}
 
 
 class EmailChannel(_Shown):
@@ -163,7 +233,32 @@ class SlackChannel(_Shown):
     webhook_url: str
 
 
-Channel = Annotated[EmailChannel | SlackChannel, Field(discriminator="type")]
+class WebhookChannel(_Shown):
+    """A webhook of one's own; its URL is a secret too, and `secret` is there, masked, when messages are signed."""
+
+    type: Literal["webhook"]
+    url: str
+    secret: str | None = None
+
+
+class PagerDutyChannel(_Shown):
+    """A service of PagerDuty; its integration key comes masked."""
+
+    type: Literal["pagerduty"]
+    routing_key: str
+    region: Literal["us", "eu"]
+
+
+class TeamsChannel(_Shown):
+    """A workflow of Microsoft Teams; its URL is a secret and comes masked."""
+
+    type: Literal["teams"]
+    webhook_url: str
+
+
+Channel = Annotated[
+    EmailChannel | SlackChannel | WebhookChannel | PagerDutyChannel | TeamsChannel, Field(discriminator="type")
+]
 
 
 class TestResult(Wire):
@@ -175,22 +270,16 @@ class TestResult(Wire):
     detail: str | None = None
 
 
+@dataclass(frozen=True)
 class StoredChannel:
     """A channel with its id and whose it is; `settings` is what its owner gave, secrets included."""
 
-    def __init__(
-        self,
-        channel_id: str,
-        organization_id: str,
-        settings: NewEmailChannel | NewSlackChannel,
-        created_at: datetime,
-        updated_at: datetime,
-    ) -> None:
-        self.id = channel_id
-        self.organization_id = organization_id
-        self.settings = settings
-        self.created_at = created_at
-        self.updated_at = updated_at
+    id: str
+    organization_id: str
+    settings: ChannelSettings
+    created_at: datetime
+    updated_at: datetime
+    health: Health = field(default_factory=Health)
 
     def __repr__(self) -> str:
         return f"<{self.settings.type} channel {self.id}>"
@@ -198,33 +287,50 @@ class StoredChannel:
     @property
     def name(self) -> str:
         """The name given, or one that says what it is."""
-        if self.settings.name:
-            return self.settings.name
-        return "Slack" if self.settings.type == "slack" else f"E-mail to {self.settings.to[0]}"
+        settings = self.settings
+        if settings.name:
+            return settings.name
+        match settings:
+            case NewEmailChannel():
+                return f"E-mail to {settings.to[0]}"
+            case NewWebhookChannel():
+                return f"Webhook at {check_url(settings.url).host}"
+        return {"slack": "Slack", "pagerduty": "PagerDuty", "teams": "Microsoft Teams"}[settings.type]
 
     @property
     def targets(self) -> Sequence[str]:
         """What gets a message of its own: each address of an e-mail channel; of others the channel itself."""
-        return self.settings.to if self.settings.type == "email" else ["webhook"]
+        return self.settings.to if self.settings.type == "email" else [self.settings.type]
 
-    def changed(self, settings: NewEmailChannel | NewSlackChannel, now: datetime) -> Self:
-        """The channel with other settings."""
-        return type(self)(self.id, self.organization_id, settings, self.created_at, now)
+    def changed(self, settings: ChannelSettings, now: datetime) -> Self:
+        """The channel with other settings, which have yet to fail."""
+        return replace(self, settings=settings, updated_at=now, health=Health())
 
-    def shown(self) -> EmailChannel | SlackChannel:
+    def shown(self) -> EmailChannel | SlackChannel | WebhookChannel | PagerDutyChannel | TeamsChannel:
         """The channel without its secrets."""
+        settings = self.settings
         common: dict[str, Any] = {
             "id": self.id,
             "name": self.name,
-            "enabled": self.settings.enabled,
-            "min_severity": self.settings.min_severity,
-            "model_ids": self.settings.model_ids,
+            "enabled": settings.enabled,
+            "min_severity": settings.min_severity,
+            "model_ids": settings.model_ids,
+            "health": self.health,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
         }
-        if self.settings.type == "email":
-            return EmailChannel(type="email", to=self.settings.to, **common)
-        return SlackChannel(type="slack", webhook_url=masked(self.settings.webhook_url), **common)
+        match settings:
+            case NewEmailChannel():
+                return EmailChannel(type="email", to=settings.to, **common)
+            case NewSlackChannel():
+                return SlackChannel(type="slack", webhook_url=masked(settings.webhook_url), **common)
+            case NewTeamsChannel():
+                return TeamsChannel(type="teams", webhook_url=masked(settings.webhook_url), **common)
+            case NewWebhookChannel():
+                secret = None if settings.secret is None else MASK
+                return WebhookChannel(type="webhook", url=masked(settings.url), secret=secret, **common)
+            case NewPagerDutyChannel():
+                return PagerDutyChannel(type="pagerduty", routing_key=MASK, region=settings.region, **common)
 
 
 def masked(url: str) -> str:

@@ -5,9 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from driftguard.schemas.alerts import AlertFields, Severity
-from driftguard.times import UtcTime
+from driftguard.times import UtcTime, iso
 
-EventKind = Literal["opened", "escalated", "repeated", "resolved", "test"]
+EventKind = Literal["opened", "escalated", "repeated", "acknowledged", "resolved", "test"]
 ResolveReason = Literal["below", "traffic_returned", "baseline_replaced", "by_hand"]
 
 
@@ -40,10 +40,42 @@ class AlertEvent(BaseModel):
     note: str | None = None
     alert: EventAlert
 
+    @property
+    def subject_id(self) -> str:
+        """What the messages of one conversation share."""
+        return self.alert.id
+
+
+class ChannelNotice(BaseModel):
+    """A channel that does not work any more: of no model, and told to e-mail channels only."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    kind: Literal["channel_unhealthy"] = "channel_unhealthy"
+    organization_id: str
+    channel_id: str
+    channel_name: str
+    channel_type: str
+    reason: str
+    since: UtcTime
+
+    @property
+    def subject_id(self) -> str:
+        """The channel, in the place of an alert."""
+        return f"channel#{self.channel_id}"
+
+    @property
+    def event_id(self) -> str:
+        """The same however often the trouble is found."""
+        return iso(self.since)
+
+
+type Event = AlertEvent | ChannelNotice
+
 
 class Retry(BaseModel):
     """What waits in a notifier's retry queue: one event's next attempt at one channel."""
 
-    event: AlertEvent
+    event: AlertEvent | ChannelNotice
     channel_id: str
     attempt: int

@@ -1,11 +1,13 @@
 """Alert channels."""
 
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.tables.base import Options, Table, conditional
+from driftguard.schemas.channels import NEW_CHANNEL, Health, StoredChannel
+from driftguard.tables.base import ConditionFailed, Options, Table, conditional
 from driftguard.times import iso, parse
 
 
@@ -15,6 +17,9 @@ class Channels(Table):
     | pk | sk | what |
     |---|---|---|
     | organization | channel id | a channel; `settings` is the JSON its owner gave, secrets included |
+
+    The notifiers write `unhealthy_since`, `unhealthy_reason` and `told_unhealthy` beside it and nothing else; whoever
+    changes the channel takes them away.
     """
 
     table_setting = "CHANNELS"
@@ -25,6 +30,9 @@ class Channels(Table):
     settings = UnicodeAttribute()
     created_at = UnicodeAttribute()
     updated_at = UnicodeAttribute()
+    unhealthy_since = UnicodeAttribute(null=True)
+    unhealthy_reason = UnicodeAttribute(null=True)
+    told_unhealthy = BooleanAttribute(null=True)
 
     @property
     def channel(self) -> StoredChannel:
@@ -35,7 +43,14 @@ class Channels(Table):
             NEW_CHANNEL.validate_json(self.settings),
             parse(self.created_at),
             parse(self.updated_at),
+            self._health,
         )
+
+    @property
+    def _health(self) -> Health:
+        if self.unhealthy_since is None:
+            return Health()
+        return Health(status="unhealthy", reason=self.unhealthy_reason, since=parse(self.unhealthy_since))
 
     @classmethod
     def one(cls, organization_id: str, channel_id: str) -> StoredChannel | None:
@@ -71,6 +86,42 @@ class Channels(Table):
     def remove(cls, organization_id: str, channel_id: str) -> None:
         """Delete a channel; one that is not there is fine."""
         cls(organization_id, channel_id).delete()
+
+    @classmethod
+    def mark_unhealthy(cls, channel: StoredChannel, reason: str, now: datetime) -> datetime | None:
+        """Note that the channel as it was read does not work. Returns since when, as long as nobody was told of it;
+        None when somebody was, or when the channel was changed or deleted in the meantime."""
+        item = cls(channel.organization_id, channel.id)
+        unchanged = cls.updated_at == iso(channel.updated_at)
+        try:
+            with conditional():
+                item.update(
+                    actions=[cls.unhealthy_since.set(iso(now)), cls.unhealthy_reason.set(reason)],
+                    condition=unchanged & cls.unhealthy_since.does_not_exist(),
+                )
+        except ConditionFailed:
+            found = cls.find(channel.organization_id, channel.id)
+            if found is None or found.unhealthy_since is None or found.told_unhealthy:
+                return None
+            return parse(found.unhealthy_since)
+        return now
+
+    @classmethod
+    def mark_told(cls, channel: StoredChannel, since: datetime) -> None:
+        """Note that people were told of the channel that does not work since then."""
+        with suppress(ConditionFailed), conditional():
+            cls(channel.organization_id, channel.id).update(
+                actions=[cls.told_unhealthy.set(True)], condition=cls.unhealthy_since == iso(since)
+            )
+
+    @classmethod
+    def mark_healthy(cls, channel: StoredChannel) -> None:
+        """Note that the channel works again."""
+        with suppress(ConditionFailed), conditional():
+            cls(channel.organization_id, channel.id).update(
+                actions=[cls.unhealthy_since.remove(), cls.unhealthy_reason.remove(), cls.told_unhealthy.remove()],
+                condition=cls.unhealthy_since.exists(),
+            )
 
     @classmethod
     def _item(cls, channel: StoredChannel) -> "Channels":

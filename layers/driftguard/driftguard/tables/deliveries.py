@@ -7,7 +7,7 @@ from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from driftguard.schemas.alerts import DeliveryRecord
 from driftguard.schemas.channels import StoredChannel
-from driftguard.schemas.events import AlertEvent
+from driftguard.schemas.events import Event
 from driftguard.tables.base import ConditionFailed, Options, Table, conditional
 from driftguard.times import DAY, iso, parse
 
@@ -30,6 +30,7 @@ class Deliveries(Table):
     | pk | sk | what |
     |---|---|---|
     | alert id | `<event id>#<channel id>` | the state and every attempt |
+    | `channel#<channel id>` | `<since>#<e-mail channel id>` | the same, of the notice that a channel does not work |
 
     An item is claimed for a time before anything is sent (`sending`, `claimed_until`), so that an event delivered
     twice by SNS or SQS goes out once; `delivered_to` says which addresses of a channel have it already.
@@ -52,13 +53,13 @@ class Deliveries(Table):
 
     @classmethod
     def claim(
-        cls, event: AlertEvent, channel: StoredChannel, attempt: int, *, now: datetime, lease: timedelta, keep_days: int
+        cls, event: Event, channel: StoredChannel, attempt: int, *, now: datetime, lease: timedelta, keep_days: int
     ) -> "Deliveries | None":
         """Take the delivery for `lease`; None when there is nothing to do: it is delivered, or this attempt was made.
 
         Raises Held while somebody else has it.
         """
-        item = cls(event.alert.id, f"{event.event_id}#{channel.id}")
+        item = cls(event.subject_id, f"{event.event_id}#{channel.id}")
         free = (
             cls.outcome.does_not_exist()
             | ((cls.outcome == "retrying") & (cls.attempt < attempt))
@@ -113,6 +114,14 @@ class Deliveries(Table):
                 )
         except ConditionFailed:
             return
+
+    @classmethod
+    def has_resolved(cls, alert_id: str, channel_id: str) -> bool:
+        """Whether the channel has been told already that the alert is over."""
+        return any(
+            (item.channel_id, item.event, item.outcome) == (channel_id, "resolved", "delivered")
+            for item in cls.query(alert_id, consistent_read=True)
+        )
 
     @classmethod
     def of(cls, alert_id: str) -> list[DeliveryRecord]:

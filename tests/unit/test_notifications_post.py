@@ -1,0 +1,216 @@
+"""What is posted to webhooks of one's own, to PagerDuty and to Teams."""
+
+import hashlib
+import hmac
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftguard.notifications import pagerduty, teams
+from driftguard.notifications.content import example
+from driftguard.notifications.posts import Post, posts
+from driftguard.schemas.alerts import AlertType
+from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
+from driftguard.schemas.events import AlertEvent, ChannelNotice
+from scripts.webhook_schema import TARGET, document
+
+NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
+PUBLIC = "https://drift.example.com/v1"
+KEY = "R0123456789abcdef0123456789abcde"
+SHOWN = ("opened", "escalated", "repeated", "resolved", "test")
+
+
+def happened(kind: str = "opened", **changes: Any) -> AlertEvent:
+    """An event of that kind."""
+    alert = changes.pop("alert", {})
+    event = example("acme", NOW)
+    event = event.model_copy(update={"kind": kind, "event_id": "A1-0001", **changes})
+    return event.model_copy(update={"alert": event.alert.model_copy(update={"id": "A1", **alert})})
+
+
+def posted(event: AlertEvent | ChannelNotice, **body: Any) -> list[Post]:
+    """The requests to a channel of these settings."""
+    channel = StoredChannel("C1", "acme", NEW_CHANNEL.validate_python(body), NOW, NOW)
+    return posts(event, channel, public_url=PUBLIC, now=NOW)
+
+
+def hook(event: AlertEvent, **more: Any) -> Post:
+    """The one request to a webhook."""
+    (post,) = posted(event, type="webhook", url="https://a.example/hook?x=1", **more)
+    return post
+
+
+def paged(event: AlertEvent) -> list[dict[str, Any]]:
+    """The bodies for PagerDuty."""
+    return [json.loads(post.body) for post in posted(event, type="pagerduty", routing_key=KEY)]
+
+
+def card(event: AlertEvent) -> dict[str, Any]:
+    """The card for Teams."""
+    (post,) = posted(event, type="teams", webhook_url="https://a.example/hook")
+    (attachment,) = json.loads(post.body)["attachments"]
+    return dict(attachment["content"])
+
+
+def test_the_published_schema_is_that_of_the_model() -> None:
+    """`python -m scripts.webhook_schema` writes it; whoever changes the model publishes the change."""
+    assert json.loads(TARGET.read_text()) == document()
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+@pytest.mark.parametrize("alert_type", get_args(AlertType))
+def test_a_webhook_gets_json_by_the_published_schema(kind: str, alert_type: str) -> None:
+    """Every kind of event of every type of alert, null scores included."""
+    nothing = {"drift_score": None, "p_value": None} if alert_type == "no_data" else {}
+    reason = {"reason": "below", "previous_severity": "LOW"}
+    body = json.loads(hook(happened(kind, alert={"alert_type": alert_type, **nothing}, **reason)).body)
+    jsonschema.Draft202012Validator(json.loads(TARGET.read_text())).validate(body)
+    assert (body["version"], body["event"], body["event_id"]) == (1, kind, "A1-0001")
+    assert body["alert"]["dashboard_url"] == f"{PUBLIC}/dashboard#/alerts/A1"
+    assert body["alert"]["drift_score"] == nothing.get("drift_score", 0.168)
+    assert (body["at"], body["reason"]) == ("2026-11-23T10:15:00Z", "below")
+
+
+def test_the_schema_refuses_what_is_no_message() -> None:
+    """A schema that takes anything would say nothing."""
+    validator = jsonschema.Draft202012Validator(document())
+    body = json.loads(hook(happened()).body)
+    wrong: list[dict[str, Any]] = [{"event": "acknowledged"}, {"alert": {}}, {"version": 2}, {"severity": "none"}]
+    for changes in wrong:
+        assert not validator.is_valid({**body, **changes})
+
+
+def test_the_signature_is_over_timestamp_and_body() -> None:
+    """Computed here from the bytes that are sent; the headers also say which event it is."""
+    post = hook(happened(), secret="s3cret")
+    timestamp = str(int(NOW.timestamp()))
+    expected = hmac.new(b"s3cret", f"{timestamp}.".encode() + post.body, hashlib.sha256).hexdigest()
+    assert post.headers == {
+        "x-driftguard-event": "opened",
+        "x-driftguard-event-id": "A1-0001",
+        "x-driftguard-timestamp": timestamp,
+        "x-driftguard-signature": f"sha256={expected}",
+    }
+    assert post.url == "https://a.example/hook?x=1"
+    assert b"s3cret" not in post.body
+
+
+def test_without_a_secret_nothing_pretends_to_be_signed() -> None:
+    """The other headers are there."""
+    assert "x-driftguard-signature" not in hook(happened()).headers
+    assert hook(happened()).headers["x-driftguard-event-id"] == "A1-0001"
+
+
+def test_pagerduty_has_one_incident_an_alert() -> None:
+    """Trigger, acknowledge and resolve carry the same key; only a trigger has a payload."""
+    told = {kind: paged(happened(kind)) for kind in ("opened", "escalated", "repeated", "acknowledged", "resolved")}
+    actions = {kind: [body["event_action"] for body in bodies] for kind, bodies in told.items()}
+    assert actions == {
+        "opened": ["trigger"],
+        "escalated": ["trigger"],
+        "repeated": ["trigger"],
+        "acknowledged": ["acknowledge"],
+        "resolved": ["resolve"],
+    }
+    bodies = [body for each in told.values() for body in each]
+    assert {(body["dedup_key"], body["routing_key"]) for body in bodies} == {("driftguard-A1", KEY)}
+    assert all(("payload" in body) == (body["event_action"] == "trigger") for body in bodies)
+
+
+def test_a_trigger_says_what_pagerduty_shows() -> None:
+    """Summary, source, severity in its words, a link, and the features in the details."""
+    (body,) = paged(happened(severity="HIGH"))
+    payload = body["payload"]
+    assert payload["summary"].startswith("Data drift in example model: ")
+    assert (payload["source"], payload["component"], payload["class"]) == ("example model", "example", "data_drift")
+    assert payload["severity"] == "critical"
+    assert payload["timestamp"] == "2026-11-23T10:15:00.000000Z"
+    assert payload["custom_details"]["Features"]["tenure"].startswith("score 0.168, p 1.3e-112")
+    assert body["links"][0]["href"] == body["client_url"] == f"{PUBLIC}/dashboard#/alerts/A1"
+    severities = [paged(happened(severity=each))[0]["payload"]["severity"] for each in ("LOW", "MEDIUM")]
+    assert severities == ["info", "warning"]
+
+
+def test_a_test_of_pagerduty_leaves_no_incident_open() -> None:
+    """It is opened as information and closed at once."""
+    opened, closed = paged(happened("test"))
+    assert (opened["event_action"], opened["payload"]["severity"]) == ("trigger", "info")
+    assert (closed["event_action"], closed["dedup_key"]) == ("resolve", opened["dedup_key"])
+
+
+def test_pagerduty_has_a_host_of_each_region() -> None:
+    """An account lives in one of them."""
+    (post,) = posted(happened(), type="pagerduty", routing_key=KEY, region="eu")
+    assert post.url == "https://events.eu.pagerduty.com/v2/enqueue"
+    assert pagerduty.url("us") == "https://events.pagerduty.com/v2/enqueue"
+
+
+def texts(block: Any) -> list[str]:
+    """Every text of a card."""
+    if isinstance(block, dict):
+        own = [block["text"]] if block.get("type") == "TextRun" else []
+        return own + [text for value in block.values() for text in texts(value)]
+    return [text for each in block for text in texts(each)] if isinstance(block, list) else []
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_a_card_says_what_an_email_says(kind: str) -> None:
+    """Model and id, score and p-value, severity, features with a picture, actions, baseline, window, and the link."""
+    made = card(happened(kind))
+    said = texts(made)
+    for part in ("example model", "example", "0.168", "1.3e-112", "MEDIUM", "tenure", "Version 3, 10,000 rows"):
+        assert part in said or any(text.startswith(part) for text in said), part
+    assert any("▇" in text or "█" in text for text in said)
+    assert ("Recommended actions" in said) == (kind != "resolved")
+    assert made["actions"] == [
+        {"type": "Action.OpenUrl", "title": "Open the alert", "url": f"{PUBLIC}/dashboard#/alerts/A1"}
+    ]
+
+
+def kinds(block: Any) -> set[str]:
+    """The types of all elements of a card."""
+    if isinstance(block, dict):
+        return {str(block.get("type"))}.union(*(kinds(value) for value in block.values()))
+    return set().union(*(kinds(each) for each in block)) if isinstance(block, list) else set()
+
+
+@given(name=st.text(min_size=1, max_size=128))
+def test_no_name_can_format_a_card(name: str) -> None:
+    """Names stand only where Teams formats nothing: neither links nor mentions can be made of them."""
+    feature = happened().alert.features[0].model_copy(update={"name": name, "new_categories": [name]})
+    made = card(happened(model_name=name, alert={"model_name": name, "features": [feature]}))
+    assert kinds(made["body"]) <= {"None", "RichTextBlock", "TextRun", "ColumnSet", "Column"}
+    assert set(made) == {"$schema", "type", "version", "msteams", "fallbackText", "body", "actions"}
+    assert made["msteams"] == {"width": "Full"}
+
+
+def test_a_card_fits_however_long_names_are() -> None:
+    """Teams refuses more than 28 kB: pictures and then features are left out, and counted."""
+    histogram = {"categories": ["語" * 60] * 5, "baseline": [1.0] * 5, "window": [1.0] * 5}
+    sample = happened().alert.features[0]
+    long = sample.model_validate({"name": "語" * 128, "drift_score": 0.5, "histogram": histogram})
+    event = happened(
+        model_name="語" * 128,
+        note="語" * 2000,
+        alert={"features": [long] * 20, "features_total": 500, "recommended_actions": ["語" * 1000] * 5},
+    )
+    message = teams.render(event, public_url=PUBLIC)
+    assert len(json.dumps(message, ensure_ascii=False).encode()) <= 28_000
+    assert any(re.fullmatch(r"\d+ more in the alert", text) for text in texts(message))
+
+
+def test_only_alerts_go_out_by_http() -> None:
+    """A notice that a channel does not work is for e-mail."""
+    notice = ChannelNotice(
+        organization_id="acme", channel_id="C2", channel_name="Slack", channel_type="slack", reason="404", since=NOW
+    )
+    with pytest.raises(TypeError):
+        posted(notice, type="slack", webhook_url="https://a.example/x")
+    with pytest.raises(TypeError):
+        posted(happened(), type="email", to=["a@example.com"])
