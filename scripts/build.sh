@@ -16,12 +16,14 @@ sum() {
 }
 
 sh scripts/dashboard.sh
+mkdir -p .aws-sam
+exec 9>.aws-sam/lock
+flock 9 2>/dev/null || true # one build at a time, where the system has flock
 wanted=$(sum)
 if [ -f "$folder/template.yaml" ] && [ "$(cat "$folder/.built" 2>/dev/null)" = "$wanted" ]; then
     exit 0
 fi
 echo "build: sam build for $architecture into $folder"
-mkdir -p .aws-sam
 log=.aws-sam/build.log
 .venv-sam/bin/sam build --template template.yaml --build-dir "$folder" --cached --cache-dir ".aws-sam/cache-$architecture" --parallel \
     --parameter-overrides "Architecture=$architecture" >"$log" 2>&1 || {

@@ -1,0 +1,241 @@
+"""Invokes every file in events/ against the built functions in real containers: `make sam-local [EVENTS=check_drift]`.
+
+The functions run in SAM's containers, and what they call runs in the local stack. Where no container engine can run,
+this says so and does nothing. A run fails when a function fails or an API function answers with 5xx.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import socket
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import boto3
+import yaml
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+BUILT: Final = ROOT / ".aws-sam" / "build"
+SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
+MACHINE: Final = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
+IMAGE: Final = f"public.ecr.aws/lambda/python:3.13-{MACHINE}"
+CREDENTIALS: Final[dict[str, Any]] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+# Puts what later events speak of there, and takes it away at the end.
+FIRST: Final = ("manage_organizations.create", "manage_models.create", "manage_baselines.put", "log_predictions.batch")
+LAST: Final = ("manage_channels.delete", "manage_models.delete", "erase_model.queue", "manage_organizations.revoke_key")
+
+
+def main() -> int:
+    """Find an engine and an image, then start the local stack with this module as its command."""
+    if os.environ.get("DRIFTGUARD_STACK"):
+        return invoke_all(json.loads(Path(os.environ["DRIFTGUARD_STACK"]).read_text()))
+    docker = shutil.which("docker")
+    with contextlib.ExitStack() as held:
+        host = held.enter_context(engine()) if docker else None
+        if docker is None or host is None:
+            print("sam-local: skipped, because no container engine runs here and none could be started")
+            return 0
+        environment = {**os.environ, "DOCKER_HOST": host} if host else dict(os.environ)
+        os.environ.update(environment)
+        if not prepare_image(docker):
+            return 1
+        command = f"{sys.executable} -m scripts.sam_local"
+        state = ROOT / ".local" / "sam-local"
+        launcher = [sys.executable, "-m", "local", "--port", "0", "--fresh", "--state", str(state), "--run", command]
+        return subprocess.run(launcher, cwd=ROOT, env=environment, check=False).returncode
+
+
+@contextlib.contextmanager
+def engine() -> Iterator[str | None]:
+    """The address of a container engine: one that runs ("" for the client's own), one started for this run, or None."""
+    if _quiet("docker", "info").returncode == 0:
+        yield os.environ.get("DOCKER_HOST", "")
+        return
+    daemon = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if daemon is None or os.geteuid() != 0:
+        yield None
+        return
+    data = ROOT / ".local" / "docker"
+    data.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as run:
+        host = f"unix://{run}/docker.sock"
+        options = ["--data-root", str(data), "--exec-root", f"{run}/exec", "-H", host, "--pidfile", f"{run}/pid"]
+        with (data / "dockerd.log").open("w") as log:
+            process = subprocess.Popen([daemon, *options], stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 30
+            while not (answers := _quiet("docker", "-H", host, "info").returncode == 0):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    break
+                time.sleep(0.2)
+            yield host if answers else None
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def prepare_image(docker: str) -> bool:
+    """Have the runtime's image: as it is there, pulled, or made of this machine's own Python."""
+    if _quiet(docker, "image", "inspect", IMAGE).returncode == 0:
+        return True
+    print(f"sam-local: pulling {IMAGE}")
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        if (
+            subprocess.run([docker, "pull", "--quiet", IMAGE], timeout=300, capture_output=True, check=False).returncode
+            == 0
+        ):
+            return True
+    if platform.system() != "Linux":
+        print("sam-local: the image cannot be pulled, and a stand-in can be made on Linux only", file=sys.stderr)
+        return False
+    print("sam-local: it cannot be pulled here; making a stand-in of this machine's Python")
+    from scripts import lambda_image  # noqa: PLC0415 - needed where nothing can be pulled
+
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    lambda_image.build(docker, IMAGE, ROOT / ".venv-runtime" / "lib" / version / "site-packages")
+    return True
+
+
+def invoke_all(stack: dict[str, Any]) -> int:
+    """Invoke each event; returns 1 when one went wrong."""
+    from scripts.seed_events import seed  # noqa: PLC0415 - needs the project's own package, which the launcher does not
+
+    seed(stack)
+    with reachable(stack["aws_endpoint"]) as endpoint:
+        return _invoke_all(write_template(stack, endpoint))
+
+
+@contextlib.contextmanager
+def reachable(endpoint: str) -> Iterator[str]:
+    """The local stack's address as containers see it; on Linux through a relay on the containers' own bridge."""
+    port = urlsplit(endpoint).port
+    if platform.system() != "Linux":
+        yield f"http://host.docker.internal:{port}"
+        return
+    wanted = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
+    bridge = _quiet(*wanted).stdout.decode().strip()
+    with socketserver.ThreadingTCPServer((bridge, 0), _Relay) as relay:
+        relay.daemon_threads = True
+        _Relay.target = ("127.0.0.1", port or 80)
+        threading.Thread(target=relay.serve_forever, daemon=True).start()
+        yield f"http://{bridge}:{relay.server_address[1]}"
+        relay.shutdown()
+
+
+class _Relay(socketserver.BaseRequestHandler):
+    target: tuple[str, int]
+
+    def handle(self) -> None:
+        with socket.create_connection(self.target) as other:
+            back = threading.Thread(target=_copy, args=(other, self.request), daemon=True)
+            back.start()
+            _copy(self.request, other)
+            back.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def _invoke_all(template: Path) -> int:
+    wanted = os.environ.get("EVENTS", "")
+    names = [path.stem for path in sorted((ROOT / "events").glob("*.json")) if path.stem.startswith(wanted)]
+    order = [*(name for name in FIRST if name in names), *(name for name in names if name not in (*FIRST, *LAST))]
+    order += [name for name in LAST if name in names]
+    failed = [name for name in order if not invoke(name, template)]
+    print(f"\n{len(order) - len(failed)} of {len(order)} events were answered by their functions in containers")
+    for name in failed:
+        print(f"  failed: {name}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def invoke(name: str, template: Path) -> bool:
+    """Invoke the function that the file's name begins with; prints one line."""
+    logical_id = "".join(word.capitalize() for word in name.partition(".")[0].split("_")) + "Function"
+    command = [
+        str(SAM),
+        "local",
+        "invoke",
+        logical_id,
+        "-t",
+        str(template),
+        "-e",
+        str(ROOT / "events" / f"{name}.json"),
+    ]
+    # A variable of this process would win over the template's.
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"},
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    began = time.monotonic()
+    run = subprocess.run(
+        [*command, "--skip-pull-image"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    answer = _answer(run.stdout)
+    status = answer.get("statusCode") if isinstance(answer, dict) else None
+    broken = run.returncode != 0 or (isinstance(answer, dict) and "errorType" in answer) or (status or 0) >= 500
+    shown = status or json.dumps(answer)[:90]
+    print(f"  {'✗' if broken else '✓'} {name:<34} {time.monotonic() - began:5.1f} s  {shown}", flush=True)
+    if broken:
+        print(run.stdout[-2000:], run.stderr[-4000:], file=sys.stderr)
+    return not broken
+
+
+def write_template(stack: dict[str, Any], endpoint: str) -> Path:
+    """A copy of what was built, for this machine, each function's variables as the local stack resolved them."""
+    copy = ROOT / ".local" / "sam-local" / "build"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(BUILT, copy, copy_function=os.link)
+    template = yaml.safe_load((BUILT / "template.yaml").read_text())
+    template["Parameters"]["Architecture"]["Default"] = MACHINE
+    functions = boto3.client(
+        "lambda",
+        endpoint_url=stack["aws_endpoint"],
+        region_name=stack["region"],
+        **CREDENTIALS,
+    )
+    for logical_id, resource in template["Resources"].items():
+        if resource["Type"] != "AWS::Serverless::Function":
+            continue
+        live = functions.get_function_configuration(FunctionName=stack["resources"][logical_id])
+        variables = live.get("Environment", {}).get("Variables", {})
+        resource["Properties"]["Environment"] = {"Variables": {**variables, "AWS_ENDPOINT_URL": endpoint}}
+    path = copy / "template.yaml"
+    path.unlink()
+    path.write_text(yaml.safe_dump(template))
+    return path
+
+
+def _answer(output: str) -> Any:
+    lines = [line for line in output.splitlines() if line.strip()]
+    with contextlib.suppress(ValueError, IndexError):
+        return json.loads(lines[-1])
+    return None
+
+
+def _quiet(*command: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, capture_output=True, check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
