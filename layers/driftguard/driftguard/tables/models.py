@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
@@ -55,7 +55,7 @@ class Models(Table):
     description = UnicodeAttribute(null=True)
     labels = JSONAttribute(null=True)
     settings_given = JSONAttribute(null=True)
-    partitions: list[int] = ListAttribute(null=True)  # type: ignore[assignment]
+    partitions: ListAttribute[Any] = ListAttribute(null=True)
     baseline_version = NumberAttribute(null=True)
     baselines_made = NumberAttribute(default=0)
     erasing = BooleanAttribute(null=True)
