@@ -49,6 +49,9 @@ def document() -> dict[str, Any]:
             )
         )
         for route, methods in part.pop("paths", {}).items():
+            if route in app.public:
+                for operation in methods.values():
+                    operation["security"] = []  # an empty list is left out on the way, and would mean: a key
             known = merged.setdefault("paths", {}).setdefault(route, {})
             add(known, methods, route)
         components = part.pop("components", {})

@@ -126,11 +126,11 @@ def _plain_type(model: Any) -> Any:
 
 
 class Api(APIGatewayRestResolver):
-    """The routes of one API function. `public=True` where the routes need no key."""
+    """The routes of one API function; those named in `public` need no key."""
 
     def __init__(self, *, public: Sequence[str] = ()) -> None:
         super().__init__(cors=CORS, enable_validation=True, serializer=to_json, json_body_deserializer=from_json)
-        self._public = frozenset(public)
+        self.public = frozenset(public)
         self.settings = Settings()
         self.exception_handler(DriftGuardError)(problem_answer)
         self.exception_handler(RequestValidationError)(_validation_answer)
@@ -177,7 +177,7 @@ class Api(APIGatewayRestResolver):
         try:
             connect(self.settings)
             _check_body(event)
-            if event.get("resource") in self._public:
+            if event.get("resource") in self.public:
                 return {}
             caller = identify(event)
             logger.append_keys(organization_id=caller.organization_id)
