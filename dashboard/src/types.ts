@@ -191,7 +191,7 @@ export interface Simulation {
   messages: number;
 }
 
-export type ChannelType = "email" | "slack" | "webhook";
+export type ChannelType = "email" | "slack" | "webhook" | "pagerduty" | "teams";
 
 export interface Channel {
   id: string;
@@ -203,8 +203,10 @@ export interface Channel {
   to?: string[];
   webhook_url?: string;
   url?: string;
-  healthy?: boolean;
-  last_error?: string | null;
+  secret?: string;
+  routing_key?: string;
+  region?: "us" | "eu";
+  health?: { status: "ok" | "unhealthy"; reason: string | null; since: string | null };
 }
 
 export interface Scheduler {

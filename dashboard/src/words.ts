@@ -48,7 +48,7 @@ export const KINDS: Record<NonNullable<Feature["kind"]>, string> = {
   wrong_type: "values of the wrong type",
 };
 
-export const CHANNELS = { email: "E-mail", slack: "Slack", webhook: "Webhook" } as const;
+export const CHANNELS = { email: "E-mail", slack: "Slack", teams: "Teams", pagerduty: "PagerDuty", webhook: "Webhook" } as const;
 
 export const OUTCOMES: Record<string, { label: string; tone: string }> = {
   delivered: { label: "Delivered", tone: "good" },

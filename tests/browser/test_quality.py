@@ -36,7 +36,7 @@ def test_every_page_passes_axe_and_fits_its_width(visit: Visit, theme: str, widt
     page = visit.page
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     page.set_viewport_size({"width": width, "height": 844})
-    found = []
+    found: list[tuple[str, str, list[list[str]]]] = []
     page.goto(f"{visit.stack.url}/dashboard")
     axe = AXE.read_text()
 

@@ -116,7 +116,7 @@ def test_an_api_that_is_gone_is_said_to_be_gone_and_found_again(visit: Visit) ->
 def test_a_throttled_page_waits_as_long_as_it_is_asked_to(visit: Visit) -> None:
     """Retry-After is kept and shown; then the page goes on by itself."""
     page = visit.page
-    turned_away = []
+    turned_away: list[str] = []
 
     def throttle(route: Route) -> None:
         if len(turned_away) < 2:
@@ -144,6 +144,19 @@ def test_a_server_error_gives_the_number_to_ask_with(visit: Visit) -> None:
     visit.expect(500)
 
 
+def test_a_channel_that_does_not_work_is_marked_with_the_reason(visit: Visit) -> None:
+    """Since when, and what its provider said; one that works has no mark."""
+    health = {"status": "unhealthy", "reason": "Slack answered 404: no_service", "since": "2026-11-20T08:00:00Z"}
+    channels = visit.stack.call("GET", "/alert-channels")
+    broken = {**channels[0], "id": "x", "name": "Broken", "type": "slack", "webhook_url": "https://h/****"}
+    visit.answer("/alert-channels?", body=[{**broken, "health": health}, *channels])
+    visit.open("#/channels")
+    card = visit.page.locator(".card", has_text="Broken")
+    expect(card).to_contain_text("Unhealthy")
+    expect(card).to_contain_text("Slack answered 404: no_service")
+    expect(visit.page.get_by_text("Unhealthy")).to_have_count(1)
+
+
 def test_ten_thousand_alerts_come_a_page_at_a_time(visit: Visit) -> None:
     """Only what is asked for is fetched, and the cursor of another host's link is used on this one."""
     page, stack = visit.page, visit.stack
@@ -151,7 +164,7 @@ def test_ten_thousand_alerts_come_a_page_at_a_time(visit: Visit) -> None:
     alerts = [
         {**model, "id": f"a{number}", "model_name": f"model {number}", "status": "firing"} for number in range(10_000)
     ]
-    asked = []
+    asked: list[tuple[int, int]] = []
 
     def fulfil(route: Route) -> None:
         query = parse_qs(urlsplit(route.request.url).query)

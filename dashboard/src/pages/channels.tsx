@@ -4,7 +4,7 @@ import { at, call, forget } from "../api";
 import { plural } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import type { Channel, ChannelType, Model, Severity } from "../types";
-import { Dialog, Empty, Field, Loaded, Problem, Switch, Tag } from "../ui";
+import { Dialog, Empty, Field, Loaded, Problem, Switch, Tag, Time } from "../ui";
 import { CHANNELS } from "../words";
 
 const FROM: Record<Severity, string> = { LOW: "everything", MEDIUM: "medium and high", HIGH: "only high" };
@@ -33,7 +33,7 @@ export function ChannelsPage(): JSX.Element {
         {(found) =>
           found.length === 0 ? (
             <Empty title="No channel yet">
-              <p>Alerts are kept here, but nobody is told. {admin ? "Add an e-mail address, a Slack webhook or a webhook of your own." : "An admin key can add channels."}</p>
+              <p>Alerts are kept here, but nobody is told. {admin ? "Add e-mail addresses, Slack, Teams, PagerDuty or a webhook of your own." : "An admin key can add channels."}</p>
               {admin && (
                 <button type="button" class="primary" onClick={() => setEditing("new")}>
                   New channel
@@ -54,7 +54,16 @@ export function ChannelsPage(): JSX.Element {
   );
 }
 
-const target = (channel: Channel): string => (channel.type === "email" ? (channel.to ?? []).join(", ") : channel.type === "slack" ? (channel.webhook_url ?? "") : (channel.url ?? ""));
+const target = (channel: Channel): string =>
+  channel.to?.join(", ") ?? channel.webhook_url ?? channel.url ?? (channel.region ? `Integration key ${channel.routing_key ?? ""}, region ${channel.region.toUpperCase()}` : "");
+
+/** What each kind of channel is reached by; all of these are secrets, and come back masked. */
+const REACHED: Record<Exclude<ChannelType, "email">, { field: "webhook_url" | "url" | "routing_key"; label: string; hint: string }> = {
+  slack: { field: "webhook_url", label: "Incoming webhook's URL", hint: "From Slack's app settings. It is a secret, and never shown again." },
+  teams: { field: "webhook_url", label: "Workflow's URL", hint: "From a Teams workflow that posts what it is sent. It is a secret, and never shown again." },
+  pagerduty: { field: "routing_key", label: "Integration key", hint: "Of the service's Events API v2 integration: 32 letters and digits." },
+  webhook: { field: "url", label: "URL", hint: "Gets a POST for every message. HTTPS, and no private address." },
+};
 
 function ChannelCard({ channel, models, admin, edit, changed }: { channel: Channel; models: Model[] | undefined; admin: boolean; edit: () => void; changed: () => void }): JSX.Element {
   const [removing, setRemoving] = useState(false);
@@ -73,6 +82,7 @@ function ChannelCard({ channel, models, admin, edit, changed }: { channel: Chann
     setRemoving(false);
     changed();
   });
+  const unhealthy = channel.health?.status === "unhealthy";
   const names = channel.model_ids?.map((id) => models?.find((model) => model.id === id)?.name ?? "a deleted model");
   return (
     <li class={`card ${channel.enabled ? "" : "off"}`}>
@@ -80,23 +90,28 @@ function ChannelCard({ channel, models, admin, edit, changed }: { channel: Chann
         <h2>{channel.name}</h2>
         <p class="tags">
           <span class="tag outline">{CHANNELS[channel.type]}</span>
-          {channel.healthy === false && (
-            <Tag tone="bad" title={channel.last_error ?? "The last messages did not arrive."}>
-              Unhealthy
-            </Tag>
-          )}
+          {unhealthy && <Tag tone="bad">Unhealthy</Tag>}
           {!channel.enabled && <Tag tone="quiet">Off</Tag>}
         </p>
         <p class="target">{target(channel)}</p>
         <p class="muted">
           Hears {FROM[channel.min_severity]} of {names ? (names.length > 3 ? plural(names.length, "model") : names.join(", ")) : "all models"}.
         </p>
-        {channel.healthy === false && channel.last_error && <p class="bad">{channel.last_error}</p>}
+        {unhealthy && (
+          <p class="bad">
+            {channel.health?.reason ?? "The last messages did not arrive."}{" "}
+            {channel.health?.since && (
+              <>
+                (since <Time at={channel.health.since} />)
+              </>
+            )}
+          </p>
+        )}
       </div>
       {admin && (
         <div class="actions">
           <Switch label="On" checked={channel.enabled} onChange={(value) => void toggle.run(value)} disabled={toggle.busy} />
-          <button type="button" class="small" onClick={() => void test.run()} disabled={test.busy}>
+          <button type="button" class="small" onClick={() => void test.run().then(changed)} disabled={test.busy}>
             {test.busy ? "Sending…" : "Send a test"}
             <span class="hidden"> to {channel.name}</span>
           </button>
@@ -135,19 +150,18 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
   const [type, setType] = useState<ChannelType>(channel?.type ?? "email");
   const [name, setName] = useState(channel?.name ?? "");
   const [to, setTo] = useState(channel?.to?.join("\n") ?? "");
-  const [url, setUrl] = useState(channel?.type === "webhook" ? (channel.url ?? "") : "");
+  const [address, setAddress] = useState("");
   const [secret, setSecret] = useState("");
+  const [region, setRegion] = useState<"us" | "eu">(channel?.region ?? "us");
   const [severity, setSeverity] = useState<Severity>(channel?.min_severity ?? "MEDIUM");
   const [some, setSome] = useState<string[] | null>(channel?.model_ids ?? null);
   const { run, busy, error } = useAction(async () => {
     const body: Record<string, unknown> = { type, min_severity: severity };
     if (name.trim() !== (channel?.name ?? "")) body.name = name.trim() || null;
     if (type === "email") body.to = to.split(/[\s,;]+/).filter(Boolean);
-    if (type === "slack" && url.trim()) body.webhook_url = url.trim();
-    if (type === "webhook") {
-      if (url.trim() && url.trim() !== channel?.url) body.url = url.trim();
-      if (secret) body.secret = secret;
-    }
+    else if (address.trim()) body[REACHED[type].field] = address.trim();
+    if (type === "webhook" && secret) body.secret = secret;
+    if (type === "pagerduty") body.region = region;
     if (channel) body.model_ids = some;
     else if (some) body.model_ids = some;
     if (!channel && body.name === null) delete body.name;
@@ -172,7 +186,7 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
                 aria-pressed={type === kind}
                 onClick={() => {
                   setType(kind);
-                  setUrl("");
+                  setAddress("");
                 }}
               >
                 {CHANNELS[kind]}
@@ -187,15 +201,33 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
           </Field>
         )}
         {type !== "email" && (
-          <Field
-            label={type === "slack" ? "Incoming webhook's URL" : "URL"}
-            hint={channel && type === "slack" ? `Leave empty to keep ${channel.webhook_url ?? "it"}.` : type === "slack" ? "From Slack's app settings. It is a secret, and never shown again." : "Gets a signed POST for every message. HTTPS, and no private address."}
-          >
-            {(id, described) => <input id={id} aria-describedby={described} type="url" required={!channel} value={url} autocomplete="off" onInput={(event) => setUrl(event.currentTarget.value)} />}
+          <Field label={REACHED[type].label} hint={channel ? `Leave empty to keep ${target(channel)}` : REACHED[type].hint}>
+            {(id, described) => (
+              <input
+                id={id}
+                aria-describedby={described}
+                {...(type === "pagerduty" ? { type: "text" as const } : { type: "url" as const })}
+                required={!channel}
+                value={address}
+                autocomplete="off"
+                spellcheck={false}
+                onInput={(event) => setAddress(event.currentTarget.value)}
+              />
+            )}
+          </Field>
+        )}
+        {type === "pagerduty" && (
+          <Field label="Region">
+            {(id) => (
+              <select id={id} value={region} onChange={(event) => setRegion(event.currentTarget.value as "us" | "eu")}>
+                <option value="us">US</option>
+                <option value="eu">EU</option>
+              </select>
+            )}
           </Field>
         )}
         {type === "webhook" && (
-          <Field label="Secret" hint={channel ? "Leave empty to keep it." : "Signs each message, so that you can tell that it is ours."}>
+          <Field label="Secret" hint={channel?.secret ? "Leave empty to keep it." : "Signs each message, so that you can tell that it is ours."}>
             {(id, described) => <input id={id} aria-describedby={described} type="password" autocomplete="off" value={secret} onInput={(event) => setSecret(event.currentTarget.value)} />}
           </Field>
         )}
