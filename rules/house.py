@@ -24,8 +24,16 @@ TABLES_WITHOUT_EXPIRY = {"OrganizationsTable"}
 ANYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 """Actions for which AWS knows no resource."""
 
-OPEN_ENDED = {"apigateway:GET", "apigateway:PATCH", "apigateway:DELETE", "ses:SendEmail", "ses:SendRawEmail"}
-"""Actions on what is not known when deploying: API keys made later, and whichever identity covers the sender."""
+OPEN_ENDED = {
+    "apigateway:PATCH",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:PutObject",
+    "ses:SendEmail",
+    "ses:SendRawEmail",
+}
+"""Actions on what is not known when deploying: API keys and objects made later, and whichever identity covers the
+sender."""
 
 MANAGED_POLICIES = {"ApiLogRole": "service-role/AmazonAPIGatewayPushToCloudWatchLogs"}
 """AWS's own policies, by the one role that has to have it."""
@@ -89,6 +97,8 @@ GATEWAY_ANSWERS = {
     "WAF_FILTERED": 403,
 }
 """The gateway's own answers and the status each must have. DEFAULT_4XX fixes the status of every one not named."""
+
+NO_PUBLIC_ACCESS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
 A_FORTNIGHT = 14 * 24 * 3600
 
@@ -213,16 +223,18 @@ def least_privilege(stack: Stack) -> Iterator[Breach]:
 
 
 def grants_match_variables(stack: Stack) -> Iterator[Breach]:
-    """A function is told of the tables, queues and topics it may use, and of no others."""
+    """A function is told of the tables, queues, topics and buckets it may use, and of no others."""
     for name, function in stack.of("AWS::Lambda::Function").items():
         variables = function.get("Environment", {}).get("Variables", {})
         told = {
-            target(value) for key, value in variables.items() if key.endswith(("_TABLE", "_QUEUE_URL", "_TOPIC_ARN"))
+            target(value)
+            for key, value in variables.items()
+            if key.endswith(("_TABLE", "_QUEUE_URL", "_TOPIC_ARN", "_BUCKET"))
         }
         uses = {
             resource
             for action, resource in _granted(stack, function)
-            if action.startswith("dynamodb:") or action in ("sqs:SendMessage", "sns:Publish")
+            if action.startswith(("dynamodb:", "s3:")) or action in ("sqs:SendMessage", "sns:Publish")
         } - _failure_queues(stack, name)
         for resource in sorted(told - uses):
             yield name, f"is told of {resource} and may not use it"
@@ -493,7 +505,7 @@ def tables(stack: Stack) -> Iterator[Breach]:
 
 
 def in_transit_and_at_rest(stack: Stack) -> Iterator[Breach]:
-    """Queues are encrypted; queues and topics refuse what comes without TLS."""
+    """Queues and buckets are encrypted; queues, topics and buckets refuse what comes without TLS."""
     for name, queue in stack.of("AWS::SQS::Queue").items():
         if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue:
             yield name, "is not encrypted"
@@ -508,6 +520,22 @@ def in_transit_and_at_rest(stack: Stack) -> Iterator[Breach]:
         ]
         if not any(map(_refuses_plain_text, statements)):
             yield name, "takes messages without TLS"
+
+    for name, bucket in stack.of("AWS::S3::Bucket").items():
+        statements = [
+            statement
+            for policy in stack.of("AWS::S3::BucketPolicy").values()
+            if target(policy["Bucket"]) == name
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+        if not any(map(_refuses_plain_text, statements)):
+            yield name, "takes objects without TLS"
+        if "BucketEncryption" not in bucket:
+            yield name, "is not encrypted"
+        if bucket.get("PublicAccessBlockConfiguration") != dict.fromkeys(NO_PUBLIC_ACCESS, True):
+            yield name, "may be opened to the public"
+        if not bucket.get("LifecycleConfiguration"):
+            yield name, "keeps its objects for ever"
 
 
 def _refuses_plain_text(statement: Template) -> bool:

@@ -1,5 +1,6 @@
 """Every file in events/ is a real envelope, and its function does what the file's name says with it."""
 
+import gzip
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from aws_lambda_powertools.utilities.parser.models import (
 )
 from pydantic import BaseModel
 
+from driftguard.buckets import Bucket, ObjectReader
 from driftguard.checks import CheckMessage, EraseMessage
 from driftguard.notifications.outgoing import Answer
 from driftguard.organizations import COMMAND
@@ -23,12 +25,15 @@ from driftguard.schemas.alerts import Alert
 from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
 from driftguard.schemas.events import AlertEvent, Retry
 from driftguard.schemas.models import ModelSettings
+from driftguard.schemas.uploads import ObjectCreated
 from driftguard.tables.alerts import Alerts
 from driftguard.tables.base import transaction
 from driftguard.tables.channels import Channels
 from driftguard.tables.models import Models
 from driftguard.tables.organizations import ApiKeys
+from driftguard.tables.uploads import Uploads
 from driftguard.times import iso
+from rules.house import target
 from tests import stack
 from tests.functional.conftest import Stack
 from tests.functional.gateway import LambdaContext, function
@@ -39,6 +44,7 @@ EVENTS = Path(__file__).parents[2] / "events"
 STATUSES = {
     "log_predictions.single": 202,
     "log_predictions.batch": 202,
+    "manage_baselines.create_upload": 201,
     "manage_models.create": 201,
     "manage_models.delete": 204,
     "manage_channels.create_email": 201,
@@ -54,6 +60,7 @@ ENDINGS = ["manage_channels.delete", "manage_models.delete", "erase_model.queue"
 NO_FAILURES: dict[str, Any] = {"batchItemFailures": []}
 
 ANSWERS: dict[str, Callable[[Any], bool]] = {
+    "build_baseline.file": lambda answer: answer == {"outcome": "done"},
     "check_drift.queue": lambda answer: answer == NO_FAILURES,
     "erase_model.queue": lambda answer: answer == NO_FAILURES,
     "schedule_checks.tick": lambda answer: answer["messages"] >= 1,
@@ -147,6 +154,11 @@ def lived_in(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     Models.add(model)
     for name in ("manage_baselines.put", "log_predictions.batch", "check_drift.by_hand"):
         assert replay(name)["statusCode"] < 300
+    file = ObjectCreated.model_validate(load("build_baseline.file")).detail.object
+    request = json.loads(load("manage_baselines.create_upload")["body"])
+    Uploads.add(organization_id, model_id, file.key.split("/")[2], request, url_expires_at=now, now=now)
+    packed = gzip.compress(b"tenure,contract,zip,churned\n" + b"12,One year,01067,false\n" * 100)
+    monkeypatch.setattr(Bucket, "open", lambda *_: ObjectReader(lambda start, end: packed[start:end], len(packed)))
     for event, settings in (
         ("notify_email.retry", {"type": "email", "to": ["team@example.com"]}),
         ("notify_slack.retry", {"type": "slack", "webhook_url": "https://hooks.slack.com/services/T1/B1/x"}),
@@ -208,15 +220,23 @@ def test_an_alert_in_an_event_is_what_the_checks_publish(name: str) -> None:
 
 def test_every_function_has_an_event_of_each_kind_that_reaches_it() -> None:
     """Whatever the template lets invoke a function is there to be tried: API, queue, topic, schedule, or by hand."""
+    resources = stack.source()["Resources"]
+    by_rule = {
+        target(to["Arn"])
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Events::Rule"
+        for to in resource["Properties"]["Targets"]
+    }
     wanted: dict[str, set[str]] = {}
-    for logical, resource in stack.source()["Resources"].items():
+    for logical, resource in resources.items():
         if resource["Type"] == "AWS::Serverless::Function":
             code = resource["Properties"]["CodeUri"].removeprefix("functions/")
-            wanted[code] = {event["Type"] for event in resource["Properties"].get("Events", {}).values()}
-            if not wanted[code]:
-                wanted[code] = {"Rule" if logical == "ScheduleChecksFunction" else "direct"}
-            if code.startswith("notify_"):
-                wanted[code].add("direct")
+            kinds = {event["Type"] for event in resource["Properties"].get("Events", {}).values()}
+            if logical in by_rule:
+                kinds.add("Rule")
+            if not kinds or code.startswith("notify_"):
+                kinds.add("direct")
+            wanted[code] = kinds
     found: dict[str, set[str]] = {}
     for name in names():
         found.setdefault(name.partition(".")[0], set()).add(kind(load(name)))
