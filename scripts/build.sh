@@ -25,9 +25,14 @@ if [ -f "$folder/template.yaml" ] && [ "$(cat "$folder/.built" 2>/dev/null)" = "
 fi
 echo "build: sam build for $architecture into $folder"
 log=.aws-sam/build.log
-.venv-sam/bin/sam build --template template.yaml --build-dir "$folder" --cached --cache-dir ".aws-sam/cache-$architecture" --parallel \
+.venv-sam/bin/sam build --template template.yaml --build-dir "$folder.new" --cached --cache-dir ".aws-sam/cache-$architecture" --parallel \
     --parameter-overrides "Architecture=$architecture" >"$log" 2>&1 || {
     cat "$log" >&2
     exit 1
 }
-echo "$wanted" >"$folder/.built"
+echo "$wanted" >"$folder.new/.built"
+# In one move, so that whatever reads the old one meanwhile never sees half of the new one.
+rm -rf "$folder.old"
+[ ! -e "$folder" ] || mv "$folder" "$folder.old"
+mv "$folder.new" "$folder"
+rm -rf "$folder.old"

@@ -111,32 +111,38 @@ def invoke_all(stack: dict[str, Any]) -> int:
     from scripts.seed_events import seed  # noqa: PLC0415 - needs the project's own package, which the launcher does not
 
     seed(stack)
-    with reachable(stack["aws_endpoint"]) as endpoint:
-        return _invoke_all(write_template(stack, endpoint))
+    with reachable(stack["aws_endpoint"]) as aws, reachable(stack["url"]) as api:
+        return _invoke_all(write_template(stack, aws, api))
 
 
 @contextlib.contextmanager
 def reachable(endpoint: str) -> Iterator[str]:
-    """The local stack's address as containers see it; on Linux through a relay on the containers' own bridge."""
-    port = urlsplit(endpoint).port
+    """An end of the local stack as containers see it; on Linux through a relay on the containers' own bridge."""
+    port = urlsplit(endpoint).port or 80
     if platform.system() != "Linux":
         yield f"http://host.docker.internal:{port}"
         return
     wanted = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
     bridge = _quiet(*wanted).stdout.decode().strip()
-    with socketserver.ThreadingTCPServer((bridge, 0), _Relay) as relay:
-        relay.daemon_threads = True
-        _Relay.target = ("127.0.0.1", port or 80)
+    with _Relay((bridge, 0), port) as relay:
         threading.Thread(target=relay.serve_forever, daemon=True).start()
         yield f"http://{bridge}:{relay.server_address[1]}"
         relay.shutdown()
 
 
-class _Relay(socketserver.BaseRequestHandler):
-    target: tuple[str, int]
+class _Relay(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], port: int) -> None:
+        super().__init__(address, _Connection)
+        self.port = port
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    server: _Relay
 
     def handle(self) -> None:
-        with socket.create_connection(self.target) as other:
+        with socket.create_connection(("127.0.0.1", self.server.port)) as other:
             back = threading.Thread(target=_copy, args=(other, self.request), daemon=True)
             back.start()
             _copy(self.request, other)
@@ -201,7 +207,7 @@ def invoke(name: str, template: Path) -> bool:
     return not broken
 
 
-def write_template(stack: dict[str, Any], endpoint: str) -> Path:
+def write_template(stack: dict[str, Any], aws: str, api: str) -> Path:
     """A copy of what was built, for this machine, each function's variables as the local stack resolved them."""
     copy = ROOT / ".local" / "sam-local" / "build"
     shutil.rmtree(copy, ignore_errors=True)
@@ -218,8 +224,10 @@ def write_template(stack: dict[str, Any], endpoint: str) -> Path:
         if resource["Type"] != "AWS::Serverless::Function":
             continue
         live = functions.get_function_configuration(FunctionName=stack["resources"][logical_id])
-        variables = live.get("Environment", {}).get("Variables", {})
-        resource["Properties"]["Environment"] = {"Variables": {**variables, "AWS_ENDPOINT_URL": endpoint}}
+        variables = {**live.get("Environment", {}).get("Variables", {}), "AWS_ENDPOINT_URL": aws}
+        if "OUTGOING_ENDPOINT" in variables:
+            variables["OUTGOING_ENDPOINT"] = variables["OUTGOING_ENDPOINT"].replace(stack["url"], api)
+        resource["Properties"]["Environment"] = {"Variables": variables}
     path = copy / "template.yaml"
     path.unlink()
     path.write_text(yaml.safe_dump(template))
