@@ -9,50 +9,25 @@ import boto3
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
-from moto.sqs.models import sqs_backends
 
 from driftguard import aws
-from driftguard.ids import new_id
 from driftguard.notifications import delivery
-from driftguard.notifications.content import example
 from driftguard.notifications.delivery import LEASE, MAX_ATTEMPTS
 from driftguard.notifications.errors import DeliveryFailed
-from driftguard.notifications.outgoing import Answer, Call
+from driftguard.notifications.outgoing import Answer
 from driftguard.publishing import to_topic
-from driftguard.schemas.alerts import DeliveryRecord, Severity
 from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.schemas.events import AlertEvent
 from driftguard.tables.channels import Channels
 from driftguard.tables.deliveries import Deliveries
 from tests.functional.conftest import Stack
-from tests.functional.gateway import LambdaContext, function
-
-HOOK = "https://hooks.slack.com/services/T1/B1/secret"
-
-
-class Slack:
-    """Slack at the other end: answers in turn as told, then `ok`."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer | BaseException] = []
-        self.calls: list[Call] = []
-
-    def __call__(self, call: Call) -> Answer:
-        self.calls.append(call)
-        answer = self.answers.pop(0) if self.answers else Answer(200, {}, "ok")
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    @property
-    def hosts(self) -> list[str]:
-        return [call.url for call in self.calls]
+from tests.functional.gateway import function
+from tests.functional.notifying import HOOK, Provider, add, by_sns, by_sqs, happened, invoke, queued, record_of, told
 
 
 @pytest.fixture
-def slack(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Slack:
+def slack(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Provider:
     """notify_slack with a Slack that is here."""
-    end = Slack()
+    end = Provider()
     app = function("notify_slack")
     monkeypatch.setattr(app, "by_urllib3", end)
     monkeypatch.setattr(app, "system_resolver", lambda host, port: ["3.3.3.3"])
@@ -70,69 +45,7 @@ def mailbox(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return ses_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].sent_messages
 
 
-def add(channel_id: str = "C1", **body: Any) -> StoredChannel:
-    """A stored channel of the organization."""
-    now = datetime.now(UTC)
-    body = {"type": "slack", "webhook_url": f"{HOOK}-{channel_id}", **body}
-    if body["type"] == "email":
-        del body["webhook_url"]
-    channel = StoredChannel(channel_id, "acme", NEW_CHANNEL.validate_python(body), now, now)
-    Channels.add(channel)
-    return channel
-
-
-def happened(severity: Severity = "MEDIUM", model_id: str = "m1", **changes: Any) -> AlertEvent:
-    """An event of a new alert."""
-    now = datetime.now(UTC)
-    event = example("acme", now)
-    alert = event.alert.model_copy(update={"id": new_id(now), "model_id": model_id, "severity": severity})
-    fields = {"event_id": f"{alert.id}-0001", "kind": "opened", "severity": severity, "model_id": model_id}
-    return event.model_copy(update={**fields, "alert": alert, **changes})
-
-
-def by_sns(event: AlertEvent) -> dict[str, Any]:
-    """What SNS invokes a function with."""
-    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": event.model_dump_json(), "MessageId": "m"}}]}
-
-
-def invoke(name: str, event: dict[str, Any], seconds_left: float = 60) -> Any:
-    """The notify function's answer."""
-    return function(name).handler(event, LambdaContext(seconds_left=seconds_left))
-
-
-def queued(deployed: Stack, name: str = "SLACK") -> list[tuple[dict[str, Any], int]]:
-    """The retry queue's messages with their delays, taken from moto's own memory."""
-    url = deployed.variables[f"{name}_RETRY_QUEUE_URL"]
-    queue = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].get_queue(url.rsplit("/", 1)[-1])
-    messages: list[Any] = list(queue._messages)
-    found = [
-        (json.loads(message.body), round(max(0, message.delayed_until - message.sent_timestamp) / 1000))
-        for message in messages
-    ]
-    queue._messages.clear()
-    return found
-
-
-def by_sqs(*bodies: dict[str, Any]) -> dict[str, Any]:
-    """What SQS invokes a function with."""
-    records = [
-        {"messageId": f"q{place}", "eventSource": "aws:sqs", "body": json.dumps(body)}
-        for place, body in enumerate(bodies)
-    ]
-    return {"Records": records}
-
-
-def told(event: AlertEvent) -> list[tuple[str, int, str]]:
-    """Channel, attempt and outcome of each attempt, in their order."""
-    return [(record.channel_id, record.attempt, record.outcome) for record in reversed(Deliveries.of(event.alert.id))]
-
-
-def record_of(event: AlertEvent) -> DeliveryRecord:
-    """The newest attempt."""
-    return Deliveries.of(event.alert.id)[0]
-
-
-def test_an_event_reaches_each_channel_that_wants_it_and_no_other(slack: Slack) -> None:
+def test_an_event_reaches_each_channel_that_wants_it_and_no_other(slack: Provider) -> None:
     """Type, severity, model and switch choose; another organization's channels are never looked at."""
     add("C1")
     add("C2", min_severity="HIGH")
@@ -151,7 +64,7 @@ def test_an_event_reaches_each_channel_that_wants_it_and_no_other(slack: Slack) 
     assert (record.type, record.event, record.detail) == ("slack", "opened", "ok")
 
 
-def test_an_event_that_comes_twice_is_sent_once(slack: Slack, deployed: Stack) -> None:
+def test_an_event_that_comes_twice_is_sent_once(slack: Provider, deployed: Stack) -> None:
     """SNS's redelivery and a late retry find the record and send nothing."""
     add()
     event = happened()
@@ -163,7 +76,7 @@ def test_an_event_that_comes_twice_is_sent_once(slack: Slack, deployed: Stack) -
     assert queued(deployed) == []
 
 
-def test_different_events_of_one_alert_are_each_sent(slack: Slack) -> None:
+def test_different_events_of_one_alert_are_each_sent(slack: Provider) -> None:
     """A record belongs to the event, not to the alert."""
     add()
     event = happened()
@@ -172,7 +85,9 @@ def test_different_events_of_one_alert_are_each_sent(slack: Slack) -> None:
     assert len(slack.calls) == 2
 
 
-def test_throttling_is_honoured_and_neither_blocks_nor_repeats_another_channel(slack: Slack, deployed: Stack) -> None:
+def test_throttling_is_honoured_and_neither_blocks_nor_repeats_another_channel(
+    slack: Provider, deployed: Stack
+) -> None:
     """Slack's Retry-After becomes the queue's delay for that channel alone; the retry then arrives."""
     add("C1")
     add("C2")
@@ -188,7 +103,7 @@ def test_throttling_is_honoured_and_neither_blocks_nor_repeats_another_channel(s
     assert slack.hosts.count(f"{HOOK}-C2") == 1
 
 
-def test_attempts_end_in_a_failure_that_sqs_sees(slack: Slack, deployed: Stack) -> None:
+def test_attempts_end_in_a_failure_that_sqs_sees(slack: Provider, deployed: Stack) -> None:
     """Longer and longer waits, then the record says failed and the queue gets its message back for the dead letters."""
     add()
     slack.answers = [Answer(503, {}, "down")] * MAX_ATTEMPTS
@@ -211,7 +126,7 @@ def test_attempts_end_in_a_failure_that_sqs_sees(slack: Slack, deployed: Stack) 
     assert told(event)[-1] == ("C1", MAX_ATTEMPTS, "delivered")
 
 
-def test_what_cannot_help_is_not_tried_for_an_hour(slack: Slack, deployed: Stack) -> None:
+def test_what_cannot_help_is_not_tried_for_an_hour(slack: Provider, deployed: Stack) -> None:
     """A revoked webhook gets one more try and then counts as failed."""
     add()
     slack.answers = [Answer(404, {}, "no_service")] * 2
@@ -225,7 +140,7 @@ def test_what_cannot_help_is_not_tried_for_an_hour(slack: Slack, deployed: Stack
 
 
 def test_a_crash_while_sending_is_made_good_once_the_claim_has_run_out(
-    slack: Slack, deployed: Stack, monkeypatch: pytest.MonkeyPatch
+    slack: Provider, deployed: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who finds a claim waits it out in the queue instead of sending beside it or forgetting the event."""
     add()
@@ -253,7 +168,7 @@ def test_a_crash_while_sending_is_made_good_once_the_claim_has_run_out(
 
 
 def test_a_crash_after_queueing_the_retry_loses_nothing(
-    slack: Slack, deployed: Stack, monkeypatch: pytest.MonkeyPatch
+    slack: Provider, deployed: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The retry is in the queue before the record says so; the record in between is only a claim."""
     add()
@@ -272,7 +187,7 @@ def test_a_crash_after_queueing_the_retry_loses_nothing(
 
 
 def test_one_channels_fault_of_ours_does_not_keep_others_from_theirs(
-    slack: Slack, monkeypatch: pytest.MonkeyPatch
+    slack: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An unexpected exception is raised for Lambda to repeat, once every other channel has been served."""
     for channel_id in ("C1", "C2", "C3"):
@@ -284,7 +199,7 @@ def test_one_channels_fault_of_ours_does_not_keep_others_from_theirs(
     assert sorted(told(event)) == [("C1", 1, "sending"), ("C2", 1, "delivered"), ("C3", 1, "delivered")]
 
 
-def test_channels_there_is_no_time_for_go_to_the_queue(slack: Slack, deployed: Stack) -> None:
+def test_channels_there_is_no_time_for_go_to_the_queue(slack: Provider, deployed: Stack) -> None:
     """With little of the function's time left nothing is begun that could be cut off."""
     add("C1")
     add("C2")
@@ -297,7 +212,7 @@ def test_channels_there_is_no_time_for_go_to_the_queue(slack: Slack, deployed: S
 
 
 @pytest.mark.parametrize("gone", ["deleted", "disabled"])
-def test_a_retry_for_a_channel_that_is_gone_ends_quietly(slack: Slack, gone: str) -> None:
+def test_a_retry_for_a_channel_that_is_gone_ends_quietly(slack: Provider, gone: str) -> None:
     """Deleted or switched off in the meantime: nothing is sent, nothing fails."""
     channel = add(enabled=gone != "disabled")
     if gone == "deleted":
@@ -307,7 +222,7 @@ def test_a_retry_for_a_channel_that_is_gone_ends_quietly(slack: Slack, gone: str
     assert slack.calls == []
 
 
-def test_a_poisoned_message_fails_alone(slack: Slack) -> None:
+def test_a_poisoned_message_fails_alone(slack: Provider) -> None:
     """What is no retry goes back to the queue; the message beside it is delivered."""
     add()
     good = {"event": happened().model_dump(mode="json"), "channel_id": "C1", "attempt": 2}
@@ -315,7 +230,7 @@ def test_a_poisoned_message_fails_alone(slack: Slack) -> None:
     assert len(slack.calls) == 1
 
 
-def test_no_secret_reaches_the_log(slack: Slack, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_reaches_the_log(slack: Provider, caplog: pytest.LogCaptureFixture) -> None:
     """Neither success nor failure writes the webhook's URL."""
     add()
     slack.answers = [Answer(500, {}, "down"), DeliveryFailed("The connection failed."), RuntimeError("a bug")]
@@ -394,7 +309,7 @@ def test_a_development_stack_writes_mail_to_the_log(
     ],
 )
 def test_a_test_goes_the_real_way_and_tells_what_the_provider_says(
-    slack: Slack, deployed: Stack, answers: list[Any], result: dict[str, Any]
+    slack: Provider, deployed: Stack, answers: list[Any], result: dict[str, Any]
 ) -> None:
     """A channel that is switched off can be tried too; nothing is queued or recorded."""
     add(enabled=False)
@@ -404,14 +319,14 @@ def test_a_test_goes_the_real_way_and_tells_what_the_provider_says(
     assert queued(deployed) == []
 
 
-def test_a_test_of_another_organizations_channel_sends_nothing(slack: Slack) -> None:
+def test_a_test_of_another_organizations_channel_sends_nothing(slack: Provider) -> None:
     """The organization is part of the key."""
     add()
     assert not invoke("notify_slack", {"test": {"organization_id": "other", "channel_id": "C1"}})["delivered"]
     assert slack.calls == []
 
 
-def test_what_is_published_is_what_the_notifiers_accept(slack: Slack, deployed: Stack) -> None:
+def test_what_is_published_is_what_the_notifiers_accept(slack: Provider, deployed: Stack) -> None:
     """An event published to the template's topic arrives, in SNS's own envelope, and is delivered."""
     add()
     sqs, sns = boto3.client("sqs"), boto3.client("sns")
@@ -426,7 +341,7 @@ def test_what_is_published_is_what_the_notifiers_accept(slack: Slack, deployed: 
     assert told(event) == [("C1", 1, "delivered")]
 
 
-def test_deliveries_are_shown_newest_first_and_forgotten_in_time(slack: Slack) -> None:
+def test_deliveries_are_shown_newest_first_and_forgotten_in_time(slack: Provider) -> None:
     """Each attempt is a record; the item has a time to live."""
     add()
     slack.answers = [Answer(500, {}, "down")]

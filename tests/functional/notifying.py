@@ -1,0 +1,111 @@
+"""What tests of the notify functions share: channels, events, the envelopes of SNS and SQS, and a provider."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.sqs.models import sqs_backends
+
+from driftguard.ids import new_id
+from driftguard.notifications.content import example
+from driftguard.notifications.outgoing import Answer, Call
+from driftguard.schemas.alerts import DeliveryRecord, Severity
+from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
+from driftguard.schemas.events import AlertEvent
+from driftguard.tables.channels import Channels
+from driftguard.tables.deliveries import Deliveries
+from tests.functional.conftest import Stack
+from tests.functional.gateway import LambdaContext, function
+
+HOOK = "https://hooks.slack.com/services/T1/B1/secret"
+
+
+class Provider:
+    """A provider at the other end: answers in turn as told, then `ok`."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer | BaseException] = []
+        self.calls: list[Call] = []
+
+    def __call__(self, call: Call) -> Answer:
+        self.calls.append(call)
+        answer = self.answers.pop(0) if self.answers else Answer(200, {}, "ok")
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    @property
+    def hosts(self) -> list[str]:
+        return [call.url for call in self.calls]
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "email": {"to": ["ops@example.com"]},
+    "slack": {"webhook_url": HOOK},
+    "webhook": {"url": "https://hooks.example/in/secret", "secret": "webhook-secret"},
+    "pagerduty": {"routing_key": "secret0123456789abcdef0123456789"},
+    "teams": {"webhook_url": "https://teams.example/workflows/secret"},
+}
+
+
+def add(channel_id: str = "C1", organization_id: str = "acme", **body: Any) -> StoredChannel:
+    """A stored channel of the organization; Slack's, unless its type is given."""
+    now = datetime.now(UTC)
+    kind = body.pop("type", "slack")
+    own = {"webhook_url": f"{HOOK}-{channel_id}"} if kind == "slack" else SETTINGS[kind]
+    settings = NEW_CHANNEL.validate_python({"type": kind, **own, **body})
+    channel = StoredChannel(channel_id, organization_id, settings, now, now)
+    Channels.add(channel)
+    return channel
+
+
+def happened(severity: Severity = "MEDIUM", model_id: str = "m1", **changes: Any) -> AlertEvent:
+    """An event of a new alert."""
+    now = datetime.now(UTC)
+    event = example("acme", now)
+    alert = event.alert.model_copy(update={"id": new_id(now), "model_id": model_id, "severity": severity})
+    fields = {"event_id": f"{alert.id}-0001", "kind": "opened", "severity": severity, "model_id": model_id}
+    return event.model_copy(update={**fields, "alert": alert, **changes})
+
+
+def by_sns(event: AlertEvent) -> dict[str, Any]:
+    """What SNS invokes a function with."""
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": event.model_dump_json(), "MessageId": "m"}}]}
+
+
+def invoke(name: str, event: dict[str, Any], seconds_left: float = 60) -> Any:
+    """The notify function's answer."""
+    return function(name).handler(event, LambdaContext(seconds_left=seconds_left))
+
+
+def queued(deployed: Stack, name: str = "SLACK") -> list[tuple[dict[str, Any], int]]:
+    """The retry queue's messages with their delays, taken from moto's own memory."""
+    url = deployed.variables[f"{name}_RETRY_QUEUE_URL"]
+    queue = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].get_queue(url.rsplit("/", 1)[-1])
+    messages: list[Any] = list(queue._messages)
+    found = [
+        (json.loads(message.body), round(max(0, message.delayed_until - message.sent_timestamp) / 1000))
+        for message in messages
+    ]
+    queue._messages.clear()
+    return found
+
+
+def by_sqs(*bodies: dict[str, Any]) -> dict[str, Any]:
+    """What SQS invokes a function with."""
+    records = [
+        {"messageId": f"q{place}", "eventSource": "aws:sqs", "body": json.dumps(body)}
+        for place, body in enumerate(bodies)
+    ]
+    return {"Records": records}
+
+
+def told(event: AlertEvent) -> list[tuple[str, int, str]]:
+    """Channel, attempt and outcome of each attempt, in their order."""
+    return [(record.channel_id, record.attempt, record.outcome) for record in reversed(Deliveries.of(event.alert.id))]
+
+
+def record_of(event: AlertEvent) -> DeliveryRecord:
+    """The newest attempt."""
+    return Deliveries.of(event.alert.id)[0]
