@@ -8,7 +8,7 @@ MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 ARCHITECTURE ?= arm64
 BUILT := .aws-sam/build
 PY := .venv/bin/python
-SAM := .venv-sam/bin/sam
+CONFIG ?= default
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
@@ -50,9 +50,9 @@ invoke: build ## Invoke one function of the stack that `make local` serves: FUNC
 sam-local: build ## Invoke every file in events/ in real containers (sam local invoke; EVENTS=check_drift for some)
 	@PYTHONPATH=layers/driftguard $(PY) -m scripts.sam_local
 
-deploy: setup ## Deploy to your AWS account (sam deploy; ARCHITECTURE=arm64, CONFIG=default)
+deploy: setup ## Deploy to your AWS account (PARAMETERS="EmailFrom=…", CONFIG=default)
 	@sh scripts/build.sh $(ARCHITECTURE) .aws-sam/deploy
-	@$(SAM) deploy --template-file .aws-sam/deploy/template.yaml --config-env $(or $(CONFIG),default) --parameter-overrides Architecture=$(ARCHITECTURE) $(PARAMETERS)
+	@$(PY) -m scripts.deploy --config $(CONFIG) --architecture $(ARCHITECTURE) $(PARAMETERS)
 
 bench: build ## Print import times, layer sizes and the local stack's speed
 	@$(PY) -m scripts.bench

@@ -1,0 +1,46 @@
+"""Runs `sam deploy` on what was built: `make deploy PARAMETERS="EmailFrom=drift@example.com"`.
+
+Parameters given on SAM's command line replace those of samconfig.toml altogether, so both are joined here first.
+"""
+
+import argparse
+import os
+import tomllib
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
+
+
+def command(environment: str, architecture: str, parameters: list[str]) -> list[str]:
+    """SAM's command line; of a parameter given twice the one given here counts. Raises KeyError for an environment that
+    samconfig.toml lacks.
+    """
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]
+    configured = settings.get("deploy", {}).get("parameters", {}).get("parameter_overrides", [])
+    joined = dict(one.split("=", 1) for one in (*configured, *parameters)) | {"Architecture": architecture}
+    template = ROOT / ".aws-sam" / "deploy" / "template.yaml"
+    overrides = [f"{name}={value}" for name, value in joined.items()]
+    return [
+        str(SAM),
+        "deploy",
+        "--template-file",
+        str(template),
+        "--config-env",
+        environment,
+        "--parameter-overrides",
+        *overrides,
+    ]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", default="default", help="environment of samconfig.toml")
+    parser.add_argument("--architecture", default="arm64", choices=["arm64", "x86_64"])
+    parser.add_argument("parameters", nargs="*", metavar="Name=Value", help="parameters of the template")
+    given = parser.parse_args()
+    os.chdir(ROOT)
+    arguments = command(given.config, given.architecture, given.parameters)
+    print(" ".join(arguments), flush=True)
+    os.execv(arguments[0], [*arguments])  # noqa: S606 - the project's own SAM
