@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 architecture=$1 folder=$2
 PATH=$PWD/.venv/bin:$PATH # python3.13 for SAM, uv for the layers
-export PATH ARCHITECTURE="$architecture" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-eu-west-1}"
+export PATH ARCHITECTURE="$architecture" SAM_CLI_TELEMETRY=0 UV_SYSTEM_CERTS=1 AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-eu-west-1}"
 
 sum() {
     {

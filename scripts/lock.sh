@@ -2,6 +2,7 @@
 # Resolves every *.in to its hashed lock. No index address is written, so the locks hold for any mirror.
 set -eu
 cd "$(dirname "$0")/.."
+export UV_SYSTEM_CERTS=1
 resolve() {
     .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate \
         --custom-compile-command 'make lock' --upgrade "$1" -o "$2"

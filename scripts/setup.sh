@@ -5,6 +5,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+export UV_SYSTEM_CERTS=1 # the machine's own certificates, as pip has it
+
 sum() { cat "$@" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -d' ' -f1; }
 
 # install ENVIRONMENT LOCK: bring the environment to exactly what the lock says.
@@ -26,11 +28,9 @@ install() {
     if ! [ -x .venv/bin/uv ]; then
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
     fi
-    if .venv/bin/uv --version >/dev/null 2>&1; then
-        .venv/bin/uv pip sync --quiet --require-hashes --python "$environment/bin/python" "$lock"
-    else
+    # pip is slower, but knows an index or a proxy that was set up for pip.
+    .venv/bin/uv pip sync --quiet --require-hashes --python "$environment/bin/python" "$lock" ||
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
-    fi
     echo "$wanted" >"$stamp"
 }
 
