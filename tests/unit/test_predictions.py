@@ -466,13 +466,30 @@ def test_chunks_and_markers_are_no_arrivals(model: Models) -> None:
 
 
 def test_payloads_come_in_the_order_asked_for(model: Models) -> None:
-    """A hundred and more batches are read with their data; what has gone meanwhile is left out."""
-    for number in range(105):
-        one(model, features={"x": number}, now=NOW + number * MINUTE)
+    """Small batches among large ones are read with their data; what has gone meanwhile is left out."""
+    rng = random.Random(5)
+    for number in range(30):
+        wide = {f"f{index}": rng.random() for index in range(150 if number % 3 else 0)}
+        one(model, features={"x": number, **wide}, now=NOW + number * MINUTE)
     wanted = heads(model)[::-1]
-    Predictions(wanted[50].pk, wanted[50].sk).delete()
+    assert [head.small is None for head in wanted] == [number % 3 > 0 for number in range(30)][::-1]
+    Predictions(wanted[6].pk, wanted[6].sk).delete()
     found = [(head, unpack_rows(data)[0][0].features["x"]) for head, data in Predictions.payloads(wanted)]
-    assert found == [(head, 104 - place) for place, head in enumerate(wanted) if place != 50]
+    assert found == [(head, 29 - place) for place, head in enumerate(wanted) if place != 6]
+
+
+def test_single_predictions_are_read_from_the_index_alone(model: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small prediction's entry in the index holds its data, in less than one write unit, and needs no second read."""
+    row = {f"feature {number}": round(number * 1234.567, 2) for number in range(50)}
+    for number in range(20):
+        one(model, features=row, now=NOW + number * MINUTE)
+    monkeypatch.setattr(Predictions, "batch_get", lambda *_args, **_options: pytest.fail("read again"))
+    found = list(Predictions.payloads(heads(model)))
+    assert len(found) == 20
+    for head, data in found:
+        entry = len(head.pk) + len(head.sk) + len(head.arrived_at) + len(data) + 3 * 8
+        names = sum(map(len, ("pk", "sk", "arrived_at", "rows", "first_event", "last_event", "small")))
+        assert entry + names < 1024
 
 
 def test_chunks_are_read_in_portions_and_a_batch_without_all_of_its_own_has_gone(

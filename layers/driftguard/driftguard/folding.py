@@ -25,7 +25,7 @@ RECOUNT = 14 * DAY + timedelta(minutes=15)
 """How far back a new baseline version counts what was logged before it: 14 days of event time."""
 
 ROWS_A_STEP = 200_000
-HEADS_A_STEP = 400
+HEADS_A_STEP = 1000
 
 
 class Overtaken(Exception):

@@ -156,7 +156,7 @@ def _head(place: str, request: Request, rows: Sequence[Row], packed: bytes, now:
         place, request.key, body_hash=request.body_hash, rows=len(rows), events=(min(times), max(times)), now=now
     )
     if len(packed) <= _room(request):
-        head.data = packed
+        head.hold(packed)
     return head
 
 

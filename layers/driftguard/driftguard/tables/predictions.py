@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import islice
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +22,8 @@ RETENTION = MAX_AGE
 """How long a batch is kept after its arrival, and its ids with it."""
 
 BATCH_GET = 100
+SMALL = 700
+"""Bytes of data that, with the keys, leave an entry of the index under one write unit."""
 CHUNKS_AT_ONCE = 24
 INDEX_PAGE = 500
 ROUNDING = timedelta(seconds=1)
@@ -63,7 +65,7 @@ def place(model_id: str, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A stored batch as the index shows it; event times in milliseconds since the epoch."""
+    """A stored batch as the index shows it; event times in milliseconds since the epoch. small: its data, if little."""
 
     pk: str
     sk: str
@@ -71,6 +73,7 @@ class Head:
     rows: int
     first_event: int
     last_event: int
+    small: bytes | None = None
 
     def overlaps(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether it may hold events from `start` up to before `end`; None leaves a side open."""
@@ -80,11 +83,11 @@ class Head:
 
 
 class ByArrival(LocalSecondaryIndex["Predictions"]):  # type: ignore[no-untyped-call]
-    """A partition's batches in the order of their arrival; chunks and markers have no `arrived_at`."""
+    """A partition's batches in the order of their arrival, small ones whole; chunks and markers have none."""
 
     class Meta:
         index_name = "by_arrival"
-        projection = IncludeProjection(["rows", "first_event", "last_event"])
+        projection = IncludeProjection(["rows", "first_event", "last_event", "small"])
 
     pk = UnicodeAttribute(hash_key=True)
     arrived_at = UnicodeAttribute(range_key=True)
@@ -115,6 +118,7 @@ class Predictions(Table):
     first_event = NumberAttribute(null=True)
     last_event = NumberAttribute(null=True)
     body_hash = UnicodeAttribute(null=True)
+    small = BinaryAttribute(legacy_encoding=False, null=True)
     data = BinaryAttribute(legacy_encoding=False, null=True)
     chunks = NumberAttribute(null=True)
     nonce = UnicodeAttribute(null=True)
@@ -169,6 +173,19 @@ class Predictions(Table):
             if error.cause_response_code == "TransactionConflictException":
                 raise ConditionFailed from error
             raise
+
+    def hold(self, packed: bytes) -> None:
+        """Keep a packed batch in the head itself, and if it is small in the index's entry too, which costs one write
+        unit with it or without: single predictions are then read many at a time, not at a read unit each."""
+        if len(packed) <= SMALL:
+            self.small = packed
+        else:
+            self.data = packed
+
+    @property
+    def held(self) -> bytes:
+        """The data that this item itself holds."""
+        return bytes(self.small or self.data or b"")
 
     def payload(self) -> bytes | None:
         """The packed batch of this head, None when it is being removed."""
@@ -226,6 +243,14 @@ class Predictions(Table):
     def payloads(cls, heads: Iterable[Head], rows_at_once: int = ROWS_AT_ONCE) -> Iterator[tuple[Head, bytes]]:
         """The packed data of batches, in the given order, read strongly consistent; batches that have gone are left
         out. At most 100 batches, or `rows_at_once` rows if that is more than one batch, are in memory at once."""
+        for small, run in groupby(heads, lambda head: head.small is not None):
+            if small:
+                yield from ((head, head.small or b"") for head in run)
+            else:
+                yield from cls._read(run, rows_at_once)
+
+    @classmethod
+    def _read(cls, heads: Iterable[Head], rows_at_once: int) -> Iterator[tuple[Head, bytes]]:
         for group in _groups(heads, lambda head: head.rows, rows_at_once):
             keys = [(head.pk, head.sk) for head in group]
             found = {(item.pk, item.sk): item for item in cls.batch_get(keys, consistent_read=True)}
@@ -241,11 +266,9 @@ class Predictions(Table):
         ends or the model is erased."""
         keys = [[(item.pk, f"c#{item.nonce}#{number}") for number in range(int(item.chunks or 0))] for item in items]
         wanted = [key for own in keys for key in own]
-        found = {(item.pk, item.sk): bytes(item.data or b"") for item in cls.batch_get(wanted, consistent_read=True)}
+        found = {(item.pk, item.sk): item.held for item in cls.batch_get(wanted, consistent_read=True)}
         return [
-            (b"".join(map(found.__getitem__, own)) if found.keys() >= set(own) else None)
-            if own
-            else bytes(item.data or b"")
+            (b"".join(map(found.__getitem__, own)) if found.keys() >= set(own) else None) if own else item.held
             for item, own in zip(items, keys, strict=True)
         ]
 
@@ -266,6 +289,7 @@ def _head(item: Predictions) -> Head:
         int(item.rows or 0),
         int(item.first_event or 0),
         int(item.last_event or 0),
+        bytes(item.small) if item.small is not None else None,
     )
 
 
