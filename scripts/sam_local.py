@@ -32,7 +32,13 @@ IMAGE: Final = f"public.ecr.aws/lambda/python:3.13-{MACHINE}"
 CREDENTIALS: Final[dict[str, Any]] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 # Puts what later events speak of there, and takes it away at the end.
 FIRST: Final = ("manage_organizations.create", "manage_models.create", "manage_baselines.put", "log_predictions.batch")
-LAST: Final = ("manage_channels.delete", "manage_models.delete", "erase_model.queue", "manage_organizations.revoke_key")
+LAST: Final = (
+    "manage_channels.delete",
+    "manage_models.delete",
+    "erase_model.queue",
+    "manage_organizations.revoke_key",
+    "manage_organizations.erase_organization",
+)
 
 
 def main() -> int:

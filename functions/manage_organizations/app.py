@@ -7,22 +7,32 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
 from driftguard import aws, organizations
+from driftguard.checks import EraseMessage
 from driftguard.errors import DriftGuardError, Invalid
 from driftguard.http import field_errors
 from driftguard.observability import logger
 from driftguard.settings import Settings
 from driftguard.tables.base import connect
 
+MARGIN_MS = 10_000
 
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Do the event's `action`; a command that cannot be done answers `{"error": …}` in the API's error shape."""
     settings = Settings()
     connect(settings)
+
+    def erase(organization_id: str, model_id: str) -> None:
+        body = EraseMessage(organization_id=organization_id, model_id=model_id).model_dump_json()
+        aws.client("sqs").send_message(QueueUrl=settings.erase_queue_url, MessageBody=body)
+
     try:
         answer = organizations.run(
             event,
             gateway=aws.client("apigateway"),
             usage_plan_id=lambda: settings.usage_plan_id,
+            erase=erase,
+            may_go_on=lambda: context.get_remaining_time_in_millis() > MARGIN_MS,
             now=datetime.now(UTC),
         )
     except ValidationError as error:

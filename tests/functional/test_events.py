@@ -54,7 +54,13 @@ STATUSES = {
 }
 """What the routes answer that do not answer 200."""
 
-ENDINGS = ["manage_channels.delete", "manage_models.delete", "erase_model.queue", "manage_organizations.revoke_key"]
+ENDINGS = [
+    "manage_channels.delete",
+    "manage_models.delete",
+    "erase_model.queue",
+    "manage_organizations.revoke_key",
+    "manage_organizations.erase_organization",
+]
 """What takes away what other events need, and so comes last, in this order."""
 
 NO_FAILURES: dict[str, Any] = {"batchItemFailures": []}
@@ -78,6 +84,7 @@ ANSWERS: dict[str, Callable[[Any], bool]] = {
     "manage_organizations.list_keys": lambda answer: bool(answer["keys"]),
     "manage_organizations.spread_model": lambda answer: answer == {"partitions": 8},
     "manage_organizations.revoke_key": lambda answer: answer == {"revoked": True},
+    "manage_organizations.erase_organization": lambda answer: not answer["erased"],
 }
 """What the functions answer that are not behind the API."""
 

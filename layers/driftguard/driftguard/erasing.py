@@ -10,7 +10,7 @@ from driftguard.tables.baselines import Baselines
 from driftguard.tables.counts import Counts
 from driftguard.tables.deliveries import Deliveries
 from driftguard.tables.history import History
-from driftguard.tables.models import Models, Statuses
+from driftguard.tables.models import Models, Runs, Statuses
 from driftguard.tables.predictions import Predictions
 from driftguard.times import iso
 
@@ -51,6 +51,7 @@ def _items(organization_id: str, model_id: str, mark: Models) -> Iterable[Iterab
         yield Deliveries.query(alert.sk, attributes_to_get=KEYS, consistent_read=True)
         yield [alert]
     yield Outbox.query(f"{model_id}#outbox", attributes_to_get=KEYS, consistent_read=True)
+    yield Runs.query(f"{organization_id}#run", Runs.sk == model_id, attributes_to_get=KEYS, consistent_read=True)
     yield Statuses.query(
         organization_id, Statuses.sk == f"status#{model_id}", attributes_to_get=KEYS, consistent_read=True
     )

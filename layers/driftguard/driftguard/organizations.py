@@ -1,7 +1,8 @@
 """Organizations and their keys: made by whoever operates the stack, by direct invocation under IAM."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -10,8 +11,17 @@ from driftguard import models
 from driftguard.errors import Conflict, NotFound
 from driftguard.ids import new_id
 from driftguard.schemas.base import Name, Wire
-from driftguard.tables.base import ConditionFailed
+from driftguard.tables.base import ConditionFailed, Table
+from driftguard.tables.channels import Channels
+from driftguard.tables.deliveries import Deliveries
+from driftguard.tables.models import Models, Runs
 from driftguard.tables.organizations import ApiKeys
+from driftguard.times import parse
+
+KEYS = ["pk", "sk"]
+
+LAST_REQUEST = timedelta(seconds=60)
+"""Longer than any request that was let in before the keys were taken away may still write."""
 
 KeyRole = Literal["ingest", "viewer", "admin"]
 
@@ -58,13 +68,32 @@ class SpreadModel(Wire):
     partitions: Annotated[int, Field(ge=2, le=256, strict=True)]
 
 
-type Command = CreateOrganization | IssueKey | ListKeys | RevokeKey | SpreadModel
+class EraseOrganization(Wire):
+    """`{"action": "erase_organization", "organization_id", "name"}` → `{"erased", "models_left"}`: takes away its keys
+    at once and erases all it has, for good; `name` must be the organization's. To be repeated until `erased` is true:
+    models are erased in the background, and the organization itself goes last."""
+
+    action: Literal["erase_organization"]
+    organization_id: str
+    name: str
+
+
+type Command = CreateOrganization | IssueKey | ListKeys | RevokeKey | SpreadModel | EraseOrganization
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="action")])
 
 
-def run(command: Any, *, gateway: Any, usage_plan_id: Callable[[], str], now: datetime) -> dict[str, Any]:
-    """Do what `command` says; `gateway` is API Gateway's client. Raises pydantic's ValidationError for a command that
-    is none, NotFound for an organization or key that is not there."""
+def run(
+    command: Any,
+    *,
+    gateway: Any,
+    usage_plan_id: Callable[[], str],
+    erase: Callable[[str, str], None],
+    may_go_on: Callable[[], bool],
+    now: datetime,
+) -> dict[str, Any]:
+    """Do what `command` says; `gateway` is API Gateway's client, `erase` has a model's data erased (organization and
+    model), `may_go_on` tells whether there is time for more. Raises pydantic's ValidationError for a command that is
+    none, NotFound for an organization or key that is not there."""
     match COMMAND.validate_python(command):
         case CreateOrganization(name=name):
             organization_id = new_id(now)
@@ -82,10 +111,14 @@ def run(command: Any, *, gateway: Any, usage_plan_id: Callable[[], str], now: da
             return {"revoked": True}
         case SpreadModel() as wanted:
             return _spread(wanted)
+        case EraseOrganization() as wanted:
+            return _erase(wanted, gateway, erase, may_go_on, now)
 
 
 def _issue(wanted: IssueKey, gateway: Any, usage_plan_id: str, now: datetime) -> dict[str, Any]:
     organization = _organization(wanted.organization_id)
+    if organization.revoked_at is not None:
+        raise Conflict("The organization is being erased.")
     made = gateway.create_api_key(
         name=f"{wanted.role}-{new_id(now)}",
         description=f"DriftGuard, {organization.organization_name}: {wanted.name}"[:256],
@@ -93,7 +126,11 @@ def _issue(wanted: IssueKey, gateway: Any, usage_plan_id: str, now: datetime) ->
     )
     # A key that no organization owns opens nothing: a crash from here on leaves a dead key, not a stray one.
     gateway.create_usage_plan_key(usagePlanId=usage_plan_id, keyId=made["id"], keyType="API_KEY")
-    ApiKeys.add_key(organization, made["id"], wanted.role, wanted.name, now)
+    try:
+        ApiKeys.add_key(organization, made["id"], wanted.role, wanted.name, now)
+    except ConditionFailed:
+        _remove(gateway, made["id"])
+        raise Conflict("The organization is being erased.") from None
     return {"api_key_id": made["id"], "api_key": made["value"], "role": wanted.role, "name": wanted.name}
 
 
@@ -106,6 +143,50 @@ def _spread(wanted: SpreadModel) -> dict[str, Any]:
     except ConditionFailed:
         raise Conflict("The model was changed meanwhile; please try again.") from None
     return {"partitions": wanted.partitions}
+
+
+def _erase(
+    wanted: EraseOrganization,
+    gateway: Any,
+    erase: Callable[[str, str], None],
+    may_go_on: Callable[[], bool],
+    now: datetime,
+) -> dict[str, Any]:
+    organization = _organization(wanted.organization_id)
+    if organization.organization_name != wanted.name:
+        raise Conflict("The name is not the organization's. Nothing was erased.")
+    organization_id = str(organization.organization_id)
+    closed_at = parse(ApiKeys.close(organization_id, now))
+    for key in ApiKeys.keys(organization_id):
+        _remove(gateway, str(key.key_id))
+        ApiKeys.remove_key(organization_id, str(key.key_id))
+    for model in Models.query(organization_id, Models.sk.startswith("model#"), consistent_read=True):
+        if not may_go_on():
+            break
+        with suppress(ConditionFailed):  # deleted by somebody else at the same moment, who has it erased
+            model.remove(now)
+            erase(organization_id, str(model.model_id))
+    for channel in Channels.query(organization_id, consistent_read=True, attributes_to_get=KEYS):
+        _delete(Deliveries, Deliveries.query(f"channel#{channel.sk}", consistent_read=True, attributes_to_get=KEYS))
+        _delete(Channels, [channel])
+    # `model#`, `erase#`, `name#` or `status#`: whatever is left of a model keeps its organization
+    left = {item.sk.partition("#")[2] for item in Models.query(organization_id, consistent_read=True)}
+    if left or now - closed_at < LAST_REQUEST:
+        return {"erased": False, "models_left": len(left)}
+    _delete(Runs, Runs.query(f"{organization_id}#run", consistent_read=True, attributes_to_get=KEYS))
+    ApiKeys(f"org#{organization_id}", "org").delete()
+    return {"erased": True, "models_left": 0}
+
+
+def _delete[T: Table](table: type[T], items: Iterable[T]) -> None:
+    with table.batch_write() as batch:
+        for item in items:
+            batch.delete(item)
+
+
+def _remove(gateway: Any, key_id: str) -> None:
+    with suppress(gateway.exceptions.NotFoundException):
+        gateway.delete_api_key(apiKey=key_id)
 
 
 def _disable(gateway: Any, key_id: str) -> None:

@@ -264,14 +264,15 @@ class Statuses(Table):
 
 
 class Runs(Table):
-    """What the schedule did, tick by tick.
+    """What the schedule did.
 
     | pk | sk | what |
     |---|---|---|
     | `schedule` | `last` | the last tick: id and time; the stack's, no tenant's |
-    | `<organization>#run#<tick>` | model | the outcome of that model's check; two days |
+    | `<organization>#run` | model | how the last scheduled check of that model ended, and its tick; two days |
 
-    An outcome is put, not counted, so a message delivered twice changes nothing.
+    An outcome is put, not counted, so a message delivered twice changes nothing. A model's messages come in order, so
+    one item a model is enough, and whoever erases the model knows where it is.
     """
 
     table_setting = "MODELS"
@@ -300,8 +301,9 @@ class Runs(Table):
     ) -> "Runs":
         """The item that says how a scheduled check of one model ended."""
         return cls(
-            f"{organization_id}#run#{tick}",
+            f"{organization_id}#run",
             model_id,
+            tick=tick,
             outcome=outcome,
             reason=reason or None,
             expires_at=int((now + 2 * DAY).timestamp()),
@@ -310,13 +312,13 @@ class Runs(Table):
     @classmethod
     def ended(cls, organization_id: str, tick: str, model_id: str) -> bool:
         """Whether this tick's check of the model has a verdict already."""
-        run = cls.find(f"{organization_id}#run#{tick}", model_id)
-        return run is not None and run.outcome != "failed"
+        run = cls.find(f"{organization_id}#run", model_id)
+        return run is not None and run.tick == tick and run.outcome != "failed"
 
     @classmethod
     def outcomes(cls, organization_id: str, tick: str) -> dict[str, int]:
         """How many of the organization's models ended each way in a tick."""
         result = {"checked": 0, "skipped": 0, "failed": 0}
-        for run in cls.query(f"{organization_id}#run#{tick}"):
+        for run in cls.query(f"{organization_id}#run", filter_condition=cls.tick == tick):
             result[run.outcome] = result.get(run.outcome, 0) + 1
         return result

@@ -17,7 +17,7 @@ class ApiKeys(Table):
 
     | pk | sk | what |
     |---|---|---|
-    | `org#<organization>` | `org` | the organization: name, created_at |
+    | `org#<organization>` | `org` | the organization: name, created_at; revoked_at while it is being erased |
     | `org#<organization>` | `key#<api key id>` | one of its keys: role, name, created_at, revoked_at |
     | `key#<api key id>` | `key` | whose key it is; what each request reads, once |
 
@@ -61,8 +61,14 @@ class ApiKeys(Table):
 
     @classmethod
     def add_key(cls, organization: "ApiKeys", key_id: str, role: Role, name: str, now: datetime) -> None:
-        """Store a key in both its places at once."""
+        """Store a key in both its places at once. Raises ConditionFailed when the organization is gone or going."""
         with transaction() as write:
+            write.condition_check(
+                cls,
+                organization.pk,
+                organization.sk,
+                condition=cls.pk.exists() & cls.revoked_at.does_not_exist(),
+            )
             for pk, sk in ((f"key#{key_id}", "key"), (f"org#{organization.organization_id}", f"key#{key_id}")):
                 item = cls(
                     pk,
@@ -80,6 +86,23 @@ class ApiKeys(Table):
     def keys(cls, organization_id: str) -> "list[ApiKeys]":
         """The organization's keys, revoked ones included."""
         return list(cls.query(f"org#{organization_id}", cls.sk.startswith("key#"), consistent_read=True))
+
+    @classmethod
+    def remove_key(cls, organization_id: str, key_id: str) -> None:
+        """Delete a key from both its places; one that is not there is fine."""
+        with transaction() as write:
+            for pk, sk in ((f"key#{key_id}", "key"), (f"org#{organization_id}", f"key#{key_id}")):
+                write.delete(cls(pk, sk))
+
+    @classmethod
+    def close(cls, organization_id: str, now: datetime) -> str:
+        """Let the organization have no further keys; returns since when."""
+        item = cls(f"org#{organization_id}", "org")
+        item.update(
+            actions=[cls.revoked_at.set(cls.revoked_at | iso(now))],
+            condition=cls.pk.exists(),
+        )
+        return str(item.revoked_at)
 
     @classmethod
     def revoke(cls, organization_id: str, key_id: str, now: datetime) -> bool:
