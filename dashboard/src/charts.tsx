@@ -101,6 +101,12 @@ export function widestGap({ edges, baseline, window }: Shape): Gap {
   return widest;
 }
 
+/** Whether an outermost bar stands out as one does that holds a tail. */
+function overflows({ baseline, window }: Shape): boolean {
+  const stands = (values: number[]): boolean => values.length > 4 && (values.at(-1)! > 1.5 * values.at(-2)! || values[0]! > 1.5 * values[1]!);
+  return stands(baseline) || stands(window);
+}
+
 /** Heights to draw: shares where the bins are of one width, otherwise densities, so that areas stay true. */
 function heights(drawn: Shape): { baseline: number[]; window: number[]; even: boolean } {
   const widths = drawn.edges.slice(1).map((edge, index) => edge - drawn.edges[index]!);
@@ -205,6 +211,7 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
       </div>
       <figcaption>
         Farthest apart at <b>{quantity(gap.at)}</b>: {share(gap.baseline)} of the baseline and {share(gap.window)} of the window lie at or below it.
+        {overflows(drawn) && " The outermost bars hold what lies beyond them, too."}
       </figcaption>
     </figure>
   );
@@ -332,17 +339,23 @@ export interface Check {
   score: number | null;
 }
 
+const MINUTE = 60_000;
+const STEPS = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 4320, 5760, 10_080, 20_160, 43_200];
+
+/** Round times of the viewer's own clock, at most `wanted` of them. */
 function timeTicks(from: number, until: number, wanted: number): { at: number; text: string }[] {
-  const hours = [1, 2, 3, 6, 12, 24, 48, 72, 96, 168, 336, 720].find((size) => (until - from) / (size * HOUR) <= wanted) ?? 1440;
-  const first = new Date(from);
-  first.setMinutes(0, 0, 0);
-  if (hours >= 24) first.setHours(0);
-  else first.setHours(Math.floor(first.getHours() / hours) * hours);
+  const minutes = STEPS.find((step) => (until - from) / (step * MINUTE) <= wanted) ?? 86_400;
+  const days = minutes / 1440;
+  const place = new Date(from);
+  place.setSeconds(0, 0);
+  if (minutes >= 60) place.setMinutes(0);
+  else place.setMinutes(Math.floor(place.getMinutes() / minutes) * minutes);
+  if (minutes > 60) place.setHours(days >= 1 ? 0 : Math.floor(place.getHours() / (minutes / 60)) * (minutes / 60));
   const found: { at: number; text: string }[] = [];
-  for (const place = first; place.getTime() <= until; hours >= 24 ? place.setDate(place.getDate() + hours / 24) : place.setHours(place.getHours() + hours)) {
+  for (; place.getTime() <= until; days >= 1 ? place.setDate(place.getDate() + days) : place.setMinutes(place.getMinutes() + minutes)) {
     if (place.getTime() < from) continue;
     const midnight = place.getHours() === 0 && place.getMinutes() === 0;
-    const text = !midnight ? atClock(place) : hours >= 24 && until - from > 10 * 24 * HOUR ? onDay(place) : `${onWeekday(place)} ${onDay(place)}`;
+    const text = !midnight ? atClock(place) : days >= 1 && until - from > 10 * 24 * HOUR ? onDay(place) : `${onWeekday(place)} ${onDay(place)}`;
     found.push({ at: place.getTime(), text });
   }
   return found;

@@ -167,6 +167,21 @@ def test_a_new_model_is_told_how_to_begin(visit: Visit) -> None:
     visit.expect(409)
 
 
+def test_the_snippet_logs_a_prediction_as_it_is(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python shown, with features of the model's own baseline, runs and is accepted."""
+    page, stack = visit.page, visit.stack
+    visit.open(f"#/models/{stack.steady}/connect")
+    expect(page.locator(".snippet").nth(1)).to_contain_text("carrier")
+    code = page.get_by_label("Python", exact=True).inner_text()
+    monkeypatch.setenv("DRIFTGUARD_KEY", stack.keys["ingest"])
+    before = stack.call("GET", f"/models/{stack.steady}/predictions?limit=1")[0]
+    exec(code.replace("import os, requests", "import os, httpx as requests"), {})
+    newest = stack.call("GET", f"/models/{stack.steady}/predictions?limit=1")[0]
+    assert newest["prediction_id"] != before["prediction_id"]
+    assert HOSTILE in newest["features"]
+    assert newest["features"]["carrier"] in {"UA", "B6", "DL", "AA"}
+
+
 def test_names_are_text_whatever_is_in_them(visit: Visit) -> None:
     """HTML in a model's, a label's and a feature's name is shown, not run."""
     page = visit.page

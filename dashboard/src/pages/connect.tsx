@@ -63,9 +63,9 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
 
 const python = (json: string): string =>
   json
-    .replace(/: true\b/g, ": True")
-    .replace(/: false\b/g, ": False")
-    .replace(/: null\b/g, ": None")
+    .replace(/: true(?=,?$)/gm, ": True")
+    .replace(/: false(?=,?$)/gm, ": False")
+    .replace(/: null(?=,?$)/gm, ": None")
     .replace(/\n/g, "\n    ");
 
 const quoted = (json: string): string => json.replaceAll("'", "'\\''").replaceAll("\n", "\n  ");
