@@ -8,7 +8,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from driftguard import aws
 from driftguard.notifications.delivery import Notifier, to_queue
 from driftguard.notifications.email import render, render_notice
-from driftguard.notifications.transports import SmtpServer, Transport, by_log, by_ses, by_smtp, smtp_credentials
+from driftguard.notifications.transports import (
+    SmtpServer,
+    Transport,
+    by_log,
+    by_ses,
+    by_smtp,
+    ses_client,
+    smtp_credentials,
+)
 from driftguard.observability import logger, measured
 from driftguard.schemas.channels import StoredChannel
 from driftguard.schemas.events import AlertEvent, Event
@@ -27,7 +35,7 @@ def transport() -> Transport:
         case "log":
             return by_log
         case _:
-            return by_ses(aws.client("sesv2"))
+            return by_ses(ses_client())
 
 
 def send(event: Event, channel: StoredChannel, recipient: str) -> str:

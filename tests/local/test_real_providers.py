@@ -1,7 +1,5 @@
 """The senders against real ends on this machine: an HTTPS server and an SMTP server with TLS and passwords."""
 
-import datetime
-import ipaddress
 import socket
 import ssl
 import threading
@@ -10,68 +8,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from driftguard.notifications import outgoing
 from driftguard.notifications.errors import DeliveryFailed
 from driftguard.notifications.outgoing import Call, by_urllib3
 from driftguard.notifications.transports import SmtpServer, by_smtp
-
-
-@dataclass
-class Certificate:
-    """A certificate for `hooks.example` and this machine that nobody but these tests trusts."""
-
-    file: Path
-    key: Path
-
-    def server(self) -> ssl.SSLContext:
-        """What a server shows."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.file, self.key)
-        return context
-
-    def client(self) -> ssl.SSLContext:
-        """What a client trusts."""
-        return ssl.create_default_context(cafile=str(self.file))
+from tests.local.ends import Certificate, certificate_in
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """Made for this run."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hooks.example")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("hooks.example"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    found = Certificate(folder / "certificate.pem", folder / "key.pem")
-    found.file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    found.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return found
+    return certificate_in(tmp_path_factory.mktemp("tls"), "hooks.example")
 
 
 class Handler(BaseHTTPRequestHandler):

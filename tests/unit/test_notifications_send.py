@@ -59,6 +59,7 @@ def test_ses_gets_the_whole_message_for_one_recipient() -> None:
     ("code", "permanent"),
     [
         ("MessageRejected", True),
+        ("AccessDeniedException", True),
         ("MailFromDomainNotVerifiedException", True),
         ("TooManyRequestsException", False),
         ("SendingPausedException", False),

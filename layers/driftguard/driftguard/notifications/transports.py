@@ -9,9 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import cache
 from typing import Any
 
+import boto3
 import botocore.exceptions
+from botocore.config import Config
 
 from driftguard.notifications.errors import DeliveryFailed
 from driftguard.observability import logger
@@ -21,12 +24,26 @@ type Transport = Callable[[EmailMessage, str], str]
 
 TIMEOUT_SECONDS = 10
 
-PERMANENT = {"MessageRejected", "BadRequestException", "NotFoundException", "MailFromDomainNotVerifiedException"}
+PERMANENT = {
+    "AccessDeniedException",
+    "BadRequestException",
+    "MailFromDomainNotVerifiedException",
+    "MessageRejected",
+    "NotFoundException",
+}
 """SES's errors that stay; throttling, a paused or suspended account and faults pass."""
 
 
+@cache
+def ses_client() -> Any:
+    """boto3's client of SES v2, which sends nothing twice by itself: whether SES took what it did not answer to is
+    not known, and repeats are the retry queue's."""
+    options = Config(connect_timeout=3, read_timeout=TIMEOUT_SECONDS, retries={"total_max_attempts": 1})
+    return boto3.client("sesv2", config=options)
+
+
 def by_ses(client: Any) -> Transport:
-    """Through SES's v2 API; `client` is boto3's `sesv2`."""
+    """Through SES's v2 API; `client` is `ses_client()`."""
 
     def send(message: EmailMessage, recipient: str) -> str:
         try:
