@@ -20,10 +20,18 @@ from local.functions import POINTER
 type Upload = Callable[[str, bytes], str]
 
 
-def package(template: Path, layers: Path, upload: Upload) -> dict[str, Any]:
-    """Read a built template; its code goes to `upload(key, archive)`, which says where that is (an s3:// address)."""
+def package(template: Path, layers: Path, upload: Upload) -> tuple[dict[str, Any], set[Path]]:
+    """Read a built template; its code goes to `upload(key, archive)`, which says where that is (an s3:// address).
+
+    Returns the template with those addresses, and the copies of layers that it now speaks of.
+    """
     document: dict[str, Any] = yaml.safe_load(template.read_text(encoding="utf-8"))
     done: dict[Path, str] = {}
+    copies: set[Path] = set()
+
+    def point(folder: Path) -> bytes:
+        copies.add(copy := keep_copy(folder, layers))
+        return zip_pointer(copy)
 
     def place(uri: str, archive: Callable[[Path], bytes]) -> str:
         folder = (template.parent / uri).resolve()
@@ -37,10 +45,8 @@ def package(template: Path, layers: Path, upload: Upload) -> dict[str, Any]:
         if resource["Type"] == "AWS::Serverless::Function" and isinstance(properties.get("CodeUri"), str):
             properties["CodeUri"] = place(properties["CodeUri"], zip_folder)
         elif resource["Type"] == "AWS::Serverless::LayerVersion" and isinstance(properties.get("ContentUri"), str):
-            properties["ContentUri"] = place(
-                properties["ContentUri"], lambda folder: zip_pointer(keep_copy(folder, layers))
-            )
-    return document
+            properties["ContentUri"] = place(properties["ContentUri"], point)
+    return document, copies
 
 
 def zip_folder(folder: Path) -> bytes:
@@ -76,6 +82,13 @@ def keep_copy(folder: Path, copies: Path) -> Path:
         shutil.copytree(folder, unfinished, copy_function=_link)
         unfinished.rename(copy)
     return copy
+
+
+def drop_other_copies(layers: Path, kept: set[Path]) -> None:
+    """Remove the copies of layers that nothing uses any more."""
+    for folder in layers.iterdir():
+        if folder not in kept:
+            shutil.rmtree(folder)
 
 
 def _link(source: str, target: str) -> None:

@@ -23,7 +23,7 @@ from ministack.services import dynamodb
 
 EVERY_SECONDS: Final = 1.0
 # What requests change, and so is written while the stack runs; the others change only when it is deployed.
-LIVE: Final = ("apigateway_v1", "eventbridge", "s3", "secretsmanager", "ses", "ses_v2", "sns", "sqs", "ssm")
+LIVE: Final = ("apigateway_v1", "eventbridge", "s3", "secretsmanager", "sns", "sqs", "ssm")
 # Lines and numbers about the stack that no run after this one asks for.
 LEFT_OUT: Final = ("cloudtrail", "cloudwatch_logs")
 

@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.packaging import package
+from local.packaging import drop_other_copies, package
 from local.settings import ACCOUNT, CREDENTIALS, REGION, STACK
 
 BUCKET: Final = "local-artifacts"
@@ -69,7 +69,7 @@ def deploy(
         s3.put_object(Bucket=BUCKET, Key=key, Body=content)
         return f"s3://{BUCKET}/{key}"
 
-    document = package(template, state / "layers", upload)
+    document, copies = package(template, state / "layers", upload)
     declared = document.get("Parameters", {})
     values = {name: value for name, value in parameters.items() if name in declared}
     text = json.dumps(document)
@@ -95,6 +95,8 @@ def deploy(
         _wait(cloudformation)
         save()
         mark.write_text(digest)
+        if copies:
+            drop_other_copies(state / "layers", copies)
     summaries = [
         one
         for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)

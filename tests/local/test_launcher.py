@@ -96,6 +96,7 @@ def test_a_changed_template_updates_the_stack_in_place(tmp_path: Path) -> None:
     with launched(tmp_path, template=changed / "template.yaml") as second:
         assert second.resources["Api"] == first.resources["Api"]
         assert second.http("GET", "/added").status_code == 200
+        assert len(list((tmp_path / "layers").iterdir())) == 1
         assert second.http("GET", "/every/thing").status_code == 200
         assert second.http("GET", "/any/thing").status_code == 404
         found = second.aws("dynamodb").get_item(TableName=second.resources["Table"], Key=item)["Item"]
