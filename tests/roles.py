@@ -18,8 +18,14 @@ type Grant = tuple[str, str]
 """An action, and the logical id of its resource; an index is `<table>/index/<name>`."""
 
 TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
-PLACES = {"sqs": "QueueUrl", "sns": "TopicArn"}
-BATCHES = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
+PLACES = {"sqs": "QueueUrl", "sns": "TopicArn", "s3": "Bucket"}
+ACTIONS = {
+    "SendMessageBatch": "SendMessage",
+    "DeleteMessageBatch": "DeleteMessage",
+    "ListObjectsV2": "ListBucket",
+    "HeadObject": "GetObject",
+}
+"""Actions whose permission has another name."""
 
 
 @contextmanager
@@ -44,7 +50,7 @@ def under_role(function: str) -> Iterator[set[Grant]]:
         yield used
 
 
-CHECKED = {"dynamodb", "sqs", "sns"}
+CHECKED = {"dynamodb", "sqs", "sns", "s3"}
 """Services whose resources are in the template, so that a call's resource is known by its name."""
 
 
@@ -65,7 +71,7 @@ def granted(function: str) -> frozenset[Grant]:
 
 def _needed(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[Grant]:
     if service != "dynamodb":
-        yield f"{service}:{BATCHES.get(operation, operation)}", _logical_id(parameters.get(PLACES.get(service, "")))
+        yield f"{service}:{ACTIONS.get(operation, operation)}", _logical_id(parameters.get(PLACES.get(service, "")))
     elif operation == "TransactWriteItems":
         for item in parameters["TransactItems"]:
             for kind, part in item.items():

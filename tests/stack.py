@@ -45,6 +45,11 @@ def deploy_messaging(**parameters: str) -> dict[str, str]:
     return {_variable(name): value for name, value in made.items()}
 
 
+def deploy_bucket(**parameters: str) -> dict[str, str]:
+    """Make the bucket; returns `UPLOADS_BUCKET`."""
+    return {_variable(name): value for name, value in _deploy(("AWS::S3::Bucket",), parameters).items()}
+
+
 def _deploy(types: tuple[str, ...], parameters: Mapping[str, str]) -> dict[str, str]:
     resources = {
         name: {key: part for key, part in resource.items() if key in ("Type", "Properties")}
@@ -71,5 +76,7 @@ def _deploy(types: tuple[str, ...], parameters: Mapping[str, str]) -> dict[str, 
 def _variable(name: str) -> str:
     if name == "DriftAlertsTopic":
         return "ALERTS_TOPIC_ARN"
+    if name == "UploadsBucket":
+        return "UPLOADS_BUCKET"
     words = "".join(f"_{letter}" if letter.isupper() else letter for letter in name).lstrip("_")
     return f"{words}_URL".upper()

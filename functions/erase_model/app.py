@@ -7,6 +7,8 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from driftguard import aws
+from driftguard.buckets import Bucket
 from driftguard.checks import EraseMessage
 from driftguard.erasing import erase
 from driftguard.observability import logger, measured
@@ -24,13 +26,16 @@ class NotYet(Exception):
 @measured
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Erase the models of a batch of messages; what could not be finished is delivered again."""
-    connect(Settings())
+    settings = Settings()
+    connect(settings)
+    bucket = Bucket(aws.client("s3"), settings.text("UPLOADS_BUCKET"))
 
     def one(record: SQSRecord) -> None:
         message = EraseMessage.model_validate_json(record.body)
         done = erase(
             message.organization_id,
             message.model_id,
+            delete_files=bucket.delete_all,
             may_go_on=lambda: context.get_remaining_time_in_millis() > MARGIN_MS,
             now=datetime.now(UTC),
         )

@@ -6,12 +6,15 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from driftguard import aws, baseline_versions, models
+from driftguard import aws, baseline_versions, models, uploads
+from driftguard.buckets import Bucket
 from driftguard.http import Api, CursorText, Limit, answers, page_answer
 from driftguard.publishing import Publish, to_topic
 from driftguard.schemas.models import Baseline, BaselineBody, BaselineVersion
+from driftguard.schemas.uploads import NewUpload, Upload, UploadStatus
 
 app = Api()
+UPLOADS = "/models/<model_id>/baseline/uploads"
 
 
 @app.put("/models/<model_id>/baseline", responses=answers(200, Baseline, 404), tags=["Baselines"])
@@ -39,6 +42,19 @@ def restore_baseline(model_id: str, version: int) -> Baseline:
     """Make an older version current again."""
     model = models.find(app.caller.organization_id, model_id)
     return baseline_versions.restore(model, version, publish=_publish(), now=datetime.now(UTC))
+
+
+@app.post(UPLOADS, status_code=201, responses=answers(201, Upload, 404), tags=["Baselines"])
+def create_upload(model_id: str, body: Annotated[NewUpload, Body()]) -> Upload:
+    """Announce a file of rows, for baselines too large for a request; the answer says where to send it."""
+    model, bucket = models.find(app.caller.organization_id, model_id), app.settings.text("UPLOADS_BUCKET")
+    return uploads.create(model, body, bucket=Bucket(aws.client("s3"), bucket), now=datetime.now(UTC))
+
+
+@app.get(f"{UPLOADS}/<upload_id>", responses=answers(200, UploadStatus, 404), tags=["Baselines"])
+def get_upload(model_id: str, upload_id: str) -> UploadStatus:
+    """How far an upload has come."""
+    return uploads.status(models.find(app.caller.organization_id, model_id), upload_id, now=datetime.now(UTC))
 
 
 def _publish() -> Publish:

@@ -46,7 +46,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     with mock_aws():
         base.disconnect()
         aws.client.cache_clear()
-        variables = {**stack.deploy_tables(), **stack.deploy_messaging()}
+        variables = {**stack.deploy_tables(), **stack.deploy_messaging(), **stack.deploy_bucket()}
         rule = boto3.client("events").put_rule(Name="schedule", ScheduleExpression="rate(15 minutes)")
         assert rule["RuleArn"]
         fixed = {"SCHEDULE_RULE_NAME": "schedule", "PUBLIC_URL": "https://drift.example.com", "VERSION": "1.2.3"}

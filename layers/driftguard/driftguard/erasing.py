@@ -1,9 +1,10 @@
-"""Erasing a deleted model: every item of it, in every table, for good."""
+"""Erasing a deleted model: every item of it, in every table, and its uploaded files, for good."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import batched
 
+from driftguard import uploads
 from driftguard.tables.alerts import Alerts, Outbox
 from driftguard.tables.base import Table
 from driftguard.tables.baselines import Baselines
@@ -18,8 +19,18 @@ A_STEP = 250
 KEYS = ["pk", "sk"]
 
 
-def erase(organization_id: str, model_id: str, *, may_go_on: Callable[[], bool], now: datetime) -> bool:
+def erase(
+    organization_id: str,
+    model_id: str,
+    *,
+    delete_files: Callable[[str], None],
+    may_go_on: Callable[[], bool],
+    now: datetime,
+) -> bool:
     """Erase what is left of a model that was deleted; True when nothing is left.
+
+    delete_files: deletes the uploaded files whose keys begin so. The bucket would expire them too, but only after a
+    day; one that arrives later is deleted by its builder, which finds no model.
 
     False when time ran out or a check of it is still running: what remains is found again by the same call. A model
     that was not deleted is left alone. The mark of the deletion goes last.
@@ -30,6 +41,7 @@ def erase(organization_id: str, model_id: str, *, may_go_on: Callable[[], bool],
     status = Statuses.one(organization_id, model_id)
     if status.lease_until is not None and status.lease_until > iso(now):
         return False
+    delete_files(uploads.prefix(organization_id, model_id))
     for items in _items(organization_id, model_id, mark):
         for step in batched(items, A_STEP, strict=False):
             if not may_go_on():

@@ -175,6 +175,12 @@ class FromPredictions(Wire):
         return self
 
 
+Days = Annotated[
+    Annotated[int, Field(ge=1, le=3660, strict=True)] | None,
+    Field(description="How many days the rows come from; the distinct UTC days of their timestamps when absent"),
+]
+
+
 class BaselineBody(Wire):
     """The body of PUT /models/{model_id}/baseline: rows, columns or a time; rows are validated one by one elsewhere,
     so that a wrong one is named by its index."""
@@ -185,10 +191,7 @@ class BaselineBody(Wire):
         default=None, description="With `columns`: the predictions, in the same order"
     )
     from_predictions: FromPredictions | None = None
-    days: Annotated[int, Field(ge=1, le=3660, strict=True)] | None = Field(
-        default=None,
-        description="How many days the rows come from; the distinct UTC days of their timestamps when absent",
-    )
+    days: Days = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -1,0 +1,34 @@
+"""Builds baselines of uploaded files, as they arrive."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from driftguard import aws, building
+from driftguard.buckets import Bucket
+from driftguard.observability import count, logger, measured
+from driftguard.publishing import to_topic
+from driftguard.schemas.uploads import ObjectCreated
+from driftguard.settings import Settings
+from driftguard.tables.base import connect
+
+
+@measured
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
+    """One file that S3 has, as EventBridge tells of it; Lambda repeats an invocation under the same request id."""
+    settings = Settings()
+    connect(settings)
+    file = ObjectCreated.model_validate(event).detail.object
+    worker = building.Worker(
+        bucket=Bucket(aws.client("s3"), settings.text("UPLOADS_BUCKET")),
+        publish=to_topic(aws.client("sns"), settings.alerts_topic_arn),
+        owner=context.aws_request_id,
+        clock=lambda: datetime.now(UTC),
+        time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
+    )
+    outcome = building.build(file, worker)
+    count(f"Uploads{outcome.capitalize()}")
+    logger.info("upload", extra={"key": file.key, "size": file.size, "outcome": outcome})
+    return {"outcome": outcome}
