@@ -1,0 +1,40 @@
+"""Benchmarks. `speed` writes docs/benchmarks.md, `alarms` writes docs/alarms.md."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bench import environments
+from bench.alarms import command as alarms
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line asks for; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    match options.what:
+        case "alarms":
+            alarms.run(options.effort, say)
+        case "peers":
+            environments.install_all(say)
+        case "lock-peers":
+            environments.lock_all(say)
+    return 0
+
+
+def say(text: str) -> None:
+    """Progress, on the screen."""
+    print(text, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m bench", description=__doc__)
+    commands = parser.add_subparsers(dest="what", required=True)
+    alarms = commands.add_parser("alarms", help="simulate months with and without drift, write docs/alarms.md")
+    alarms.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
+    commands.add_parser("peers", help="install the tools that `speed` compares with, each in .venv-peers/<name>")
+    commands.add_parser("lock-peers", help="resolve the peers' requirements again")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

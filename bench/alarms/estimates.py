@@ -1,0 +1,45 @@
+"""What the simulated models say about all models: estimates with their intervals, 95 % each."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom, chi2
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, and the ends of its interval; infinite where it is not known."""
+
+    value: float
+    low: float
+    high: float
+
+
+def rate(counts: Sequence[int]) -> Estimate:
+    """The mean of counts. Its interval is the exact one of Garwood (1936) for a Poisson rate, or, where the counts
+    scatter more or less than Poisson's and there are at least 5 events, that of the mean's normal approximation."""
+    n, events = len(counts), sum(counts)
+    tail = (1 - LEVEL) / 2
+    if events >= 5 and n > 1:
+        error = 1.96 * float(np.std(counts, ddof=1)) / math.sqrt(n)
+        return Estimate(events / n, max(0.0, events / n - error), events / n + error)
+    low = chi2.ppf(tail, 2 * events) / 2 if events else 0.0
+    return Estimate(events / n, float(low) / n, float(chi2.ppf(1 - tail, 2 * events + 2)) / 2 / n)
+
+
+def median(values: Sequence[float]) -> Estimate:
+    """The median, with the interval between order statistics; infinite values count as the largest."""
+    ordered = sorted(values)
+    n = len(ordered)
+    low = int(binom.ppf((1 - LEVEL) / 2, n, 0.5))
+    middle = ordered[(n - 1) // 2] if math.isinf(ordered[n // 2]) else (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    return Estimate(middle, ordered[max(low - 1, 0)], ordered[min(n - low, n - 1)])
+
+
+def share_within(values: Sequence[float], limit: float) -> float:
+    """The share of values up to `limit`."""
+    return sum(value <= limit for value in values) / len(values)

@@ -1,0 +1,48 @@
+"""Rows that come as numpy arrays, handed to the product's own counting and baselines without a list in between."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from driftguard.baselines import Baseline, FeatureBaseline, numbers
+from driftguard.packing import Column, Columns, Part
+
+type Floats = npt.NDArray[np.float64]
+type Ints = npt.NDArray[np.int64]
+
+
+def names(features: int) -> list[str]:
+    """The names of so many features."""
+    return [f"feature_{number:03d}" for number in range(features)]
+
+
+def batch(times: Ints, values: Floats) -> Columns:
+    """A batch as counting takes it. times: int64 (N,), milliseconds since the epoch. values: float64 (F, N)."""
+    readers = {name: partial(_column, row) for name, row in zip(names(len(values)), values, strict=True)}
+    return Columns(times.astype("<i8").tobytes(), readers, tuple)
+
+
+def _column(values: Floats) -> Column:
+    data = np.ascontiguousarray(values, "<f8").tobytes()
+    return (Part("number", None, len(values), "floats", data, "<f8"),)
+
+
+def baseline(values: Floats, days: int | None) -> Baseline:
+    """The baseline that `driftguard.baselines.build` makes of numbers without gaps, (F, N); its sums to within
+    rounding."""
+    return Baseline(
+        values.shape[1],
+        days,
+        tuple(_feature(name, row) for name, row in zip(names(len(values)), values, strict=True)),
+    )
+
+
+def _feature(name: str, values: Floats) -> FeatureBaseline:
+    distinct, counts = np.unique(values + 0.0, return_counts=True)
+    # Sequences as far as is asked of them.
+    ascending, cumulative = cast("Sequence[float]", distinct), cast("Sequence[int]", np.cumsum(counts))
+    distribution = numbers(ascending, cumulative, total=float(values.sum()), squares=float(np.square(values).sum()))
+    return FeatureBaseline(name, "feature", "numeric", len(values), 0, 0, distribution)
