@@ -25,6 +25,7 @@ ANYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 """Actions for which AWS knows no resource."""
 
 OPEN_ENDED = {
+    "apigateway:DELETE",
     "apigateway:PATCH",
     "s3:DeleteObject",
     "s3:GetObject",

@@ -1,6 +1,7 @@
 """Organizations and keys by direct invocation, with API Gateway's own keys in moto."""
 
 import json
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from driftguard import organizations
 from driftguard.tables.models import Models
 from tests.functional.conftest import Stack
-from tests.functional.gateway import LambdaContext, function
+from tests.functional.gateway import Answer, LambdaContext, function
 from tests.functional.test_checks import log, make_model, records, rows, tick
 from tests.roles import under_role
 
@@ -119,12 +120,21 @@ def traces(deployed: Stack, *words: str) -> list[str]:
     return [item for item in items if any(word in item for word in words)]
 
 
+@dataclass
+class Tenant(Stack):
+    """An organization and one key of it."""
+
+    key_id: str
+
+    def call(self, method: str, path: str, body: Any = None, *, role: str = "admin", **options: Any) -> Answer:
+        return self.gateway.call(method, path, body, key_id=self.key_id, **options)
+
+
 def lived_in(deployed: Stack, name: str) -> tuple[str, list[str]]:
     """An organization with all that one can have; its id, and every id that belongs to it."""
     organization = invoke(action="create_organization", name=name)["organization_id"]
     key = invoke(action="issue_key", organization_id=organization, role="admin")["api_key_id"]
-    own = Stack(deployed.gateway, organization, deployed.variables)
-    own.call = lambda method, path, body=None: deployed.gateway.call(method, path, body, key_id=key)  # type: ignore[method-assign]
+    own = Tenant(deployed.gateway, organization, deployed.variables, key)
     models = [make_model(own, f"{name} {number}") for number in range(2)]
     for model_id in models:
         log(own, model_id, rows(7, 0.6, count=300), batch_id="b1")
