@@ -125,7 +125,7 @@ def describe(event: AlertEvent, public_url: str) -> Content:
     facts = [
         ("Severity", alert.severity),
         ("Highest score", number(alert.peak_score)) if peak else ("Drift score", number(alert.drift_score)),
-        ("p-value", number(alert.p_value)),
+        ("p-value", probability(alert.p_value)),
         ("Window from", minute(alert.window.start) if alert.window else "–"),
         ("Window to", minute(alert.window.end) if alert.window else "–"),
         ("Baseline", _baseline(event)),
@@ -221,7 +221,7 @@ def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
         name=feature.name,
         said=", ".join(said),
         score=number(feature.drift_score),
-        p_value=number(feature.p_value),
+        p_value=probability(feature.p_value),
         test=TESTS.get(feature.test or "", feature.test or ""),
         picture=picture_of(feature) if with_picture else None,
     )
@@ -280,6 +280,11 @@ def number(value: float | None) -> str:
     if 1000 <= abs(value) < 1e7:
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def probability(value: float | None) -> str:
+    """A p-value; one too small for a double is not told as nothing."""
+    return "under 1e-300" if value == 0 else number(value)
 
 
 def minute(moment: datetime) -> str:
