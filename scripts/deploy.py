@@ -21,17 +21,10 @@ def command(environment: str, architecture: str, parameters: list[str]) -> list[
     configured = settings.get("deploy", {}).get("parameters", {}).get("parameter_overrides", [])
     joined = dict(one.split("=", 1) for one in (*configured, *parameters)) | {"Architecture": architecture}
     template = ROOT / ".aws-sam" / "deploy" / "template.yaml"
+    # Named, because SAM looks for its settings beside the template.
+    files = ["--template-file", str(template), "--config-file", str(ROOT / "samconfig.toml")]
     overrides = [f"{name}={value}" for name, value in joined.items()]
-    return [
-        str(SAM),
-        "deploy",
-        "--template-file",
-        str(template),
-        "--config-env",
-        environment,
-        "--parameter-overrides",
-        *overrides,
-    ]
+    return [str(SAM), "deploy", *files, "--config-env", environment, "--parameter-overrides", *overrides]
 
 
 if __name__ == "__main__":
