@@ -80,7 +80,7 @@ def read(file: io.RawIOBase | BinaryIO, about: NewUpload, now: datetime) -> Iter
     except EOFError:
         raise BadFile(f"the gzip data end too early, after line {lines.number}", errors.found) from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise BadFile(f"the file is not good gzip: {error} (after line {lines.number})", errors.found) from None
+        raise BadFile(f"the file is not good gzip, after line {lines.number}: {error}", errors.found) from None
     errors.check()
     if not rows:
         raise BadFile("the file has no rows")
@@ -336,10 +336,11 @@ def _value(cell: str, loc: Location) -> Scalar:
         return _BOOLEANS[cell]
     if cell.lower() in _NOT_FINITE:
         raise BadRow(loc, "must be a finite number; a missing one is empty")
+    value: Scalar = cell
     if _NUMBER_CHARACTERS.fullmatch(cell):
         with contextlib.suppress(ValueError):
-            return scalar(float(cell), loc)
-    return scalar(cell, loc)
+            value = float(cell)
+    return scalar(value, loc)
 
 
 def _text(cell: str, loc: Location) -> Scalar:
