@@ -134,7 +134,7 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
           <Overrides draft={draft} set={set} editable={admin} />
         </fieldset>
         {admin && (
-          <div class="savebar">
+          <div class={`savebar ${dirty ? "dirty" : ""}`}>
             <button type="submit" class="primary" disabled={!dirty || save.busy}>
               Save
             </button>

@@ -90,9 +90,10 @@ function CheckNow({ model, changed }: { model: Model; changed: () => void }): JS
   const [said, setSaid] = useState("");
   const { run, busy, error } = useAction(async () => {
     setSaid("");
-    const { data } = await call<{ status: string }>("POST", at`/drift/models/${model.id}/check`);
+    const { data } = await call<{ status: string; reason?: string | null }>("POST", at`/drift/models/${model.id}/check`);
     forget(at`/drift/models/${model.id}`);
-    setSaid(data.status === "queued" ? "The check goes on in the background." : "Checked.");
+    const nothing = data.status === "no_data" || data.status === "no_baseline";
+    setSaid(data.status === "queued" ? "The check goes on in the background." : nothing && data.reason ? `Checked: ${data.reason}.` : "Checked.");
     changed();
   });
   if (!admin || model.baseline_version === null) return null;
