@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi build demo local test check format invoke sam-local deploy bench clean
+.PHONY: help setup lock openapi build demo local test check format invoke sam-local deploy bench bench-alarms bench-peers clean
 
 PORT ?= 3000
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -9,12 +9,13 @@ ARCHITECTURE ?= arm64
 BUILT := .aws-sam/build
 PY := .venv/bin/python
 CONFIG ?= default
+BENCH := PYTHONPATH=layers/driftguard $(PY) -m bench
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Make or update the environments from the hashed locks
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh
@@ -56,6 +57,12 @@ deploy: setup ## Deploy to your AWS account (PARAMETERS="EmailFrom=…", CONFIG=
 
 bench: build ## Print import times, layer sizes and the local stack's speed
 	@$(PY) -m scripts.bench
+
+bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md
+	@$(BENCH) alarms
+
+bench-peers: setup ## Install the tools that `make bench` compares with, each in an environment of its own
+	@$(BENCH) peers
 
 clean: ## Remove what was built and the local stack's data (the environments stay)
 	@rm -rf .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -36,7 +36,7 @@ Written by `make bench-alarms` in {minutes:.0f} minutes. {machine.describe()}
 {_quiet_table(quiet)}
 Alerts about drift, each counted when it opens, with 95 % intervals. *First {WARM_DAYS} days*: alerts that a new model
 raised before its month was looked at; those of the first 7 are marked as preliminary and told once, since daily and
-weekly cycles are not averaged before then. *Checks that fire*: under `p_value`, the share of all checks in the month.
+weekly cycles are not averaged before then. *Months with any*, *checks that fire*: under `p_value`.
 Alerts about data quality in all these {months} model-months: {findings}.
 
 ## With drift: hours until the alert
@@ -76,6 +76,7 @@ def _quiet_table(outcomes: Iterable[Outcome]) -> str:
         f"first {WARM_DAYS} days",
         "`p_value`",
         "model-months",
+        "months with any",
         "checks that fire",
     ]
     rows = []
@@ -90,6 +91,7 @@ def _quiet_table(outcomes: Iterable[Outcome]) -> str:
                 _interval(rate([month.young for month in budget])),
                 _interval(rate([month.alarms for month in p_value])),
                 str(len(p_value)),
+                f"{sum(month.alarms > 0 for month in p_value) / len(p_value):.0%}",
                 f"{sum(month.firing for month in p_value) / len(p_value):.0%}",
             ]
         )

@@ -69,7 +69,10 @@ def plans(effort: float) -> list[Plan]:
         # Where the budget must hold, so many that none in all of them leaves no doubt about it.
         *(Plan(scenario, USUAL, some(60 if scenario.day_effects else 120), some(10)) for scenario in QUIET),
         *(Plan(scenario, USUAL, some(60), some(60)) for scenario in DRIFTING),
-        *(Plan(scenario, LARGE, some(40), some(40 if scenario.drifting else 4)) for scenario in large),
+        *(
+            Plan(scenario, LARGE, some(40 if scenario.drifting else 75), some(40 if scenario.drifting else 4))
+            for scenario in large
+        ),
     ]
 
 
