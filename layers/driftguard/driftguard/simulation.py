@@ -85,13 +85,15 @@ class Replay:
         for finding in verdict.findings:
             kind = finding.alert_type
             memory = self.memory.get(kind, alerts.Memory())
-            outcome = alerts.apply(finding, self.open.pop(kind, None), memory, context)
+            outcome = alerts.apply(finding, self.open.get(kind), memory, context)
             self.memory[kind] = outcome.memory
             self.messages += len(outcome.events)
             for alert in outcome.alerts:
                 self.seen[alert.id] = alert
                 if alert.is_open:
                     self.open[kind] = alert
+                else:
+                    self.open.pop(kind, None)
 
     def _window(self, first: int, last: int) -> Counts:
         first_day, end_day = -(-first // 24), (last + 1) // 24

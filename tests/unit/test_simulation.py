@@ -1,0 +1,55 @@
+"""The replay keeps an alert's life across checks that change nothing."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from driftguard import simulation
+from driftguard.alerts import Finding
+from driftguard.baselines import build
+from driftguard.counting import count
+from driftguard.folding import Series
+from driftguard.packing import Row, columns, pack
+from driftguard.schemas.models import ModelSettings
+from driftguard.tables.models import Models
+from driftguard.times import hour_of
+from driftguard.verdicts import Verdict
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+FIRING = Finding("data_drift", True, True, True, 0.3, 1e-9, "HIGH", [{"name": "age", "drifted": True}])
+TOO_LITTLE = Finding("data_drift", False, False, False, None, None, "LOW", [])
+BELOW = Finding("data_drift", True, False, False, 0.01, 0.5, "LOW", [])
+
+
+@pytest.mark.parametrize(
+    ("findings", "alerts", "still_open"),
+    [
+        ([FIRING] * 3, 1, True),
+        ([FIRING, TOO_LITTLE, TOO_LITTLE, FIRING], 1, True),
+        ([FIRING, BELOW, FIRING], 1, True),
+        ([FIRING, *[BELOW] * 26, FIRING], 2, True),
+        ([FIRING, *[BELOW] * 26], 1, False),
+        ([BELOW, TOO_LITTLE], 0, False),
+    ],
+)
+def test_an_alert_lives_on_through_checks_that_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, findings: list[Finding], alerts: int, still_open: bool
+) -> None:
+    """One alert stays one while data are too few or it is below for less than a day; after a day below it ends."""
+    baseline = build({"age": [float(value) for value in range(50)]}, None, days=1)
+    row = Row(START.timestamp(), {"age": 1.0}, None, None)
+    hours = count(baseline, [columns(pack([row]))])
+    model = Models("acme", "model#m", organization_id="acme", model_id="m", name="churn")
+    settings = ModelSettings()
+    replay = simulation.Replay(model, Series("m", 1, 1, baseline), settings, hour_of(START), hours)
+    given = iter(findings)
+
+    def judging(*_arguments: Any, **_options: Any) -> Verdict:
+        return Verdict(report={"n_baseline": 50, "n_window": 1}, findings=[next(given)])
+
+    monkeypatch.setattr(simulation, "judge", judging)
+    for number in range(len(findings)):
+        replay.check(START + timedelta(days=8, hours=number))
+    assert len(replay.seen) == alerts
+    assert bool(replay.open) is still_open
