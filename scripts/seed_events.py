@@ -56,6 +56,7 @@ def seed(stack: dict[str, Any]) -> None:
     for event, settings in (
         ("notify_email.retry", {"type": "email", "to": ["team@example.com"]}),
         ("notify_slack.retry", {"type": "slack", "webhook_url": "https://hooks.slack.com/services/T1/B1/x"}),
+        ("notify_webhook.retry", {"type": "webhook", "url": "https://hooks.example.com/drift"}),
     ):
         channel_id = Retry.model_validate_json(_load(event)["Records"][0]["body"]).channel_id
         channel = NEW_CHANNEL.validate_python(settings)
