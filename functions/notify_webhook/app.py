@@ -27,7 +27,7 @@ def send(event: Event, channel: StoredChannel, target: str) -> str:
     now = datetime.now(UTC)
     outgoing = Outgoing(system_resolver, by_urllib3, settings.outgoing_endpoint)
     return [
-        outgoing.post(post.url, post.body, post.headers, channel_type=target, now=now)
+        outgoing.post(post.url, post.body, post.headers, channel_type=target, now=now, secrets=post.secrets)
         for post in posts(event, channel, public_url=settings.public_url, now=now)
     ][-1]
 

@@ -20,7 +20,7 @@ from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
 from driftguard.tables.channels import Channels
 from driftguard.tables.deliveries import Deliveries
 from tests.functional.conftest import Stack
-from tests.functional.gateway import function
+from tests.functional.gateway import LambdaContext, function
 from tests.functional.notifying import HOOK, Provider, add, by_sns, by_sqs, happened, invoke, queued, record_of, told
 
 
@@ -281,6 +281,23 @@ def test_one_bad_address_neither_blocks_nor_repeats_the_others(
     ((body, _delay),) = queued(deployed, "EMAIL")
     invoke("notify_email", by_sqs(body))
     assert sent == ["bad@example.com", "good@example.com", "bad@example.com"]
+    assert told(event) == [("C1", 1, "retrying"), ("C1", 2, "delivered")]
+
+
+def test_addresses_there_is_no_time_for_follow_later(
+    mailbox: list[Any], deployed: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow server must not take the function's life in the middle: who has it already is spared the next time."""
+    add(type="email", to=[f"a{number}@example.com" for number in range(4)])
+    left = iter([60, 60, 50, 15])
+    monkeypatch.setattr(LambdaContext, "get_remaining_time_in_millis", lambda self: 1000 * next(left, 60))
+    event = happened()
+    invoke("notify_email", by_sns(event))
+    assert [sorted(set(message.destinations)) for message in mailbox] == [["a0@example.com"], ["a1@example.com"]]
+    ((body, delay),) = queued(deployed, "EMAIL")
+    assert (body["attempt"], delay) == (2, 1)
+    invoke("notify_email", by_sqs(body))
+    assert [sorted(set(message.destinations))[0] for message in mailbox] == [f"a{n}@example.com" for n in range(4)]
     assert told(event) == [("C1", 1, "retrying"), ("C1", 2, "delivered")]
 
 

@@ -15,6 +15,8 @@ from driftguard.notifications.webhook import signature
 from driftguard.schemas.channels import StoredChannel
 from driftguard.schemas.events import AlertEvent
 from driftguard.tables.channels import Channels
+from driftguard.tables.deliveries import Deliveries
+from local.outbox import read_request
 from tests.functional.conftest import Stack
 from tests.functional.gateway import function
 from tests.functional.notifying import SETTINGS, Provider, add, by_sns, by_sqs, happened, invoke, queued, told
@@ -146,11 +148,12 @@ def test_locally_every_type_ends_in_the_outbox_under_its_name(
     run("slack", by_sns(event))
     run("webhook", by_sns(event))
     assert {call.url for call in provider.calls} == {"http://127.0.0.1:1/outbox"}
-    assert [call.headers["x-driftguard-channel"] for call in provider.calls] == [
-        "slack",
-        "webhook",
-        "pagerduty",
-        "teams",
+    kept = [read_request({**call.headers}, call.body) for call in provider.calls]
+    assert [(message["channel"], message["to"].split("/")[2]) for message in kept] == [
+        ("slack", "hooks.slack.com"),
+        ("webhook", "hooks.example"),
+        ("pagerduty", "events.pagerduty.com"),
+        ("teams", "teams.example"),
     ]
 
 
@@ -162,7 +165,8 @@ def test_no_secret_reaches_the_log_or_a_record(
 ) -> None:
     """URLs, keys and the signing secret are in no line, no delivery, no message of a queue and no answer."""
     channel = add(type=kind)
-    provider.answers = [DOWN, GONE, RuntimeError("a bug")]
+    echo = channel.settings.model_dump_json()  # a provider that repeats what it was sent
+    provider.answers = [Answer(503, {}, echo), Answer(404, {}, echo), RuntimeError("a bug")]
     events = [happened() for _ in range(3)]
     for event in events[:2]:
         run(name, by_sns(event))
@@ -173,7 +177,8 @@ def test_no_secret_reaches_the_log_or_a_record(
     said = [str(vars(record)) for record in caplog.records]
     assert len([line for line in said if "will be tried again" in line]) == 2
     shown = deployed.call("GET", f"/alert-channels/{channel.id}").text
-    for text in [*said, json.dumps(waiting), str([told(event) for event in events]), shown]:
+    records = str([Deliveries.of(event.alert.id) for event in events])
+    for text in [*said, json.dumps(waiting), records, shown]:
         assert "secret0123" not in text
         assert "/secret" not in text
         assert "webhook-secret" not in text

@@ -75,7 +75,7 @@ class Notifier:
     def _queued(self, body: str, seconds_left: Callable[[], float]) -> None:
         redriven = undelivered(body)
         if not redriven:
-            self.retry(Retry.model_validate_json(body))
+            self.retry(Retry.model_validate_json(body), seconds_left)
         for event in redriven:
             self.notify(event, seconds_left)
 
@@ -93,21 +93,21 @@ class Notifier:
                 if seconds_left() < ENOUGH_SECONDS:
                     self.enqueue(Retry(event=event, channel_id=channel.id, attempt=1), 0)
                 else:
-                    self.deliver(event, channel, 1)
+                    self.deliver(event, channel, 1, seconds_left)
             except Exception as fault:  # noqa: BLE001  raised below
                 faults.append(fault)
         if faults:
             raise ExceptionGroup("not delivered to every channel", faults)
 
-    def retry(self, message: Retry) -> None:
+    def retry(self, message: Retry, seconds_left: Callable[[], float]) -> None:
         """Deliver what waited in the queue. Raises DeliveryFailed when it was the last attempt."""
         channel = Channels.one(message.event.organization_id, message.channel_id)
         if channel is None or not channel.settings.enabled:
             logger.info("channel gone", extra={"channel_id": message.channel_id, "event_id": message.event.event_id})
             return
-        self.deliver(message.event, channel, message.attempt)
+        self.deliver(message.event, channel, message.attempt, seconds_left)
 
-    def deliver(self, event: Event, channel: StoredChannel, attempt: int) -> None:
+    def deliver(self, event: Event, channel: StoredChannel, attempt: int, seconds_left: Callable[[], float]) -> None:
         """One attempt to bring one event to one channel, unless it is there already.
 
         Raises DeliveryFailed when it failed and MAX_ATTEMPTS are spent; otherwise a failure is queued.
@@ -124,7 +124,7 @@ class Notifier:
             count("DeliveriesRepeated")
             return
         try:
-            detail = self._send_all(event, channel, delivery)
+            detail = self._send_all(event, channel, delivery, seconds_left)
         except DeliveryFailed as error:
             self._failed(event, channel, delivery, attempt, error)
             return
@@ -147,12 +147,17 @@ class Notifier:
         self._works(channel)
         return {"delivered": True, "detail": ", ".join(details)}
 
-    def _send_all(self, event: Event, channel: StoredChannel, delivery: Deliveries) -> str:
+    def _send_all(
+        self, event: Event, channel: StoredChannel, delivery: Deliveries, seconds_left: Callable[[], float]
+    ) -> str:
         """To each target that does not have it yet; the first failure is raised once the others were tried."""
         failures: list[DeliveryFailed] = []
         for target in channel.targets:
             if target in delivery.have_it:
                 continue
+            if seconds_left() < ENOUGH_SECONDS:
+                failures.append(DeliveryFailed("out of time: the remaining addresses follow", retry_after=1))
+                break
             try:
                 detail = self.send(event, channel, target)
             except DeliveryFailed as error:

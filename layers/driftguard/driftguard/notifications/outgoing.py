@@ -3,7 +3,7 @@
 import email.utils
 import json
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,8 +59,20 @@ class Outgoing:
     client: HttpClient
     endpoint: str = ""
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, channel_type: str, now: datetime) -> str:
-        """Post JSON; returns the provider's answer, shortened. Raises DeliveryFailed."""
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        channel_type: str,
+        now: datetime,
+        secrets: Sequence[str] = (),
+    ) -> str:
+        """Post JSON; returns the provider's answer, shortened. Raises DeliveryFailed.
+
+        What a provider repeats of the URL or of `secrets` is masked: its words are recorded and logged.
+        """
         sent = {"content-type": "application/json", "user-agent": "DriftGuard", **headers}
         address = self._pin(url)
         if self.endpoint:
@@ -68,12 +80,13 @@ class Outgoing:
         else:
             call = Call(url, sent, body, address)
         answer = self.client(call)
+        words = _masked(answer.words, [check_url(url).path, *secrets])
         if 200 <= answer.status < 300:
-            return answer.words or str(answer.status)
+            return words or str(answer.status)
         if 300 <= answer.status < 400:
             raise DeliveryFailed(f"{answer.status}: redirects are not followed.", permanent=True)
         raise DeliveryFailed(
-            f"{answer.status}: {answer.words}" if answer.words else str(answer.status),
+            f"{answer.status}: {words}" if words else str(answer.status),
             permanent=answer.status < 500 and answer.status not in AGAIN_LATER,
             retry_after=retry_after(answer.headers.get("retry-after"), now),
         )
@@ -87,6 +100,13 @@ class Outgoing:
             if self.endpoint:
                 return None
             raise DeliveryFailed(f"The webhook's host cannot be resolved: {check_url(url).host}.") from None
+
+
+def _masked(words: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        if len(secret) > 1:  # not the path "/"
+            words = words.replace(secret, "****")
+    return words
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:

@@ -1,6 +1,6 @@
 """What is posted about an event to a channel that is reached by HTTP. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,11 +18,12 @@ from driftguard.schemas.events import AlertEvent, Event
 
 @dataclass(frozen=True)
 class Post:
-    """A request to a provider; the URL and the headers may hold secrets."""
+    """A request to a provider. The URL is a secret, and so are `secrets`."""
 
     url: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    secrets: Sequence[str] = ()
 
 
 def posts(event: Event, channel: StoredChannel, *, public_url: str, now: datetime) -> list[Post]:
@@ -41,10 +42,11 @@ def posts(event: Event, channel: StoredChannel, *, public_url: str, now: datetim
                 pagerduty.render(event, action, routing_key=key, public_url=public_url)
                 for action in pagerduty.ACTIONS[event.kind]
             ]
-            return [Post(to, encode(body)) for body in bodies]
+            return [Post(to, encode(body), secrets=[key]) for body in bodies]
         case NewWebhookChannel():
             message = webhook.render(event, public_url=public_url)
             body = encode(message.model_dump(mode="json"))
-            return [Post(settings.url, body, webhook.headers(message, body, settings.secret, now))]
+            headers = webhook.headers(message, body, settings.secret, now)
+            return [Post(settings.url, body, headers, [settings.secret] if settings.secret else [])]
         case _:
             raise TypeError(f"not told by HTTP: {channel!r}")
