@@ -77,6 +77,10 @@ UNKNOWABLE = {"takes it, then hangs", "crash after sending"}
 """Faults after which nobody on this side can know that the message was taken."""
 
 
+PATIENCE = 0.8
+"""Seconds that the senders wait here for an answer: short for what hangs, long for a busy machine."""
+
+
 class Crash(BaseException):
     """The function's process dies."""
 
@@ -152,7 +156,7 @@ class Smtp:
         if what in ("take", "take and hang"):
             END.taken.append(str(email.message_from_bytes(envelope.content)["Message-ID"]))
         if what in ("hang", "take and hang", "close"):
-            session.loop.call_later(0 if what == "close" else 0.4, server.transport.abort)
+            session.loop.call_later(0 if what == "close" else 2 * PATIENCE, server.transport.abort)
             await session.loop.create_future()
         return {"throttle": "452 too many messages", "fail": "451 local error"}.get(what, "250 taken")
 
@@ -302,12 +306,12 @@ def queues(certificate: Certificate) -> Iterator[dict[str, str]]:
         for name, value in {**variables, **own}.items():
             patch.setenv(name, value)
         base.connect(Settings())
-        patch.setattr(outgoing, "TIMEOUT", urllib3.Timeout(connect=1, read=0.3))
-        patch.setattr(transports, "TIMEOUT_SECONDS", 0.3)
+        patch.setattr(outgoing, "TIMEOUT", urllib3.Timeout(connect=1, read=PATIENCE))
+        patch.setattr(transports, "TIMEOUT_SECONDS", PATIENCE)
         client = boto3.client(
             "sesv2",
             endpoint_url=f"http://127.0.0.1:{ses.server_address[1]}",
-            config=transports.ses_client().meta.config.merge(Config(read_timeout=0.3)),
+            config=transports.ses_client().meta.config.merge(Config(read_timeout=PATIENCE)),
         )
         mailer = function("notify_email")
         for way, real in {
