@@ -1,0 +1,436 @@
+"""Baselines out of uploaded files: from the request through S3's event to a version in use, once, whatever breaks."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+
+from driftguard import baseline_files, building, uploads
+from driftguard.buckets import Bucket
+from driftguard.schemas.uploads import UploadedObject
+from driftguard.tables.base import ConditionFailed
+from driftguard.tables.models import Models
+from driftguard.tables.uploads import Uploads
+from tests.functional.conftest import Stack, add_organization
+from tests.functional.gateway import Answer, LambdaContext, function
+from tests.functional.test_checks import log, make_model, records, rows
+from tests.roles import under_role
+
+CSV = b"age,plan,prediction\n" + b"41,gold,0.5\n,silver,\n" * 50
+
+
+@pytest.fixture
+def model(deployed: Stack) -> str:
+    """The path of a new model."""
+    return f"/models/{deployed.call('POST', '/models', {'name': 'churn'}).body['id']}"
+
+
+def announce(deployed: Stack, model: str, **body: Any) -> dict[str, Any]:
+    """A new upload."""
+    answer = deployed.call("POST", f"{model}/baseline/uploads", {"format": "csv", **body})
+    assert answer.status == 201, answer.text
+    made: dict[str, Any] = answer.body
+    return made
+
+
+def key_of(upload: dict[str, Any]) -> str:
+    """The key that an upload's URL leads to."""
+    return urlsplit(str(upload["url"])).path.lstrip("/")
+
+
+def put(deployed: Stack, upload: dict[str, Any], content: bytes) -> dict[str, Any]:
+    """Put the file as its URL would; returns the event that follows."""
+    bucket, key = deployed.variables["UPLOADS_BUCKET"], key_of(upload)
+    etag = boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=content)["ETag"].strip('"')
+    return {
+        "id": "e1",
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": bucket}, "object": {"key": key, "size": len(content), "etag": etag}},
+    }
+
+
+def deliver(event: dict[str, Any], request_id: str = "r1") -> str:
+    """Invoke the builder, under its role; returns its outcome."""
+    with under_role("build_baseline"):
+        context = LambdaContext(aws_request_id=request_id, seconds_left=900.0)
+        answer: dict[str, str] = function("build_baseline").handler(event, context)
+        return answer["outcome"]
+
+
+def status(deployed: Stack, model: str, upload: dict[str, Any]) -> dict[str, Any]:
+    """How far an upload has come."""
+    answer = deployed.call("GET", f"{model}/baseline/uploads/{upload['upload_id']}", role="viewer")
+    assert answer.status == 200, answer.text
+    found: dict[str, Any] = answer.body
+    return found
+
+
+def files(deployed: Stack) -> list[str]:
+    """The keys of all files there are."""
+    listed = boto3.client("s3").list_objects_v2(Bucket=deployed.variables["UPLOADS_BUCKET"])
+    return [found["Key"] for found in listed.get("Contents", [])]
+
+
+def versions(deployed: Stack, model: str) -> list[tuple[int, bool]]:
+    """The model's baseline versions, newest first, and which is current."""
+    return [(each["version"], each["current"]) for each in deployed.call("GET", f"{model}/baselines").body]
+
+
+def test_an_upload_leads_to_its_own_place_for_an_hour(deployed: Stack, model: str) -> None:
+    """The key starts with organization and model; method, Content-Type and expiry are bound by the signature."""
+    before = datetime.now(UTC)
+    upload = announce(deployed, model)
+    assert key_of(upload) == f"acme/{model.removeprefix('/models/')}/{upload['upload_id']}"
+    assert (upload["method"], upload["headers"]) == ("PUT", {"Content-Type": "text/csv"})
+    assert timedelta(minutes=59) < datetime.fromisoformat(upload["expires_at"]) - before < timedelta(minutes=61)
+    url = urlsplit(upload["url"])
+    assert url.netloc == f"{deployed.variables['UPLOADS_BUCKET']}.s3.eu-west-1.amazonaws.com"
+    query = parse_qs(url.query)
+    assert query["X-Amz-SignedHeaders"] == ["content-type;host"]
+    assert query["X-Amz-Expires"] == ["3600"]
+    assert announce(deployed, model, format="jsonl")["headers"] == {"Content-Type": "application/x-ndjson"}
+    assert announce(deployed, model, compression="gzip")["headers"] == {"Content-Type": "application/gzip"}
+    assert status(deployed, model, upload)["status"] == "pending"
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_file_becomes_the_baseline_in_use(deployed: Stack, model: str, form: str, *, compressed: bool) -> None:
+    """Both formats, plain or gzipped, make the baseline that the same rows make inline; the file is gone then."""
+    sent: list[dict[str, Any]] = [
+        {"features": {"age": float(n), "plan": "ab"[n % 2], "new": n % 3 == 0}, "prediction": n / 100}
+        for n in range(90)
+    ]
+    content = "".join(json.dumps(row) + "\n" for row in sent)
+    if form == "csv":
+        cells = [[*row["features"].values(), row["prediction"]] for row in sent]
+        content = "age,plan,new,prediction\n" + "".join(",".join(map(str, row)) + "\n" for row in cells)
+    data = gzip.compress(content.encode()) if compressed else content.encode()
+    upload = announce(deployed, model, format=form, **({"compression": "gzip"} if compressed else {}))
+    assert deliver(put(deployed, upload, data)) == "done"
+    told = status(deployed, model, upload)
+    assert (told["status"], told["baseline_version"], told["rows_read"]) == ("done", 1, 90)
+    assert told["bytes_read"] == told["size"] == len(data)
+    assert (told["reason"], told["line"], told["errors"]) == (None, None, [])
+    made = deployed.call("GET", f"{model}/baseline").body
+    assert made["source"] == f"upload {upload['upload_id']}"
+    inline = deployed.call("PUT", f"{model}/baseline", {"rows": sent}).body
+    assert made["features"] == inline["features"]
+    assert files(deployed) == []
+
+
+def test_days_are_given_or_those_of_the_rows(deployed: Stack, model: str) -> None:
+    """As with rows in a request."""
+    content = b"a,timestamp\n1,2019-05-01T23:59:00Z\n2,2019-05-02T00:01:00Z\n3,\n"
+    for given, wanted in (({}, 2), ({"days": 30}, 30), ({"timestamp_column": None}, None)):
+        assert deliver(put(deployed, announce(deployed, model, **given), content)) == "done"
+        assert deployed.call("GET", f"{model}/baseline").body["days"] == wanted
+
+
+def test_a_bad_line_refuses_the_whole_file(deployed: Stack, model: str) -> None:
+    """The status names the lines and the reason; there is no version, and no file."""
+    upload = announce(deployed, model)
+    assert deliver(put(deployed, upload, b"age\n1\nnan\n3,4\n")) == "failed"
+    told = status(deployed, model, upload)
+    assert told["status"] == "failed"
+    assert told["reason"].startswith("line 3, age: must be a finite number")
+    assert [(error["line"], error["loc"]) for error in told["errors"]] == [(3, ["age"]), (4, [])]
+    assert told["line"] == 3
+    assert told["baseline_version"] is None
+    assert versions(deployed, model) == []
+    assert files(deployed) == []
+
+
+def test_a_lying_file_is_refused(deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No gzip, one cut off, a file too large, and one that takes too long: failed, with the reason."""
+    monkeypatch.setattr(building, "MAX_FILE_BYTES", 2000)
+    for content, body, says in (
+        (CSV, {"compression": "gzip"}, "not good gzip"),
+        (gzip.compress(CSV)[:-5], {"compression": "gzip"}, "too early"),
+        (CSV * 2, {}, "2,000 at most"),
+    ):
+        upload = announce(deployed, model, **body)
+        assert deliver(put(deployed, upload, content)) == "failed"
+        assert says in status(deployed, model, upload)["reason"]
+    monkeypatch.setattr(baseline_files, "CHUNK_CELLS", 3)
+    monkeypatch.setattr("driftguard.buckets.PART_BYTES", 100)
+    monkeypatch.setattr("driftguard.baseline_files._BLOCK", 10)
+    upload = announce(deployed, model)
+    event = put(deployed, upload, CSV)
+    context = LambdaContext(aws_request_id="r1", seconds_left=100.0)
+    assert function("build_baseline").handler(event, context) == {"outcome": "failed"}
+    assert "takes too long" in status(deployed, model, upload)["reason"]
+    assert files(deployed) == []
+
+
+def test_an_event_that_comes_again_changes_nothing(deployed: Stack, model: str) -> None:
+    """Neither after success, even when the file was put once more, nor after a failure."""
+    upload = announce(deployed, model)
+    event = put(deployed, upload, CSV)
+    assert [deliver(event), deliver(event), deliver(event, "r2")] == ["done", "ignored", "ignored"]
+    assert deliver(put(deployed, upload, b"a\n1\n"), "r3") == "ignored"
+    assert versions(deployed, model) == [(1, True)]
+    assert files(deployed) == []
+    failed = announce(deployed, model)
+    assert [deliver(put(deployed, failed, b"")), deliver(put(deployed, failed, CSV), "r4")] == ["failed", "ignored"]
+    assert status(deployed, model, failed)["reason"] == "the file has no rows"
+
+
+def test_a_file_replaced_before_it_was_read_is_no_baseline(deployed: Stack, model: str) -> None:
+    """What one event announced is not mixed with what another put in its place."""
+    upload = announce(deployed, model)
+    first = put(deployed, upload, CSV)
+    put(deployed, upload, b"b\n1\n")
+    assert deliver(first) == "failed"
+    assert "replaced" in status(deployed, model, upload)["reason"]
+
+
+class Killed(Exception):
+    """The function dies."""
+
+
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, bool], list[str]]]:
+    """`dying(n, after)` makes the n-th call to AWS from then on the last, done or not; returns the calls' names."""
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+    state: dict[str, Any] = {"calls": [], "last": -1, "after": False}
+
+    def call(client: Any, operation: str, parameters: Any) -> Any:
+        state["calls"].append(operation)
+        if len(state["calls"]) - 1 != state["last"]:
+            return original(client, operation, parameters)
+        if state["after"]:
+            original(client, operation, parameters)
+        raise Killed(operation)
+
+    def die_at(number: int, after: bool) -> list[str]:
+        state.update(calls=[], last=number, after=after)
+        calls: list[str] = state["calls"]
+        return calls
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    yield die_at
+    die_at(-1, False)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_builder_killed_anywhere_leaves_one_version(
+    deployed: Stack, model: str, dying: Callable[[int, bool], list[str]], *, after: bool
+) -> None:
+    """Killed before or after any of its calls, and repeated by Lambda: one new version, in use, and no file left."""
+    event = put(deployed, announce(deployed, model), CSV)
+    calls = dying(-1, after)
+    assert deliver(event) == "done"
+    count = len(calls)
+    assert count > 8
+    for number in range(count):
+        upload = announce(deployed, model)
+        event = put(deployed, upload, CSV)
+        dying(number, after)
+        with pytest.raises(Killed):
+            deliver(event)
+        dying(-1, after)
+        # Killed after its last word, the upload is done, and the repetition only finds that.
+        assert deliver(event) in ("done", "ignored")
+        told = status(deployed, model, upload)
+        assert (told["status"], told["rows_read"]) == ("done", 100)
+        current = deployed.call("GET", f"{model}/baseline").body
+        assert current["source"] == f"upload {upload['upload_id']}"
+        assert len(versions(deployed, model)) == number + 2
+        assert files(deployed) == []
+
+
+def during(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Have `act` done in the middle of the next reading."""
+    original = baseline_files.read
+    left = [act]
+
+    def read(*arguments: Any) -> Iterator[baseline_files.Chunk]:
+        for chunk in original(*arguments):
+            if left:
+                left.pop()()
+            yield chunk
+
+    monkeypatch.setattr(building, "read", read)
+
+
+def test_two_builders_at_once_make_one_version(deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second leaves the work to the first, and the file too."""
+    upload = announce(deployed, model)
+    event = put(deployed, upload, CSV)
+    outcomes: list[str] = []
+    during(monkeypatch, lambda: outcomes.append(deliver(event, "r2")))
+    assert (deliver(event, "r1"), outcomes) == ("done", ["ignored"])
+    assert versions(deployed, model) == [(1, True)]
+
+
+def test_a_builder_that_was_given_up_stores_nothing(
+    deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that hung until its lease ran out, and whose work another has done, ends without a trace."""
+    upload = announce(deployed, model)
+    event = put(deployed, upload, CSV)
+
+    def overtake() -> None:
+        item = Uploads.one(model.removeprefix("/models/"), upload["upload_id"])
+        assert item is not None
+        item.update(actions=[Uploads.lease_until.set("2020-01-01T00:00:00.000000Z")])
+        assert deliver(event, "r2") == "done"
+
+    during(monkeypatch, overtake)
+    assert deliver(event, "r1") == "ignored"
+    assert versions(deployed, model) == [(1, True)]
+    assert status(deployed, model, upload)["status"] == "done"
+
+
+def test_a_model_deleted_meanwhile_gets_no_baseline(
+    deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted and erased while the file is read, or before it came: nothing of it is left anywhere."""
+    model_id = model.removeprefix("/models/")
+    upload, late = announce(deployed, model), announce(deployed, model)
+    event = put(deployed, upload, CSV)
+
+    def delete() -> None:
+        assert deployed.call("DELETE", model).status == 204
+        with under_role("erase_model"):
+            body = json.dumps({"organization_id": "acme", "model_id": model_id})
+            assert function("erase_model").handler(records(body), LambdaContext()) == {"batchItemFailures": []}
+
+    during(monkeypatch, delete)
+    assert function("build_baseline").handler(event, LambdaContext()) == {"outcome": "ignored"}
+    assert deliver(put(deployed, late, CSV)) == "ignored"
+    assert files(deployed) == []
+    client = boto3.client("dynamodb")
+    for variable, table in deployed.variables.items():
+        if variable.endswith("_TABLE"):
+            left = [item for item in client.scan(TableName=table)["Items"] if model_id in json.dumps(item, default=str)]
+            assert left == [], variable
+    assert deployed.call("GET", f"{model}/baseline/uploads/{upload['upload_id']}").status == 404
+
+
+def test_erasing_a_model_deletes_its_files_and_no_others(deployed: Stack, model: str) -> None:
+    """A file that was put and not yet built goes with its model, not after a day."""
+    other = f"/models/{deployed.call('POST', '/models', {'name': 'other'}).body['id']}"
+    kept = announce(deployed, other)
+    put(deployed, announce(deployed, model), CSV)
+    put(deployed, kept, CSV)
+    deployed.call("DELETE", model)
+    with under_role("erase_model"):
+        body = json.dumps({"organization_id": "acme", "model_id": model.removeprefix("/models/")})
+        assert function("erase_model").handler(records(body), LambdaContext()) == {"batchItemFailures": []}
+    assert files(deployed) == [key_of(kept)]
+
+
+def test_progress_is_told_every_few_seconds(deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is read: rows and bytes so far, written once in three seconds however many chunks there are."""
+    monkeypatch.setattr(baseline_files, "CHUNK_CELLS", 3)
+    upload = announce(deployed, model)
+    event = put(deployed, upload, CSV)
+    told: list[dict[str, Any]] = []
+    now = datetime.now(UTC)
+
+    def clock() -> datetime:
+        nonlocal now
+        now += timedelta(seconds=0.25)
+        return now
+
+    original = Uploads.progress
+
+    def progress(item: Uploads, *arguments: Any) -> None:
+        original(item, *arguments)
+        told.append(status(deployed, model, upload))
+
+    monkeypatch.setattr(Uploads, "progress", progress)
+    worker = building.Worker(
+        bucket=Bucket(boto3.client("s3"), deployed.variables["UPLOADS_BUCKET"]),
+        publish=lambda _event: None,
+        owner="r1",
+        clock=clock,
+        time_left=lambda: timedelta(minutes=10),
+    )
+    assert building.build(UploadedObject.model_validate(event["detail"]["object"]), worker) == "done"
+    assert [each["status"] for each in told] == ["processing"] * len(told)
+    assert 4 <= len(told) <= 12
+    read = [each["rows_read"] for each in told]
+    assert read == sorted(read)
+    assert (read[0] < 30, read[-1]) == (True, 100)
+    assert told[-1]["bytes_read"] == told[-1]["size"] == len(CSV)
+
+
+def test_a_conflict_with_another_write_is_tried_again(
+    deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of the model at the very moment the baseline is made current does not lose the baseline."""
+    original = Uploads.finish
+    conflicts = [ConditionFailed(), ConditionFailed()]
+
+    def finish(item: Uploads, of: Models, version: int) -> None:
+        if conflicts:
+            raise conflicts.pop()
+        original(item, of, version)
+
+    monkeypatch.setattr(Uploads, "finish", finish)
+    upload = announce(deployed, model)
+    assert deliver(put(deployed, upload, CSV)) == "done"
+    assert versions(deployed, model) == [(1, True)]
+
+
+def test_what_never_came_or_broke_off_is_told_as_failed(deployed: Stack, model: str) -> None:
+    """A day after a file was announced, and a quarter of an hour after the last sign of a builder."""
+    found = Models.one("acme", model.removeprefix("/models/"))
+    assert found is not None
+    upload_id = announce(deployed, model)["upload_id"]
+    now = datetime.now(UTC)
+    assert uploads.status(found, upload_id, now=now + timedelta(hours=23)).status == "pending"
+    late = uploads.status(found, upload_id, now=now + timedelta(hours=25))
+    assert (late.status, late.reason) == ("failed", "no file came")
+    item = Uploads.one(found.model_id, upload_id)
+    assert item is not None
+    item.start("r1", 10, timedelta(minutes=1), now)
+    assert uploads.status(found, upload_id, now=now + timedelta(minutes=15)).status == "processing"
+    dead = uploads.status(found, upload_id, now=now + timedelta(minutes=17))
+    assert dead.status == "failed"
+    assert "upload the file again" in str(dead.reason)
+
+
+def test_a_new_baseline_resolves_what_is_open(deployed: Stack) -> None:
+    """An alert of the old baseline is resolved by the upload, and the next check uses the new version."""
+    model_id = make_model(deployed)
+    model = f"/models/{model_id}"
+    shifted = rows(2, 2.0)
+    log(deployed, model_id, shifted)
+    assert deployed.call("POST", f"/drift{model}/check").body["status"] == "drift"
+    assert {alert["status"] for alert in deployed.call("GET", f"/drift{model}/alerts").body} == {"firing"}
+    sample = [{"features": row["features"], "prediction": row["prediction"]} for row in rows(3, 2.0, count=2000)]
+    content = "".join(json.dumps(row) + "\n" for row in sample)
+    assert deliver(put(deployed, announce(deployed, model, format="jsonl", days=14), content.encode())) == "done"
+    assert {alert["status"] for alert in deployed.call("GET", f"/drift{model}/alerts").body} == {"resolved"}
+    report = deployed.call("POST", f"/drift{model}/check").body
+    assert (report["status"], report["baseline_version"]) == ("ok", 2)
+
+
+def test_uploads_are_of_their_model_and_for_admins(deployed: Stack, model: str) -> None:
+    """Another organization, another model and a viewer get nothing to put; unknown ids are 404, nonsense is 422."""
+    add_organization("other")
+    upload = announce(deployed, model)
+    path = f"{model}/baseline/uploads"
+    other = f"/models/{deployed.call('POST', '/models', {'name': 'second'}).body['id']}"
+
+    def foreign(method: str, at: str, body: Any = None) -> Answer:
+        return deployed.gateway.call(method, at, body, key_id="other-admin")
+
+    assert foreign("POST", path, {"format": "csv"}).status == 404
+    assert foreign("GET", f"{path}/{upload['upload_id']}").status == 404
+    assert deployed.call("GET", f"{other}/baseline/uploads/{upload['upload_id']}").status == 404
+    assert deployed.call("GET", f"{path}/{'x' * 2000}").status == 404
+    assert deployed.call("POST", path, {"format": "csv"}, role="viewer").status == 403
+    assert deployed.call("POST", path, {"format": "xls"}).status == 422
+    assert deployed.call("POST", path, {"format": "jsonl", "text_columns": ["a"]}).status == 422
