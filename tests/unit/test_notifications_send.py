@@ -59,7 +59,6 @@ def test_ses_gets_the_whole_message_for_one_recipient() -> None:
     ("code", "permanent"),
     [
         ("MessageRejected", True),
-        ("AccessDeniedException", True),
         ("MailFromDomainNotVerifiedException", True),
         ("TooManyRequestsException", False),
         ("SendingPausedException", False),
@@ -72,6 +71,17 @@ def test_ses_errors_are_told_in_its_own_words(code: str, permanent: bool) -> Non
     with pytest.raises(DeliveryFailed) as caught:
         by_ses(Ses(error))(message(), "ops@example.com")
     assert (caught.value.detail, caught.value.permanent) == (f"{code}: Address not verified", permanent)
+
+
+def test_what_ses_says_of_our_own_role_is_for_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """A denial names the stack's role; the channel's owner reads what it means, the operator all of it."""
+    words = "User: arn:aws:sts::123456789012:assumed-role/driftguard-NotifyEmailRole is not authorized"
+    error = botocore.exceptions.ClientError({"Error": {"Code": "AccessDeniedException", "Message": words}}, "SendEmail")
+    with pytest.raises(DeliveryFailed) as caught:
+        by_ses(Ses(error))(message(), "ops@example.com")
+    assert caught.value.permanent
+    assert caught.value.detail == "AccessDeniedException: this stack may not send from its sender's address"
+    assert words in [record.__dict__.get("reason") for record in caplog.records]
 
 
 def test_ses_out_of_reach_is_tried_again() -> None:

@@ -55,6 +55,9 @@ def by_ses(client: Any) -> Transport:
         except botocore.exceptions.ClientError as error:
             code = str(error.response["Error"]["Code"])
             words = error.response["Error"].get("Message", "")
+            if code.startswith("AccessDenied"):  # SES's words name the role, which is no business of a channel's owner
+                logger.error("SES denied", extra={"reason": words})
+                words = "this stack may not send from its sender's address"
             raise DeliveryFailed(f"{code}: {words}", permanent=code in PERMANENT) from None
         except botocore.exceptions.BotoCoreError as error:
             raise DeliveryFailed(f"SES cannot be reached: {type(error).__name__}") from None
