@@ -51,6 +51,7 @@ def test_a_deleted_model_is_gone_from_every_answer_and_asked_to_be_erased(deploy
     model_id = deployed.call("POST", "/models", {"name": "churn"}).body["id"]
     gone = deployed.call("DELETE", f"/models/{model_id}")
     assert (gone.status, gone.text) == (204, "")
+    assert "content-type" not in gone.headers
     assert deployed.call("GET", f"/models/{model_id}").status == 404
     assert deployed.call("DELETE", f"/models/{model_id}").status == 404
     assert deployed.call("GET", "/models").body == []

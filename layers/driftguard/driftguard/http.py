@@ -164,6 +164,8 @@ class Api(APIGatewayRestResolver):
         headers = answer.setdefault("multiValueHeaders", {})
         headers["x-request-id"] = [request_id]
         status = int(answer["statusCode"])
+        if status == HTTPStatus.NO_CONTENT:
+            headers.pop("Content-Type", None)  # of a body that is not there
         observability.count("Requests")
         if status >= 500:
             observability.count("ServerErrors")

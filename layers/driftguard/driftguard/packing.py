@@ -16,6 +16,7 @@ import sys
 import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, compress
 from operator import eq, sub
@@ -35,6 +36,10 @@ EXACT_INTEGER = 2**53
 MAX_SCALE = 22
 """Up to this power of ten and up to 2^53 both sides of the division are exact in float64, here and in numpy alike."""
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+MAX_COUNT = 1_000_000
+"""No batch has as many rows; more are damage."""
+MAX_UNPACKED = 1 << 25
+"""Bytes to which a piece of a batch may unpack: over twice what a request's 4 MB can come to."""
 DEFLATE_FROM = 24
 """Bytes from which deflating a buffer can pay."""
 
@@ -129,9 +134,15 @@ def pack(rows: Sequence[Row], rejected: Sequence[Mapping[str, Any]] = ()) -> byt
 
 
 def unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
-    """The rows and the rejected list that `pack` was given; an absent feature and a null both come back as absent."""
-    if _mode(data) == "R":
-        return _unpack_rows(data)
+    """The rows and the rejected list that `pack` was given; an absent feature and a null both come back as absent.
+
+    Raises ValueError for anything that `pack` did not make.
+    """
+    with _what_is_damaged():
+        return _unpack_rows(data) if _mode(data) == "R" else _unpack_columns(data)
+
+
+def _unpack_columns(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
     header, buffers = _open(data)
     count = header["n"]
     times = array("q", _unpack_times(header["t"], count, buffers))
@@ -151,17 +162,42 @@ def unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
 
 
 def columns(data: bytes) -> Columns:
-    """The packed batch as buffers; a column is decoded when it is asked for."""
-    if _mode(data) == "R":
-        return columns_of(_unpack_rows(data)[0])
-    header, buffers = _open(data)
-    count = header["n"]
+    """The packed batch as buffers; a column is decoded when it is asked for.
+
+    Raises ValueError, and so does a column, for anything that `pack` did not make.
+    """
 
     def reader(parts: list[list[Any]]) -> Callable[[], Column]:
-        return lambda: tuple(_part(part, count, buffers) for part in parts)
+        def read() -> Column:
+            with _what_is_damaged():
+                return tuple(_part(part, count, buffers) for part in parts)
 
-    readers = {name: reader(parts) for name, parts in header["c"]}
-    return Columns(_unpack_times(header["t"], count, buffers), readers, reader(header["p"]))
+        return read
+
+    with _what_is_damaged():
+        if _mode(data) == "R":
+            return columns_of(_unpack_rows(data)[0])
+        header, buffers = _open(data)
+        count = header["n"]
+        readers = {name: reader(parts) for name, parts in header["c"]}
+        return Columns(_unpack_times(header["t"], count, buffers), readers, reader(header["p"]))
+
+
+@contextmanager
+def _what_is_damaged() -> Iterator[None]:
+    """Stored bytes that are not what they should be fail in many ways, all of which mean the same."""
+    try:
+        yield
+    except (LookupError, TypeError, ArithmeticError, RecursionError, AttributeError, MemoryError, zlib.error) as error:
+        raise ValueError(f"damaged batch: {type(error).__name__}: {error}") from error
+
+
+def _inflate(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj(-15)
+    unpacked = unpacker.decompress(data, MAX_UNPACKED)
+    if not unpacker.eof:
+        raise ValueError("damaged batch: cut off, or larger than any that was logged")
+    return unpacked
 
 
 def columns_of(rows: Sequence[Row]) -> Columns:
@@ -209,7 +245,7 @@ class _Reader:
 
     def __getitem__(self, number: int) -> bytes:
         stored = self._data[self._starts[number] : self._starts[number + 1]]
-        return zlib.decompress(stored, -15) if self._lengths[number] < 0 else stored
+        return _inflate(stored) if self._lengths[number] < 0 else stored
 
 
 def _names(rows: Iterable[Row]) -> list[str]:
@@ -231,7 +267,9 @@ def _mode(data: bytes) -> str:
 
 def _open(data: bytes) -> tuple[dict[str, Any], _Reader]:
     start = 6 + int.from_bytes(data[2:6], "little")
-    header = json.loads(zlib.decompress(data[6:start], -15))
+    header = json.loads(_inflate(data[6:start]))
+    if type(header["n"]) is not int or not 0 <= header["n"] <= MAX_COUNT:
+        raise ValueError("damaged batch: no number of rows")
     return header, _Reader(data, start, header["b"])
 
 
@@ -241,7 +279,7 @@ def _pack_rows(rows: Sequence[Row], rejected: Sequence[Mapping[str, Any]]) -> by
 
 
 def _unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
-    rows, rejected = json.loads(zlib.decompress(data[2:], -15))
+    rows, rejected = json.loads(_inflate(data[2:]))
     return [
         Row(time / 1000, {name: value for name, value in features.items() if value is not None}, prediction, key)
         for time, features, prediction, key in rows
@@ -415,6 +453,8 @@ def _integers(spec: Sequence[int], count: int, buffers: _Reader) -> Iterable[int
 
 
 def _join_planes(first: int, width: int, count: int, buffers: _Reader) -> tuple[bytes, str]:
+    if not 0 <= width <= 8 or count > MAX_COUNT:
+        raise ValueError("damaged batch: no such numbers")
     size = next(size for size in (1, 2, 4, 8) if size >= width)
     data = bytearray(size * count)
     for plane in range(width):
@@ -429,6 +469,8 @@ def _part(spec: list[Any], rows: int, buffers: _Reader) -> Part:
     match encoding:
         case "i":
             scale, offset, step, width = rest
+            if not 0 <= scale <= MAX_SCALE:
+                raise ValueError("damaged batch: no such scale")
             data, dtype = _join_planes(first, width, count, buffers)
             return Part(kind, mask, count, name, data, dtype, offset, step, 10**scale)
         case "d":

@@ -22,6 +22,9 @@ KINDS: tuple[Kind, ...] = ("number", "string", "boolean")
 RECENT_NAMES = 5
 """New categories kept per feature and span, the latest ones."""
 
+MAX_UNPACKED = 1 << 25
+"""Bytes to which a group may unpack: many times what GROUP_SIZE features come to."""
+
 NAME_LENGTH = 64
 """Characters kept of a new category's name."""
 
@@ -169,11 +172,18 @@ def _encode(counts: Counts, group: int) -> bytes:
 
 
 def _decode_into(counts: Counts, group: int, data: bytes) -> None:
+    try:
+        _decode_group(counts, group, data)
+    except (struct.error, zlib.error, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"damaged counts: {type(error).__name__}: {error}") from error
+
+
+def _decode_group(counts: Counts, group: int, data: bytes) -> None:
     version, width, names_length, first_length, rows = _HEAD.unpack_from(data)
     if version != _FORMAT:
         raise ValueError(f"counts of unknown format {version}")
     middle = _HEAD.size + first_length
-    first, second = zlib.decompress(data[_HEAD.size : middle], -15), zlib.decompress(data[middle:], -15)
+    first, second = _inflate(data[_HEAD.size : middle]), _inflate(data[middle:])
     features, bins, numeric = _group(counts.layout, group)
     number = features.stop - features.start
     typed = number * (1 + len(KINDS))
@@ -191,6 +201,14 @@ def _decode_into(counts: Counts, group: int, data: bytes) -> None:
     if names_length:
         for index, names in json.loads(first[:names_length]).items():
             counts.recent[int(index) + features.start] = names
+
+
+def _inflate(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj(-15)
+    unpacked = unpacker.decompress(data, MAX_UNPACKED)
+    if not unpacker.eof:
+        raise ValueError("damaged counts: cut off, or larger than any group")
+    return unpacked
 
 
 def _planes(items: npt.NDArray[Any], width: int) -> bytes:
