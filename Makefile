@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi build demo local test check format invoke sam-local deploy bench bench-alarms bench-peers clean
+.PHONY: help setup lock openapi build demo local test check format invoke sam-local deploy bench bench-alarms bench-peers cost clean
 
 PORT ?= 3000
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -63,6 +63,10 @@ bench-alarms: setup ## Simulate months with and without drift, write docs/alarms
 
 bench-peers: setup ## Install the tools that `make bench` compares with, each in an environment of its own
 	@$(BENCH) peers
+
+cost: setup ## Print what a month on AWS costs, and write docs/cost.md: PREDICTIONS=10000000 FEATURES=20 MODELS=10 (HELP=1)
+	@PYTHONPATH=layers/driftguard $(PY) -m scripts.cost $(if $(HELP),--help) $(if $(PREDICTIONS),--predictions $(PREDICTIONS)) \
+		$(if $(FEATURES),--features $(FEATURES)) $(if $(MODELS),--models $(MODELS))
 
 clean: ## Remove what was built and the local stack's data (the environments stay)
 	@rm -rf .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
