@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from driftguard import simulation
+from driftguard import drift, simulation
 from driftguard.alerts import Finding
 from driftguard.baselines import build
 from driftguard.counting import count
@@ -48,7 +48,7 @@ def test_an_alert_lives_on_through_checks_that_change_nothing(
     def judging(*_arguments: Any, **_options: Any) -> Verdict:
         return Verdict(report={"n_baseline": 50, "n_window": 1}, findings=[next(given)])
 
-    monkeypatch.setattr(simulation, "judge", judging)
+    monkeypatch.setattr(drift, "judge", judging)
     for number in range(len(findings)):
         replay.check(START + timedelta(days=8, hours=number))
     assert len(replay.seen) == alerts

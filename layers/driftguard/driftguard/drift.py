@@ -6,7 +6,7 @@ is delivered twice is one.
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from driftguard.counting import Counts
 from driftguard.folding import Fresh, Overtaken, Series, State, count_fresh, fold, load_state, read_days, window
 from driftguard.ids import new_id
 from driftguard.publishing import Publish, publish_pending
+from driftguard.schemas.models import ModelSettings
 from driftguard.tables.alerts import Alerts, Outbox
 from driftguard.tables.base import ConditionFailed, transaction
 from driftguard.tables.baselines import Baselines
@@ -117,6 +118,18 @@ def load_series(model: Models) -> Series:
     return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline)
 
 
+@dataclass(frozen=True)
+class Moment:
+    """When a verdict is made and on what: first_hour to last_hour is the window, covered_since the earliest hour that
+    the model has any counts of, silent whether its traffic has stopped."""
+
+    now: datetime
+    first_hour: int
+    last_hour: int
+    covered_since: int
+    silent: bool
+
+
 def decide(
     model: Models, series: Series, state: State, fresh: Fresh, last_arrival: datetime, now: datetime
 ) -> tuple[Verdict, alerts.Context]:
@@ -124,51 +137,69 @@ def decide(
     settings = model.settings
     last_hour = max(hour_of(now), max(fresh.by_hour, default=0))
     first_hour = hour_of(now - timedelta(days=settings.window_days))
+    counted = [hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None]
+    moment = Moment(
+        now=now,
+        first_hour=first_hour,
+        last_hour=last_hour,
+        covered_since=min(counted, default=last_hour),
+        silent=now - last_arrival >= timedelta(hours=settings.no_data_hours),
+    )
     counts = window(series, fresh, first_hour, last_hour, state.rolled_before)
-    covered_since = min((hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None), default=last_hour)
-    covered_hours = last_hour - max(covered_since, first_hour)
-    preliminary = covered_since > first_hour
-    silent = now - last_arrival >= timedelta(hours=settings.no_data_hours)
+    return verdict_on(model, settings, series, counts, _whole_days(series, fresh, moment), moment)
+
+
+def verdict_on(
+    model: Models, settings: ModelSettings, series: Series, counts: Counts, days: Sequence[Counts], moment: Moment
+) -> tuple[Verdict, alerts.Context]:
+    """The verdict on a window's counts under `settings`; days: as `whole_days` says which."""
+    preliminary = moment.covered_since > moment.first_hour
     verdict = judge(
         series.baseline,
         counts,
-        _whole_days(series, fresh, -(-covered_since // 24), hour_of(now) // 24),
+        days,
         settings,
-        now=now,
-        window_start=hour_start(first_hour),
-        window_end=now,
+        now=moment.now,
+        window_start=hour_start(moment.first_hour),
+        window_end=moment.now,
         preliminary=preliminary,
         baseline_version=series.version,
         model_id=model.model_id,
-        no_data=silent,
+        no_data=moment.silent,
     )
     context = alerts.Context(
-        now=now,
+        now=moment.now,
         organization_id=model.organization_id,
         model_id=model.model_id,
         model_name=str(model.name),
         baseline_version=series.version,
         n_baseline=verdict.report["n_baseline"],
         n_window=verdict.report["n_window"],
-        window_start=hour_start(first_hour),
-        window_end=now,
+        window_start=hour_start(moment.first_hour),
+        window_end=moment.now,
         preliminary=preliminary,
-        warming_up=covered_hours < settings.warmup_hours,
+        warming_up=moment.last_hour - max(moment.covered_since, moment.first_hour) < settings.warmup_hours,
         renotify_hours=settings.renotify_hours,
         resolve_after_hours=settings.resolve_after_hours,
     )
     return verdict, context
 
 
-def _whole_days(series: Series, fresh: Fresh, first_day: int, today: int) -> list[Counts]:
-    """The counts of the last 14 whole days, oldest first; of a younger model, those since its first prediction."""
-    days = read_days(series, today - RHO_DAYS, today - 1)
+def whole_days(moment: Moment) -> range:
+    """The last 14 whole days, oldest first; of a younger model those since its first counts, silent ones included."""
+    today = hour_of(moment.now) // 24
+    return range(max(-(-moment.covered_since // 24), today - RHO_DAYS), today)
+
+
+def _whole_days(series: Series, fresh: Fresh, moment: Moment) -> list[Counts]:
+    wanted = whole_days(moment)
+    days = read_days(series, wanted.start, wanted.stop - 1)
     for hour, counts in fresh.by_hour.items():
         day = hour // 24
-        if today - RHO_DAYS <= day < today:
+        if day in wanted:
             days[day] = days[day] + counts if day in days else counts
     nothing = Counts.empty(series.baseline)
-    return [days.get(day, nothing) for day in range(max(first_day, today - RHO_DAYS), today)]
+    return [days.get(day, nothing) for day in wanted]
 
 
 def _empty_report(model: Models, now: datetime, state: str, reason: str, n_baseline: int = 0) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from operator import add
 
 from driftguard import alerts
 from driftguard.counting import Counts
-from driftguard.drift import RHO_DAYS, load_series
+from driftguard.drift import RHO_DAYS, Moment, load_series, verdict_on, whole_days
 from driftguard.errors import Conflict, Invalid
 from driftguard.folding import Series, count_fresh, load_state, read_hours
 from driftguard.schemas.alerts import Alert
@@ -17,7 +17,6 @@ from driftguard.schemas.models import ModelSettings
 from driftguard.schemas.simulations import SimulatedAlert, Simulation
 from driftguard.tables.models import Models
 from driftguard.times import hour_of, hour_start
-from driftguard.verdicts import judge
 
 FEATURES_AN_HOURLY_CHECK = 100
 """Up to so many features every hour is checked; with more, every second, third, … hour."""
@@ -51,37 +50,16 @@ class Replay:
         seen = [hour for hour in self.hours if hour <= last]
         if not seen:
             return
-        today, first_day = hour_of(now) // 24, -(-self.first_hour // 24)
-        silent = now - hour_start(max(seen) + 1) >= timedelta(hours=self.settings.no_data_hours)
-        preliminary = self.first_hour > first
-        verdict = judge(
-            self.series.baseline,
-            self._window(first, last),
-            [self.days.get(day, self.nothing) for day in range(max(first_day, today - RHO_DAYS), today)],
-            self.settings,
+        moment = Moment(
             now=now,
-            window_start=hour_start(first),
-            window_end=now,
-            preliminary=preliminary,
-            baseline_version=self.series.version,
-            model_id=self.model.model_id,
-            no_data=silent,
+            first_hour=first,
+            last_hour=last + 1,
+            covered_since=self.first_hour,
+            silent=now - hour_start(max(seen) + 1) >= timedelta(hours=self.settings.no_data_hours),
         )
-        context = alerts.Context(
-            now=now,
-            organization_id=self.model.organization_id,
-            model_id=self.model.model_id,
-            model_name=str(self.model.name),
-            baseline_version=self.series.version,
-            n_baseline=verdict.report["n_baseline"],
-            n_window=verdict.report["n_window"],
-            window_start=hour_start(first),
-            window_end=now,
-            preliminary=preliminary,
-            warming_up=last + 1 - max(self.first_hour, first) < self.settings.warmup_hours,
-            renotify_hours=self.settings.renotify_hours,
-            resolve_after_hours=self.settings.resolve_after_hours,
-        )
+        days = [self.days.get(day, self.nothing) for day in whole_days(moment)]
+        counts = self._window(first, last)
+        verdict, context = verdict_on(self.model, self.settings, self.series, counts, days, moment)
         for finding in verdict.findings:
             kind = finding.alert_type
             memory = self.memory.get(kind, alerts.Memory())
