@@ -1,0 +1,80 @@
+"""What docs/ promises to tell completely, it does, and its links lead somewhere."""
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import driftguard.tables
+from driftguard.schemas.models import FeatureOverride, ModelSettings
+from driftguard.tables.base import Table
+from tests import stack
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    """The rows of a page's tables that begin with a name in code, by that name."""
+    lines = re.findall(r"^\| `(\w+)` \|(.+)\|$", (DOCS / page).read_text(), re.MULTILINE)
+    found: dict[str, list[str]] = {}
+    for name, rest in lines:
+        found.setdefault(name, [cell.strip() for cell in rest.split(" | ")])
+    return found
+
+
+def test_every_alarm_says_what_it_means_and_what_to_do() -> None:
+    """docs/operate.md has a row of words for each alarm of the template and for no other."""
+    found = {name: cells for name, cells in rows("operate.md").items() if name.endswith("Alarm")}
+    alarms = {name for name, part in stack.source()["Resources"].items() if part["Type"] == "AWS::CloudWatch::Alarm"}
+    assert set(found) == alarms
+    assert all(len(cells) == 2 and min(map(len, cells)) > 20 for cells in found.values())
+
+
+def test_every_parameter_is_told_with_its_default() -> None:
+    """docs/configure.md has a row for each parameter of the template, with its default and its description."""
+    found = rows("configure.md")
+    for name, parameter in stack.source()["Parameters"].items():
+        default = f"`{parameter['Default']}`" if parameter["Default"] != "" else "empty"
+        assert found[name][0] == default, name
+        assert found[name][2] == parameter["Description"], name
+
+
+def test_every_setting_is_told_with_its_default() -> None:
+    """docs/configure.md has a row for each setting of a model, and names all that a feature may override."""
+    found = rows("configure.md")
+    for name, field in ModelSettings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        assert found[name][0] == f"`{json.dumps(default)}`", name
+        assert len(found[name][1]) > 20
+    assert all(f"`{name}`" in found["features"][1] for name in FeatureOverride.model_fields)
+
+
+def test_the_data_model_is_in_the_tables_own_words() -> None:
+    """docs/data-model.md holds the docstring of every table class as it is."""
+    text = (DOCS / "data-model.md").read_text()
+    for module in pkgutil.iter_modules(driftguard.tables.__path__):
+        importlib.import_module(f"driftguard.tables.{module.name}")
+    for table in Table.__subclasses__():
+        assert f"### {table.__name__}\n\n{inspect.getdoc(table)}\n" in text, table.__name__
+
+
+@pytest.mark.parametrize("path", sorted([*DOCS.glob("*.md"), ROOT / "CONTRIBUTING.md"]), ids=lambda path: path.name)
+def test_links_to_files_lead_to_files(path: Path) -> None:
+    """No page points to a file that is not there."""
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text())
+    gone = [link for link in links if ":" not in link and not (path.parent / link).exists()]
+    assert gone == []
+
+
+@pytest.mark.parametrize("name", ["check", "release"])
+def test_workflows_run_what_runs_here(name: str) -> None:
+    """Each workflow is YAML and begins with the one command that CI is."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows" / f"{name}.yml").read_text())
+    steps = next(iter(workflow["jobs"].values()))["steps"]
+    assert ".ci/run" in [step.get("run") for step in steps]
