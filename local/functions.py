@@ -70,6 +70,7 @@ class Environment:
     def __init__(self, name: str, command: list[str], folder: Path, variables: Mapping[str, str], log: Path) -> None:
         self.name = name
         self.last_used = time.monotonic()
+        self._stopping = False
         self._ready = threading.Event()
         self._failure: Answer | None = None
         self._next: queue.Queue[_Invocation | None] = queue.Queue()
@@ -91,7 +92,7 @@ class Environment:
 
     @property
     def alive(self) -> bool:
-        return self._failure is None and self._process.poll() is None
+        return not self._stopping and self._failure is None and self._process.poll() is None
 
     def wait_ready(self, seconds: float) -> Answer | None:
         """Wait for the function's imports to end; the error when they fail."""
@@ -117,6 +118,7 @@ class Environment:
 
     def stop(self) -> None:
         """End the process and its Runtime API."""
+        self._stopping = True  # a killed process takes a moment to be gone
         if self._process.poll() is None:
             self._process.kill()
         self._next.put(None)
