@@ -23,7 +23,7 @@ for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
     os.environ.pop(name, None)
 
 ROOT = Path(__file__).parent
-WITH_SOCKETS = (ROOT / "local", ROOT / "e2e", ROOT / "browser")
+WITH_SOCKETS = (ROOT / "local", ROOT / "e2e", ROOT / "browser", ROOT / "fuzz")
 
 settings.register_profile("default", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1000)

@@ -60,13 +60,18 @@ class Launched:
         return self.process.wait(20)
 
 
-def start(state: Path, *arguments: str, template: Path = HERE / "app" / "template.yaml") -> subprocess.Popen[str]:
-    """Start the launcher; it may refuse."""
+SMALL = HERE / "app" / "template.yaml"
+
+
+def start(
+    state: Path, *arguments: str, template: Path = SMALL, module: str = "tests.local.serve"
+) -> subprocess.Popen[str]:
+    """Start the launcher, in a hurry unless `module` is its own; it may refuse."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     command = [
         sys.executable,
         "-m",
-        "tests.local.serve",
+        module,
         "--port",
         "0",
         "--state",
@@ -80,11 +85,13 @@ def start(state: Path, *arguments: str, template: Path = HERE / "app" / "templat
 
 
 @contextlib.contextmanager
-def launched(state: Path, *arguments: str, template: Path = HERE / "app" / "template.yaml") -> Iterator[Launched]:
+def launched(
+    state: Path, *arguments: str, template: Path = SMALL, module: str = "tests.local.serve"
+) -> Iterator[Launched]:
     """A stack that serves until the end of the block."""
     ready = state / "stack.json"
     ready.unlink(missing_ok=True)
-    process = start(state, *arguments, template=template)
+    process = start(state, *arguments, template=template, module=module)
     try:
         deadline = time.monotonic() + 60
         while not ready.exists():
