@@ -26,7 +26,7 @@ def test_groups_of_a_fifo_queue_run_side_by_side_and_each_in_order(small: Launch
     for number, group in enumerate(("left", "right", "left")):
         sqs.send_message(
             QueueUrl=queue,
-            MessageBody='{"sleep": 2}',
+            MessageBody='{"sleep": 6}',  # longer than a second environment needs to start on a busy machine
             MessageGroupId=group,
             MessageDeduplicationId=f"{time.time()}{number}",
         )
