@@ -284,6 +284,7 @@ def test_the_window_is_the_same_from_hours_and_from_rolled_up_days(model_id: str
     last = hour_of(NOW)
     for days in (1, 7, 14):
         first = hour_of(NOW - timedelta(days=days))
-        counts = folding.window(series, fresh, first, last, state.rolled_before)
+        whole = folding.read_days(series, last // 24 - 14, last // 24 - 1)
+        counts = folding.window(series, fresh, whole, first, last, state.rolled_before)
         parts = [part for hour, part in expected.items() if first <= hour <= last]
         np.testing.assert_array_equal(counts.bins, sum(part.bins for part in parts))

@@ -145,8 +145,10 @@ def decide(
         covered_since=min(counted, default=last_hour),
         silent=now - last_arrival >= timedelta(hours=settings.no_data_hours),
     )
-    counts = window(series, fresh, first_hour, last_hour, state.rolled_before)
-    return verdict_on(model, settings, series, counts, _whole_days(series, fresh, moment), moment)
+    today = hour_of(now) // 24
+    days = read_days(series, today - RHO_DAYS, today - 1, consistent=state.days_may_lag(now))
+    counts = window(series, fresh, days, first_hour, last_hour, state.rolled_before)
+    return verdict_on(model, settings, series, counts, _with_fresh(series, days, fresh, whole_days(moment)), moment)
 
 
 def verdict_on(
@@ -191,15 +193,14 @@ def whole_days(moment: Moment) -> range:
     return range(max(-(-moment.covered_since // 24), today - RHO_DAYS), today)
 
 
-def _whole_days(series: Series, fresh: Fresh, moment: Moment) -> list[Counts]:
-    wanted = whole_days(moment)
-    days = read_days(series, wanted.start, wanted.stop - 1)
+def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted: range) -> list[Counts]:
+    """The `wanted` days, what is not folded yet included, oldest first."""
+    whole = dict(days)
     for hour, counts in fresh.by_hour.items():
         day = hour // 24
-        if day in wanted:
-            days[day] = days[day] + counts if day in days else counts
+        whole[day] = whole[day] + counts if day in whole else counts
     nothing = Counts.empty(series.baseline)
-    return [days.get(day, nothing) for day in wanted]
+    return [whole.get(day, nothing) for day in wanted]
 
 
 def _empty_report(model: Models, now: datetime, state: str, reason: str, n_baseline: int = 0) -> dict[str, Any]:

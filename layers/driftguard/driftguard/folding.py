@@ -24,6 +24,9 @@ SETTLED = timedelta(minutes=10)
 RECOUNT = 14 * DAY + timedelta(minutes=15)
 """How far back a new baseline version counts what was logged before it: 14 days of event time."""
 
+REPLICA_LAG = timedelta(minutes=5)
+"""Replicas follow within a second or so; after this long nobody has to ask for consistency."""
+
 ROWS_A_STEP = 200_000
 HEADS_A_STEP = 1000
 
@@ -38,14 +41,19 @@ class State:
 
     cursor: the arrival up to which everything is counted. first_hour: the earliest event hour counted.
     rolled_before: days before this one are rolled up. last_arrival: when a prediction last arrived.
-    stored: whether there is a record of this state yet.
+    rolled_at: when a day was last rolled up. stored: whether there is a record of this state yet.
     """
 
     cursor: str
     first_hour: int | None = None
     rolled_before: int | None = None
     last_arrival: str | None = None
+    rolled_at: str | None = None
     stored: bool = True
+
+    def days_may_lag(self, now: datetime) -> bool:
+        """Whether a replica may still lack a day that was rolled up; reading without strong consistency costs half."""
+        return self.rolled_at is None or self.rolled_at > iso(now - REPLICA_LAG)
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ def load_state(series: Series, now: datetime) -> State:
         first_hour=_whole(item.first_hour),
         rolled_before=_whole(item.rolled_before),
         last_arrival=item.last_arrival,
+        rolled_at=item.rolled_at,
     )
 
 
@@ -118,14 +127,23 @@ def count_fresh(series: Series, after: str, now: datetime, may_go_on: Callable[[
             by_hour[hour] = by_hour[hour] + counts if hour in by_hour else counts
 
 
-def window(series: Series, fresh: Fresh, first_hour: int, last_hour: int, rolled_before: int | None) -> Counts:
-    """The counts of the hours from `first_hour` to `last_hour`, whole days from their roll-ups, `fresh` included."""
+def window(
+    series: Series,
+    fresh: Fresh,
+    days: Mapping[int, Counts],
+    first_hour: int,
+    last_hour: int,
+    rolled_before: int | None,
+) -> Counts:
+    """The counts of the hours from `first_hour` to `last_hour`, `fresh` included; whole days that have been rolled up
+    come from `days`, which must hold those of the window that have any counts."""
     total = Counts.empty(series.baseline)
     first_day, end_day = -(-first_hour // 24), min(last_hour // 24, rolled_before or 0)
     if first_day < end_day:
         spans = [(first_hour, first_day * 24 - 1), (end_day * 24, last_hour)]
-        for counts in read_days(series, first_day, end_day - 1).values():
-            total = total + counts
+        for day in range(first_day, end_day):
+            if day in days:
+                total = total + days[day]
     else:
         spans = [(first_hour, last_hour)]
     for first, last in spans:
@@ -142,9 +160,9 @@ def read_hours(series: Series, first: int, last: int) -> dict[int, Counts]:
     return _decode(series, buckets.Counts.hours(series.model_id, series.version, first, last))
 
 
-def read_days(series: Series, first: int, last: int) -> dict[int, Counts]:
+def read_days(series: Series, first: int, last: int, *, consistent: bool = True) -> dict[int, Counts]:
     """The rolled-up days from `first` to `last`, both included, that have any predictions."""
-    return _decode(series, buckets.Counts.days(series.model_id, series.version, first, last))
+    return _decode(series, buckets.Counts.days(series.model_id, series.version, first, last, consistent=consistent))
 
 
 def _next_heads(series: Series, after: str, until: str) -> list[Head]:
@@ -210,6 +228,7 @@ def _fold_step(series: Series, state: State, heads: Sequence[Head], now: datetim
             first_hour=min((hour for hour in (state.first_hour, first) if hour is not None), default=None),
             rolled_before=state.rolled_before if state.rolled_before is not None else min({*days, today}),
             last_arrival=reached,
+            rolled_at=iso(now) if finished else state.rolled_at,
         ),
     )
 
@@ -221,12 +240,15 @@ def _roll_finished_days(series: Series, state: State, now: datetime) -> State:
         return state
     for day in range(max(state.rolled_before, today - 35), today):
         _roll_up(series, day, state.cursor, now)
-    return _advance(series, state, replace(state, rolled_before=today))
+    return _advance(series, state, replace(state, rolled_before=today, rolled_at=iso(now)))
 
 
 def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
     # The day first: if another fold writes hours after they are read here, its day's watermark gives it away.
-    old = {bucket.place[1]: bucket for bucket in buckets.Counts.days(series.model_id, series.version, day, day)}
+    old = {
+        bucket.place[1]: bucket
+        for bucket in buckets.Counts.days(series.model_id, series.version, day, day, consistent=True)
+    }
     hours = read_hours(series, day * 24, day * 24 + 23)
     if not hours:
         return
@@ -262,6 +284,7 @@ def _advance(series: Series, old: State, new: State) -> State:
         first_hour=new.first_hour,
         rolled_before=new.rolled_before,
         last_arrival=new.last_arrival,
+        rolled_at=new.rolled_at,
     )
     return replace(new, stored=True)
 

@@ -37,23 +37,24 @@ class Counts(Table):
     first_hour = NumberAttribute(null=True)
     rolled_before = NumberAttribute(null=True)
     last_arrival = UnicodeAttribute(null=True)
+    rolled_at = UnicodeAttribute(null=True)
 
     @classmethod
     def hours(cls, model_id: str, version: int, first: int, last: int) -> "list[Counts]":
         """The buckets of the hours `first` to `last`, both included, in order."""
-        return cls._range(model_id, f"{version:08d}#h#", first, last)
+        return cls._range(model_id, f"{version:08d}#h#", first, last, consistent=True)
 
     @classmethod
-    def days(cls, model_id: str, version: int, first: int, last: int) -> "list[Counts]":
+    def days(cls, model_id: str, version: int, first: int, last: int, *, consistent: bool) -> "list[Counts]":
         """The buckets of the days `first` to `last`, both included, in order."""
-        return cls._range(model_id, f"{version:08d}#d#", first, last)
+        return cls._range(model_id, f"{version:08d}#d#", first, last, consistent=consistent)
 
     @classmethod
-    def _range(cls, model_id: str, prefix: str, first: int, last: int) -> "list[Counts]":
+    def _range(cls, model_id: str, prefix: str, first: int, last: int, *, consistent: bool) -> "list[Counts]":
         if first > last:
             return []
         between = cls.sk.between(f"{prefix}{first:07d}", f"{prefix}{last:07d}~")
-        return list(cls.query(model_id, between, consistent_read=True))
+        return list(cls.query(model_id, between, consistent_read=consistent))
 
     @classmethod
     def of_hours(
@@ -92,6 +93,7 @@ class Counts(Table):
         first_hour: int | None,
         rolled_before: int | None,
         last_arrival: str | None,
+        rolled_at: str | None,
     ) -> "Counts":
         """Move the fold on from the cursor `read`. Raises ConditionFailed when another fold has moved it."""
         item = cls(
@@ -101,6 +103,7 @@ class Counts(Table):
             first_hour=first_hour,
             rolled_before=rolled_before,
             last_arrival=last_arrival,
+            rolled_at=rolled_at,
         )
         with conditional():
             item.save(cls.cursor == read if read is not None else cls.pk.does_not_exist())
