@@ -108,6 +108,24 @@ def test_too_many_categories_are_forgotten_not_lost(tmp_path: Path, monkeypatch:
     assert sum(held.counts) + held.rare == 2500
 
 
+def test_many_features_of_many_categories_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together they hold no more names than allowed; frequent ones stay, and every row is still counted."""
+    monkeypatch.setattr(large_baselines, "MAX_NAMES_TOGETHER", 1000)
+    monkeypatch.setattr(large_baselines, "FEWEST_NAMES", 30)
+    builder = BaselineBuilder(tmp_path)
+    for first, last in pairwise(range(0, 1001, 100)):
+        ids = ["often"] * 50 + [f"id {number}" for number in range(first, last)]
+        builder.add({**{f"id {number}": ids for number in range(8)}, "plan": ["gold", "silver", "bronze"] * 50})
+    assert sum(column.names_held for column in builder._features.values()) <= 1000
+    *features, plan = [feature.values for feature in builder.finish().features]
+    assert isinstance(plan, Categories)
+    assert (plan.names, plan.rare, plan.known) == (("bronze", "gold", "silver"), 0, frozenset())
+    for held in features:
+        assert isinstance(held, Categories)
+        assert (held.names[0], held.counts[0], held.known) == ("often", 500, None)
+        assert sum(held.counts) + held.rare == 1500
+
+
 def test_columns_of_a_chunk_must_have_one_length(tmp_path: Path) -> None:
     """A chunk whose columns differ in length is refused."""
     with pytest.raises(ValueError, match="one length"):

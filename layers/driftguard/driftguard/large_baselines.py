@@ -42,12 +42,17 @@ KEPT_NAMES = 21_000
 """Beyond MAX_NAMES categories of one feature only so many are kept, the most frequent ones; the others become rare.
 More than the rare categories that a baseline remembers, so that it still knows that they were too many."""
 
+MAX_NAMES_TOGETHER = 2_000_000
+FEWEST_NAMES = 2_000
+"""Beyond MAX_NAMES_TOGETHER of all features, about 400 MB, each keeps so many: hundreds of columns of ids are no
+categories that anybody compares."""
+
 
 class BaselineBuilder:
     """Takes rows chunk by chunk, tens of thousands at a time, and makes a baseline of them.
 
-    Only for a feature with more than MAX_NAMES categories does the result differ from `baselines.build`, in the counts
-    of the rarer ones.
+    Only for features with more than MAX_NAMES categories, or with more than MAX_NAMES_TOGETHER among them, does the
+    result differ from `baselines.build`, in the counts of the rarer ones.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,6 +73,9 @@ class BaselineBuilder:
         if predictions is not None:
             self._column("prediction", PREDICTION).add(predictions)
         self.rows += max(lengths, default=0)
+        if sum(column.names_held for column in self._features.values()) > MAX_NAMES_TOGETHER:
+            for column in self._features.values():
+                column.keep_names(FEWEST_NAMES)
 
     def finish(
         self, *, days: int | None = None, progress: Callable[[int, int], None] = lambda _done, _all: None
@@ -115,11 +123,20 @@ class _Column:
             self._strings += len(names)
             self._names.update(names)
             if len(self._names) > MAX_NAMES:
-                kept = Counter(dict(self._names.most_common(KEPT_NAMES)))
-                self._forgotten += self._names.total() - kept.total()
-                self._names = kept
+                self.keep_names(KEPT_NAMES)
         if bool in kinds:
             self._booleans.update(BOOLEANS[value] for value in values if isinstance(value, bool))
+
+    @property
+    def names_held(self) -> int:
+        return len(self._names)
+
+    def keep_names(self, count: int) -> None:
+        """Keep the most frequent categories only."""
+        if len(self._names) > count:
+            kept = Counter(dict(self._names.most_common(count)))
+            self._forgotten += self._names.total() - kept.total()
+            self._names = kept
 
     def finish(self, name: str, role: Role, rows: int) -> FeatureBaseline:
         booleans = self._booleans.total()
