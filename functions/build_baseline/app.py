@@ -1,5 +1,6 @@
 """Builds baselines of uploaded files, as they arrive."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
         publish=to_topic(aws.client("sns"), settings.alerts_topic_arn),
         owner=context.aws_request_id,
         clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
         time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
     )
     outcome = building.build(file, worker)

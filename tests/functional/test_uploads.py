@@ -64,6 +64,35 @@ def deliver(event: dict[str, Any], request_id: str = "r1") -> str:
         return answer["outcome"]
 
 
+class Clock:
+    """A clock that goes on a quarter of a second with each look at it, and by as much as is slept."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+        self.slept = 0.0
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=0.25)
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        self.now += timedelta(seconds=seconds)
+
+
+def build(deployed: Stack, event: dict[str, Any], clock: Clock, owner: str) -> str:
+    """Build as the function does, by another clock."""
+    worker = building.Worker(
+        bucket=Bucket(boto3.client("s3"), deployed.variables["UPLOADS_BUCKET"]),
+        publish=lambda _event: None,
+        owner=owner,
+        clock=clock,
+        sleep=clock.sleep,
+        time_left=lambda: timedelta(minutes=10),
+    )
+    return building.build(UploadedObject.model_validate(event["detail"]["object"]), worker)
+
+
 def status(deployed: Stack, model: str, upload: dict[str, Any]) -> dict[str, Any]:
     """How far an upload has come."""
     answer = deployed.call("GET", f"{model}/baseline/uploads/{upload['upload_id']}", role="viewer")
@@ -262,12 +291,28 @@ def during(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
 
 
 def test_two_builders_at_once_make_one_version(deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second leaves the work to the first, and the file too."""
+    """The second sees the first still give signs after a while, and leaves the work to it, and the file too."""
+    slept: list[float] = []
+    monkeypatch.setattr(function("build_baseline").time, "sleep", slept.append)
     upload = announce(deployed, model)
     event = put(deployed, upload, CSV)
     outcomes: list[str] = []
     during(monkeypatch, lambda: outcomes.append(deliver(event, "r2")))
     assert (deliver(event, "r1"), outcomes) == ("done", ["ignored"])
+    assert [50 < seconds < 62 for seconds in slept] == [True]
+    assert versions(deployed, model) == [(1, True)]
+
+
+def test_a_builder_that_died_unseen_is_succeeded(deployed: Stack, model: str) -> None:
+    """An event that S3 sent twice takes over once the first builder has given no sign for the length of its lease."""
+    upload = announce(deployed, model)
+    event = put(deployed, upload, CSV)
+    clock = Clock()
+    item = Uploads.one(model.removeprefix("/models/"), upload["upload_id"])
+    assert item is not None
+    item.start("dead", len(CSV), building.LEASE, clock())
+    assert build(deployed, event, clock, "r2") == "done"
+    assert clock.slept == pytest.approx(61, abs=1)
     assert versions(deployed, model) == [(1, True)]
 
 
@@ -335,13 +380,6 @@ def test_progress_is_told_every_few_seconds(deployed: Stack, model: str, monkeyp
     upload = announce(deployed, model)
     event = put(deployed, upload, CSV)
     told: list[dict[str, Any]] = []
-    now = datetime.now(UTC)
-
-    def clock() -> datetime:
-        nonlocal now
-        now += timedelta(seconds=0.25)
-        return now
-
     original = Uploads.progress
 
     def progress(item: Uploads, *arguments: Any) -> None:
@@ -349,14 +387,7 @@ def test_progress_is_told_every_few_seconds(deployed: Stack, model: str, monkeyp
         told.append(status(deployed, model, upload))
 
     monkeypatch.setattr(Uploads, "progress", progress)
-    worker = building.Worker(
-        bucket=Bucket(boto3.client("s3"), deployed.variables["UPLOADS_BUCKET"]),
-        publish=lambda _event: None,
-        owner="r1",
-        clock=clock,
-        time_left=lambda: timedelta(minutes=10),
-    )
-    assert building.build(UploadedObject.model_validate(event["detail"]["object"]), worker) == "done"
+    assert build(deployed, event, Clock(), "r1") == "done"
     assert [each["status"] for each in told] == ["processing"] * len(told)
     assert 4 <= len(told) <= 12
     read = [each["rows_read"] for each in told]

@@ -18,6 +18,7 @@ from driftguard.schemas.uploads import NewUpload, UploadedObject
 from driftguard.tables.base import ConditionFailed
 from driftguard.tables.models import Models
 from driftguard.tables.uploads import Uploads
+from driftguard.times import parse
 
 LEASE = timedelta(minutes=1)
 PROGRESS_EVERY = timedelta(seconds=3)
@@ -33,12 +34,14 @@ type Outcome = Literal["done", "failed", "ignored"]
 class Worker:
     """What a build needs. owner: the same for each repetition of one invocation. clock: aware UTC now.
 
-    time_left: how long the work may still take."""
+    sleep: takes seconds. time_left: how long the work may still take.
+    """
 
     bucket: Bucket
     publish: Publish
     owner: str
     clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
     time_left: Callable[[], timedelta]
 
 
@@ -54,7 +57,7 @@ def build(file: UploadedObject, worker: Worker) -> Outcome:
     outcome: Outcome = "ignored"
     if upload is not None:
         try:
-            upload.start(worker.owner, file.size, LEASE, worker.clock())
+            _start(file, upload, worker)
             outcome = _attempt(file, upload, worker)
         except (ConditionFailed, NotFound):
             if _unended(*place) is not None:
@@ -69,6 +72,19 @@ def _unended(organization_id: str, model_id: str, upload_id: str) -> Uploads | N
     if upload is None or upload.organization_id != organization_id or upload.state in ("done", "failed"):
         return None
     return upload if Models.one(organization_id, model_id) is not None else None
+
+
+def _start(file: UploadedObject, upload: Uploads, worker: Worker) -> None:
+    """Own the upload, also that of a builder which gives no more signs. Raises ConditionFailed when another gives them,
+    or has ended it."""
+    try:
+        upload.start(worker.owner, file.size, LEASE, worker.clock())
+    except ConditionFailed:
+        found = Uploads.one(upload.model_id, upload.upload_id)
+        if found is None or found.state != "processing":
+            raise
+        worker.sleep(max(0.0, (parse(found.lease_until) - worker.clock()).total_seconds()) + 1)
+        upload.start(worker.owner, file.size, LEASE, worker.clock())
 
 
 def _attempt(file: UploadedObject, upload: Uploads, worker: Worker) -> Outcome:
