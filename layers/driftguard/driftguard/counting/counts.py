@@ -180,8 +180,8 @@ def _decode_into(counts: Counts, group: int, data: bytes) -> None:
 
 def _decode_group(counts: Counts, group: int, data: bytes) -> None:
     version, width, names_length, first_length, rows = _HEAD.unpack_from(data)
-    if version != _FORMAT:
-        raise ValueError(f"counts of unknown format {version}")
+    if version != _FORMAT or not 1 <= width <= 8:
+        raise ValueError(f"counts of unknown format {version}, {width} bytes a count")
     middle = _HEAD.size + first_length
     first, second = _inflate(data[_HEAD.size : middle]), _inflate(data[middle:])
     features, bins, numeric = _group(counts.layout, group)
@@ -190,8 +190,8 @@ def _decode_group(counts: Counts, group: int, data: bytes) -> None:
     wholes = typed + bins.stop - bins.start
     if len(first) != names_length + wholes * width or len(second) != MOMENTS * 8 * len(numeric):
         raise ValueError("counts of another baseline")
-    whole = _join(first[names_length:], width, wholes).view("<i8")
-    moments = _join(second, 8, MOMENTS * len(numeric)).view("<f8").reshape(MOMENTS, len(numeric))
+    whole = _join_whole(first[names_length:], width, wholes)
+    moments = _join_doubles(second, MOMENTS * len(numeric)).reshape(MOMENTS, len(numeric))
     counts.rows = max(counts.rows, rows)
     counts.missing[features] = whole[:number]
     counts.invalid[features] = whole[number:typed].reshape(number, len(KINDS))
@@ -215,10 +215,17 @@ def _planes(items: npt.NDArray[Any], width: int) -> bytes:
     return items.view(np.uint8).reshape(-1, 8)[:, :width].T.tobytes()
 
 
-def _join(data: bytes, width: int, count: int) -> npt.NDArray[np.uint8]:
-    items = np.zeros((count, 8), np.uint8)
-    items[:, :width] = np.frombuffer(data, np.uint8).reshape(width, count).T
-    return items.reshape(-1)
+def _join_whole(data: bytes, width: int, count: int) -> Ints:
+    planes = np.frombuffer(data, np.uint8).reshape(width, count)
+    whole: Ints = planes[0].astype(np.int64)
+    for place in range(1, width):
+        whole |= planes[place].astype(np.int64) << (8 * place)
+    return whole
+
+
+def _join_doubles(data: bytes, count: int) -> Floats:
+    doubles: Floats = np.frombuffer(data, np.uint8).reshape(8, count).T.copy().reshape(-1).view("<f8")
+    return doubles
 
 
 def _deflate(data: bytes) -> bytes:

@@ -1,5 +1,7 @@
 """The rule `budget`: a threshold that keeps a model's false alarms in a month below a budget."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,27 +35,34 @@ def threshold(
     return np.maximum(minimum, c * np.sqrt(variance))
 
 
-def overdispersion(days: Ints, starts: Ints, sizes: Ints) -> Floats:
+def overdispersion(days: Sequence[Ints] | Ints, starts: Ints, sizes: Ints) -> Floats:
     """rho, by how much days differ from each other beyond chance: (F,).
 
-    days: the counts (K, T) of K days, oldest first. 0 where fewer than MIN_PAIRS pairs of neighbouring days have
+    days: the counts (T,) of each day, oldest first. 0 where fewer than MIN_PAIRS pairs of neighbouring days have
     values.
 
     rho = max(0, (median(r)/0.6 − mean(1/n_k + 1/n_{k−1}))/2), r_k = Σ(F_k − F_{k−1})² / Σ F̄(1−F̄) over the edges.
     """
     if len(days) < MIN_PAIRS + 1:
         return np.zeros(len(starts))
-    n = np.add.reduceat(days, starts, axis=1)
+    n = np.stack([np.add.reduceat(day, starts) for day in days])
     inverse = 1 / np.maximum(n, 1)
-    shares = days * np.repeat(inverse, sizes, axis=1)
     pairs = (n[1:] > 0) & (n[:-1] > 0)
-    steps = np.diff(shares, axis=0)
-    if not pairs.all():
-        steps *= np.repeat(pairs, sizes, axis=1)
-    # A feature's shares change by nothing in sum, so one running total serves all features, one after the other.
-    np.cumsum(steps, axis=1, out=steps)
-    moved = np.add.reduceat(np.square(steps, out=steps), starts, axis=1)
-    running = np.cumsum(shares.sum(axis=0) / np.repeat(np.maximum((n > 0).sum(axis=0), 1), sizes))
+    moved = np.zeros(pairs.shape)
+    # Day by day, as what belongs to one day stays in the processor's cache.
+    before = days[0] * np.repeat(inverse[0], sizes)
+    total = before.copy()
+    for place in range(len(pairs)):
+        shares = days[place + 1] * np.repeat(inverse[place + 1], sizes)
+        total += shares
+        steps = shares - before
+        if not pairs[place].all():
+            steps *= np.repeat(pairs[place], sizes)
+        # A feature's shares change by nothing in sum, so one running total serves all features, one after the other.
+        np.cumsum(steps, out=steps)
+        moved[place] = np.add.reduceat(np.square(steps, out=steps), starts)
+        before = shares
+    running = np.cumsum(total / np.repeat(np.maximum((n > 0).sum(axis=0), 1), sizes))
     average = running - np.repeat(running[starts - 1] * (starts > 0), sizes)
     spread = np.add.reduceat(np.clip(average * (1 - average), 0, None), starts)
     count = pairs.sum(axis=0)

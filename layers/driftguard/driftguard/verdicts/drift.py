@@ -118,8 +118,7 @@ def drift_tests(
 def _overdispersion(layout: Layout, days: Sequence[Counts]) -> Floats:
     if len(days) < WHOLE_DAYS:
         return np.zeros(len(layout.features))
-    bins = np.stack([day.bins for day in days[-WHOLE_DAYS:]])
-    return statistics.overdispersion(bins, layout.starts, layout.sizes)
+    return statistics.overdispersion([day.bins for day in days[-WHOLE_DAYS:]], layout.starts, layout.sizes)
 
 
 def _psi(layout: Layout, window: Counts) -> Floats:
