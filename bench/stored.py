@@ -1,0 +1,116 @@
+"""A model's counts as its tables would hold them, and its check on them: everything but reading and writing items."""
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+from driftguard import alerts
+from driftguard.baselines import Baseline
+from driftguard.counting import Counts
+from driftguard.drift import RHO_DAYS, decide
+from driftguard.folding import Fresh, Series, State
+from driftguard.tables import counts as buckets
+from driftguard.tables.models import Models
+from driftguard.times import hour_of, iso
+from driftguard.verdicts import Verdict
+
+NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
+"""Half a day after midnight: the window has 12 hours on one side of its whole days and 13 on the other."""
+
+MODEL_ID = "01MEASURED"
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item of the counts' table as it is read."""
+
+    place: tuple[int, int]
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Encoded: the baseline, the hours around the window's whole days, and the last 14 whole days."""
+
+    baseline: bytes
+    hours: Mapping[int, Sequence[bytes]]
+    days: Mapping[int, Sequence[bytes]]
+
+    @classmethod
+    def of(cls, baseline: Baseline, hours: Mapping[int, Counts], days: Mapping[int, Counts]) -> "Stored":
+        """Encode counts by hour and by day (since the epoch)."""
+        groups = Series(MODEL_ID, 1, 1, baseline).groups
+
+        def encoded(counts: Mapping[int, Counts]) -> dict[int, list[bytes]]:
+            return {moment: [one.encode(group) for group in range(groups)] for moment, one in counts.items()}
+
+        return cls(baseline.encode(), encoded(hours), encoded(days))
+
+    def read_from(self) -> AbstractContextManager[object]:
+        """While this is open, reading hours and days of any model finds these."""
+        stack = ExitStack()
+        stack.enter_context(patch.object(buckets.Counts, "hours", _reader(self.hours)))
+        stack.enter_context(patch.object(buckets.Counts, "days", _reader(self.days)))
+        return stack
+
+
+def _reader(stored: Mapping[int, Sequence[bytes]]) -> Any:
+    items = {moment: [Item((moment, group), data) for group, data in enumerate(one)] for moment, one in stored.items()}
+
+    def read(_model_id: str, _version: int, first: int, last: int, **_options: object) -> list[Item]:
+        return [item for moment in range(first, last + 1) for item in items.get(moment, ())]
+
+    return read
+
+
+def moments() -> tuple[list[int], list[int]]:
+    """The hours and the days that a check at NOW reads for a window of 7 days."""
+    today = hour_of(NOW) // 24
+    first = hour_of(NOW - timedelta(days=7))
+    hours = [*range(first, (today - 6) * 24), *range(today * 24, hour_of(NOW) + 1)]
+    return hours, [*range(today - RHO_DAYS, today)]
+
+
+def series(baseline: Baseline) -> Series:
+    """What belongs together in a check."""
+    return Series(MODEL_ID, 1, 1, baseline)
+
+
+def model() -> Models:
+    """A model with the default settings."""
+    return Models(
+        "measured",
+        f"model#{MODEL_ID}",
+        organization_id="measured",
+        model_id=MODEL_ID,
+        name="Measured",
+        partitions=[1],
+        baseline_version=1,
+        created_at=iso(NOW),
+    )
+
+
+def decided(of: Series) -> tuple[Verdict, alerts.Context]:
+    """The product's own decision at NOW: read and decode the counts, sum the window, test, judge."""
+    hour = hour_of(NOW)
+    state = State(cursor=iso(NOW), first_hour=hour - 40 * 24, rolled_before=hour // 24, last_arrival=iso(NOW))
+    return decide(model(), of, state, Fresh(), NOW, NOW)
+
+
+def settled(verdict: Verdict, context: alerts.Context) -> bytes:
+    """What a check does with a verdict before it writes: bring the alerts up to date, pack the report."""
+    for finding in verdict.findings:
+        alerts.apply(finding, None, alerts.Memory(), context)
+    return zlib.compress(json.dumps(verdict.report, separators=(",", ":"), allow_nan=False).encode(), 6)
+
+
+def check(stored: Stored) -> Verdict:
+    """A whole check but for its input and output, the baseline decoded as in a process that has not seen it before."""
+    verdict, context = decided(series(Baseline.decode(stored.baseline)))
+    settled(verdict, context)
+    return verdict
