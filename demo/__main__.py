@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import select
 import sys
 import time
 import warnings
@@ -16,6 +17,7 @@ STACK_VARIABLE: Final = "DRIFTGUARD_STACK"
 DEFAULT_STACK: Final = Path(".local/stack.json")
 ROLES: Final[tuple[Role, ...]] = ("admin", "ingest", "viewer")
 INTERRUPTED: Final = 130
+LOOK_MINUTES: Final = 15
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         with Api(url, keys) as api:
             status = _tell(api, screen, folder, began)
         if STACK_VARIABLE in os.environ and not options.url:
+            _look_around(screen, url, keys["viewer"])
             _say_goodbye(screen, _file(options).parent, url)
         return status
     except DemoError as error:
@@ -53,6 +56,16 @@ def _tell(api: Api, screen: Screen, folder: Path, began: float) -> int:
     seconds = time.monotonic() - began
     screen.line(f"   {screen.paint('Everything came out as it must', 'green', 'bold')}, in {seconds:.0f} seconds.")
     return 0
+
+
+def _look_around(screen: Screen, url: str, viewer_key: str) -> None:
+    """Where a person looks on, keep the stack up until they have seen the dashboard; where none does, go on at once."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return
+    screen.line(f"   The dashboard is open at {url}/dashboard and asks for a key: {viewer_key}")
+    screen.line(f"   Press Enter when you have seen enough, or wait {LOOK_MINUTES} minutes.")
+    select.select([sys.stdin], [], [], LOOK_MINUTES * 60)
+    screen.line()
 
 
 def _say_goodbye(screen: Screen, state: Path, url: str) -> None:
