@@ -55,7 +55,8 @@ deploy: setup ## Deploy to your AWS account (PARAMETERS="EmailFrom=…", CONFIG=
 	@sh scripts/build.sh $(ARCHITECTURE) .aws-sam/deploy
 	@$(PY) -m scripts.deploy --config $(CONFIG) --architecture $(ARCHITECTURE) $(PARAMETERS)
 
-bench: build ## Print import times, layer sizes and the local stack's speed
+bench: build ## Measure checks beside other tools, write docs/benchmarks.md; print import times, sizes, the local stack's speed
+	@$(BENCH) speed
 	@$(PY) -m scripts.bench
 
 bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md

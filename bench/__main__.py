@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from bench import environments
 from bench.alarms import command as alarms
+from bench.speed import command as speed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; returns the exit status."""
     options = _parser().parse_args(arguments)
     match options.what:
+        case "speed":
+            speed.run(say)
         case "alarms":
             alarms.run(options.effort, say)
         case "peers":
@@ -29,8 +32,9 @@ def say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="what", required=True)
-    alarms = commands.add_parser("alarms", help="simulate months with and without drift, write docs/alarms.md")
-    alarms.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
+    commands.add_parser("speed", help="measure checks, folding and reads beside other tools, write docs/benchmarks.md")
+    alarms_parser = commands.add_parser("alarms", help="simulate months with and without drift, write docs/alarms.md")
+    alarms_parser.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
     commands.add_parser("peers", help="install the tools that `speed` compares with, each in .venv-peers/<name>")
     commands.add_parser("lock-peers", help="resolve the peers' requirements again")
     return parser

@@ -7,15 +7,19 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from bench.alarms.history import A_DAY, QUARTERS, History, cumulative, milliseconds
+from bench.alarms.scenarios import DAY, MONDAY
 from bench.columns import Floats, Ints
+from bench.stored import model, series
 from driftguard import alerts, statistics
-from driftguard.drift import RHO_DAYS
+from driftguard.drift import Moment, verdict_on, whole_days
 from driftguard.schemas.alerts import Alert
 from driftguard.schemas.models import ModelSettings
-from driftguard.verdicts import judge
+from driftguard.times import hour_of
 from driftguard.verdicts.drift import STAY_OPEN_SCORE
 
-MODEL = "01SIMULATED"
+DAY_0 = MONDAY // DAY
+"""The first day, counted since 1970."""
+
 SLACK = 1e-9
 
 
@@ -61,37 +65,21 @@ class Replay:
 
     def _check(self, quarter: int) -> None:
         self.judged += 1
-        first = window_start(quarter, self.settings)
-        now = _moment(quarter)
-        today = quarter // A_DAY
-        preliminary = first < 0
-        verdict = judge(
-            self.history.baseline,
-            self.history.between(max(first, 0), quarter),
-            self.history.days[max(0, today - RHO_DAYS) : today],
-            self.settings,
+        now, first = _moment(quarter), window_start(quarter, self.settings)
+        moment = Moment(
             now=now,
-            window_start=_moment(first),
-            window_end=now,
-            preliminary=preliminary,
-            baseline_version=1,
-            model_id=MODEL,
-            no_data=False,
+            first_hour=hour_of(_moment(first)),
+            last_hour=hour_of(now),
+            covered_since=hour_of(_moment(0)),
+            silent=False,
         )
-        context = alerts.Context(
-            now=now,
-            organization_id="simulated",
-            model_id=MODEL,
-            model_name="Simulated",
-            baseline_version=1,
-            n_baseline=verdict.report["n_baseline"],
-            n_window=verdict.report["n_window"],
-            window_start=_moment(first),
-            window_end=now,
-            preliminary=preliminary,
-            warming_up=False,
-            renotify_hours=self.settings.renotify_hours,
-            resolve_after_hours=self.settings.resolve_after_hours,
+        verdict, context = verdict_on(
+            model(),
+            self.settings,
+            series(self.history.baseline),
+            self.history.between(max(first, 0), quarter),
+            [self.history.days[day - DAY_0] for day in whole_days(moment)],
+            moment,
         )
         self.firing_checks += any(finding.firing for finding in verdict.findings)
         for finding in verdict.findings:

@@ -150,7 +150,7 @@ def _run(contender: Contender, what: str, folder: Path) -> Any:
         text=True,
         check=True,
         timeout=TIMEOUT,
-        preexec_fn=_limit_memory,  # noqa: PLW1509 - no threads run here
+        preexec_fn=_limit_memory,
     )
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -165,7 +165,8 @@ def draw(rng: np.random.Generator, features: int, rows: int, shift: float = 0.0)
     """Values of five shapes in turn: normal, lognormal, uniform, exponential, and normal with two decimals, so that
     values repeat. Every third feature is moved by `shift`. (features, rows)."""
     values = np.empty((features, rows))
-    for number, row in enumerate(values):
+    for number in range(features):
+        row = values[number]
         rng.standard_normal(out=row)
         row += shift * (number % 3 == 0)
         match number % 5:

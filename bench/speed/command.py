@@ -1,0 +1,29 @@
+"""`make bench`: measure and write the page."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from bench.environments import ROOT
+from bench.speed import costs
+from bench.speed.compare import CASES, Case, compare, contenders
+from bench.speed.report import Measured, document, versions
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+WINDOW_DAYS = (7, 14)
+
+
+def run(say: Callable[[str], None], cases: tuple[Case, ...] = CASES) -> None:
+    """Measure everything and write docs/benchmarks.md."""
+    from bench.speed.reads import by_time  # noqa: PLC0415 - it brings moto and the template, late and for long
+
+    begun = time.monotonic()
+    say("The product's own steps")
+    steps, windows, kinds = costs.steps(), costs.by_window(), costs.by_kind()
+    say("Read units")
+    reads = {days: by_time(days) for days in WINDOW_DAYS}
+    say("Beside other tools")
+    every = contenders()
+    measured = Measured(every, compare(cases, say), steps, windows, kinds, reads, versions=versions(every))
+    PAGE.write_text(document(replace(measured, minutes=(time.monotonic() - begun) / 60)), encoding="utf-8")
+    say(PAGE.read_text(encoding="utf-8"))
