@@ -18,6 +18,7 @@ from driftguard.packing import Row, columns, pack
 from driftguard.statistics.kolmogorov import FEW_ROWS, survival
 
 type Values = Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]
+type Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 START = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
 
@@ -354,6 +355,15 @@ def test_rho_tells_day_effects_from_chance() -> None:
     assert np.mean([days(0.1) for _ in range(40)]) == pytest.approx(expected, rel=0.5)
 
 
+def histogram(
+    edges: Floats, baseline: Floats, window: Floats, extremes: tuple[float, float], values: Floats | None
+) -> statistics.Picture:
+    """The picture of one feature."""
+    least, greatest = np.array(extremes[:1]), np.array(extremes[1:])
+    (picture,) = statistics.histograms([edges], baseline, window, least=least, greatest=greatest, values=[values])
+    return picture
+
+
 @given(ADVERSARIAL, ADVERSARIAL)
 def test_histograms_are_sound_for_any_values(baseline: list[float], window: list[float]) -> None:
     """A picture has at most 32 bars, ascending finite ends, and shares that add up to 1."""
@@ -364,7 +374,7 @@ def test_histograms_are_sound_for_any_values(baseline: list[float], window: list
     bins = np.bincount(layout.numbers[0].find(values), minlength=len(layout.bins))
     cdfs = [statistics.cumulative_shares(some, layout.starts, layout.sizes) for some in (layout.bins, bins)]
     distinct = np.unique(np.array(baseline, np.float64))
-    ends, first, second = statistics.histogram(
+    ends, first, second = histogram(
         edges,
         cdfs[0],
         cdfs[1],
@@ -384,7 +394,7 @@ def test_few_values_get_a_bar_each() -> None:
     """Three values are shown as three bars around them."""
     cdf = np.array([0.0, 0.2, 0.2, 0.5, 0.5, 1.0, 1.0])
     edges = layout_of(build({"x": [1.0, 2.0, 3.0]})).numbers[0].values
-    ends, first, second = statistics.histogram(
+    ends, first, second = histogram(
         edges, cdf, np.zeros(7), extremes=(math.inf, -math.inf), values=np.array([1.0, 2.0, 3.0])
     )
     assert ends == [0.5, 1.5, 2.5, 3.5]
@@ -398,7 +408,7 @@ def test_one_outlier_does_not_squash_the_picture() -> None:
     made = build({"x": [*random.normal(size=5000).tolist(), 1e9]})
     layout = layout_of(made)
     cdf = statistics.cumulative_shares(layout.bins, layout.starts, layout.sizes)
-    ends, first, _second = statistics.histogram(layout.numbers[0].values, cdf, cdf, extremes=(-4.0, 1e9), values=None)
+    ends, first, _second = histogram(layout.numbers[0].values, cdf, cdf, extremes=(-4.0, 1e9), values=None)
     assert max(ends) < 10
     assert max(first) < 0.2
 

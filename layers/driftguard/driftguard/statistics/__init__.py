@@ -9,17 +9,18 @@ from driftguard.statistics.budget import CHECKS, critical, overdispersion, thres
 from driftguard.statistics.contingency import chi_square, fisher_greater, total_variation
 from driftguard.statistics.distances import psi, wasserstein
 from driftguard.statistics.ks import cumulative_shares, ks_distance, ks_error_bound, ks_p_value, shares
-from driftguard.statistics.pictures import MAX_BARS, bars, histogram
+from driftguard.statistics.pictures import MAX_BARS, Picture, bars, histograms
 
 __all__ = [
     "CHECKS",
     "MAX_BARS",
+    "Picture",
     "bars",
     "chi_square",
     "critical",
     "cumulative_shares",
     "fisher_greater",
-    "histogram",
+    "histograms",
     "ks_distance",
     "ks_error_bound",
     "ks_p_value",

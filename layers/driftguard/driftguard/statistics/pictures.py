@@ -1,5 +1,7 @@
 """Histograms of baseline and window, small enough to be shown and stored with every report."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,33 +22,101 @@ GRID = np.linspace(0, 1, MAX_BARS + 1)
 FAR = 1e9
 """In widths of a picture: beyond this, how far a value lies makes no difference to it."""
 
+APART = 4.0
+"""More than the width of a picture with what is seen on either side of it."""
+
 LARGEST = float(np.finfo(np.float64).max)
 
 
-def histogram(
-    edges: Floats, baseline: Floats, window: Floats, extremes: tuple[float, float], values: Floats | None
-) -> tuple[list[float], list[float], list[float]]:
-    """Shares of baseline and window in at most MAX_BARS bars.
+type Picture = tuple[list[float], list[float], list[float]]
+"""The ends of the bars, and the shares of baseline and window in each."""
 
-    edges: the ends of the bins (E,), E ≥ 1. baseline, window: the distribution functions at the bins' upper ends
-    (E + 1,), the last of which is 1, or 0 throughout for an empty window. extremes: the window's least and greatest
-    value. values: the baseline's distinct values, when there are few and each has a bin of its own.
-    Returns the ends of the bars and both shares; the outermost bars take what lies beyond. Values within a bin count
-    as evenly spread.
+
+def histograms(
+    edges: Sequence[Floats],
+    baseline: Floats,
+    window: Floats,
+    *,
+    least: Floats,
+    greatest: Floats,
+    values: Sequence[Floats | None],
+) -> list[Picture]:
+    """Pictures of F features of at most MAX_BARS bars each.
+
+    edges: of each feature the ends of its bins (E,), E ≥ 1. baseline, window: the distribution functions at the bins'
+    upper ends, E + 1 of each feature, one after the other; the last of a feature is 1, or 0 throughout where the window
+    is empty. least, greatest: the window's extremes (F,). values: a feature's distinct values in the baseline, when
+    there are few and each has a bin of its own.
+    The outermost bars take what lies beyond. Values within a bin count as evenly spread.
     """
-    knots = np.empty(len(edges) + 2)
-    knots[1:-1] = edges
-    knots[0], knots[-1] = min(extremes[0], edges[0]), max(extremes[1], edges[-1])
-    ends = _around(values) if values is not None and len(values) <= FEW_VALUES else _even(knots, baseline, window)
-    if len(ends) < 2 or not (np.isfinite(ends).all() and (ends[1:] > ends[:-1]).all()):
-        ends = _single(float(edges[-1]))
-    # Quarters, as the difference of two doubles may overflow.
-    low, high = ends[0] / 4, ends[-1] / 4
-    with np.errstate(over="ignore"):
-        position = np.clip((knots / 4 - low) / (high - low), -FAR, FAR)
-    inner = (ends[1:-1] / 4 - low) / (high - low)
-    first, second = _bar_shares(inner, position, baseline, window)
-    return ends.tolist(), first, second
+    if not edges:
+        return []
+    knots = _Knots.of(edges, (baseline, window), least, greatest)
+    ends = _ends(knots, edges, values)
+    shares = _bar_shares(knots, ends)
+    return [(one.tolist(), first, second) for one, (first, second) in zip(ends, shares, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Knots:
+    """Where the distribution functions of F features are known, one feature after the other: `at` has the ends of
+    the bins and of what lies outside of them, (K,); `heights` both functions there, (2, K); first and last say where
+    each feature's begin and end, (F,)."""
+
+    at: Floats
+    heights: Floats
+    first: Ints
+    last: Ints
+
+    @classmethod
+    def of(cls, edges: Sequence[Floats], functions: tuple[Floats, Floats], least: Floats, greatest: Floats) -> "_Knots":
+        sizes = np.array([len(one) + 2 for one in edges])
+        last = np.cumsum(sizes) - 1
+        first = last + 1 - sizes
+        at, heights = np.empty(last[-1] + 1), np.zeros((2, last[-1] + 1))
+        inner, upper = np.ones(len(at), np.bool_), np.ones(len(at), np.bool_)
+        inner[first] = inner[last] = upper[first] = False
+        at[inner] = np.concatenate(edges)
+        at[first] = np.minimum(least, at[first + 1])
+        at[last] = np.maximum(greatest, at[last - 1])
+        for row, function in zip(heights, functions, strict=True):
+            row[upper] = function
+        return cls(at, heights, first, last)
+
+    @property
+    def seen(self) -> npt.NDArray[np.bool_]:
+        """Whether the window has any values."""
+        return self.heights[1, self.last] > 0
+
+    def spread(self, values: Floats) -> Floats:
+        """One value of each feature, for all of its knots."""
+        return np.repeat(values, self.last + 1 - self.first)
+
+    def range(self, sample: int) -> tuple[Floats, Floats]:
+        """Where a function leaves its lower TAIL, and where it reaches its upper one."""
+        heights = self.heights[sample]
+        # The knot before the first bin is counted with the lower tail.
+        low = np.add.reduceat(heights <= TAIL, self.first, dtype=np.int64) - 1
+        high = np.add.reduceat(heights < 1 - TAIL, self.first, dtype=np.int64)
+        return self.at[self.first + low], self.at[np.minimum(self.first + high, self.last)]
+
+
+def _ends(knots: _Knots, edges: Sequence[Floats], values: Sequence[Floats | None]) -> list[Floats]:
+    even = _even(knots)
+    with np.errstate(invalid="ignore"):
+        sound = np.isfinite(even).all(axis=1) & (even[:, 1:] > even[:, :-1]).all(axis=1)
+    ends = list(even)
+    for place, (distinct, good) in enumerate(zip(values, sound.tolist(), strict=True)):
+        if distinct is not None and len(distinct) <= FEW_VALUES:
+            ends[place] = _around(distinct)
+            good = _sound(ends[place])
+        if not good:
+            ends[place] = _single(float(edges[place][-1]))
+    return ends
+
+
+def _sound(ends: Floats) -> bool:
+    return len(ends) > 1 and bool(np.isfinite(ends).all() and (ends[1:] > ends[:-1]).all())
 
 
 def bars(baseline: Floats, window: Floats, labels: int) -> tuple[int, list[float], list[float]]:
@@ -73,22 +143,19 @@ def _around(values: Floats) -> Floats:
     return np.concatenate([outer[:1], middles, outer[1:]])
 
 
-def _even(knots: Floats, baseline: Floats, window: Floats) -> Floats:
-    low, high = _range(knots, baseline)
-    if window[-1]:
-        window_low, window_high = _range(knots, window)
-        # At most as far again on either side, so that a few extreme values do not squash the rest.
-        span = high / 2 - low / 2
-        low, high = (
-            max(min(low, window_low), 2 * max(low / 2 - span, -LARGEST / 2)),
-            min(max(high, window_high), 2 * min(high / 2 + span, LARGEST / 2)),
-        )
-    return low * (1 - GRID) + high * GRID
-
-
-def _range(knots: Floats, cdf: Floats) -> tuple[float, float]:
-    low, high = cdf.searchsorted(TAIL, side="right"), cdf.searchsorted(1 - TAIL)
-    return float(knots[low]), float(knots[high + 1])
+def _even(knots: _Knots) -> Floats:
+    """Ends of MAX_BARS bars of one width for each feature: (F, MAX_BARS + 1)."""
+    low, high = knots.range(0)
+    window_low, window_high = knots.range(1)
+    # At most as far again on either side, so that a few extreme values do not squash the rest.
+    span = high / 2 - low / 2
+    with np.errstate(over="ignore"):
+        lowest = 2 * np.maximum(low / 2 - span, -LARGEST / 2)
+        highest = 2 * np.minimum(high / 2 + span, LARGEST / 2)
+    low = np.where(knots.seen, np.maximum(np.minimum(low, window_low), lowest), low)[:, np.newaxis]
+    high = np.where(knots.seen, np.minimum(np.maximum(high, window_high), highest), high)[:, np.newaxis]
+    ends: Floats = low * (1 - GRID) + high * GRID
+    return ends
 
 
 def _single(value: float) -> Floats:
@@ -97,17 +164,28 @@ def _single(value: float) -> Floats:
     return np.array([middle - half, middle + half])
 
 
-def _bar_shares(inner: Floats, position: Floats, *samples: Floats) -> list[list[float]]:
-    # Numpy takes longer to begin than to work on so few numbers: all samples go through together.
-    reached = np.zeros((len(samples), len(inner) + 2))
-    heights = np.zeros(len(position))
-    for row, cdf in zip(reached, samples, strict=True):
-        if cdf[-1]:
-            heights[1:] = cdf
-            row[1:-1] = np.interp(inner, position, heights)
-            row[-1] = 1
-    shares: list[list[float]] = _rounded(reached[:, 1:] - reached[:, :-1])
-    return shares
+def _bar_shares(knots: _Knots, ends: Sequence[Floats]) -> list[list[list[float]]]:
+    """Of each feature the shares of baseline and window between its ends."""
+    sizes = np.array([len(one) for one in ends])
+    last = np.cumsum(sizes) - 1
+    first = last + 1 - sizes
+    joined = np.concatenate(ends) / 4
+    # Quarters, as the difference of two doubles may overflow.
+    low, width = joined[first], joined[last] - joined[first]
+    with np.errstate(over="ignore"):
+        at = np.clip((knots.at / 4 - knots.spread(low)) / knots.spread(width), -FAR, FAR)
+    wanted = (joined - np.repeat(low, sizes)) / np.repeat(width, sizes)
+    # Every picture lies between 0 and 1, so that one search serves all of them when each has a place of its own.
+    places = APART * np.arange(len(ends))
+    found = (np.clip(at, -1, 2) + knots.spread(places)).searchsorted(wanted + np.repeat(places, sizes), side="right")
+    before = np.clip(found - 1, np.repeat(knots.first, sizes), np.repeat(knots.last, sizes) - 1)
+    step = at[before + 1] - at[before]
+    part = np.clip((wanted - at[before]) / np.where(step > 0, step, 1), 0, 1)
+    reached = knots.heights[:, before] + part * (knots.heights[:, before + 1] - knots.heights[:, before])
+    reached[:, first] = 0
+    reached[:, last] = knots.heights[:, knots.last]
+    shares = _rounded(reached[:, 1:] - reached[:, :-1])
+    return [[sample[start:end] for sample in shares] for start, end in zip(first.tolist(), last.tolist(), strict=True)]
 
 
 def _rounded(values: Floats) -> Any:

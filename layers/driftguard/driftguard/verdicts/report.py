@@ -12,7 +12,7 @@ from driftguard.counting import KINDS, Counts, Layout
 from driftguard.schemas.alerts import QualityKind
 from driftguard.verdicts.drift import DriftTests
 from driftguard.verdicts.quality import QualityTest
-from driftguard.verdicts.rules import Rules
+from driftguard.verdicts.rules import Floats, Rules
 
 TYPE_OF_KIND = {"number": "numeric", "string": "categorical", "boolean": "boolean"}
 
@@ -34,14 +34,18 @@ def feature_rows(
     grown: dict[int, list[QualityTest]] = {}
     for test in quality:
         grown.setdefault(test.index, []).append(test)
-    return {
-        index: _row(layout, window, tests, index, grown.get(index, ()))
-        for index in np.flatnonzero(rules.enabled).tolist()
-    }
+    shown = np.flatnonzero(rules.enabled).tolist()
+    pictures = _pictures(layout, window, tests, shown)
+    return {index: _row(layout, window, tests, index, pictures[index], grown.get(index, ())) for index in shown}
 
 
 def _row(
-    layout: Layout, window: Counts, tests: DriftTests, index: int, quality: Sequence[QualityTest]
+    layout: Layout,
+    window: Counts,
+    tests: DriftTests,
+    index: int,
+    picture: dict[str, Any],
+    quality: Sequence[QualityTest],
 ) -> dict[str, Any]:
     feature = layout.features[index]
     numeric = feature.type == "numeric"
@@ -69,7 +73,7 @@ def _row(
         },
         "psi": _finite(tests.psi[index]) if tests.n[index] and tests.m[index] else None,
         "wasserstein": _finite(tests.wasserstein[index]),
-        "histogram": _picture(layout, window, tests, index),
+        "histogram": picture,
         "data_quality": [
             {
                 "kind": test.kind,
@@ -135,32 +139,45 @@ def quality_reason(layout: Layout, quality: Iterable[QualityTest]) -> str:
     return f"{named}{more}."
 
 
-def _picture(layout: Layout, window: Counts, tests: DriftTests, index: int) -> dict[str, Any]:
+def _pictures(layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The histogram of each of some features, by index."""
+    pictures = {index: _bars(layout, tests, index) for index in features if index in layout.categories}
+    numeric = [index for index in features if index in layout.numbers and len(layout.numbers[index].values)]
+    spans = [np.arange(layout.starts[index], layout.starts[index] + layout.sizes[index]) for index in numeric]
+    places = np.concatenate([np.zeros(0, np.int64), *spans])
+    drawn = statistics.histograms(
+        [layout.numbers[index].values for index in numeric],
+        tests.baseline_cdf[places],
+        tests.window_cdf[places],
+        least=window.least[numeric],
+        greatest=window.greatest[numeric],
+        values=[_distinct(layout, index) for index in numeric],
+    )
+    pictures |= {
+        index: {"edges": ends, "baseline": first, "window": second}
+        for index, (ends, first, second) in zip(numeric, drawn, strict=True)
+    }
+    return {index: pictures.get(index, {"edges": [], "baseline": [], "window": []}) for index in features}
+
+
+def _distinct(layout: Layout, index: int) -> Floats | None:
+    values = layout.features[index].values
+    return np.asarray(values.cuts) if isinstance(values, Numbers) and all(values.own) else None
+
+
+def _bars(layout: Layout, tests: DriftTests, index: int) -> dict[str, Any]:
     span = layout.span(index)
     values = layout.features[index].values
-    if isinstance(values, Categories):
-        shown, first, second = statistics.bars(
-            tests.baseline_shares[span], tests.window_shares[span], len(values.names)
-        )
-        labels = [*values.names[:shown], RARE, NEW]
-        # The last two are shown only where there is any of them.
-        kept = [k for k in range(len(labels)) if k < shown or first[k] or second[k]]
-        return {
-            "categories": [labels[k] for k in kept],
-            "baseline": [first[k] for k in kept],
-            "window": [second[k] for k in kept],
-        }
-    edges = layout.numbers[index].values
-    if not len(edges):
-        return {"edges": [], "baseline": [], "window": []}
-    ends, first, second = statistics.histogram(
-        edges,
-        tests.baseline_cdf[span],
-        tests.window_cdf[span],
-        extremes=(float(window.least[index]), float(window.greatest[index])),
-        values=np.asarray(values.cuts) if all(values.own) else None,
-    )
-    return {"edges": ends, "baseline": first, "window": second}
+    names = values.names if isinstance(values, Categories) else ()
+    shown, first, second = statistics.bars(tests.baseline_shares[span], tests.window_shares[span], len(names))
+    labels = [*names[:shown], RARE, NEW]
+    # The last two are shown only where there is any of them.
+    kept = [k for k in range(len(labels)) if k < shown or first[k] or second[k]]
+    return {
+        "categories": [labels[k] for k in kept],
+        "baseline": [first[k] for k in kept],
+        "window": [second[k] for k in kept],
+    }
 
 
 def _type_change(window: Counts, index: int, quality: Iterable[QualityTest]) -> dict[str, Any] | None:
