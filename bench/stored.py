@@ -1,7 +1,5 @@
 """A model's counts as its tables would hold them, and its check on them: everything but reading and writing items."""
 
-import json
-import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -9,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from driftguard import alerts
+from driftguard import alerts, reports
 from driftguard.baselines import Baseline
 from driftguard.counting import Counts
-from driftguard.drift import RHO_DAYS, decide
+from driftguard.drift import RHO_DAYS, Moment, gather, verdict_on
 from driftguard.folding import Fresh, Series, State
 from driftguard.tables import counts as buckets
 from driftguard.tables.models import Models
@@ -97,16 +95,26 @@ def model() -> Models:
 
 def decided(of: Series) -> tuple[Verdict, alerts.Context]:
     """The product's own decision at NOW: read and decode the counts, sum the window, test, judge."""
+    return judged(of, gathered(of))
+
+
+def gathered(of: Series) -> tuple[Counts, list[Counts], Moment]:
+    """The first half of it: read and decode the counts, sum the window."""
     hour = hour_of(NOW)
     state = State(cursor=iso(NOW), first_hour=hour - 40 * 24, rolled_before=hour // 24, last_arrival=iso(NOW))
-    return decide(model(), of, state, Fresh(), NOW, NOW)
+    return gather(of, model().settings, state, Fresh(), NOW, NOW)
+
+
+def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> tuple[Verdict, alerts.Context]:
+    """The second half: test and judge what is in memory."""
+    return verdict_on(model(), model().settings, of, *found)
 
 
 def settled(verdict: Verdict, context: alerts.Context) -> bytes:
     """What a check does with a verdict before it writes: bring the alerts up to date, pack the report."""
     for finding in verdict.findings:
         alerts.apply(finding, None, alerts.Memory(), context)
-    return zlib.compress(json.dumps(verdict.report, separators=(",", ":"), allow_nan=False).encode(), 6)
+    return reports.pack(verdict.report)
 
 
 def check(stored: Stored) -> Verdict:

@@ -77,6 +77,7 @@ type Results = Mapping[tuple[Case, str], Result]
 """By case and by the contender's module."""
 
 OWN = "driftguard"
+OWN_TESTS = "driftguard_tests"
 EXACT = "scipy_loop"
 
 
@@ -85,6 +86,7 @@ def contenders() -> list[Contender]:
     here = Path(sys.executable)
     return [
         Contender(OWN, "DriftGuard's check", here),
+        Contender(OWN_TESTS, "DriftGuard's tests, counts in memory", here),
         Contender("sorted_numpy", "sorted numpy, no p-value", here),
         Contender(EXACT, "loop of `scipy.stats.ks_2samp`", here),
         *(

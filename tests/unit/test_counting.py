@@ -68,7 +68,7 @@ def test_the_grid_works_on_smooth_and_on_heavy_tailed_edges(spread: str) -> None
     random = np.random.default_rng(1)
     values = np.unique(getattr(random, spread)(size=260))
     edges = Edges(values)
-    assert edges._gridded
+    assert edges.gridded
     sample = np.concatenate([getattr(random, spread)(size=5000), values, np.nextafter(values, -np.inf)])
     assert np.array_equal(edges.find(sample), values.searchsorted(sample))
 

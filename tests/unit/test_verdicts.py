@@ -3,6 +3,7 @@
 import json
 import math
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftguard import reports
 from driftguard.alerts import Finding
 from driftguard.baselines import Baseline, build
 from driftguard.counting import Counts, count, layout_of
@@ -66,12 +68,24 @@ def judged(
         model_id="m",
         no_data=no_data,
     )
-    json.dumps(verdict.report, allow_nan=False)
+    assert reports.unpack(reports.pack(verdict.report)) == json.loads(json.dumps(verdict.report, allow_nan=False))
     for finding in verdict.findings:
         assert finding.holding or not finding.firing
         for feature in finding.features:
             AlertFeature.model_validate(feature)
     return verdict
+
+
+def test_a_stored_report_is_small_and_holds_no_nan() -> None:
+    """Pictures take a third of what their numbers would, and what is no number is refused before it is stored."""
+    columns = {f"feature {number}": normal(3_000, seed=number) for number in range(20)}
+    report = judged(build(columns), counted(build(columns), columns)).report
+    stored = reports.pack(report)
+    assert len(stored) < 300 * len(columns)
+    assert 2 * len(stored) < len(zlib.compress(json.dumps(report).encode(), 6))
+    for number in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            reports.pack({**report, "p_value": number})
 
 
 def finding(verdict: Verdict, alert_type: str) -> Finding:

@@ -4,14 +4,12 @@ All that a check decides is stored in one transaction, so that a check that dies
 is delivered twice is one.
 """
 
-import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from driftguard import alerts
+from driftguard import alerts, reports
 from driftguard.baselines import Baseline
 from driftguard.counting import Counts
 from driftguard.folding import Fresh, Overtaken, Series, State, count_fresh, fold, load_state, read_days, window
@@ -135,6 +133,14 @@ def decide(
 ) -> tuple[Verdict, alerts.Context]:
     """The verdict on the window that ends now, and what the alerts need to know around it."""
     settings = model.settings
+    counts, days, moment = gather(series, settings, state, fresh, last_arrival, now)
+    return verdict_on(model, settings, series, counts, days, moment)
+
+
+def gather(
+    series: Series, settings: ModelSettings, state: State, fresh: Fresh, last_arrival: datetime, now: datetime
+) -> tuple[Counts, list[Counts], Moment]:
+    """What a verdict is made of: the counts of the window that ends now, those of the whole days, and when that is."""
     last_hour = max(hour_of(now), max(fresh.by_hour, default=0))
     first_hour = hour_of(now - timedelta(days=settings.window_days))
     counted = [hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None]
@@ -148,7 +154,7 @@ def decide(
     today = hour_of(now) // 24
     days = read_days(series, today - RHO_DAYS, today - 1, consistent=state.days_may_lag(now))
     counts = window(series, fresh, days, first_hour, last_hour, state.rolled_before)
-    return verdict_on(model, settings, series, counts, _with_fresh(series, days, fresh, whole_days(moment)), moment)
+    return counts, _with_fresh(series, days, fresh, whole_days(moment)), moment
 
 
 def verdict_on(
@@ -231,10 +237,10 @@ def _commit(task: Task, check_id: str, status: Statuses, verdict: Verdict, conte
     """Store the verdict, the alerts and their events in one transaction, on the state that was read."""
     model, now = task.model, task.now
     report = verdict.report
-    body = zlib.compress(json.dumps(report, separators=(",", ":"), allow_nan=False).encode(), 6)
+    body = reports.pack(report)
     slot = "b" if status.report_slot == "a" else "a"
     chunk_count = History.put_report(model.model_id, slot, check_id, body)
-    entry = History.entry(model.model_id, check_id, zlib.compress(_history_row(report), 6), now, task.keep)
+    entry = History.entry(model.model_id, check_id, reports.pack_row(report), now, task.keep)
     for _try in range(TRIES):
         changed = _apply(status, verdict, context)
         status.state = report["status"]
@@ -284,22 +290,6 @@ def _apply(status: Statuses, verdict: Verdict, context: alerts.Context) -> list[
         open_ids, memory = alerts.remember(open_ids, memory, outcome, kind)
     status.open_alerts, status.memory = open_ids, memory
     return outcomes
-
-
-def _history_row(report: Mapping[str, Any]) -> bytes:
-    features = report["features"]
-    row = {
-        "checked_at": report["checked_at"],
-        "status": report["status"],
-        "preliminary": report["preliminary"],
-        "drift_score": report["drift_score"],
-        "p_value": report["p_value"],
-        "drifted_features": [feature["name"] for feature in features if feature["drifted"]],
-        "n_window": report["n_window"],
-        "baseline_version": report["baseline_version"],
-        "feature_scores": {feature["name"]: feature["drift_score"] for feature in features},
-    }
-    return json.dumps(row, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _recent(old: list[list[Any]], score: float | None, now: datetime) -> list[list[Any]]:

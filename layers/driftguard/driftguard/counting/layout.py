@@ -4,7 +4,9 @@ Numbers are compared as float64, so that -0.0 is 0.0. The least and the last bin
 baseline's range; a categorical one ends with a bin for the baseline's rarer categories and one for what it lacked.
 """
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,41 +45,42 @@ class Layout:
 
     def __init__(self, baseline: Baseline) -> None:
         self.features = baseline.features
-        self.numbers: dict[int, Edges] = {}
-        self.categories: dict[int, Codes] = {}
-        counts = []
-        for index, feature in enumerate(self.features):
-            if isinstance(feature.values, Numbers):
-                edges, bins = expand(feature.values)
-                self.numbers[index] = Edges(edges)
-            else:
-                bins = np.array([*feature.values.counts, feature.values.rare, 0], np.int64)
-                self.categories[index] = Codes(feature.values)
-            counts.append(bins)
-        self.sizes = np.array(list(map(len, counts)), np.int64)
+        numeric = {i: one.values for i, one in enumerate(self.features) if isinstance(one.values, Numbers)}
+        named = {i: one.values for i, one in enumerate(self.features) if isinstance(one.values, Categories)}
+        bins = _bins_of([*numeric.values()])
+        self.numeric = np.zeros(len(self.features), np.bool_)
+        self.numeric[[*numeric]] = True
+        self.sizes = np.zeros(len(self.features), np.int64)
+        self.sizes[self.numeric] = bins.sizes
+        self.sizes[~self.numeric] = [len(values.names) + 2 for values in named.values()]
         self.starts = np.cumsum(self.sizes) - self.sizes
-        self.bins = np.concatenate(counts) if counts else np.zeros(0, np.int64)
+        of_numbers = self._spread(self.numeric)
+        self.bins = np.zeros(len(of_numbers), np.int64)
+        self.lows, self.highs = np.zeros(len(self.bins)), np.zeros(len(self.bins))
+        self.bins[of_numbers], self.lows[of_numbers], self.highs[of_numbers] = bins.counts, bins.lows, bins.highs
+        for index, values in named.items():
+            self.bins[self.span(index)] = [*values.counts, values.rare, 0]
+        self.numbers = {index: Edges(self.highs[self.span(index)][:-1]) for index in numeric}
+        self.categories = {index: Codes(values) for index, values in named.items()}
         self.rows = np.array([feature.rows for feature in self.features], np.int64)
         self.missing = np.array([feature.missing for feature in self.features], np.int64)
         self.invalid = np.array([feature.invalid for feature in self.features], np.int64)
         self.present = self.rows - self.missing - self.invalid
-        self.numeric = np.array([feature.type == "numeric" for feature in self.features], np.bool_)
-        self.lows, self.highs = np.zeros(len(self.bins)), np.zeros(len(self.bins))
-        for index, found in self.numbers.items():
-            self.lows[self.span(index)] = np.concatenate([[-np.inf], found.values])
-            self.highs[self.span(index)] = np.concatenate([found.values, [np.inf]])
-        self.merged = np.concatenate([np.zeros(0, np.int64), *map(self._merge, range(len(counts)))])
+        self.merged = self._merge(of_numbers) if self.features else np.zeros(0, np.int64)
         with np.errstate(over="ignore"):
             self.several = np.nextafter(self.lows, np.inf) < self.highs
 
-    def _merge(self, index: int) -> Ints:
-        bins = self.bins[self.span(index)]
-        if index in self.categories:
-            group = np.minimum(np.arange(len(bins)), MERGED - 1)
-        else:
-            middle = np.cumsum(bins) - bins / 2
-            group = np.minimum(middle * MERGED // max(int(bins.sum()), 1), MERGED - 1).astype(np.int64)
-        return group + index * MERGED
+    def _merge(self, of_numbers: npt.NDArray[np.bool_]) -> Ints:
+        totals = np.add.reduceat(self.bins, self.starts)
+        upto = np.cumsum(self.bins) - self._spread(np.cumsum(totals) - totals)
+        tenth = (upto - self.bins / 2) * MERGED // np.maximum(self._spread(totals), 1)
+        place = np.arange(len(self.bins)) - self._spread(self.starts)
+        group: Ints = np.minimum(np.where(of_numbers, tenth.astype(np.int64), place), MERGED - 1)
+        return group + self._spread(MERGED * np.arange(len(self.features)))
+
+    def _spread[T: np.generic](self, values: npt.NDArray[T]) -> npt.NDArray[T]:
+        """One value of each feature, for all of its bins."""
+        return np.repeat(values, self.sizes)
 
     def span(self, index: int) -> slice:
         """The bins of one feature."""
@@ -90,23 +93,49 @@ def layout_of(baseline: Baseline) -> Layout:
     return Layout(baseline)
 
 
-def expand(values: Numbers) -> tuple[Floats, Ints]:
-    """All edges of a numeric feature, ascending, and the baseline's count of each bin (one more than edges).
+class _Bins(NamedTuple):
+    """The bins of some numeric features, one feature after the other: how many each has, (F,); of each bin its ends
+    and the baseline's count, (T,)."""
 
-    Bin k holds edge k-1 < value <= edge k. A value with a bin of its own has an edge right below it. The first edge
-    lies right below the least value and the last one is the greatest, so that the outer bins hold what is out of the
-    baseline's range.
+    sizes: Ints
+    lows: Floats
+    highs: Floats
+    counts: Ints
+
+
+def _bins_of(features: Sequence[Numbers]) -> _Bins:
+    """Bin k of a feature holds edge k-1 < value <= edge k.
+
+    A value with a bin of its own has an edge right below it. The first edge lies right below the least value and the
+    last one is the greatest, so that the outer bins hold what is out of the baseline's range.
     """
-    if not values.cuts:
-        return np.zeros(0), np.zeros(1, np.int64)
-    cuts = np.asarray(values.cuts)
-    lone = cuts[np.frombuffer(values.own, np.bool_)]
+    numbers = np.array([len(one.cuts) for one in features], np.int64)
+    cuts = np.frombuffer(b"".join([one.cuts for one in features]))
+    counts = np.frombuffer(b"".join([one.counts for one in features]), np.uint64).astype(np.int64)
+    own = np.frombuffer(b"".join([one.own for one in features]), np.bool_)
+    first = np.zeros(len(cuts), np.bool_)
+    first[(np.cumsum(numbers) - numbers)[numbers > 0]] = True
+    below = cuts.copy()
+    below[first] = [one.quantiles[0] for one in features if one.cuts]
     with np.errstate(over="ignore"):
-        below = np.nextafter(np.append(lone, values.quantiles[0]), -np.inf)
-    edges = np.unique(np.concatenate([cuts, below[np.isfinite(below)]]))
-    counts = np.zeros(len(edges) + 1, np.int64)
-    counts[np.searchsorted(edges, cuts)] = np.asarray(values.counts).astype(np.int64)
-    return edges, counts
+        below = np.nextafter(below, -np.inf)
+    # Where the next smaller double is a cut itself, its edge serves for both.
+    kept = first | own & (below > np.roll(cuts, 1))
+    kept &= np.isfinite(below)
+
+    pairs, wanted = np.stack([below, cuts], axis=1), np.stack([kept, np.ones_like(kept)], axis=1)
+    edges = pairs[wanted]
+    of_edges = np.zeros(len(edges), np.int64)
+    of_edges[np.cumsum(kept + 1) - 1] = counts
+    sizes = numbers + np.bincount(np.repeat(np.arange(len(numbers)), numbers)[kept], minlength=len(numbers)) + 1
+    last = np.cumsum(sizes) - 1
+    lows, highs, of_bins = np.empty(sizes.sum()), np.empty(sizes.sum()), np.zeros(sizes.sum(), np.int64)
+    opened, closed = np.ones(len(lows), np.bool_), np.ones(len(lows), np.bool_)
+    opened[last + 1 - sizes] = closed[last] = False
+    lows[opened], lows[~opened] = edges, -np.inf
+    highs[closed], highs[~closed] = edges, np.inf
+    of_bins[closed] = of_edges
+    return _Bins(sizes, lows, highs, of_bins)
 
 
 class Edges:
@@ -119,7 +148,12 @@ class Edges:
 
     def __init__(self, values: Floats) -> None:
         self.values = values
-        self._gridded = any(self._lay_grid(len(values) // fraction) for fraction in TRIMS) if len(values) > 1 else False
+
+    @cached_property
+    def gridded(self) -> bool:
+        """Whether the grid serves these edges; it is laid when the first value is looked for."""
+        count = len(self.values)
+        return count > 1 and any(self._lay_grid(count // fraction) for fraction in TRIMS)
 
     def _lay_grid(self, trim: int) -> bool:
         """Lay the grid over all but `trim` edges on either side; whether that leaves few to the binary search."""
@@ -138,7 +172,7 @@ class Edges:
 
     def find(self, values: Floats) -> npt.NDArray[np.intp]:
         """The bin of each finite value, from 0 to the number of edges."""
-        if not self._gridded:
+        if not self.gridded:
             return self.values.searchsorted(values)
         cells = self._cells(values)
         found = self._before[cells]

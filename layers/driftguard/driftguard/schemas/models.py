@@ -1,5 +1,6 @@
 """Models, their settings and their baselines, as clients see them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -59,10 +60,8 @@ class ModelSettings(Wire):
     enabled: Flag = True
     features: Annotated[dict[Name, FeatureOverride], Field(max_length=501)] = Field(default_factory=dict)
 
-    def for_feature(self, name: str) -> FeatureSettings:
-        """The settings that the feature `name` is tested by."""
-        own = self.features.get(name)
-        given = own.model_dump(exclude_none=True) if own else {}
+    def for_features(self, names: Iterable[str]) -> list[FeatureSettings]:
+        """The settings that each feature of these names is tested by."""
         shared = {
             "rule": self.rule,
             "alpha": self.alpha,
@@ -70,7 +69,12 @@ class ModelSettings(Wire):
             "min_samples": self.min_samples,
             "enabled": True,
         }
-        return FeatureSettings.model_validate({**shared, **given})
+        usual = FeatureSettings.model_validate(shared)
+        own = {
+            name: FeatureSettings.model_validate({**shared, **given.model_dump(exclude_none=True)})
+            for name, given in self.features.items()
+        }
+        return [own.get(name, usual) for name in names]
 
 
 class SettingsPatch(Wire):

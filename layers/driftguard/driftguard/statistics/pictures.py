@@ -86,7 +86,8 @@ class _Knots:
     @property
     def seen(self) -> npt.NDArray[np.bool_]:
         """Whether the window has any values."""
-        return self.heights[1, self.last] > 0
+        seen: npt.NDArray[np.bool_] = self.heights[1, self.last] > 0
+        return seen
 
     def spread(self, values: Floats) -> Floats:
         """One value of each feature, for all of its knots."""
@@ -106,11 +107,11 @@ def _ends(knots: _Knots, edges: Sequence[Floats], values: Sequence[Floats | None
     with np.errstate(invalid="ignore"):
         sound = np.isfinite(even).all(axis=1) & (even[:, 1:] > even[:, :-1]).all(axis=1)
     ends = list(even)
-    for place, (distinct, good) in enumerate(zip(values, sound.tolist(), strict=True)):
+    for place, distinct in enumerate(values):
         if distinct is not None and len(distinct) <= FEW_VALUES:
             ends[place] = _around(distinct)
-            good = _sound(ends[place])
-        if not good:
+            sound[place] = _sound(ends[place])
+        if not sound[place]:
             ends[place] = _single(float(edges[place][-1]))
     return ends
 
@@ -176,7 +177,7 @@ def _bar_shares(knots: _Knots, ends: Sequence[Floats]) -> list[list[list[float]]
         at = np.clip((knots.at / 4 - knots.spread(low)) / knots.spread(width), -FAR, FAR)
     wanted = (joined - np.repeat(low, sizes)) / np.repeat(width, sizes)
     # Every picture lies between 0 and 1, so that one search serves all of them when each has a place of its own.
-    places = APART * np.arange(len(ends))
+    places: Floats = APART * np.arange(len(ends), dtype=np.float64)
     found = (np.clip(at, -1, 2) + knots.spread(places)).searchsorted(wanted + np.repeat(places, sizes), side="right")
     before = np.clip(found - 1, np.repeat(knots.first, sizes), np.repeat(knots.last, sizes) - 1)
     step = at[before + 1] - at[before]
@@ -189,4 +190,4 @@ def _bar_shares(knots: _Knots, ends: Sequence[Floats]) -> list[list[list[float]]
 
 
 def _rounded(values: Floats) -> Any:
-    return np.maximum(values, 0).round(6).tolist()
+    return np.maximum(values, 0).round(5).tolist()

@@ -26,7 +26,7 @@ class Rules:
     @classmethod
     def of(cls, layout: Layout, settings: ModelSettings) -> "Rules":
         """The rules of each feature of a baseline."""
-        each = [settings.for_feature(feature.name) for feature in layout.features]
+        each = settings.for_features(feature.name for feature in layout.features)
         return cls(
             enabled=np.array([one.enabled for one in each], np.bool_),
             budget=np.array([one.rule == "budget" for one in each], np.bool_),
