@@ -100,13 +100,13 @@ def fold(series: Series, state: State, now: datetime, may_go_on: Callable[[], bo
     """
     until = iso(now - SETTLED)
     try:
-        while True:
-            if not may_go_on():
-                return state, False
-            heads = _next_heads(series, state.cursor, until)
-            if not heads:
+        while may_go_on():
+            heads, more = _next_heads(series, state.cursor, until)
+            if heads:
+                state = _fold_step(series, state, heads, now)
+            if not more:
                 return _roll_finished_days(series, state, now), True
-            state = _fold_step(series, state, heads, now)
+        return state, False
     except ConditionFailed as error:
         raise Overtaken from error
 
@@ -116,15 +116,15 @@ def count_fresh(series: Series, after: str, now: datetime, may_go_on: Callable[[
     by_hour: dict[int, Counts] = {}
     last_arrival = None
     until = iso(now + DAY)
-    while True:
-        if not may_go_on():
-            return None
-        heads = _next_heads(series, after, until)
-        if not heads:
-            return Fresh(by_hour, last_arrival)
-        after = last_arrival = heads[-1].arrived_at
+    while may_go_on():
+        heads, more = _next_heads(series, after, until)
+        if heads:
+            after = last_arrival = heads[-1].arrived_at
         for hour, counts in count(series.baseline, _decoded(heads)).items():
             by_hour[hour] = by_hour[hour] + counts if hour in by_hour else counts
+        if not more:
+            return Fresh(by_hour, last_arrival)
+    return None
 
 
 def window(
@@ -165,18 +165,18 @@ def read_days(series: Series, first: int, last: int, *, consistent: bool = True)
     return _decode(series, buckets.Counts.days(series.model_id, series.version, first, last, consistent=consistent))
 
 
-def _next_heads(series: Series, after: str, until: str) -> list[Head]:
-    """The next batches in the order of arrival, as many as one step takes; none when there are no more."""
+def _next_heads(series: Series, after: str, until: str) -> tuple[list[Head], bool]:
+    """The next batches in the order of arrival, as many as one step takes, and whether there may be more."""
     heads: list[Head] = []
     rows = 0
     for head in Predictions.arrivals(series.model_id, series.partitions, after=after, until=until):
         rows += head.rows
         if heads and rows > ROWS_A_STEP:
-            break
+            return heads, True
         heads.append(head)
         if len(heads) == HEADS_A_STEP:
-            break
-    return heads
+            return heads, True
+    return heads, False
 
 
 def _decoded(heads: Sequence[Head]) -> Iterable[Columns]:
