@@ -543,7 +543,7 @@ def _topic_statements(stack: Stack, topic: str) -> list[Template]:
 
 def _lets_publish(statement: Template, service: str) -> bool:
     account = statement.get("Condition", {}).get("StringEquals", {}).get("aws:SourceAccount")
-    return (
+    return bool(
         statement["Effect"] == "Allow"
         and statement["Principal"] == {"Service": service}
         and statement["Action"] == "sns:Publish"
@@ -590,7 +590,7 @@ def _metrics_of(properties: Template) -> Iterator[tuple[Template, str]]:
         ]
         yield (
             {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions},
-            options.get("stat", properties["stat"]),
+            str(options.get("stat", properties["stat"])),
         )
 
 
