@@ -122,6 +122,7 @@ class Launcher:
             "EmailTransport": "ses",
             "EmailFrom": stack.SENDER,
             "Alarms": "false",
+            "Dashboard": "false",
             "ApiLogging": "none",
             "Tracing": "PassThrough",
             # The machine is the limit, not the usage plan.

@@ -46,23 +46,36 @@ METRICS: Mapping[tuple[str, str], tuple[frozenset[str], ...]] = {
     ("AWS/Lambda", "Errors"): (frozenset({"FunctionName"}), frozenset({"FunctionName", "Resource"})),
     ("AWS/Lambda", "Throttles"): (frozenset({"FunctionName"}), frozenset({"FunctionName", "Resource"})),
     ("AWS/Lambda", "Duration"): (frozenset({"FunctionName"}), frozenset({"FunctionName", "Resource"})),
+    ("AWS/Lambda", "ConcurrentExecutions"): (frozenset({"FunctionName"}),),
     ("AWS/ApiGateway", "4XXError"): (frozenset({"ApiName"}), frozenset({"ApiName", "Stage"})),
     ("AWS/ApiGateway", "5XXError"): (frozenset({"ApiName"}), frozenset({"ApiName", "Stage"})),
     ("AWS/ApiGateway", "Latency"): (frozenset({"ApiName"}), frozenset({"ApiName", "Stage"})),
+    ("AWS/ApiGateway", "IntegrationLatency"): (frozenset({"ApiName"}), frozenset({"ApiName", "Stage"})),
     ("AWS/ApiGateway", "Count"): (frozenset({"ApiName"}), frozenset({"ApiName", "Stage"})),
+    **{
+        ("AWS/DynamoDB", name): (frozenset({"TableName"}), frozenset({"TableName", "GlobalSecondaryIndexName"}))
+        for name in (
+            "ConsumedReadCapacityUnits",
+            "ConsumedWriteCapacityUnits",
+            "ReadThrottleEvents",
+            "WriteThrottleEvents",
+        )
+    },
 }
-"""Metrics that an alarm may watch, with the sets of dimensions under which AWS publishes them: no other ever fires."""
+"""Metrics that an alarm or a dashboard may watch, with the sets of dimensions under which AWS publishes them: under
+others there is never a value."""
 
 OWN_NAMESPACE = "DriftGuard/"
 """Where the functions' own metrics are, under the one dimension that Powertools gives them."""
 
 MOST_METRICS = 10
 
-MEASURED = {"Latency", "Duration", "ApproximateAgeOfOldestMessage"}
+MEASURED = {"Latency", "IntegrationLatency", "Duration", "ApproximateAgeOfOldestMessage", "CheckDuration"}
 """Metrics of which a percentile means something; of a count it is 1 or nothing."""
 
 NAMES = (
     ("AWS::CloudWatch::Alarm", "AlarmName"),
+    ("AWS::CloudWatch::Dashboard", "DashboardName"),
     ("AWS::DynamoDB::Table", "TableName"),
     ("AWS::Events::Rule", "Name"),
     ("AWS::IAM::ManagedPolicy", "ManagedPolicyName"),
@@ -73,6 +86,7 @@ NAMES = (
     ("AWS::S3::Bucket", "BucketName"),
     ("AWS::SNS::Topic", "TopicName"),
     ("AWS::SQS::Queue", "QueueName"),
+    ("AWS::WAFv2::WebACL", "Name"),
     ("AWS::ApiGateway::RestApi", "Name"),
     ("AWS::ApiGateway::UsagePlan", "UsagePlanName"),
 )
@@ -103,6 +117,31 @@ NO_PUBLIC_ACCESS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", 
 
 A_FORTNIGHT = 14 * 24 * 3600
 
+DECRYPTS = {
+    "dynamodb": ("dynamodb:",),
+    "sqs": ("sqs:SendMessage", "sqs:ReceiveMessage"),
+    "sns": ("sns:Publish",),
+    "s3": ("s3:GetObject",),
+    "secretsmanager": ("secretsmanager:GetSecretValue",),
+}
+"""What a role does through a service that then decrypts with the customer's key in its name. SQS and SNS do so for
+who sends, too: they decrypt the data key that was made before."""
+
+GENERATES_KEYS = {"sqs": ("sqs:SendMessage",), "sns": ("sns:Publish",), "s3": ("s3:PutObject",)}
+"""The same for data keys that are made: whatever is written into a queue, a topic or a bucket."""
+
+LOOKS_INTO_BODIES = {
+    "AWSManagedRulesCommonRuleSet": {
+        "SizeRestrictions_BODY",
+        "EC2MetaDataSSRF_BODY",
+        "GenericLFI_BODY",
+        "GenericRFI_BODY",
+        "CrossSiteScripting_BODY",
+    },
+    "AWSManagedRulesKnownBadInputsRuleSet": {"JavaDeserializationRCE_BODY", "Log4JRCE_BODY", "ReactJSRCE_BODY"},
+}
+"""The rules of AWS's groups that look into bodies. These hold what a model saw, and must not be refused for it."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -126,6 +165,11 @@ class Stack:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "deployed", resolve(transform(self.source), self.parameters))
+
+    def value(self, parameter: str) -> str:
+        """What this parameter is deployed with; empty for one that the template lacks."""
+        default = self.source.get("Parameters", {}).get(parameter, {}).get("Default", "")
+        return self.parameters.get(parameter, str(default))
 
     def of(self, type_: str) -> dict[str, Template]:
         """The properties of all deployed resources of this type, by logical id."""
@@ -241,6 +285,63 @@ def grants_match_variables(stack: Stack) -> Iterator[Breach]:
             yield name, f"is told of {resource} and may not use it"
         for resource in sorted(uses - told):
             yield name, f"may use {resource} and is not told of it"
+
+
+def customer_key(stack: Stack) -> Iterator[Breach]:
+    """With KeyArn all that is stored is encrypted with it; a role uses it through the services that it needs alone."""
+    key = stack.value("KeyArn")
+    for name, resource in stack.deployed["Resources"].items():
+        used = _key_of(resource["Type"], resource.get("Properties", {}))
+        if used is None:
+            continue
+        if key and used != key:
+            yield name, "is not encrypted with KeyArn"
+        elif not key and used and not used.startswith("alias/aws/"):
+            yield name, "is encrypted with a key that was not given"
+    for name, role in stack.of("AWS::IAM::Role").items():
+        statements = [each for each in _statements(role) if str(each["Action"]).find("kms:") >= 0]
+        found = {
+            (action, str(service).split(".")[0])
+            for statement in statements
+            for action in _list(statement["Action"])
+            for service in _list(
+                statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", "anybody")
+            )
+        }
+        if any(statement["Resource"] != key for statement in statements):
+            yield name, "may use another key than KeyArn"
+        wanted = _uses_of_key(role) if key else set()
+        for action, service in sorted(wanted - found):
+            yield name, f"lacks {action} through {service}"
+        for action, service in sorted(found - wanted):
+            yield name, f"has no use for {action} through {service}"
+
+
+def _key_of(type_: str, properties: Template) -> str | None:
+    """The key that encrypts a resource, empty for AWS's own; None for what holds nothing."""
+    match type_:
+        case "AWS::DynamoDB::Table":
+            return str(properties.get("SSESpecification", {}).get("KMSMasterKeyId", ""))
+        case "AWS::SQS::Queue" | "AWS::SNS::Topic":
+            return str(properties.get("KmsMasterKeyId", ""))
+        case "AWS::Logs::LogGroup":
+            return str(properties.get("KmsKeyId", ""))
+        case "AWS::Lambda::Function":
+            return str(properties.get("KmsKeyArn", ""))
+        case "AWS::S3::Bucket":
+            (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            return str(rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID", ""))
+    return None
+
+
+def _uses_of_key(role: Template) -> set[tuple[str, str]]:
+    actions = [action for statement in _statements(role) for action in _list(statement["Action"])]
+    return {
+        (kms, service)
+        for kms, uses in (("kms:Decrypt", DECRYPTS), ("kms:GenerateDataKey", GENERATES_KEYS))
+        for service, prefixes in uses.items()
+        if any(action.startswith(prefixes) for action in actions)
+    }
 
 
 def _failure_queues(stack: Stack, function: str) -> set[str]:
@@ -402,9 +503,103 @@ def _metric(stack: Stack, name: str, metric: Template, statistic: str) -> Iterat
     function = dimensions.get("FunctionName")
     if function is not None and target(function) not in stack.of("AWS::Lambda::Function"):
         yield name, "names a function that this stack lacks"
+    table = dimensions.get("TableName")
+    if table is not None and target(table) not in stack.of("AWS::DynamoDB::Table"):
+        yield name, "names a table that this stack lacks"
     api = dimensions.get("ApiName")
     if api is not None and api not in [rest.get("Name") for rest in stack.of("AWS::ApiGateway::RestApi").values()]:
         yield name, "needs the API's name; its Ref is an id"
+
+
+def alarms_are_heard(stack: Stack) -> Iterator[Breach]:
+    """All alarms and budgets tell one topic, which lets CloudWatch and Budgets of this account publish."""
+    told: dict[str, set[str]] = {}
+    for alarm in stack.of("AWS::CloudWatch::Alarm").values():
+        for to in [*alarm.get("AlarmActions", []), *alarm.get("OKActions", [])]:
+            told.setdefault(target(to), set()).add("cloudwatch.amazonaws.com")
+    for name, budget in stack.of("AWS::Budgets::Budget").items():
+        notifications = budget.get("NotificationsWithSubscribers", [])
+        if not notifications:
+            yield name, "tells nobody"
+        for notification in notifications:
+            for subscriber in notification["Subscribers"]:
+                told.setdefault(target(subscriber["Address"]), set()).add("budgets.amazonaws.com")
+    if len(told) > 1:
+        yield sorted(told)[-1], f"is told of some alarms, and {sorted(told)[0]} of others"
+    for topic, services in told.items():
+        for service in sorted(services):
+            if not any(_lets_publish(statement, service) for statement in _topic_statements(stack, topic)):
+                yield topic, f"takes no messages from {service} of this account alone"
+
+
+def _topic_statements(stack: Stack, topic: str) -> list[Template]:
+    return [
+        statement
+        for policy in stack.of("AWS::SNS::TopicPolicy").values()
+        if topic in map(target, policy["Topics"])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def _lets_publish(statement: Template, service: str) -> bool:
+    account = statement.get("Condition", {}).get("StringEquals", {}).get("aws:SourceAccount")
+    return bool(
+        statement["Effect"] == "Allow"
+        and statement["Principal"] == {"Service": service}
+        and statement["Action"] == "sns:Publish"
+        and account == PSEUDO["AWS::AccountId"]
+    )
+
+
+def dashboards(stack: Stack) -> Iterator[Breach]:
+    """A dashboard shows metrics that exist, of this region, and leaves out no function, table or dead-letter queue."""
+    for name, dashboard in stack.of("AWS::CloudWatch::Dashboard").items():
+        shown: set[tuple[str, str]] = set()
+        for widget in _widgets(dashboard["DashboardBody"]):
+            properties = widget["properties"]
+            if properties.get("region") != PSEUDO["AWS::Region"]:
+                yield name, f"{properties['title']} does not say of which region"
+            for metric, statistic in _metrics_of(properties):
+                yield from _metric(stack, f"{name}: {properties['title']}", metric, statistic)
+                shown |= {(metric["MetricName"], target(each["Value"])) for each in metric["Dimensions"]}
+        wanted = {
+            *(("Errors", each) for each in stack.of("AWS::Lambda::Function")),
+            *(("Throttles", each) for each in stack.of("AWS::Lambda::Function")),
+            *(("Duration", each) for each in stack.of("AWS::Lambda::Function")),
+            *(("WriteThrottleEvents", each) for each in stack.of("AWS::DynamoDB::Table")),
+            *(("ConsumedWriteCapacityUnits", each) for each in stack.of("AWS::DynamoDB::Table")),
+            *(("ApproximateNumberOfMessagesVisible", each) for each in stack.of("AWS::SQS::Queue") if "Dead" in each),
+        }
+        for metric_name, resource in sorted(wanted - shown):
+            yield name, f"does not show {metric_name} of {resource}"
+
+
+def _widgets(body: Any) -> list[Template]:
+    """The widgets of a dashboard's body, as it is or inside `Fn::Sub`."""
+    widgets: list[Template] = json.loads(body["Fn::Sub"] if isinstance(body, dict) else body)["widgets"]
+    return widgets
+
+
+def _metrics_of(properties: Template) -> Iterator[tuple[Template, str]]:
+    """The metrics of a widget in the shape that alarms have, each with its statistic."""
+    for line in properties["metrics"]:
+        options = line[-1] if isinstance(line[-1], dict) else {}
+        namespace, metric, *words = [word for word in line if isinstance(word, str)]
+        dimensions = [
+            {"Name": key, "Value": _reference(value)} for key, value in zip(words[::2], words[1::2], strict=True)
+        ]
+        yield (
+            {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions},
+            str(options.get("stat", properties["stat"])),
+        )
+
+
+def _reference(text: str) -> Any:
+    """What a word of an `Fn::Sub` stands for, as `Ref` or `Fn::GetAtt`; the word itself where it names nothing."""
+    match = re.fullmatch(r"\$\{(\w+)(?:\.(\w+))?\}", text)
+    if match is None:
+        return text
+    return {"Fn::GetAtt": [match[1], match[2]]} if match[2] else {"Ref": match[1]}
 
 
 def _own_metric(
@@ -467,6 +662,41 @@ def api_functions_answer_in_time(stack: Stack) -> Iterator[Breach]:
             yield name, "may answer after the gateway gave up"
 
 
+def traces(stack: Stack) -> Iterator[Breach]:
+    """Functions and API follow Tracing, and a function that is traced may send its traces."""
+    traced = stack.value("Tracing") == "Active"
+    policies = stack.of("AWS::IAM::ManagedPolicy")
+    for name, function in stack.of("AWS::Lambda::Function").items():
+        if function.get("TracingConfig", {}).get("Mode") != stack.value("Tracing"):
+            yield name, "does not follow Tracing"
+        role = stack.of("AWS::IAM::Role").get(target(function.get("Role")), {})
+        allowed = {
+            action
+            for arn in role.get("ManagedPolicyArns", [])
+            for statement in policies.get(target(arn), {}).get("PolicyDocument", {}).get("Statement", [])
+            for action in statement["Action"]
+        }
+        if ("xray:PutTraceSegments" in allowed) != traced:
+            yield name, "may not send its traces" if traced else "may send traces that nobody asked for"
+    for name, stage in stack.of("AWS::ApiGateway::Stage").items():
+        if stage.get("TracingEnabled") is not traced:
+            yield name, "does not follow Tracing"
+
+
+def reservations(stack: Stack) -> Iterator[Breach]:
+    """Only the check reserves concurrency, only when asked (new accounts have none), more than its queue uses."""
+    for name, function in stack.of("AWS::Lambda::Function").items():
+        if "ReservedConcurrentExecutions" not in function:
+            continue
+        reserved = int(function["ReservedConcurrentExecutions"])
+        if name != "CheckDriftFunction" or stack.value("CheckReservedConcurrency") in ("", "0"):
+            yield name, "reserves concurrency unasked, which a new account refuses"
+        for mapping in stack.of("AWS::Lambda::EventSourceMapping").values():
+            most = int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 0))
+            if target(mapping["FunctionName"]) == name and most >= reserved:
+                yield name, f"reserves {reserved} and leaves nothing beside the {most} that its queue may use"
+
+
 def one_architecture(stack: Stack) -> Iterator[Breach]:
     """Functions and layers follow the parameter, in the build (which Globals do not reach) as well as on AWS."""
     for name, function in stack.of("AWS::Lambda::Function").items():
@@ -491,7 +721,7 @@ def tables(stack: Stack) -> Iterator[Breach]:
     for name, table in stack.of("AWS::DynamoDB::Table").items():
         if table.get("BillingMode") != "PAY_PER_REQUEST":
             yield name, "costs something when idle"
-        if table.get("SSESpecification") != {"SSEEnabled": True}:
+        if table.get("SSESpecification", {}).get("SSEEnabled") is not True:
             yield name, "is not encrypted with a key of the account"
         if (table.get("TimeToLiveSpecification") is None) != (name in TABLES_WITHOUT_EXPIRY):
             yield name, "has no expiry" if name not in TABLES_WITHOUT_EXPIRY else "has an expiry that nothing uses"
@@ -513,15 +743,8 @@ def in_transit_and_at_rest(stack: Stack) -> Iterator[Breach]:
         if not any(map(_refuses_plain_text, _queue_statements(stack, name))):
             yield name, "takes messages without TLS"
     for name in stack.of("AWS::SNS::Topic"):
-        statements = [
-            statement
-            for policy in stack.of("AWS::SNS::TopicPolicy").values()
-            if name in map(target, policy["Topics"])
-            for statement in policy["PolicyDocument"]["Statement"]
-        ]
-        if not any(map(_refuses_plain_text, statements)):
+        if not any(map(_refuses_plain_text, _topic_statements(stack, name))):
             yield name, "takes messages without TLS"
-
     for name, bucket in stack.of("AWS::S3::Bucket").items():
         statements = [
             statement
@@ -554,6 +777,9 @@ def no_fixed_names(stack: Stack) -> Iterator[Breach]:
         for name, properties in stack.of(type_).items():
             if key in properties and not any(part in str(properties[key]) for part in own):
                 yield name, f"has the fixed {key} {properties[key]}"
+    for name, budget in stack.of("AWS::Budgets::Budget").items():
+        if "BudgetName" in budget["Budget"]:
+            yield name, f"has the fixed BudgetName {budget['Budget']['BudgetName']}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -621,6 +847,54 @@ def limits_and_access_logs(stack: Stack) -> Iterator[Breach]:
             yield name, "writes an access log that is not JSON"
 
 
+def custom_domain(stack: Stack) -> Iterator[Breach]:
+    """A domain name speaks TLS 1.2 at least, in this region, has the stage at its root, and its record points at it."""
+    mappings = stack.of("AWS::ApiGateway::BasePathMapping").values()
+    for name, domain in stack.of("AWS::ApiGateway::DomainName").items():
+        if domain.get("SecurityPolicy") != "TLS_1_2":
+            yield name, "takes older TLS than 1.2"
+        if domain.get("EndpointConfiguration") != {"Types": ["REGIONAL"]} or "RegionalCertificateArn" not in domain:
+            yield name, "is not of this region"
+        own = [each for each in mappings if target(each["DomainName"]) == name]
+        if not any("Stage" in each and target(each.get("RestApiId")) for each in own):
+            yield name, "leads nowhere"
+        if any("BasePath" in each for each in own):
+            yield name, "has the API below a path"
+    for name, record in stack.of("AWS::Route53::RecordSet").items():
+        if target(record.get("AliasTarget", {}).get("DNSName")) not in stack.of("AWS::ApiGateway::DomainName"):
+            yield name, "points at something else than the domain name"
+
+
+def web_acl(stack: Stack) -> Iterator[Breach]:
+    """A web ACL limits each address, refuses no body for what a model saw, and keeps no key."""
+    guarded = {target(each["WebACLArn"]) for each in stack.of("AWS::WAFv2::WebACLAssociation").values()}
+    for name, acl in stack.of("AWS::WAFv2::WebACL").items():
+        if name not in guarded:
+            yield name, "is in front of nothing"
+        for at in [acl, *acl["Rules"]]:
+            if at["VisibilityConfig"]["SampledRequestsEnabled"]:
+                yield name, f"keeps samples of requests, with their keys ({at.get('Name', 'by default')})"
+            if PSEUDO["AWS::StackName"] not in at["VisibilityConfig"]["MetricName"]:
+                yield name, f"counts together with other stacks ({at.get('Name', 'by default')})"
+        protected = [each["Field"] for each in acl.get("DataProtectionConfig", {}).get("DataProtections", [])]
+        if {"FieldType": "SINGLE_HEADER", "FieldKeys": ["x-api-key"]} not in protected:
+            yield name, "writes keys into logs"
+        if not any("RateBasedStatement" in rule["Statement"] for rule in acl["Rules"]):
+            yield name, "lets an address ask without end"
+        for rule in acl["Rules"]:
+            group = rule["Statement"].get("ManagedRuleGroupStatement")
+            if group is not None:
+                yield from _bodies_are_counted(name, group)
+
+
+def _bodies_are_counted(name: str, group: Template) -> Iterator[Breach]:
+    counted = {each["Name"] for each in group.get("RuleActionOverrides", []) if each["ActionToUse"].keys() == {"Count"}}
+    if group["Name"] not in LOOKS_INTO_BODIES:
+        yield name, f"uses {group['Name']}, of which no rule knows what looks into bodies"
+    for rule in sorted(LOOKS_INTO_BODIES.get(group["Name"], set()) - counted):
+        yield name, f"may refuse a body for {rule}"
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Parameters
 # ---------------------------------------------------------------------------------------------------------------------
@@ -653,13 +927,18 @@ RULES: dict[str, Rule] = {
         own_role,
         least_privilege,
         grants_match_variables,
+        customer_key,
         asynchronous_invocations,
         queues_behind_functions,
         dead_letters_are_seen,
         alarms_can_fire,
+        alarms_are_heard,
+        dashboards,
         a_missed_schedule_is_seen,
         own_log_group,
         api_functions_answer_in_time,
+        traces,
+        reservations,
         one_architecture,
         tables,
         in_transit_and_at_rest,
@@ -667,6 +946,8 @@ RULES: dict[str, Rule] = {
         keys_are_asked_for,
         gateway_answers,
         limits_and_access_logs,
+        custom_domain,
+        web_acl,
         parameters,
     )
 }

@@ -113,6 +113,18 @@ def resolve(template: Template, parameters: Mapping[str, str] | None = None) -> 
     return resolved
 
 
+def refusals(template: Template, parameters: Mapping[str, str]) -> list[str]:
+    """What the template's own rules say against these parameters, with the defaults of the others."""
+    values = {**PSEUDO, **_defaults(template), **parameters}
+    return [
+        assertion["AssertDescription"]
+        for rule in template.get("Rules", {}).values()
+        if "RuleCondition" not in rule or _decide(rule["RuleCondition"], values, {})
+        for assertion in rule["Assertions"]
+        if not _decide(assertion["Assert"], values, {})
+    ]
+
+
 def _defaults(template: Template) -> dict[str, str]:
     return {
         name: str(parameter["Default"])

@@ -11,9 +11,16 @@ step() {
     "$@" || failed="$failed  $name\n"
 }
 
+# As SAM transforms it, and as each of rules' deployments decides it.
 transformed() {
-    mkdir -p .aws-sam
-    python -m scripts.transform >.aws-sam/transformed.json && cfn-lint --ignore-templates template.yaml -- .aws-sam/transformed.json
+    python -m scripts.transform .aws-sam/templates && cfn-lint --ignore-templates template.yaml -t .aws-sam/templates/*.json
+}
+
+# By default, and with every option on, where fewer exceptions are left.
+policies() {
+    sh scripts/setup.sh checkov &&
+        .venv-checkov/bin/checkov --config-file .checkov.yaml --file template.yaml .aws-sam/templates/defaults.json &&
+        .venv-checkov/bin/checkov --config-file .checkov-everything.yaml --file .aws-sam/templates/everything.json
 }
 
 step "format" ruff format --check .
@@ -24,6 +31,7 @@ step "OpenAPI document" python -m scripts.openapi --check
 step "sam validate" .venv-sam/bin/sam validate --lint
 step "cfn-lint, source" cfn-lint
 step "cfn-lint, transformed" transformed
+step "checkov" policies
 step "house rules" python -m rules
 step "tests" make test
 

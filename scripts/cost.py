@@ -60,6 +60,7 @@ PRICES: Final[dict[str, tuple[float, str, str]]] = {
     "logs": (0.50, "CloudWatch Logs, a gigabyte taken in", "https://aws.amazon.com/cloudwatch/pricing/"),
     "metric": (0.30, "CloudWatch, a custom metric a month", "https://aws.amazon.com/cloudwatch/pricing/"),
     "alarm": (0.10, "CloudWatch, a metric of an alarm a month", "https://aws.amazon.com/cloudwatch/pricing/"),
+    "dashboard": (3.00, "CloudWatch, a dashboard a month", "https://aws.amazon.com/cloudwatch/pricing/"),
     "trace": (5.00 / 1e6, "X-Ray, a trace recorded", "https://aws.amazon.com/xray/pricing/"),
 }
 
@@ -259,6 +260,7 @@ def fixed_lines() -> list[Line]:
     resources = stack.resolved()["Resources"].values()
     alarms = [resource["Properties"] for resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm"]
     watched = sum(len([part for part in alarm.get("Metrics", [{}]) if "Expression" not in part]) for alarm in alarms)
+    dashboards = sum(resource["Type"] == "AWS::CloudWatch::Dashboard" for resource in resources)
     queues = sum(resource["Type"] == "AWS::Lambda::EventSourceMapping" for resource in resources)
     names = {
         name
@@ -267,6 +269,7 @@ def fixed_lines() -> list[Line]:
     }
     return [
         Line(f"CloudWatch: {watched} metrics of {len(alarms)} alarms", watched, "alarm"),
+        Line("CloudWatch: the dashboard, beyond the account's free ones", dashboards, "dashboard"),
         Line(f"CloudWatch: {len(names)} custom metrics, the API's once a function", len(names) + 12, "metric"),
         Line(f"SQS: {queues} queues asked all the time", queues * POLLS, "sqs"),
     ]

@@ -13,4 +13,5 @@ resolve requirements/uv.in requirements/uv.txt
 resolve requirements/runtime.in requirements/runtime.txt
 resolve requirements/dev.in requirements/dev.txt
 resolve requirements/sam.in requirements/sam.txt
+resolve requirements/checkov.in requirements/checkov.txt
 resolve requirements/node.in requirements/node.txt

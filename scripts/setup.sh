@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes .venv (the project and its tools), .venv-sam (the SAM command line, whose pins differ) and .venv-runtime (what Lambda itself
-# brings, for the functions of the local stack) from the hashed locks.
+# brings, for the functions of the local stack) from the hashed locks; `setup.sh checkov` makes .venv-checkov besides.
 # Run again with nothing changed it only compares a checksum.
 set -eu
 cd "$(dirname "$0")/.."
@@ -37,3 +37,4 @@ install() {
 install .venv requirements/dev.txt
 install .venv-sam requirements/sam.txt
 install .venv-runtime requirements/runtime.txt
+[ "${1:-}" != checkov ] || install .venv-checkov requirements/checkov.txt

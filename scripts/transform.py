@@ -1,12 +1,34 @@
-"""Prints the template as SAM transforms it, for tools that read plain CloudFormation: `python -m scripts.transform`."""
+"""Writes the template for tools that read plain CloudFormation: as SAM transforms it, and as each deployment of
+`rules.DEPLOYMENTS` decides its parameters and conditions. `python -m scripts.transform FOLDER [TEMPLATE]`.
+"""
 
 import json
 import logging
 import sys
 from pathlib import Path
+from typing import Final
 
-from rules.template import load, transform
+from rules.__main__ import DEPLOYMENTS, EVERYTHING
+from rules.template import Template, load, resolve, transform
+
+NAMES: Final = {(): "defaults", tuple(EVERYTHING): "everything"}
+
+
+def write(template: Path, folder: Path) -> None:
+    """`transformed.json`, `defaults.json`, `everything.json` and one more file for each other deployment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.json"):
+        stale.unlink()
+
+    def save(name: str, content: Template) -> None:
+        (folder / f"{name}.json").write_text(json.dumps(content, indent=1))
+
+    transformed = transform(load(template))
+    save("transformed", transformed)
+    for number, parameters in enumerate(DEPLOYMENTS):
+        save(NAMES.get(tuple(parameters), f"deployment-{number}"), resolve(transformed, parameters))
+
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)  # SAM's translator warns about its own metrics
-    print(json.dumps(transform(load(Path(sys.argv[1] if len(sys.argv) > 1 else "template.yaml"))), indent=1))
+    write(Path(sys.argv[2] if len(sys.argv) > 2 else "template.yaml"), Path(sys.argv[1]))

@@ -14,14 +14,16 @@ from typing import Any
 import boto3
 import pytest
 
+from rules.__main__ import EVERYTHING
 from rules.house import target
-from tests.stack import source
+from tests.stack import resolved, source
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()
 DELIVERY = (ROOT / "docs/delivery.md").read_text()
 WEBHOOKS = (ROOT / "docs/webhooks.md").read_text()
 EMAIL = (ROOT / "docs/email.md").read_text()
+ENCRYPTION = (ROOT / "docs/encryption.md").read_text()
 
 
 def block(text: str, language: str, holding: str) -> str:
@@ -114,6 +116,32 @@ def test_the_redrive_that_the_docs_show_is_an_operation_of_sqs() -> None:
     shell = shutil.which("sh")
     assert shell
     subprocess.run([shell, "-n", "-c", shown], check=True)
+
+
+def test_the_key_policy_lets_in_whoever_writes_what_is_encrypted() -> None:
+    """Each service that a queue or topic takes messages from, and the logs, held to what is this stack's; no other."""
+    resources = resolved(**EVERYTHING)["Resources"].values()
+    wanted = {("logs.eu-west-1.amazonaws.com", "kms:EncryptionContext:aws:logs:arn")}
+    for kind, context in (("SQS::Queue", "aws:sqs:arn"), ("SNS::Topic", "aws:sns:topicArn")):
+        wanted |= {
+            (statement["Principal"]["Service"], f"kms:EncryptionContext:{context}")
+            for resource in resources
+            if resource["Type"] == f"AWS::{kind}Policy"
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+            if statement["Effect"] == "Allow"
+        }
+    account, *services = json.loads(block(ENCRYPTION, "json", "kms:"))["Statement"]
+    assert account["Principal"] == {"AWS": "arn:aws:iam::111122223333:root"}
+    found = set()
+    for statement in services:
+        ((key, pattern),) = statement["Condition"]["ArnLike"].items()
+        assert pattern.startswith(f"arn:aws:{key.split(':')[3]}:eu-west-1:111122223333:")
+        assert pattern.endswith("driftguard-*")
+        assert {"kms:GenerateDataKey", "kms:Decrypt"} <= {action.rstrip("*") for action in statement["Action"]}
+        named = statement["Principal"]["Service"]
+        found |= {(service, key) for service in ([named] if isinstance(named, str) else named)}
+        assert f"| `{statement['Sid']}` |" in ENCRYPTION
+    assert found == wanted
 
 
 def signed(secret: str, timestamp: int, body: bytes) -> dict[str, str]:

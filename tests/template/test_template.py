@@ -18,7 +18,9 @@ from driftguard import checking, folding
 from driftguard.notifications import delivery
 from driftguard.settings import Settings
 from driftguard.tables.base import Table
+from rules.__main__ import DEPLOYMENTS, EVERYTHING
 from rules.house import target
+from rules.template import refusals
 from tests import stack
 
 ROOT = Path(__file__).parents[2]
@@ -210,17 +212,111 @@ def test_no_alarms_means_none_of_them_and_no_topic_for_them() -> None:
     assert "AlarmSubscription" not in resources
 
 
-def test_alarms_watch_metrics_that_the_code_writes() -> None:
-    """The functions' own metrics are named in the alarms as in the code."""
-    code = "\n".join(path.read_text() for path in (ROOT / "layers/driftguard/driftguard").rglob("*.py"))
-    own = [
+def test_alarms_and_dashboard_watch_metrics_that_the_code_writes() -> None:
+    """The functions' own metrics are named in the alarms and in the dashboard as in the code."""
+    folders = (ROOT / "layers/driftguard/driftguard", ROOT / "functions")
+    code = "\n".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
+    calls = re.findall(r"\b(?:count|milliseconds)\((.*)\)", code)
+    written = {name for call in calls for name in re.findall(r'"([A-Z]\w+)"', call)}
+    resources = stack.resolved()["Resources"]
+    alarmed = {
         resource["Properties"]["MetricName"]
-        for resource in stack.resolved()["Resources"].values()
+        for resource in resources.values()
         if resource["Type"] == "AWS::CloudWatch::Alarm"
         and resource["Properties"].get("Namespace", "").startswith("DriftGuard/")
-    ]
-    assert own == ["ChecksFailed"]
-    assert all(f'count("{name}")' in code for name in own)
+    }
+    body = resources["OperationsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    shown = set(re.findall(r'\["DriftGuard/a-stack", "(\w+)"', body))
+    assert alarmed == {"ChecksFailed"}
+    assert alarmed < shown
+    assert {"ChecksDone", "ChecksSkipped", "CheckDuration", "PredictionsAccepted", "DeliveriesFailed"} < shown
+    assert shown <= written
+
+
+def test_what_is_optional_is_not_there_unless_asked_for() -> None:
+    """By default there is no web ACL, no domain name, no budget, no reservation and no customer's key."""
+    optional = {
+        "AWS::ApiGateway::BasePathMapping",
+        "AWS::ApiGateway::DomainName",
+        "AWS::Budgets::Budget",
+        "AWS::Route53::RecordSet",
+        "AWS::WAFv2::WebACL",
+        "AWS::WAFv2::WebACLAssociation",
+    }
+    everything = stack.resolved(**EVERYTHING)["Resources"].values()
+    assert optional <= {resource["Type"] for resource in everything}
+    assert any("ReservedConcurrentExecutions" in resource.get("Properties", {}) for resource in everything)
+    plain = stack.resolved()["Resources"].values()
+    assert not optional & {resource["Type"] for resource in plain}
+    assert not any("ReservedConcurrentExecutions" in resource.get("Properties", {}) for resource in plain)
+    assert "arn:aws:kms" not in json.dumps(list(plain))
+    assert "kms:Decrypt" not in json.dumps(list(plain))
+
+
+def test_a_domain_name_is_where_everything_leads() -> None:
+    """Messages, the API's own links and the output follow DomainName; PublicUrl, where there is one, is before it."""
+    domain = {"DomainName": "drift.example.com", "CertificateArn": EVERYTHING["CertificateArn"]}
+    told = {**domain, "PublicUrl": "https://proxy.example.com"}
+    for code, each in functions().items():
+        if "PUBLIC_URL" in each["Environment"]["Variables"]:
+            assert variables(code, **domain)["PUBLIC_URL"] == "https://drift.example.com"
+            assert variables(code, **told)["PUBLIC_URL"] == "https://proxy.example.com"
+    assert stack.resolved(**domain)["Outputs"]["ApiUrl"]["Value"] == "https://drift.example.com"
+    assert "ApiDomainRecord" not in stack.resolved(**domain)["Resources"]
+    mapping = stack.resolved(**domain)["Resources"]["ApiDomainMapping"]["Properties"]
+    assert (target(mapping["RestApiId"]), target(mapping["Stage"])) == ("Api", "Apiv1Stage")
+
+
+def test_a_web_acl_of_ones_own_stands_in_for_the_managed_one() -> None:
+    """It is put in front of the same stage, and no other is made."""
+    acl = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/ours/1234"
+    resources = stack.resolved(WafAclArn=acl)["Resources"]
+    assert "WebAcl" not in resources
+    assert resources["WebAclAssociation"]["Properties"]["WebACLArn"] == acl
+    managed = stack.resolved(Waf="managed")["Resources"]["WebAclAssociation"]["Properties"]
+    assert target(managed["WebACLArn"]) == "WebAcl"
+    assert managed["ResourceArn"] == resources["WebAclAssociation"]["Properties"]["ResourceArn"]
+
+
+def test_a_budget_counts_the_account_or_what_the_stacks_tag_marks() -> None:
+    """BudgetScope decides; the tag and its value are joined as AWS Budgets writes them."""
+    whole = stack.resolved(MonthlyBudget="50")["Resources"]["MonthlyCostBudget"]["Properties"]["Budget"]
+    assert whole["BudgetLimit"] == {"Amount": "50", "Unit": "USD"}
+    assert "CostFilters" not in whole
+    own = stack.resolved(MonthlyBudget="50", BudgetScope="stack")["Resources"]["MonthlyCostBudget"]["Properties"]
+    assert own["Budget"]["CostFilters"] == {"TagKeyValue": ["aws:cloudformation:stack-name$a-stack"]}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({}, "EmailFrom is needed"),
+        ({"EmailTransport": "smtp", "EmailFrom": "a@example.com"}, "SmtpHost is needed"),
+        ({"EmailTransport": "log", "DomainName": "drift.example.com"}, "CertificateArn is needed"),
+        ({"EmailTransport": "log", "HostedZoneId": "Z1"}, "DomainName is needed"),
+        ({"EmailTransport": "log", "Waf": "managed", "WafAclArn": "arn"}, "give one of them"),
+        ({"EmailTransport": "log", "MonthlyBudget": "5", "Alarms": "false"}, "so it needs Alarms"),
+    ],
+)
+def test_parameters_that_do_not_fit_together_are_refused(parameters: dict[str, str], said: str) -> None:
+    """CloudFormation says so before it makes anything."""
+    (refusal,) = refusals(stack.source(), parameters)
+    assert said in refusal
+
+
+def test_the_deployments_that_the_rules_look_at_are_possible() -> None:
+    """CloudFormation would take each of them, and every parameter that switches something is used in one."""
+    for parameters in DEPLOYMENTS:
+        assert refusals(stack.source(), {"EmailFrom": "drift@example.com", **parameters}) == []
+    decides = set(re.findall(r'"Ref": "(\w+)"', json.dumps(stack.source()["Conditions"]))) - {"Alarms"}
+    assert decides <= {name for parameters in DEPLOYMENTS for name in parameters}
+
+
+def test_the_template_is_within_cloudformations_limits() -> None:
+    """A megabyte, 500 resources and 200 parameters; everything on is the most that it can be."""
+    assert len(json.dumps(stack.transformed())) < 900_000
+    assert len(stack.resolved(**EVERYTHING)["Resources"]) < 450
+    assert len(stack.source()["Parameters"]) < 200
 
 
 def test_time_limits_of_template_and_code_fit_together() -> None:
