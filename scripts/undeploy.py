@@ -1,0 +1,96 @@
+"""Takes a deployed stack away with all that it holds: `make undeploy CONFIG=default`.
+
+CloudFormation alone would not do: API Gateway's keys were made by a function, so no stack owns them, and a bucket that
+holds a file is not deleted.
+"""
+
+import argparse
+import os
+import sys
+import tomllib
+from collections.abc import Iterable
+from typing import Any, Final
+
+import boto3
+from botocore.exceptions import ClientError
+
+from scripts.deploy import ROOT, SAM
+
+BUCKET: Final = "AWS::S3::Bucket"
+PLAN: Final = "AWS::ApiGateway::UsagePlan"
+TABLE: Final = "AWS::DynamoDB::Table"
+
+
+def main() -> int:
+    """Ask, take away what stands in CloudFormation's way, and have SAM delete the stack; 1 where nothing was done."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", default="default", help="environment of samconfig.toml")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    given = parser.parse_args()
+    stack: str = tomllib.loads((ROOT / "samconfig.toml").read_text())[given.config]["global"]["parameters"]["stack_name"]
+    session = boto3.Session()
+    try:
+        resources = find(session.client("cloudformation"), stack)
+    except ClientError as error:
+        return _refuse(str(error))
+    if held := protected(session.client("dynamodb"), resources.get(TABLE, [])):
+        return _refuse(
+            f"{', '.join(held)} must not be deleted. To switch that off:\n"
+            f"  make deploy CONFIG={given.config} PARAMETERS=DeletionProtection=false"
+        )
+    account = session.client("sts").get_caller_identity()["Account"]
+    print(f"This deletes the stack {stack} of account {account} in {session.region_name}: its models, their")
+    print("predictions, counts and history, its organizations and their keys. Nothing brings them back.")
+    if not given.yes and input(f"Type {stack} to go on: ").strip() != stack:
+        return _refuse("nothing was deleted")
+    # Keys first: from here on nobody can log, or ask for another address to upload to.
+    print(f"{delete_keys(session.client('apigateway'), resources.get(PLAN, []))} API keys deleted")
+    print(f"{empty(session.client('s3'), resources.get(BUCKET, []))} uploaded files deleted", flush=True)
+    arguments = [str(SAM), "delete", "--no-prompts", "--stack-name", stack, "--region", session.region_name]
+    os.execv(arguments[0], arguments)  # noqa: S606 - the project's own SAM
+
+
+def find(cloudformation: Any, stack: str) -> dict[str, list[str]]:
+    """Physical ids of what the stack holds, by type."""
+    found: dict[str, list[str]] = {}
+    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
+        for one in page["StackResourceSummaries"]:
+            if one["ResourceStatus"] != "DELETE_COMPLETE":
+                found.setdefault(one["ResourceType"], []).append(one["PhysicalResourceId"])
+    return found
+
+
+def protected(dynamodb: Any, tables: Iterable[str]) -> list[str]:
+    """Those of the tables that refuse to be deleted: told before anything else is gone."""
+    return [
+        name for name in tables if dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled")
+    ]
+
+
+def delete_keys(gateway: Any, plans: Iterable[str]) -> int:
+    """Delete all keys of the usage plans; tells how many there were."""
+    pages = gateway.get_paginator("get_usage_plan_keys")
+    keys = [key["id"] for plan in plans for page in pages.paginate(usagePlanId=plan) for key in page["items"]]
+    for key in keys:
+        gateway.delete_api_key(apiKey=key)
+    return len(keys)
+
+
+def empty(s3: Any, buckets: Iterable[str]) -> int:
+    """Delete all that the buckets hold; tells how many files there were."""
+    count = 0
+    for bucket in buckets:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for file in page.get("Contents", []):
+                s3.delete_object(Bucket=bucket, Key=file["Key"])
+                count += 1
+    return count
+
+
+def _refuse(message: str) -> int:
+    print(f"undeploy: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
