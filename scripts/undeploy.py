@@ -5,7 +5,7 @@ holds a file is not deleted.
 """
 
 import argparse
-import os
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -27,7 +27,8 @@ def main() -> int:
     parser.add_argument("--config", default="default", help="environment of samconfig.toml")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     given = parser.parse_args()
-    stack: str = tomllib.loads((ROOT / "samconfig.toml").read_text())[given.config]["global"]["parameters"]["stack_name"]
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())[given.config]
+    stack: str = settings["global"]["parameters"]["stack_name"]
     session = boto3.Session()
     try:
         resources = find(session.client("cloudformation"), stack)
@@ -47,7 +48,7 @@ def main() -> int:
     print(f"{delete_keys(session.client('apigateway'), resources.get(PLAN, []))} API keys deleted")
     print(f"{empty(session.client('s3'), resources.get(BUCKET, []))} uploaded files deleted", flush=True)
     arguments = [str(SAM), "delete", "--no-prompts", "--stack-name", stack, "--region", session.region_name]
-    os.execv(arguments[0], arguments)  # noqa: S606 - the project's own SAM
+    return subprocess.run(arguments, check=False).returncode
 
 
 def find(cloudformation: Any, stack: str) -> dict[str, list[str]]:

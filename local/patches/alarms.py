@@ -15,7 +15,7 @@ _original_record = provisioners._cw_metric_alarm_record
 
 
 def _record(name: str, properties: Mapping[str, Any]) -> Any:
-    """Kept as an alarm on the first metric of the expression: no function's metrics are kept here to evaluate either."""
+    """Kept as an alarm on the expression's first metric: no function's metrics are kept here to evaluate either."""
     if metrics := properties.get("Metrics"):
         first = next(one["MetricStat"] for one in metrics if "MetricStat" in one)
         properties = {
