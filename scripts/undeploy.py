@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.deploy import ROOT, SAM
 
@@ -22,33 +22,39 @@ TABLE: Final = "AWS::DynamoDB::Table"
 
 
 def main() -> int:
-    """Ask, take away what stands in CloudFormation's way, and have SAM delete the stack; 1 where nothing was done."""
+    """Ask, take away what stands in CloudFormation's way, and have SAM delete the stack; 1 where it still stands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default="default", help="environment of samconfig.toml")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     given = parser.parse_args()
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text())[given.config]
     stack: str = settings["global"]["parameters"]["stack_name"]
-    session = boto3.Session()
     try:
-        resources = find(session.client("cloudformation"), stack)
-    except ClientError as error:
+        return undeploy(boto3.Session(), stack, given.config, asks=not given.yes)
+    except (BotoCoreError, ClientError) as error:
         return _refuse(str(error))
+
+
+def undeploy(session: boto3.Session, stack: str, config: str, *, asks: bool) -> int:
+    """Delete the stack; the exit status. Nothing is touched unless all of it may be deleted and somebody has said so."""
+    resources = find(session.client("cloudformation"), stack)
     if held := protected(session.client("dynamodb"), resources.get(TABLE, [])):
         return _refuse(
-            f"{', '.join(held)} must not be deleted. To switch that off:\n"
-            f"  make deploy CONFIG={given.config} PARAMETERS=DeletionProtection=false"
+            f"deletion protection is on for {', '.join(held)}. To switch it off:\n"
+            f"  make deploy CONFIG={config} PARAMETERS=DeletionProtection=false\n"
+            "and where a first deployment failed, so that there is nothing to update, for each of them:\n"
+            "  aws dynamodb update-table --no-deletion-protection-enabled --table-name …"
         )
     account = session.client("sts").get_caller_identity()["Account"]
     print(f"This deletes the stack {stack} of account {account} in {session.region_name}: its models, their")
-    print("predictions, counts and history, its organizations and their keys. Nothing brings them back.")
-    if not given.yes and input(f"Type {stack} to go on: ").strip() != stack:
+    print("predictions, counts and history, its organizations and their keys. Nothing brings them back.", flush=True)
+    if asks and input(f"Type {stack} to go on: ").strip() != stack:
         return _refuse("nothing was deleted")
     # Keys first: from here on nobody can log, or ask for another address to upload to.
     print(f"{delete_keys(session.client('apigateway'), resources.get(PLAN, []))} API keys deleted")
     print(f"{empty(session.client('s3'), resources.get(BUCKET, []))} uploaded files deleted", flush=True)
-    arguments = [str(SAM), "delete", "--no-prompts", "--stack-name", stack, "--region", session.region_name]
-    return subprocess.run(arguments, check=False).returncode
+    command = [str(SAM), "delete", "--no-prompts", "--stack-name", stack, "--region", session.region_name]
+    return subprocess.run(command, check=False).returncode
 
 
 def find(cloudformation: Any, stack: str) -> dict[str, list[str]]:

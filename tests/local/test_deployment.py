@@ -201,13 +201,13 @@ def updated(account: Account, beside: Things, changed: Path, acme: Tenant) -> Af
 
 @pytest.fixture(scope="module")
 def broken(account: Account, updated: After, changed: Path) -> After:
-    """An update that changes much, puts one table in another's place, and ends at a queue that cannot be made."""
+    """An update that changes much, puts another table in one's place, and ends at a queue that cannot be made."""
     template = yaml.safe_load(changed.read_text())
     resources = template["Resources"]
-    resources["HistoryTable"]["Properties"] |= {
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-    }
+    predictions = resources["PredictionsTable"]["Properties"]
+    del predictions["LocalSecondaryIndexes"]
+    predictions["AttributeDefinitions"] = [{"AttributeName": "id", "AttributeType": "S"}]
+    predictions["KeySchema"] = [{"AttributeName": "id", "KeyType": "HASH"}]
     resources["AddedTable"] = {"Type": "AWS::DynamoDB::Table", "Properties": resources["ModelsTable"]["Properties"]}
     status = resources["ServeStatusFunction"]["Properties"]
     status["CodeUri"] = str(BUILT.parent / "ServeStatusFunction")
@@ -218,7 +218,7 @@ def broken(account: Account, updated: After, changed: Path) -> After:
     missing = {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:missing"}
     resources["BrokenQueue"] = {
         "Type": "AWS::SQS::Queue",
-        "DependsOn": ["AddedTable", "HistoryTable", "Api", "UsagePlan", "ScheduleRule", "CheckDriftFunction"],
+        "DependsOn": ["AddedTable", "PredictionsTable", "Api", "UsagePlan", "ScheduleRule", "CheckDriftFunction"],
         "Properties": {"RedrivePolicy": {"deadLetterTargetArn": missing, "maxReceiveCount": 3}},
     }
     path = written(template, changed.with_name("broken.yaml"))
