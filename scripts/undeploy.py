@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def undeploy(session: boto3.Session, stack: str, config: str, *, asks: bool) -> int:
-    """Delete the stack; the exit status. Nothing is touched unless all of it may be deleted and somebody has said so."""
+    """Delete the stack; the exit status. Nothing is touched unless all may be deleted and somebody has said so."""
     resources = find(session.client("cloudformation"), stack)
     if held := protected(session.client("dynamodb"), resources.get(TABLE, [])):
         return _refuse(

@@ -4,6 +4,7 @@ Each step is a fixture that does it once and notes how everything is afterwards;
 for the one before it, so that any test can be run alone.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -99,18 +100,36 @@ def tenant(account: Account, outputs: dict[str, str]) -> Tenant:
     return Tenant(account, outputs["ApiUrl"], account.invoke(function, wanted)["api_key"])
 
 
+def whole() -> Any:
+    """The built template, readable from any folder."""
+    template = yaml.safe_load(BUILT.read_text())
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        for key in ("CodeUri", "ContentUri"):
+            if key in properties:
+                properties[key] = str(BUILT.parent / name)
+    return template
+
+
 def built(account: Account, stack: str) -> Any:
     """The built template with the layers that a stack has: SAM need not pack 200 MB to learn that they are there."""
     deployed = account.aws("cloudformation").get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     deployed = deployed if isinstance(deployed, dict) else yaml.safe_load(deployed)
-    template = yaml.safe_load(BUILT.read_text())
+    template = whole()
     for name, resource in template["Resources"].items():
-        properties = resource.get("Properties", {})
-        if resource["Type"] == "AWS::Serverless::Function":
-            properties["CodeUri"] = str(BUILT.parent / name)
-        elif resource["Type"] == "AWS::Serverless::LayerVersion":
-            properties["ContentUri"] = deployed["Resources"][name]["Properties"]["ContentUri"]
+        if resource["Type"] == "AWS::Serverless::LayerVersion":
+            resource["Properties"]["ContentUri"] = deployed["Resources"][name]["Properties"]["ContentUri"]
     return template
+
+
+def break_(template: Any, *after: str) -> None:
+    """Add a queue that cannot be made, once everything named is: its dead letters would go to one that is not there."""
+    missing = {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:missing"}
+    template["Resources"]["BrokenQueue"] = {
+        "Type": "AWS::SQS::Queue",
+        "DependsOn": ["Api", "UsagePlan", "ScheduleRule", "CheckDriftFunction", "UploadsBucket", *after],
+        "Properties": {"RedrivePolicy": {"deadLetterTargetArn": missing, "maxReceiveCount": 3}},
+    }
 
 
 def written(template: Any, path: Path) -> Path:
@@ -215,12 +234,7 @@ def broken(account: Account, updated: After, changed: Path) -> After:
         "Type": "Api",
         "Properties": {"RestApiId": {"Ref": "Api"}, "Method": "get", "Path": "/a"},
     }
-    missing = {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:missing"}
-    resources["BrokenQueue"] = {
-        "Type": "AWS::SQS::Queue",
-        "DependsOn": ["AddedTable", "PredictionsTable", "Api", "UsagePlan", "ScheduleRule", "CheckDriftFunction"],
-        "Properties": {"RedrivePolicy": {"deadLetterTargetArn": missing, "maxReceiveCount": 3}},
-    }
+    break_(template, "AddedTable", "PredictionsTable")
     path = written(template, changed.with_name("broken.yaml"))
     parameters = (
         "LogRetentionDays=14",
@@ -258,6 +272,16 @@ def empty(account: Account, refused: After, tmp_path_factory: pytest.TempPathFac
     template = written(built(account, OTHER), tmp_path_factory.mktemp("other") / "template.yaml")
     succeeded(account.deploy(template, MAIL, "DeletionProtection=false", config="prod"))
     return After(succeeded(account.undeploy(OTHER, config="prod")), account.things())
+
+
+@pytest.fixture(scope="module")
+def failed(account: Account, empty: After, tmp_path_factory: pytest.TempPathFactory) -> After:
+    """A first deployment that ends at a queue that cannot be made."""
+    template = whole()
+    break_(template)
+    path = written(template, tmp_path_factory.mktemp("failed") / "template.yaml")
+    run = account.deploy(path, MAIL)
+    return After(run, account.things(), account.stack(STACK)["StackStatus"])
 
 
 # Create
@@ -346,7 +370,13 @@ def test_a_broken_update_is_rolled_back(broken: After) -> None:
     """The command fails and names what could not be made."""
     assert broken.status == "UPDATE_ROLLBACK_COMPLETE"
     assert broken.run.returncode == 1
-    assert "BrokenQueue" in broken.run.stdout
+    assert re.search(r"UPDATE_FAILED +AWS::SQS::Queue +BrokenQueue", broken.run.stdout)
+    for kind, name in (
+        ("DynamoDB::Table", "PredictionsTable"),
+        ("DynamoDB::Table", "AddedTable"),
+        ("Events::Rule", "Sch"),
+    ):
+        assert re.search(rf"UPDATE_COMPLETE +AWS::{kind} +{name}", broken.run.stdout), "it was changed meanwhile"
 
 
 def test_after_a_rollback_all_is_as_before(broken: After, updated: After) -> None:
@@ -414,3 +444,14 @@ def test_in_the_end_nothing_is_left(empty: After, mended: After) -> None:
     """The account is as it was, but for the role and SAM's own bucket."""
     (bucket,) = (name for name in empty.things if name.startswith("bucket "))
     assert empty.things.keys() == {bucket, f"role {mended.resources['ApiLogRole']}", "API account"}
+
+
+def test_a_first_deployment_that_fails_leaves_nothing(failed: After, empty: After, account: Account) -> None:
+    """But for the role, as above; what is left of the stack is taken away like a whole one."""
+    assert (failed.run.returncode, failed.status) == (1, "ROLLBACK_COMPLETE")
+    assert "BrokenQueue" in failed.run.stdout
+    # The emulator makes names of the stack and the resource alone, so this role is the one that is there already.
+    assert failed.things.keys() == empty.things.keys()
+    succeeded(account.undeploy(STACK))
+    assert account.things().keys() == failed.things.keys()
+    assert STACK not in {one["StackName"] for one in account.aws("cloudformation").describe_stacks()["Stacks"]}
