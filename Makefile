@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi build demo local test check format invoke sam-local deploy bench bench-alarms bench-peers cost clean
+.PHONY: help setup lock openapi build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-peers cost clean
 
 PORT ?= 3000
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -54,6 +54,9 @@ sam-local: build ## Invoke every file in events/ in real containers (sam local i
 deploy: setup ## Deploy to your AWS account (PARAMETERS="EmailFrom=…", CONFIG=default)
 	@sh scripts/build.sh $(ARCHITECTURE) .aws-sam/deploy
 	@$(PY) -m scripts.deploy --config $(CONFIG) --architecture $(ARCHITECTURE) $(PARAMETERS)
+
+undeploy: setup ## Take a deployed stack away with all its data, after asking (CONFIG=default)
+	@$(PY) -m scripts.undeploy --config $(CONFIG)
 
 bench: build ## Measure checks beside other tools, write docs/benchmarks.md; print import times, sizes, the local stack's speed
 	@$(BENCH) speed

@@ -5,35 +5,45 @@ Parameters given on SAM's command line replace those of samconfig.toml altogethe
 
 import argparse
 import os
+import sys
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
+BUILT: Final = ROOT / ".aws-sam" / "deploy" / "template.yaml"
 
 
-def command(environment: str, architecture: str, parameters: list[str]) -> list[str]:
-    """SAM's command line; of a parameter given twice the one given here counts. Raises KeyError for an environment that
-    samconfig.toml lacks.
-    """
-    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]
+def command(environment: str, architecture: str, parameters: list[str], template: Path = BUILT) -> list[str]:
+    """SAM's command line; of a parameter given twice the one given here counts."""
+    settings = settings_of(environment)
     configured = settings.get("deploy", {}).get("parameters", {}).get("parameter_overrides", [])
     joined = dict(one.split("=", 1) for one in (*configured, *parameters)) | {"Architecture": architecture}
-    template = ROOT / ".aws-sam" / "deploy" / "template.yaml"
     # Named, because SAM looks for its settings beside the template.
     files = ["--template-file", str(template), "--config-file", str(ROOT / "samconfig.toml")]
     overrides = [f"{name}={value}" for name, value in joined.items()]
     return [str(SAM), "deploy", *files, "--config-env", environment, "--parameter-overrides", *overrides]
 
 
+def settings_of(environment: str) -> dict[str, Any]:
+    """What samconfig.toml says of an environment; ends the program where it says nothing."""
+    known = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    if not isinstance(known.get(environment), dict):
+        names = ", ".join(name for name, value in known.items() if isinstance(value, dict))
+        sys.exit(f"samconfig.toml has no environment {environment!r}, but: {names}")
+    settings: dict[str, Any] = known[environment]
+    return settings
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default="default", help="environment of samconfig.toml")
     parser.add_argument("--architecture", default="arm64", choices=["arm64", "x86_64"])
+    parser.add_argument("--template", type=Path, default=BUILT, help="built template (sam build)")
     parser.add_argument("parameters", nargs="*", metavar="Name=Value", help="parameters of the template")
     given = parser.parse_args()
+    arguments = command(given.config, given.architecture, given.parameters, given.template.resolve())
     os.chdir(ROOT)
-    arguments = command(given.config, given.architecture, given.parameters)
     print(" ".join(arguments), flush=True)
     os.execv(arguments[0], [*arguments])  # noqa: S606 - the project's own SAM

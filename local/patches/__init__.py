@@ -5,7 +5,7 @@ Each change replaces a private function, so the version is pinned in `requiremen
 passes then is no longer needed.
 """
 
-from local.patches import events, gateway, permissions, tables
+from local.patches import alarms, buckets, events, gateway, permissions, tables
 
 
 def install() -> None:
@@ -14,3 +14,5 @@ def install() -> None:
     tables.install()
     events.install()
     permissions.install()
+    alarms.install()
+    buckets.install()

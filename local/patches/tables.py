@@ -1,16 +1,24 @@
-"""DynamoDB: time to live and point-in-time recovery of the template, which MiniStack's CloudFormation passes over."""
+"""DynamoDB: what of the template's tables MiniStack's CloudFormation passes over.
+
+That is time to live, point-in-time recovery and deletion protection; and a table with another key is another table, the
+old one being kept until the update has succeeded, or for good where the template retains it.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ministack.services import dynamodb
 from ministack.services.cloudformation import provisioners
 
+TABLE: Final = "AWS::DynamoDB::Table"
+KEYS: Final = ("KeySchema", "LocalSecondaryIndexes")
+
 
 def install() -> None:
-    """Wrap creating and updating a table."""
-    handler = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
-    create, update = handler["create"], handler["update"]
+    """Wrap creating, updating and deleting a table."""
+    provisioners._REPLACING_PROPERTIES[TABLE] = (*provisioners._REPLACING_PROPERTIES[TABLE], *KEYS)
+    handler = provisioners._RESOURCE_HANDLERS[TABLE]
+    create, update, delete = handler["create"], handler["update"], handler["delete"]
 
     def create_table(logical_id: str, properties: Mapping[str, Any], stack: str) -> Any:
         created = create(logical_id, properties, stack)
@@ -24,7 +32,12 @@ def install() -> None:
         _apply(updated[0] if isinstance(updated, tuple) else physical_id, new)
         return updated
 
-    handler |= {"create": create_table, "update": update_table}
+    def delete_table(physical_id: str, properties: Any) -> None:
+        if dynamodb._tables.get(physical_id, {}).get("DeletionProtectionEnabled"):
+            raise ValueError(f"Table {physical_id} is protected against deletion. Disable deletion protection first.")
+        delete(physical_id, properties)
+
+    handler |= {"create": create_table, "update": update_table, "delete": delete_table}
 
 
 def _true(value: Any) -> bool:
@@ -32,6 +45,8 @@ def _true(value: Any) -> bool:
 
 
 def _apply(name: str, properties: Mapping[str, Any]) -> None:
+    # Kept as the text that a parameter is, "false" would count as true.
+    dynamodb._tables[name]["DeletionProtectionEnabled"] = _true(properties.get("DeletionProtectionEnabled"))
     if ttl := properties.get("TimeToLiveSpecification"):
         specification = {"Enabled": _true(ttl.get("Enabled")), "AttributeName": ttl.get("AttributeName")}
         dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": specification})
