@@ -47,7 +47,7 @@ def _alarms(axes: Any, scenarios: list[dict[str, Any]], limit: float) -> None:
     axes.grid(axis="x", color="#e6e8eb", lw=0.7)
     axes.set_axisbelow(True)
     axes.set_title("False alarms a model-month, no drift", loc="left", fontsize=9.5)
-    axes.legend(frameon=False, loc="center right")
+    axes.legend(frameon=False, loc="upper center")
 
 
 def _delays(axes: Any, scenarios: list[dict[str, Any]], longest: float) -> None:
@@ -58,7 +58,8 @@ def _delays(axes: Any, scenarios: list[dict[str, Any]], longest: float) -> None:
         xs, ys = zip(*[*steps, (end, steps[-1][1])], strict=True)
         axes.step(xs, ys, where="post", color=colour, lw=1.5, label=scenario["name"])
     axes.axvline(longest, color=GREY, lw=1, ls="--")
-    axes.annotate(f" {longest} h", (longest, 0.02), color=GREY)
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
+    axes.annotate(f"{longest} h", (longest + 3, 0.03), color=GREY, bbox=box)
     axes.set_xlim(0, end)
     axes.set_ylim(0, 1.02)
     axes.set_xticks(range(0, end + 1, 24))
