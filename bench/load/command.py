@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import signal
+import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import Counter
@@ -34,7 +36,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--organizations", type=_between(1, 500), default=100, help="organizations that own them")
     parser.add_argument("--requests", type=_between(1, 100_000), default=20_000, help="most requests of one kind")
     parser.add_argument("--minutes", type=_between(1, 60), default=15, help="how long the whole run may take")
-    parser.add_argument("--url", help="a local stack that serves already, instead of one of its own; gets all of it")
+    parser.add_argument(
+        "--url", help="a local stack that serves already, instead of one of its own; keeps what is made"
+    )
     parser.add_argument(
         "--stack", type=Path, default=ROOT / ".local" / "stack.json", help="its stack.json (with --url)"
     )
@@ -60,17 +64,30 @@ def run(options: Namespace, say: Callable[[str], None]) -> int:
             raise LoadError("there must be at least as many models as organizations")
         if not LOCUST.install(say):
             raise LoadError(f"locust cannot be installed: {LOCUST.missing}")
-        with _stack(options, say) as served, Client(served.url) as client:
+        with _ending_in_order(), _stack(options, say) as served, Client(served.url) as client:
             measured = _measure(options, served, client, say)
     except LoadError as error:
         say(f"load: {error}")
         return 1
+    except KeyboardInterrupt:
+        say("load: stopped")
+        return 128 + signal.SIGINT
     text = document(measured)
     say(f"\n{text}")
     if not options.no_file:
         PAGE.write_text(text, encoding="utf-8")
         say(f"wrote {PAGE.relative_to(ROOT)}")
     return 0 if held(measured) else 1
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Asked to end, end what was started too, as at Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
