@@ -1,1 +1,1 @@
-"""Benchmarks: what a check costs beside other tools (`speed`), and how often it cries wolf (`alarms`)."""
+"""Benchmarks: what a check costs beside other tools (`speed`), how often it cries wolf (`alarms`), at once (`load`)."""

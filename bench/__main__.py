@@ -1,4 +1,4 @@
-"""Benchmarks. `speed` writes docs/benchmarks.md, `alarms` writes docs/alarms.md."""
+"""Benchmarks. `speed` writes docs/benchmarks.md, `alarms` writes docs/alarms.md, `load` writes docs/load.md."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench import environments
 from bench.alarms import command as alarms
+from bench.load import command as load
 from bench.speed import command as speed
 
 
@@ -17,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             speed.run(say)
         case "alarms":
             alarms.run(options.effort, say)
+        case "load":
+            return load.run(options, say)
         case "peers":
             environments.install_all(say)
         case "lock-peers":
@@ -35,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("speed", help="measure checks, folding and reads beside other tools, write docs/benchmarks.md")
     alarms_parser = commands.add_parser("alarms", help="simulate months with and without drift, write docs/alarms.md")
     alarms_parser.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
+    load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
+    load.add_arguments(load_parser)
     commands.add_parser("peers", help="install the tools that `speed` compares with, each in .venv-peers/<name>")
     commands.add_parser("lock-peers", help="resolve the peers' requirements again")
     return parser

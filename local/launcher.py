@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import platform
 import shlex
 import signal
@@ -141,6 +142,7 @@ class Launcher:
     def _write(self, deployed: stack.Stack, organization: Mapping[str, Any]) -> None:
         content = {
             "url": self._url,
+            "pid": os.getpid(),
             **organization,
             "aws_endpoint": self._endpoint,
             "region": settings.REGION,
