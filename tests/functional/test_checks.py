@@ -419,3 +419,14 @@ def test_a_deleted_model_is_erased_and_its_checks_are_dropped(deployed: Stack) -
         if variable.endswith("_TABLE"):
             left = [item for item in client.scan(TableName=table)["Items"] if model_id in json.dumps(item, default=str)]
             assert left == [], variable
+
+
+def test_every_tick_begins_with_other_models(deployed: Stack) -> None:
+    """All models are queued at each tick, and each of 16 ticks begins somewhere else: none is always the last."""
+    made = {deployed.call("POST", "/models", {"name": f"m{number}"}).body["id"] for number in range(24)}
+    begun = set()
+    for turn in range(16):
+        order = [model.model_id for model in Models.to_check(turn)]
+        assert set(order) == made
+        begun.add(order[0])
+    assert len(begun) > 5

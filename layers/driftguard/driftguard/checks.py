@@ -1,7 +1,7 @@
 """Checks as messages: the schedule sends one a model, the queue brings it to the check, and every end is recorded."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 
@@ -12,6 +12,7 @@ from driftguard.observability import count, logger
 from driftguard.tables.models import Models, Runs
 
 SEND_AT_ONCE = 10
+TICK = timedelta(minutes=15)
 
 
 class CheckMessage(BaseModel):
@@ -59,7 +60,8 @@ def schedule(queues: Queues, tick: str, now: datetime) -> int:
     """
     Runs.start(tick, now)
     sent = failed = 0
-    for models in batched(Models.to_check(), SEND_AT_ONCE, strict=False):
+    turn = int(now.timestamp() // TICK.total_seconds())
+    for models in batched(Models.to_check(turn), SEND_AT_ONCE, strict=False):
         checks = [
             {"Id": str(number), **_check_entry(CheckMessage(**_ids(model), tick=tick), f"{tick}-{model.model_id}")}
             for number, model in enumerate(models)

@@ -160,10 +160,13 @@ class Models(Table):
         return [model for model in found if model.sk != upper][:limit]
 
     @classmethod
-    def to_check(cls) -> Iterator["Models"]:
-        """Every model that the schedule must look at, the ones to be erased too: keys and organization only."""
+    def to_check(cls, turn: int) -> Iterator["Models"]:
+        """Every model that the schedule must look at, the ones to be erased too: keys and organization only.
+
+        Each `turn` begins at the next shard, so that no model is always the last, should a tick not reach them all.
+        """
         for number in range(SHARDS):
-            yield from cls.due.query(f"{number:02d}")
+            yield from cls.due.query(f"{(turn + number) % SHARDS:02d}")
 
 
 def _name_item(model: Models, name: str) -> Models:
