@@ -74,6 +74,7 @@ TICKS: Final = 2880  # checks of a model in 30 days
 HOURS: Final = 720
 BATCH: Final = 100
 DAYS_OF_DATA: Final = 15
+OPEN_FEATURES: Final = 5  # of an alert that stays open
 
 TARGETS: Final = {"ingest": 0.15, "check": 0.10}
 
@@ -182,6 +183,26 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
             for tick in range(1, times + 1):
                 run(model_id, end + timedelta(minutes=15 * tick))
         return _mean(usage, times)
+
+
+def measure_open_alert(features: int) -> float:
+    """Write units that an open alert of so many features adds to a check."""
+    rng = random.Random(3)
+    with tables():
+        now = datetime.now(UTC).replace(minute=5)
+        model_id = models.create("acme", NewModel(name="m"), partitions=4, now=now).id
+        sample = rows(rng, features, 2_000)
+        body = BaselineBody.model_validate({"rows": sample, "days": 14})
+        baseline_versions.put(models.find("acme", model_id), body, publish=lambda _message: None, now=now)
+        moved = [{**row, "features": {name: value * 1.05 for name, value in row["features"].items()}} for row in sample]
+        log(model_id, moved, now)
+        units = []
+        for tick in range(3):
+            with metered() as usage:
+                run(model_id, now + timedelta(minutes=15 * tick + 1))
+            kinds = {kind: spent for kind, spent in usage.written.items() if kind.startswith("AlertsTable")}
+            units.append(sum(spent for kind, spent in kinds.items() if "outbox" not in kind))
+        return float(units[-1])
 
 
 def log(model_id: str, sample: list[dict[str, Any]], now: datetime) -> None:
@@ -308,6 +329,7 @@ def report(per_month: int, features: int, count: int) -> str:
     my_check = measure_check(features, hourly)
     million = ingest_lines(*ingest20, requests=1e6 / BATCH)
     month = check_lines(check50, TICKS)
+    open_writes = measure_open_alert(OPEN_FEATURES)
     requests, checks, alerts = per_month / BATCH, count * TICKS, count * 1.0
     yours = {
         "Logging": ingest_lines(*mine, requests=requests),
@@ -337,6 +359,9 @@ def report(per_month: int, features: int, count: int) -> str:
             check_calls=sum(check50.calls.values()),
             check_ms=check50.own_seconds * 1000,
             written=", ".join(f"{name} {units:g}" for name, units in check50.written.most_common()),
+            open_features=OPEN_FEATURES,
+            open_writes=open_writes,
+            open_dollars=open_writes * TICKS * PRICES["write"][0],
             total=sum(total_of(lines) for lines in yours.values()),
             parts="\n\n".join(f"### {name}\n\n{table(lines)}" for name, lines in yours.items()),
             call_ms=CALL_SECONDS * 1000,
