@@ -126,13 +126,19 @@ def is_transient(error: BaseException) -> bool:
     while seen is not None:
         if isinstance(seen, (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)):
             return True
-        if isinstance(seen, botocore.exceptions.ClientError):
-            answer = cast("dict[str, Any]", seen.response)
-            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            code = answer.get("Error", {}).get("Code", "")
-            return status >= 500 or "Throttl" in code or code in TRANSIENT_CODES
+        if isinstance(seen, PutError) and seen.cause is None:
+            return True  # PynamoDB has given up on what DynamoDB left unprocessed of a batch
+        if isinstance(seen, botocore.exceptions.ClientError) and _may_pass(cast("dict[str, Any]", seen.response)):
+            return True
+        # PynamoDB wraps botocore's error and leaves the status behind, so the cause is looked at as well.
         seen = seen.__cause__ or seen.__context__
     return False
+
+
+def _may_pass(answer: dict[str, Any]) -> bool:
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = answer.get("Error", {}).get("Code", "")
+    return status >= 500 or "Throttl" in code or code in TRANSIENT_CODES
 
 
 TRANSIENT_CODES = {

@@ -1,6 +1,7 @@
 """Models: what they are (definition), how they are (status), and what the schedule did with them."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -308,6 +309,14 @@ class Runs(Table):
             reason=reason or None,
             expires_at=int((now + 2 * DAY).timestamp()),
         )
+
+    @classmethod
+    def fail(cls, organization_id: str, tick: str, model_id: str, now: datetime, reason: str) -> None:
+        """Record that a scheduled check failed. One that has its verdict, and failed after that, stays checked: else
+        its repetition would check once more."""
+        run = cls.of(organization_id, tick, model_id, "failed", now, reason)
+        with suppress(ConditionFailed), conditional():
+            run.save(cls.pk.does_not_exist() | (cls.tick != tick) | (cls.outcome == "failed"))
 
     @classmethod
     def ended(cls, organization_id: str, tick: str, model_id: str) -> bool:
