@@ -2,6 +2,7 @@
 
 import copy
 import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,6 +64,16 @@ def refused(code: str, status: int) -> Fault:
         raise ClientError(answer, call.operation)
 
     return fault
+
+
+def as_strict_as_aws(call: Call) -> Any:
+    """DynamoDB refuses a range whose end lies before its beginning; moto finds nothing in it."""
+    condition = re.search(r"BETWEEN (:\w+) AND (:\w+)", str(call.parameters.get("KeyConditionExpression", "")))
+    if condition:
+        first, last = (call.parameters["ExpressionAttributeValues"][name]["S"] for name in condition.groups())
+        if last.encode() < first.encode():
+            return refused("ValidationException", 400)(call)
+    return call.make()
 
 
 def answer_lost(call: Call) -> Any:

@@ -72,7 +72,7 @@ ROWS = (
     *FAULTS,
     "partial batches (reads, writes, SQS)",
     "stale reads",
-    "messages twice, in any order",
+    "requests and messages twice, in any order",
     "clocks 5 minutes apart",
     "two checks at once, clocks 5 minutes apart",
     "`log_predictions` killed at any call",
@@ -356,8 +356,9 @@ def test_stale_reads_lose_and_double_nothing(day: Day) -> None:
     day.row("stale reads", client, BATCHES * SIZE, checks=2)
 
 
-def test_messages_that_come_twice_and_in_any_order_change_nothing(day: Day) -> None:
-    """The same ticks' messages, doubled, and the events of SNS three times and shuffled."""
+def test_what_comes_twice_and_in_any_order_changes_nothing(day: Day) -> None:
+    """Every request once more after it was folded, the same ticks' messages doubled, and the events of SNS three times
+    and shuffled."""
     day.model_id = make_model(day.deployed)
     client = log_with_retries(day)
     day.check("t1")
@@ -365,9 +366,12 @@ def test_messages_that_come_twice_and_in_any_order_change_nothing(day: Day) -> N
     day.clock.now = LATER
     day.check("t2")
     day.check("t2")
+    assert log_with_retries(day) == client
+    day.clock.now = NOW + timedelta(minutes=30)
+    day.check("t3")
     day.published *= 3
     random.Random(1).shuffle(day.published)
-    day.row("messages twice, in any order", client, BATCHES * SIZE, checks=2)
+    day.row("requests and messages twice, in any order", f"{client}, and once more", BATCHES * SIZE, checks=3)
 
 
 def test_clocks_that_differ_by_five_minutes_lose_and_double_nothing(day: Day) -> None:

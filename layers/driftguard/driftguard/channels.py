@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from driftguard.errors import BadGateway, Conflict, Invalid, NotFound
-from driftguard.http import Page, decode_cursor, encode_cursor, field_errors
+from driftguard.http import Page, decode_key, encode_cursor, field_errors
 from driftguard.ids import new_id
 from driftguard.notifications.addresses import Refused, Resolver, check_url, pin
 from driftguard.schemas.channels import (
@@ -45,7 +45,7 @@ def create(organization_id: str, body: AnyNewChannel, *, resolve: Resolver, now:
 
 def page(organization_id: str, cursor: str | None, limit: int) -> Page[Channel]:
     """The organization's channels, newest first."""
-    before = decode_cursor("channels", organization_id, cursor)
+    before = decode_key("channels", organization_id, cursor)
     found = Channels.newest(organization_id, before, limit)
     following = encode_cursor("channels", organization_id, found[-1].id) if len(found) == limit else None
     return Page(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from driftguard.errors import Conflict, NotFound
-from driftguard.http import Page, decode_cursor, encode_cursor
+from driftguard.http import Page, decode_key, encode_cursor
 from driftguard.ids import new_id
 from driftguard.schemas.models import Model, ModelPatch, ModelSettings, NewModel, RecentScore, merge
 from driftguard.tables.base import ConditionFailed
@@ -47,7 +47,7 @@ def create(organization_id: str, body: NewModel, *, partitions: int, now: dateti
 
 def page(organization_id: str, cursor: str | None, limit: int) -> Page[Model]:
     """The organization's models, newest first."""
-    before = decode_cursor("models", organization_id, cursor)
+    before = decode_key("models", organization_id, cursor)
     found = Models.newest(organization_id, before, limit)
     statuses = Statuses.of(organization_id, [model.model_id for model in found])
     following = encode_cursor("models", organization_id, found[-1].model_id) if len(found) == limit else None

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, ClassVar, Self, cast
 
 import botocore.exceptions
@@ -21,9 +22,11 @@ MAX_ITEM_BYTES = 380_000
 
 
 class Table(Model):
-    """A table of the stack. `table_setting` is the `<NAME>` of the variable `<NAME>_TABLE`."""
+    """A table of the stack. `table_setting` is the `<NAME>` of the variable `<NAME>_TABLE`; `keep` is how long what has
+    ended is kept."""
 
     table_setting: ClassVar[str]
+    keep: ClassVar[timedelta]
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
@@ -58,6 +61,7 @@ def connect(settings: Settings) -> None:
     classes on one table the first is the one with its indexes.
     """
     global _connection  # noqa: PLW0603  one client a process is the point
+    Table.keep = timedelta(days=settings.history_retention_days)
     for table in Table.__subclasses__():
         name = settings.table(table.table_setting)
         if name is None or (table.Meta.table_name == name and table._connection is not None):

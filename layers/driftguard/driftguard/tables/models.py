@@ -1,6 +1,6 @@
 """Models: what they are (definition), how they are (status), and what the schedule did with them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -81,6 +81,13 @@ class Models(Table):
     def one(cls, organization_id: str, model_id: str) -> "Models | None":
         """The organization's model, or None: another organization's is not there."""
         return cls.find(organization_id, f"model#{model_id}")
+
+    @classmethod
+    def existing(cls, organization_id: str, model_ids: Iterable[str]) -> set[str]:
+        """Those of these models that the organization has."""
+        keys = [(organization_id, f"model#{model_id}") for model_id in model_ids]
+        found = cls.batch_get(keys, consistent_read=True, attributes_to_get=["sk"])
+        return {item.sk.removeprefix("model#") for item in found}
 
     @classmethod
     def add(cls, model: "Models") -> None:
