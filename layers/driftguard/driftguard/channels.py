@@ -24,6 +24,7 @@ from driftguard.schemas.channels import (
 )
 from driftguard.tables.base import ConditionFailed
 from driftguard.tables.channels import Channels
+from driftguard.tables.deliveries import Deliveries
 from driftguard.tables.models import Models
 
 
@@ -79,8 +80,9 @@ def change(organization_id: str, channel_id: str, patch: ChannelPatch, *, resolv
 
 
 def delete(organization_id: str, channel_id: str) -> None:
-    """Delete a channel. Raises NotFound."""
+    """Delete a channel, and what nobody would find without it. Raises NotFound."""
     find(organization_id, channel_id)
+    Deliveries.forget_notices(channel_id)
     Channels.remove(organization_id, channel_id)
 
 
