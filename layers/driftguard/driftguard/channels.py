@@ -1,7 +1,7 @@
 """Alert channels: made, listed, changed, deleted and tried by their organization."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -70,7 +70,7 @@ def change(organization_id: str, channel_id: str, patch: ChannelPatch, *, resolv
         raise Invalid(
             [{"loc": ["body", *entry["loc"]], "msg": entry["msg"]} for entry in field_errors(error.errors())]
         ) from None
-    _check(organization_id, settings, resolve)
+    _check(organization_id, settings, resolve, before.settings.model_ids or [])
     channel = before.changed(settings, now)
     try:
         Channels.replace(channel, before)
@@ -103,14 +103,15 @@ def try_out(organization_id: str, channel_id: str, *, function_of: Callable[[str
     return TestResult(delivered=True, detail=result.get("detail"))
 
 
-def _check(organization_id: str, body: AnyNewChannel, resolve: Resolver) -> None:
-    """What the body alone cannot tell: whose models, and where the webhook's host leads.
+def _check(organization_id: str, body: AnyNewChannel, resolve: Resolver, known: Sequence[str] = ()) -> None:
+    """What the body alone cannot tell: whose models, and where the webhook's host leads. Models that the channel had
+    before (`known`) may have been deleted since.
 
     A host that is not known (yet) is let through: nothing can be sent there, and before each sending it is looked at
     again.
     """
     for index, model_id in enumerate(body.model_ids or []):
-        if Models.one(organization_id, model_id) is None:
+        if model_id not in known and Models.one(organization_id, model_id) is None:
             raise Invalid.at(["body", "model_ids", index], "there is no such model")
     match body:
         case NewSlackChannel() | NewTeamsChannel():
