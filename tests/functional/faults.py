@@ -242,3 +242,17 @@ def as_it_was(tables: dict[str, Any]) -> Iterator[None]:
 def put_back(tables: dict[str, Any]) -> None:
     """Make the database what it was when `tables` was copied."""
     dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables = copy.deepcopy(tables)
+
+
+def meanwhile(operation: str, action: Callable[[], Any]) -> Fault:
+    """Just before the first call of this operation, something else happens as a whole."""
+    done = False
+
+    def fault(call: Call) -> Any:
+        nonlocal done
+        if call.operation == operation and not done:
+            done = True
+            action()
+        return call.make()
+
+    return fault

@@ -97,9 +97,9 @@ class Models(Table):
             write.save(_name_item(model, str(model.name)), condition=cls.pk.does_not_exist())
 
     def replace(self, old_name: str) -> None:
-        """Store a changed definition, its name too when that is new. Raises ConditionFailed when the name is taken or
-        the model was deleted."""
-        exists = Models.pk.exists()
+        """Store a changed definition, its name too when that is new. Raises ConditionFailed when the name is taken, or
+        the model was deleted or renamed meanwhile."""
+        unchanged = Models.name == old_name
         actions: list[Action] = [
             Models.settings_given.set(self.settings_given),
             Models.labels.set(self.labels),
@@ -108,13 +108,14 @@ class Models(Table):
             Models.shard.set(self.shard) if self.shard else Models.shard.remove(),
         ]
         with transaction() as write:
-            write.update(Models(self.pk, self.sk), actions=actions, condition=exists)
+            write.update(Models(self.pk, self.sk), actions=actions, condition=unchanged)
             if self.name != old_name:
                 write.delete(_name_item(self, old_name))
                 write.save(_name_item(self, str(self.name)), condition=Models.pk.does_not_exist())
 
     def remove(self, now: datetime) -> None:
-        """Take the model out of every answer and leave a mark by which its data will be erased."""
+        """Take the model out of every answer and leave a mark by which its data will be erased. Raises ConditionFailed
+        when it was deleted, renamed or spread meanwhile."""
         mark = Models(
             self.pk,
             f"erase#{self.model_id}",
@@ -126,7 +127,8 @@ class Models(Table):
             created_at=iso(now),
         )
         with transaction() as write:
-            write.delete(Models(self.pk, self.sk), condition=Models.pk.exists())
+            unchanged = (Models.name == self.name) & (Models.partitions == self.partitions)
+            write.delete(Models(self.pk, self.sk), condition=unchanged)
             write.delete(_name_item(self, str(self.name)))
             write.save(mark)
 
