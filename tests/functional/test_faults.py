@@ -449,13 +449,16 @@ def test_a_check_that_ends_at_any_moment_is_made_good(day: Day, moments: Callabl
 
 def test_two_checks_at_once_are_one(day: Day, moments: Callable[[], None]) -> None:
     """At each call of a check a whole second one of the same message runs, whose clock is five minutes ahead, so that
-    it sees the first one's lease as over."""
+    it sees the first one's lease as over and folds more than the first one may."""
     moments()
     whole = Killer()
     day.check("t1", whole)
     body = json.dumps({"organization_id": "acme", "model_id": day.model_id, "tick": "t1"})
+    more = drifted(10, 80, lambda place: place % 2 * DAY)
     for at in range(1, len(whole.made) + 1):
         moments()
+        late = BatchBody(model_id=day.model_id, predictions=more, batch_id="late")
+        predictions.log_batch("acme", late, now=LATER - timedelta(minutes=7))
         seen = 0
 
         def meanwhile(call: Call, at: int = at) -> Any:
@@ -473,7 +476,9 @@ def test_two_checks_at_once_are_one(day: Day, moments: Callable[[], None]) -> No
         if answer["batchItemFailures"]:
             day.clock.now += timedelta(minutes=10)
             day.check("t1", tries=1)
-        day.row("two checks at once, clocks 5 minutes apart", "–", 320, checks=1)
+        day.clock.now = LATER + timedelta(minutes=30)
+        day.check("t2")
+        day.row("two checks at once, clocks 5 minutes apart", "–", 400, checks=2)
 
 
 REQUESTS: dict[str, tuple[str, Any, dict[str, str]]] = {
