@@ -39,7 +39,7 @@ def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
     return models.change(app.caller.organization_id, model_id, body)
 
 
-@app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404), tags=["Models"])
+@app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404, 409), tags=["Models"])
 def delete_model(model_id: str) -> Response[None]:
     """Delete a model and erase all its data."""
     models.delete(app.caller.organization_id, model_id, erase=_ask_to_erase, now=datetime.now(UTC))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from driftguard.tables.base import ConditionFailed
 from driftguard.tables.baselines import Baselines
 from tests.functional.conftest import Stack, add_organization
 
@@ -151,3 +152,17 @@ def test_baselines_of_others_are_not_there(deployed: Stack, model: str) -> None:
         assert deployed.gateway.call(method, model + path, sent, key_id="other-admin").status == 404
     assert deployed.call("PUT", f"{model}/baseline", body, role="viewer").status == 403
     assert deployed.call("GET", f"{model}/baseline", role="viewer").status == 200
+
+
+def test_a_version_never_changes_whatever_a_dead_try_left(deployed: Stack) -> None:
+    """Stored again under its number it stays as it is; more chunks, of a try that died before its head, do not spoil
+    it."""
+    about: dict[str, Any] = {"rows": 1, "days": None, "source": "test", "now": datetime.now(UTC)}
+    for number in range(3):
+        Baselines("m1", f"chunk#00000001#{number:04d}", data=b"of a try that died").save()
+    Baselines.add("m1", 1, b"first", **about)
+    with pytest.raises(ConditionFailed):
+        Baselines.add("m1", 1, b"second", **about)
+    head = Baselines.head("m1", 1)
+    assert head is not None
+    assert head.payload() == b"first"

@@ -213,3 +213,17 @@ def test_a_channel_is_tried_through_its_own_sender(
     assert "secret internals" not in answer.text
     assert client.asked[0]["FunctionName"] == "notify-slack"
     assert json.loads(client.asked[0]["Payload"]) == {"test": {"organization_id": "acme", "channel_id": channel}}
+
+
+def test_a_channel_whose_model_was_deleted_can_be_changed(deployed: Stack) -> None:
+    """It keeps the id of a model that is gone, until it is given others; a model that is gone cannot be named anew."""
+    model_id = deployed.call("POST", "/models", {"name": "gone"}).body["id"]
+    channel = {"type": "email", "to": ["a@example.com"]}
+    limited, other = (
+        deployed.call("POST", "/alert-channels", {**channel, **more}).body["id"]
+        for more in ({"model_ids": [model_id]}, {})
+    )
+    deployed.call("DELETE", f"/models/{model_id}")
+    renamed = deployed.call("PATCH", f"/alert-channels/{limited}", {"name": "new"})
+    assert (renamed.status, renamed.body["model_ids"]) == (200, [model_id])
+    assert deployed.call("PATCH", f"/alert-channels/{other}", {"model_ids": [model_id]}).status == 422

@@ -2,19 +2,23 @@
 
 import json
 import random
+import zlib
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 
 from driftguard import checking, drift, folding
+from driftguard.http import encode_cursor
 from driftguard.tables.alerts import Outbox
 from driftguard.tables.baselines import Baselines
 from driftguard.tables.history import History
 from driftguard.tables.models import Models, Runs, Statuses
 from driftguard.times import iso
 from tests.functional.conftest import Stack, add_organization
+from tests.functional.faults import as_strict_as_aws, calls_to_aws
 from tests.functional.gateway import LambdaContext, function
 
 DAY = timedelta(days=1)
@@ -430,3 +434,52 @@ def test_every_tick_begins_with_other_models(deployed: Stack) -> None:
         assert set(order) == made
         begun.add(order[0])
     assert len(begun) > 5
+
+
+def test_a_page_of_history_that_has_become_too_old_is_empty(deployed: Stack) -> None:
+    """A cursor that leads beyond the days asked for ends the list."""
+    model_id = make_model(deployed)
+    for age in (timedelta(hours=30), timedelta(hours=29), timedelta(hours=28)):
+        now = datetime.now(UTC) - age
+        History.entry(model_id, "check", zlib.compress(b"{}"), now, DAY).save()
+    path = f"/drift/models/{model_id}/history"
+    found = History.newest(model_id, since=None, before=None, limit=9)
+    cursor = encode_cursor("history", model_id, found[0].sk)
+    with calls_to_aws(as_strict_as_aws):
+        assert deployed.call("GET", f"{path}?cursor={cursor}&days=1").body == []
+        assert len(History.newest(model_id, since=datetime.now(UTC) - 2 * DAY, before=None, limit=9)) == 3
+
+
+def test_a_snooze_that_has_ended_is_listed_as_firing(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The filter by status goes by what the list shows, whether a check has run since or not."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(9, 0.6))
+    deployed.call("POST", f"/drift/models/{model_id}/check")
+    path = f"/drift/alerts/{deployed.call('GET', '/drift/alerts').body[0]['id']}"
+    until = datetime.now(UTC) + timedelta(hours=1)
+    assert deployed.call("POST", f"{path}/snooze", {"until": iso(until)}).status == 200
+
+    def listed() -> dict[str, list[str]]:
+        every = ("firing", "acknowledged", "snoozed", "resolved")
+        found = {status: deployed.call("GET", f"/drift/alerts?status={status}&days=1").body for status in every}
+        return {status: [alert["status"] for alert in alerts] for status, alerts in found.items() if alerts}
+
+    assert listed() == {"snoozed": ["snoozed"]}
+    later = SimpleNamespace(now=lambda zone: until + timedelta(minutes=1))
+    monkeypatch.setattr(function("query_drift"), "datetime", later)
+    assert listed() == {"firing": ["firing"]}
+
+
+def test_a_deleted_models_alerts_are_gone_at_once(deployed: Stack) -> None:
+    """Until they are erased its alerts are in no list, have no page, and nobody can act on them."""
+    gone, kept = (make_model(deployed, name) for name in ("gone", "kept"))
+    for model_id in (gone, kept):
+        log(deployed, model_id, rows(9, 0.6))
+        deployed.call("POST", f"/drift/models/{model_id}/check")
+    alerts = {alert["model_id"]: alert["id"] for alert in deployed.call("GET", "/drift/alerts").body}
+    assert alerts.keys() == {gone, kept}
+    assert deployed.call("DELETE", f"/models/{gone}").status == 204
+    assert [alert["model_id"] for alert in deployed.call("GET", "/drift/alerts").body] == [kept]
+    for alert_id, status in ((alerts[gone], 404), (alerts[kept], 200)):
+        assert deployed.call("GET", f"/drift/alerts/{alert_id}").status == status
+        assert deployed.call("POST", f"/drift/alerts/{alert_id}/acknowledge").status == status

@@ -1,195 +1,610 @@
-"""Bad days: faults at AWS's API while a client logs with retries. What was accepted is there once, and told once."""
+"""Bad days: faults at AWS's API while a client logs with retries. What was accepted is there once, and told once.
 
+Each test records what it saw, and the table in docs/reliability.md is made of these records: a test fails when its row
+says something else. `DRIFTGUARD_WRITE_DOCS=1` writes the rows instead.
+"""
+
+import copy
 import json
+import os
 import random
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
+import numpy as np
 import pytest
-from botocore.client import BaseClient
-from botocore.exceptions import ClientError, ReadTimeoutError
 
-from driftguard import predictions
+from driftguard import folding, predictions
+from driftguard.checks import Incomplete
+from driftguard.counting import count
+from driftguard.drift import load_series
 from driftguard.models import find
-from driftguard.packing import unpack_rows
+from driftguard.packing import columns, unpack_rows
+from driftguard.schemas.events import AlertEvent
 from driftguard.schemas.predictions import BatchBody
+from driftguard.tables import base
+from driftguard.tables.history import History
 from driftguard.tables.models import Runs, Statuses
 from driftguard.tables.predictions import Predictions
+from driftguard.times import DAY, hour_of, iso
 from tests.functional.conftest import Stack
-from tests.functional.gateway import LambdaContext, function
-from tests.functional.test_checks import make_model, published, records, rows
+from tests.functional.faults import (
+    Call,
+    Fault,
+    Killed,
+    Killer,
+    Partial,
+    Sometimes,
+    Stale,
+    answer_lost,
+    calls_to_aws,
+    passed,
+    put_back,
+    refused,
+    tables_of_moto,
+)
+from tests.functional.gateway import Answer, LambdaContext, function
+from tests.functional.notifying import Provider, add, by_sns, by_sqs, happened, queued
+from tests.functional.test_checks import make_model, records
 
-__all__ = ["published"]
-
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=15)
 BATCHES, SIZE = 8, 120
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-
-type Fault = Callable[[str, Callable[[], Any]], Any]
-"""Given an operation's name and the call itself: what the caller gets to see."""
-
-
-def refused(code: str, status: int) -> Fault:
-    """The call never happens."""
-
-    def fault(operation: str, call: Callable[[], Any]) -> Any:
-        answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-        raise ClientError(answer, operation)
-
-    return fault
-
-
-def answer_lost(operation: str, call: Callable[[], Any]) -> Any:
-    """The call happens and its answer never comes."""
-    call()
-    raise ReadTimeoutError(endpoint_url="https://dynamodb.example")
-
 
 FAULTS: dict[str, Fault] = {
     "throttled": refused("ProvisionedThroughputExceededException", 400),
     "5xx": refused("InternalServerError", 500),
-    "time-out before": refused("RequestTimeout", 503),
+    "time-out before (nothing happened)": refused("RequestTimeout", 503),
     "time-out after (written, answer lost)": answer_lost,
 }
 
+COLUMNS = ("fault", "the client sees", "stored", "counted", "history", "alerts", "openings", "messages")
 
-@contextmanager
-def sometimes(fault: Fault, share: float, seed: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """In the block, a share of all calls to DynamoDB, SNS and SQS ends in the fault."""
-    rng, hit = random.Random(seed), list[str]()
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+ROWS = (
+    *FAULTS,
+    "partial batches (reads, writes, SQS)",
+    "stale reads",
+    "requests and messages twice, in any order",
+    "clocks 5 minutes apart",
+    "two checks at once, clocks 5 minutes apart",
+    "`log_predictions` killed at any call",
+    "`check_drift` killed or failed at any call",
+    "`notify_email` killed or failed at any call",
+    "`notify_slack` killed or failed at any call",
+    "`notify_webhook` killed or failed at any call",
+)
 
-    def faulty(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        service = client.meta.service_model.service_name
-        if service in ("dynamodb", "sns", "sqs") and rng.random() < share:
-            hit.append(f"{service}:{operation}")
-            return fault(operation, lambda: original(client, operation, parameters))
-        return original(client, operation, parameters)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(BaseClient, "_make_api_call", faulty)
-        yield hit
+@dataclass
+class Clock:
+    """What time it is for every function."""
+
+    now: datetime = NOW
+
+
+@dataclass
+class Day:
+    """A model, a client that logs about it, the queue that brings its checks, SNS, and a Slack at the other end."""
+
+    deployed: Stack
+    clock: Clock
+    slack: Provider
+    model_id: str = ""
+    published: list[AlertEvent] = field(default_factory=list)
+
+    def under(self, fault: Fault) -> Any:
+        """In the block, calls to AWS end in the fault; what SNS takes is noted."""
+
+        def noting(call: Call) -> Any:
+            if call.operation == "ChangeMessageVisibility":
+                return {}  # the messages of these tests are in no queue
+
+            def make(*changed: Any) -> Any:
+                answer = call.make(*changed)
+                if call.operation == "Publish":
+                    self.published.append(AlertEvent.model_validate_json(call.parameters["Message"]))
+                return answer
+
+            return fault(replace(call, make=make))
+
+        return calls_to_aws(noting)
+
+    def check(self, tick: str, fault: Fault = passed, tries: int = 60) -> None:
+        """The queue's message, until the function takes it; each time after a lease left behind ran out."""
+        body = json.dumps({"organization_id": "acme", "model_id": self.model_id, "tick": tick})
+        for _try in range(tries):
+            with self.under(fault):
+                answer = function("check_drift").handler(records(body), LambdaContext())
+            if not answer["batchItemFailures"]:
+                assert Runs.ended("acme", tick, self.model_id), "SQS has forgotten the message, and nothing came of it"
+                return
+            Statuses("acme", f"status#{self.model_id}").update(actions=[Statuses.lease_until.remove()])
+        pytest.fail("never done")
+
+    def check_once(self, tick: str, fault: Fault) -> None:
+        """A message whose function dies or fails; SQS brings it again at once, and again when its lease is over."""
+        body = json.dumps({"organization_id": "acme", "model_id": self.model_id, "tick": tick})
+        with self.under(fault), suppress(Killed):
+            function("check_drift").handler(records(body), LambdaContext())
+        for pause in (timedelta(seconds=5), timedelta(minutes=2), timedelta(minutes=1)):
+            self.clock.now += pause
+            with self.under(passed):
+                answer = function("check_drift").handler(records(body), LambdaContext())
+        assert answer == {"batchItemFailures": []}
+
+    def told(self) -> None:
+        """SNS brings everything it took to notify_slack, as often as it took it."""
+        for event in self.published:
+            function("notify_slack").handler(by_sns(event), LambdaContext())
+
+    def stored(self) -> int:
+        """How many rows lie in the table, no head of a batch twice."""
+        heads = list(Predictions.arrivals(self.model_id, find("acme", self.model_id).partition_count))
+        assert len({(head.pk, head.sk) for head in heads}) == len(heads)
+        return sum(len(unpack_rows(payload)[0]) for _head, payload in Predictions.payloads(heads))
+
+    def counted(self) -> int:
+        """How many rows the hourly buckets hold; bin by bin what one pass over everything stored gives."""
+        series = load_series(find("acme", self.model_id))
+        hours = {hour: counts for hour, counts in folding.read_hours(series, 0, 9_999_999).items() if counts.rows}
+        heads = Predictions.arrivals(self.model_id, series.partitions)
+        expected = count(series.baseline, [columns(payload) for _head, payload in Predictions.payloads(heads)])
+        assert hours.keys() == expected.keys()
+        for hour, counts in expected.items():
+            np.testing.assert_array_equal(hours[hour].bins, counts.bins)
+        for day, counts in folding.read_days(series, 0, 9_999_999).items():
+            np.testing.assert_array_equal(
+                counts.bins, sum(expected[hour].bins for hour in expected if hour // 24 == day)
+            )
+        return sum(counts.rows for counts in hours.values())
+
+    def row(self, name: str, client: str, sent: int, checks: int) -> None:
+        """Tell what became of it all: of `sent` rows, and of the ticks that asked for a check."""
+        self.told()
+        stored, counted = self.stored(), self.counted()
+        history = list(History.query(self.model_id, History.sk.startswith("h#"), consistent_read=True))
+        (alert,) = self.deployed.call("GET", f"/drift/models/{self.model_id}/alerts").body
+        opened = {event.event_id for event in self.published if event.kind == "opened"}
+        assert (stored, counted, len(history), alert["occurrences"]) == (sent, sent, checks, checks)
+        assert len(opened) == len({event.event_id for event in self.published}) == len(self.slack.calls) == 1
+        tell(
+            name,
+            client,
+            f"{stored} of {sent}",
+            f"{counted} of {sent}",
+            f"{len(history)} of {checks}",
+            f"1, seen {alert['occurrences']} of {checks} times",
+            f"{len(opened)} event id",
+            str(len(self.slack.calls)),
+        )
+
+
+def tell(*cells: str) -> None:
+    """A row of the page's table is this one; with DRIFTGUARD_WRITE_DOCS it becomes so."""
+    row = f"| {' | '.join(cells)} |"
+    before, table, after = parts_of_the_page()
+    there = {line.split("|")[1].strip(): line for line in table[2:]}
+    if os.environ.get("DRIFTGUARD_WRITE_DOCS"):
+        there[cells[0]] = row
+        lines = [
+            f"| {' | '.join(COLUMNS)} |",
+            "|---" * len(COLUMNS) + "|",
+            *(there[name] for name in ROWS if name in there),
+        ]
+        PAGE.write_text("\n".join([*before, *lines, *after]) + "\n")
+    else:
+        assert there.get(cells[0]) == row, "see docs/reliability.md for the command that writes the table anew"
+
+
+def parts_of_the_page() -> tuple[list[str], list[str], list[str]]:
+    """What comes before the table, its lines, and what comes after it."""
+    lines = PAGE.read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {COLUMNS[0]} |"))
+    end = next(number for number in range(start, len(lines)) if not lines[number].startswith("|"))
+    return lines[:start], lines[start:end], lines[end:]
+
+
+@pytest.fixture
+def day(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Day:
+    """An empty stack on a clock of its own, with a Slack channel."""
+    made = Day(deployed, Clock(), Provider())
+    for name in ("log_predictions", "check_drift", "schedule_checks", "notify_email", "notify_slack", "notify_webhook"):
+        monkeypatch.setattr(function(name), "datetime", SimpleNamespace(now=lambda zone: made.clock.now))
+    for name in ("notify_slack", "notify_webhook"):
+        monkeypatch.setattr(function(name), "by_urllib3", made.slack)
+        monkeypatch.setattr(function(name), "system_resolver", lambda host, port: ["3.3.3.3"])
+    monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables["SLACK_RETRY_QUEUE_URL"])
+    monkeypatch.setenv("EMAIL_QUEUE_URL", deployed.variables["EMAIL_RETRY_QUEUE_URL"])
+    add("C1", min_severity="LOW")
+    return made
+
+
+def drifted(seed: int, number: int, ages: Callable[[int], timedelta]) -> list[dict[str, Any]]:
+    """Predictions of which one feature has moved, each `ages` old."""
+    rng = random.Random(seed)
+    return [
+        {
+            "features": {"age": rng.gauss(52, 6), "plan": rng.choice("abc")},
+            "prediction": rng.random(),
+            "timestamp": iso(NOW - ages(place)),
+        }
+        for place in range(number)
+    ]
 
 
 def batches() -> list[list[dict[str, Any]]]:
-    """What the client has to log, each row once."""
-    sent = rows(5, 0.6, count=BATCHES * SIZE)
+    """What the client has to log, each row once: eight days of it."""
+    sent = drifted(5, BATCHES * SIZE, lambda place: 8 * DAY * place / (BATCHES * SIZE))
     return [sent[start::BATCHES] for start in range(BATCHES)]
 
 
-def log_with_retries(deployed: Stack, model_id: str) -> int:
-    """A client that repeats each batch until it is accepted; returns how often it had to ask."""
-    asked = 0
+def in_the_window() -> int:
+    """How many of these rows a check at NOW looks at."""
+    start = hour_of(NOW - 7 * DAY)
+    return sum(hour_of(datetime.fromisoformat(row["timestamp"])) >= start for batch in batches() for row in batch)
+
+
+def log_with_retries(day: Day, fault: Fault = passed) -> str:
+    """A client that repeats each batch until it is accepted; returns what it saw."""
+    asked, refusals = 0, set[int]()
     for number, batch in enumerate(batches()):
-        body = {"model_id": model_id, "predictions": batch, "batch_id": f"batch-{number}"}
+        body = {"model_id": day.model_id, "predictions": batch, "batch_id": f"batch-{number}"}
         for _try in range(40):
             asked += 1
-            answer = deployed.call("POST", "/predictions/batch", body)
+            with day.under(fault):
+                answer = day.deployed.call("POST", "/predictions/batch", body)
             if answer.status == 202:
                 assert answer.body["accepted"] == SIZE
                 break
-            assert answer.status in (403, 409, 500, 503), answer.text
+            refusals.add(answer.status)
         else:
             pytest.fail("never accepted")
-    return asked
+    between = f", {' or '.join(map(str, sorted(refusals)))} in between" if refusals else ""
+    return f"202 for {BATCHES} batches in {asked} requests{between}"
 
 
-def stored(model_id: str) -> int:
-    """How many rows lie in the table."""
-    partitions = [Predictions.query(f"{model_id}#{number}") for number in range(4)]
-    return sum(len(unpack_rows(item.data)[0]) for found in partitions for item in found if item.data)
-
-
-def check_until_done(model_id: str, faults: Callable[[int], AbstractContextManager[list[str]]]) -> list[str]:
-    """The queue's message delivered until it is taken, each time after a lease left behind ran out; returns what was
-    hit."""
-    body = json.dumps({"organization_id": "acme", "model_id": model_id, "tick": "t1"})
-    every: list[str] = []
-    for attempt in range(60):
-        with faults(attempt) as hit:
-            answer = function("check_drift").handler(records(body), LambdaContext())
-        every += hit
-        if answer["batchItemFailures"] == [] and Runs.ended("acme", "t1", model_id):
-            return every
-        Statuses("acme", f"status#{model_id}").update(actions=[Statuses.lease_until.remove()])
-    pytest.fail("never done")
+def check_twice(day: Day, fault: Fault = passed) -> None:
+    """One check on what is not folded yet, one that folds it; both of the same rows."""
+    day.check("t1", fault)
+    day.clock.now = LATER
+    day.check("t2", fault)
+    rows = day.deployed.call("GET", f"/drift/models/{day.model_id}/history").body
+    assert {row["n_window"] for row in rows} == {in_the_window()}
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_what_is_accepted_is_counted_and_told_once(
-    deployed: Stack, published: Any, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_what_is_accepted_is_counted_and_told_once(day: Day, name: str) -> None:
     """A quarter of the logging function's calls fail, one in 25 of the check's; the client repeats, the queue brings
-    the message again: every row is stored once and counted once, one alert opens, and its event has one id."""
-    model_id = make_model(deployed)
-    with sometimes(FAULTS[name], 0.25, 3, monkeypatch) as hit:
-        asked = log_with_retries(deployed, model_id)
-    assert asked > BATCHES
-    assert len(hit) >= BATCHES // 2
-    assert stored(model_id) == BATCHES * SIZE
-    hit = check_until_done(model_id, lambda seed: sometimes(FAULTS[name], 0.04, seed + 7, monkeypatch))
-    assert hit
-    report = deployed.call("POST", f"/drift/models/{model_id}/check").body
-    assert report["n_window"] == sum(
-        datetime.fromisoformat(row["timestamp"]) >= datetime.fromisoformat(report["window"]["start"])
-        for batch in batches()
-        for row in batch
-    )
-    alerts = deployed.call("GET", "/drift/alerts").body
-    assert [alert["alert_type"] for alert in alerts] == ["data_drift"]
-    opened = {event["event_id"] for event in published.refresh() if event["kind"] == "opened"}
-    assert len(opened) == 1
-    assert f"| {name} |" in PAGE.read_text()
+    the message again."""
+    day.model_id = make_model(day.deployed)
+    logging, checking = Sometimes(FAULTS[name], 0.25, 3), Sometimes(FAULTS[name], 0.04, 7)
+    client = log_with_retries(day, logging)
+    check_twice(day, checking)
+    assert len(logging.hits) >= BATCHES // 2
+    assert len(checking.hits) >= 5
+    day.row(name, client, BATCHES * SIZE, checks=2)
 
 
-def test_messages_that_come_twice_and_in_any_order_change_nothing(deployed: Stack, published: Any) -> None:
-    """The same ticks' messages, doubled and shuffled: one history row a tick at most, one alert, one opening."""
-    model_id = make_model(deployed)
-    log_with_retries(deployed, model_id)
-    bodies = [
-        json.dumps({"organization_id": "acme", "model_id": model_id, "tick": tick}) for tick in ("t1", "t1", "t2", "t2")
-    ]
-    for body in bodies:
-        assert function("check_drift").handler(records(body), LambdaContext()) == {"batchItemFailures": []}
-    history = deployed.call("GET", f"/drift/models/{model_id}/history").body
-    assert len(history) == 2
-    assert {row["n_window"] for row in history} == {history[0]["n_window"]}
-    random.Random(1).shuffle(bodies)
-    for body in bodies:
-        assert function("check_drift").handler(records(body), LambdaContext()) == {"batchItemFailures": []}
-    assert {row["n_window"] for row in deployed.call("GET", f"/drift/models/{model_id}/history").body} == {
-        history[0]["n_window"]
-    }
-    assert [event["kind"] for event in published.refresh()].count("opened") == 1
-    assert "| message twice, or out of order |" in PAGE.read_text()
+def test_what_a_batch_leaves_unprocessed_is_not_lost(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With everything in many small chunks, of most batches that are read or written all but one is left out, oftener
+    in a row than the SDK asks again; and SQS takes one of the schedule's messages at a time."""
+    monkeypatch.setattr(base.chunks, "__defaults__", (300,))
+    monkeypatch.setattr(predictions, "MAX_ITEM_BYTES", 300)
+    day.model_id = make_model(day.deployed)
+    others = [day.deployed.call("POST", "/models", {"name": f"bare {number}"}).body["id"] for number in range(20)]
+    fault, schedule = Partial(0.9, 1), Partial(0.4, 1)
+    client = log_with_retries(day, fault)
+    for _try in range(60):
+        try:
+            with day.under(schedule):
+                function("schedule_checks").handler({"id": "t0"}, LambdaContext())
+        except Incomplete:
+            continue  # EventBridge brings the tick again
+        break
+    else:
+        pytest.fail("never scheduled")
+    scheduled = messages_of(day.deployed.variables["CHECK_QUEUE_URL"])
+    assert sorted(message["model_id"] for message in scheduled) == sorted([day.model_id, *others])
+    check_twice(day, fault)
+    assert set(fault.hits) == {"BatchGetItem", "BatchWriteItem"}
+    assert "SendMessageBatch" in schedule.hits
+    day.row("partial batches (reads, writes, SQS)", client, BATCHES * SIZE, checks=2)
 
 
-@pytest.mark.parametrize("skew", [-300, 300])
-def test_clocks_that_differ_by_five_minutes_lose_and_double_nothing(deployed: Stack, skew: int) -> None:
-    """Rows written by a function whose clock is five minutes off are counted once, now and after they are folded."""
-    model_id = make_model(deployed)
-    now = datetime.now(UTC)
+def messages_of(url: str) -> list[dict[str, Any]]:
+    """Every message of a queue, taken out of it."""
+    sqs, found = boto3.client("sqs"), list[dict[str, Any]]()
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            found.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def test_stale_reads_lose_and_double_nothing(day: Day) -> None:
+    """Whatever is read without strong consistency lacks the writes of the last 150 calls: the schedule sees a new model
+    later, and nothing else comes of it."""
+    fault = Stale(150)
+    with day.under(fault):
+        day.model_id = make_model(day.deployed)
+    client = log_with_retries(day, fault)
+    day.check("t1", fault)
+    with day.under(fault):
+        assert day.deployed.call("GET", f"/drift/models/{day.model_id}/report").body["status"] == "drift"
+        assert len(day.deployed.call("GET", "/drift/alerts").body) == 1
+    ticks = 0
+    while not (scheduled := messages_of(day.deployed.variables["CHECK_QUEUE_URL"])):
+        with day.under(fault):
+            function("schedule_checks").handler({"id": f"early {ticks}"}, LambdaContext())
+        ticks += 1
+        assert ticks < 20
+    assert [message["model_id"] for message in scheduled] == [day.model_id]
+    assert ticks > 1
+    fault.catch_up()
+    day.clock.now = LATER
+    day.check("t2", fault)
+    day.check("t2", fault)
+    assert {"Query:due", "Query:table"} <= set(fault.hits)
+    day.row("stale reads", client, BATCHES * SIZE, checks=2)
+
+
+def test_what_comes_twice_and_in_any_order_changes_nothing(day: Day) -> None:
+    """Every request once more after it was folded, the same ticks' messages doubled, and the events of SNS three times
+    and shuffled."""
+    day.model_id = make_model(day.deployed)
+    client = log_with_retries(day)
+    day.check("t1")
+    day.check("t1")
+    day.clock.now = LATER
+    day.check("t2")
+    day.check("t2")
+    assert log_with_retries(day) == client
+    day.clock.now = NOW + timedelta(minutes=30)
+    day.check("t3")
+    day.published *= 3
+    random.Random(1).shuffle(day.published)
+    day.row("requests and messages twice, in any order", f"{client}, and once more", BATCHES * SIZE, checks=3)
+
+
+def test_clocks_that_differ_by_five_minutes_lose_and_double_nothing(day: Day) -> None:
+    """Rows of functions whose clocks are five minutes ahead or behind are counted once, before and after folding, by
+    checks whose clocks are off as well."""
+    day.model_id = make_model(day.deployed)
     for number, batch in enumerate(batches()):
-        moved = [{**row, "timestamp": (now - timedelta(hours=number + 1)).isoformat()} for row in batch]
-        own_clock = now + timedelta(seconds=skew if number % 2 else 0)
-        body = BatchBody(model_id=model_id, predictions=moved, batch_id=f"b{number}")
+        own_clock = NOW + timedelta(minutes=(-5, 0, 5)[number % 3])
+        body = BatchBody(model_id=day.model_id, predictions=batch, batch_id=f"b{number}")
         assert predictions.log_batch("acme", body, now=own_clock).accepted == SIZE
-    assert find("acme", model_id).partition_count == 4
-    counted = []
-    for tick, later in (("t1", timedelta(0)), ("t2", timedelta(minutes=12)), ("t3", timedelta(minutes=30))):
-        counted.append(check_at(model_id, tick, now + later))
-    assert counted == [BATCHES * SIZE] * 3
-    assert "| clocks 5 minutes apart |" in PAGE.read_text()
+    for tick, minutes in (("t1", 5), ("t2", -5), ("t3", 12), ("t4", 30)):
+        day.clock.now = NOW + timedelta(minutes=minutes)
+        day.check(tick)
+    history = day.deployed.call("GET", f"/drift/models/{day.model_id}/history").body
+    seen = {row["checked_at"]: row["n_window"] for row in history}
+    assert [n for at, n in sorted(seen.items()) if at >= iso(NOW)] == [in_the_window()] * 3
+    day.row("clocks 5 minutes apart", f"202 for {BATCHES} batches", BATCHES * SIZE, checks=4)
 
 
-def check_at(model_id: str, tick: str, now: datetime) -> int:
-    """A scheduled check as if it were `now`; how many rows its window holds."""
-    from driftguard.drift import Task, check
+@pytest.fixture
+def moments(day: Day) -> Callable[[], None]:
+    """A model with drift in an hour of each of two days, not folded yet, on which a check makes few calls; called, all
+    is as it was."""
+    day.model_id = make_model(day.deployed)
+    sent = drifted(9, 320, lambda place: place % 2 * DAY)
+    day.deployed.call("POST", "/predictions/batch", {"model_id": day.model_id, "predictions": sent})
+    kept = copy.deepcopy(tables_of_moto())
 
-    hour = timedelta(hours=1)
-    report = check(Task(find("acme", model_id), now, tick, lambda: hour, lambda _message: None, 400 * hour)).report
-    assert report is not None
-    count: int = report["n_window"]
-    return count
+    def again() -> None:
+        put_back(kept)
+        day.clock.now = LATER
+        day.published.clear()
+        day.slack.calls.clear()
+        queued(day.deployed)
+
+    return again
+
+
+def only(at: int, fault: Fault) -> Fault:
+    """Call number `at`, counted from 1, ends in the fault."""
+    seen = 0
+
+    def counting(call: Call) -> Any:
+        nonlocal seen
+        seen += 1
+        return fault(call) if seen == at else call.make()
+
+    return counting
+
+
+ENDINGS: dict[str, Callable[[int], Fault]] = {
+    "killed before": Killer,
+    "killed after": partial(Killer, after=True),
+    **{name: partial(only, fault=fault) for name, fault in FAULTS.items()},
+}
+"""How a function's call number `at` may end it: nothing that it would still do is done after it was killed."""
+
+
+@pytest.mark.parametrize(
+    "ending", ["killed before", "killed after", "throttled", "time-out after (written, answer lost)"]
+)
+def test_a_check_that_ends_at_any_moment_is_made_good(day: Day, moments: Callable[[], None], ending: str) -> None:
+    """At each single call to AWS the process ends or the call fails; SQS brings the message again while the lease still
+    holds, and after it."""
+    moments()
+    whole = Killer()
+    day.check("t1", whole)
+    assert {"BatchWriteItem", "TransactWriteItems", "Publish", "UpdateItem", "PutItem"} <= set(whole.made)
+    for at in range(1, len(whole.made) + 1):
+        moments()
+        day.check_once("t1", ENDINGS[ending](at))
+        assert day.deployed.call("GET", f"/drift/models/{day.model_id}/report").body["status"] == "drift"
+        day.row("`check_drift` killed or failed at any call", "–", 320, checks=1)
+
+
+def test_two_checks_at_once_are_one(day: Day, moments: Callable[[], None]) -> None:
+    """At each call of a check a whole second one of the same message runs, whose clock is five minutes ahead, so that
+    it sees the first one's lease as over and folds more than the first one may."""
+    moments()
+    whole = Killer()
+    day.check("t1", whole)
+    body = json.dumps({"organization_id": "acme", "model_id": day.model_id, "tick": "t1"})
+    more = drifted(10, 80, lambda place: place % 2 * DAY)
+    for at in range(1, len(whole.made) + 1):
+        moments()
+        late = BatchBody(model_id=day.model_id, predictions=more, batch_id="late")
+        predictions.log_batch("acme", late, now=LATER - timedelta(minutes=7))
+        seen = 0
+
+        def meanwhile(call: Call, at: int = at) -> Any:
+            nonlocal seen
+            seen += 1
+            if seen == at:
+                day.clock.now += timedelta(minutes=5)
+                function("check_drift").handler(records(body), LambdaContext())
+                day.clock.now -= timedelta(minutes=5)
+            return call.make()
+
+        with day.under(meanwhile):
+            answer = function("check_drift").handler(records(body), LambdaContext())
+        assert seen > at
+        if answer["batchItemFailures"]:
+            day.clock.now += timedelta(minutes=10)
+            day.check("t1", tries=1)
+        day.clock.now = LATER + timedelta(minutes=30)
+        day.check("t2")
+        day.row("two checks at once, clocks 5 minutes apart", "–", 400, checks=2)
+
+
+REQUESTS: dict[str, tuple[str, Any, dict[str, str]]] = {
+    "a batch": ("/predictions/batch", {"batch_id": "b"}, {}),
+    "a batch in chunks, with two ids": ("/predictions/batch", {"batch_id": "b"}, {"Idempotency-Key": "k"}),
+    "one prediction": ("/predictions", {"prediction_id": "p"}, {}),
+}
+
+
+def test_logging_killed_at_any_moment_is_made_good(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before and after each single call of a request's function the process ends; the client has no answer, and sends
+    the same again, twice."""
+    day.model_id = make_model(day.deployed)
+    add_baseline_moment = copy.deepcopy(tables_of_moto())
+    sent = drifted(9, 320, lambda place: place % 2 * DAY)
+    statuses, stored, counted, moments = set[str](), set[str](), set[str](), 0
+    for name, (path, ids, headers) in REQUESTS.items():
+        if "chunks" in name:
+            monkeypatch.setattr(base.chunks, "__defaults__", (600,))
+        body = {"model_id": day.model_id, **ids, **(sent[0] if path == "/predictions" else {"predictions": sent})}
+        expected = 1 if path == "/predictions" else len(sent)
+
+        def send(
+            fault: Fault = passed, path: str = path, body: Any = body, headers: dict[str, str] = headers
+        ) -> Answer:
+            with day.under(fault):
+                return day.deployed.call("POST", path, body, headers=headers)
+
+        put_back(add_baseline_moment)
+        whole = Killer()
+        first = send(whole)
+        assert ("BatchWriteItem" in whole.made, "TransactWriteItems" in whole.made) == ("chunks" in name,) * 2
+        for at in range(1, len(whole.made) + 1):
+            for after in (False, True):
+                moments += 1
+                put_back(add_baseline_moment)
+                day.clock.now = NOW
+                with pytest.raises(Killed):
+                    send(Killer(at, after))
+                day.clock.now += timedelta(seconds=30)
+                answers = [send(), send()]
+                assert [answer.body for answer in answers] == [first.body] * 2
+                statuses |= {str(answer.status) for answer in answers}
+                day.clock.now = LATER
+                day.check("t1")
+                stored.add(f"{'all' if day.stored() == expected else day.stored()}")
+                counted.add(f"{'each once' if day.counted() == expected else day.counted()}")
+    client = f"no answer, then {' or '.join(sorted(statuses))}, as the first time would have been"
+    tell(
+        "`log_predictions` killed at any call",
+        client,
+        *map(" or ".join, (sorted(stored), sorted(counted))),
+        "–",
+        "–",
+        "–",
+        "–",
+    )
+    assert moments >= 20
+
+
+NOTIFIERS: dict[str, dict[str, Any]] = {"email": {"to": ["ops@example.com"]}, "slack": {}, "webhook": {"secret": "s"}}
+
+
+@pytest.mark.parametrize("name", NOTIFIERS)
+def test_a_notifier_that_ends_at_any_moment_sends_once(day: Day, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Killed or refused before or after each single call to AWS, and called again by Lambda and its queue: one message,
+    and a second only where the record of the first could not be written."""
+    sent: list[str] = []
+    mailer = function("notify_email")
+
+    def send(_message: Any, to: str) -> str:
+        sent.append(to)
+        return "id"
+
+    monkeypatch.setattr(mailer, "by_ses", lambda _client: send)
+    monkeypatch.setenv("EMAIL_FROM", "drift@example.com")
+    monkeypatch.setenv("RETRY_QUEUE_URL", day.deployed.variables[f"{name.upper()}_RETRY_QUEUE_URL"])
+    add("C2", type=name, min_severity="LOW", **NOTIFIERS[name]) if name != "slack" else None
+    kept = copy.deepcopy(tables_of_moto())
+    whole = Killer()
+    bring(day, name, whole)
+    assert whole.made.count("UpdateItem") == 3, "claimed, reached, finished"
+    took: list[tuple[str, str, int]] = []
+    for at, operation in enumerate(whole.made, start=1):
+        for ending, fault in ENDINGS.items():
+            put_back(kept)
+            sent.clear()
+            day.slack.calls.clear()
+            bring(day, name, fault(at))
+            took.append((operation, ending, len(sent) + len(day.slack.calls)))
+    assert {messages for _operation, _ending, messages in took} == {1, 2}
+    twice = [(operation, ending) for operation, ending, messages in took if messages == 2]
+    assert twice == [("UpdateItem", ending) for ending in ENDINGS if "after" not in ending], "not recorded as reached"
+    told = f"1 at {len(took) - len(twice)} of {len(took)} moments, 2 at {len(twice)}¹"
+    tell(f"`notify_{name}` killed or failed at any call", "–", "–", "–", "–", "–", "1 event id", told)
+
+
+def bring(day: Day, name: str, fault: Fault) -> None:
+    """SNS's message about a new event: Lambda tries three times, and what is queued comes when it is due."""
+    event = happened()
+    handler = function(f"notify_{name}").handler
+    day.clock.now = NOW
+    waiting: list[tuple[datetime, dict[str, Any]]] = []
+    tries = iter((60, 120, 0))
+    ended = False
+    while not ended:
+        with calls_to_aws(fault):
+            try:
+                handler(by_sns(event), LambdaContext())
+                ended = True
+            except (Exception, Killed):  # noqa: BLE001  whatever it is, Lambda tries again
+                pause = timedelta(seconds=next(tries))
+        came = [(day.clock.now + timedelta(seconds=delay), body) for body, delay in queued(day.deployed, name.upper())]
+        waiting += came
+        if not ended:
+            day.clock.now += pause
+            fault = passed if isinstance(fault, Killer) else fault
+    for due, body in waiting:
+        day.clock.now = max(day.clock.now, due)
+        assert handler(by_sqs(body), LambdaContext()) == {"batchItemFailures": []}
+        assert queued(day.deployed, name.upper()) == []
+
+
+def test_the_page_has_these_rows_and_no_others() -> None:
+    """The table holds a row of each test, in this order, under these columns."""
+    _before, table, _after = parts_of_the_page()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert cells[0] == list(COLUMNS)
+    assert [row[0] for row in cells[2:]] == list(ROWS)

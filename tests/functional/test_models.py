@@ -1,6 +1,8 @@
 """Models over HTTP, on the template's own tables."""
 
+from driftguard.tables.models import Models
 from tests.functional.conftest import Stack, add_organization
+from tests.functional.faults import calls_to_aws, meanwhile
 
 
 def test_a_model_is_made_with_every_default_and_read_back(deployed: Stack) -> None:
@@ -133,3 +135,49 @@ def test_another_organizations_model_is_not_there(deployed: Stack) -> None:
         assert deployed.call("GET", f"/models?cursor={cursor}").status == 422
     for limit in ("0", "501", "x"):
         assert deployed.call("GET", f"/models?limit={limit}").status == 422
+
+
+def names(organization_id: str) -> set[str]:
+    """The names that are taken, each by a model of that name."""
+    taken = {
+        item.sk.partition("#")[2]: item.model_id
+        for item in Models.query(organization_id, Models.sk.startswith("name#"))
+    }
+    for name, model_id in taken.items():
+        model = Models.one(organization_id, model_id)
+        assert model is not None
+        assert model.name == name
+    return set(taken)
+
+
+def test_a_name_changed_twice_at_once_is_one_name(deployed: Stack) -> None:
+    """Of two who rename a model at the same moment one is told to look again; no name stays taken by nobody."""
+    path = f"/models/{deployed.call('POST', '/models', {'name': 'old'}).body['id']}"
+
+    def rename() -> None:
+        assert deployed.call("PATCH", path, {"name": "theirs"}).status == 200
+
+    with calls_to_aws(meanwhile("TransactWriteItems", rename)):
+        answer = deployed.call("PATCH", path, {"name": "mine"})
+    assert (answer.status, answer.headers["retry-after"]) == (409, "1")
+    assert names("acme") == {"theirs"}
+
+
+def test_a_model_that_changes_while_it_is_deleted_is_deleted_whole(deployed: Stack) -> None:
+    """Renamed and spread at the very moment, it leaves neither a name nor a partition behind, and takes no name away
+    that another model has by now."""
+    model_id = deployed.call("POST", "/models", {"name": "old"}).body["id"]
+
+    def change() -> None:
+        assert deployed.call("PATCH", f"/models/{model_id}", {"name": "new"}).status == 200
+        assert deployed.call("POST", "/models", {"name": "old"}).status == 201
+        model = Models.one("acme", model_id)
+        assert model is not None
+        model.spread(8)
+
+    with calls_to_aws(meanwhile("TransactWriteItems", change)):
+        assert deployed.call("DELETE", f"/models/{model_id}").status == 204
+    assert names("acme") == {"old"}
+    mark = Models.find("acme", f"erase#{model_id}")
+    assert mark is not None
+    assert mark.partition_count == 8

@@ -1,19 +1,30 @@
 """Organizations and keys by direct invocation, with API Gateway's own keys in moto."""
 
 import json
+import re
+import zlib
+from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
 
-from driftguard import organizations
+from driftguard import folding, organizations, predictions
+from driftguard.schemas.events import ChannelNotice, Event
+from driftguard.tables import base
+from driftguard.tables.alerts import Outbox
+from driftguard.tables.channels import Channels
+from driftguard.tables.deliveries import Deliveries
 from driftguard.tables.models import Models
+from tests import stack
 from tests.functional.conftest import Stack
 from tests.functional.gateway import Answer, LambdaContext, function
+from tests.functional.notifying import happened
 from tests.functional.test_checks import log, make_model, records, rows, tick
-from tests.roles import under_role
+from tests.roles import granted, under_role
 
 
 @pytest.fixture
@@ -111,13 +122,87 @@ def erase_what_was_asked(organization_id: str) -> None:
             assert function("erase_model").handler(records(body), LambdaContext()) == {"batchItemFailures": []}
 
 
-def traces(deployed: Stack, *words: str) -> list[str]:
-    """The items of all tables in which one of these words is."""
+def opened(value: Any) -> str:
+    """What DynamoDB's JSON holds, compressed values opened."""
+    match value:
+        case bytes():
+            with suppress(zlib.error):
+                return zlib.decompress(value).decode()
+            return value.decode("latin-1")
+        case dict():
+            return " ".join(f"{name} {opened(part)}" for name, part in value.items())
+        case list():
+            return " ".join(map(opened, value))
+    return str(value)
+
+
+def items(deployed: Stack) -> list[tuple[str, dict[str, Any]]]:
+    """Every item of every table."""
     client = boto3.client("dynamodb")
-    tables = [name for variable, name in deployed.variables.items() if variable.endswith("_TABLE")]
-    pages = (page for name in tables for page in client.get_paginator("scan").paginate(TableName=name))
-    items = (json.dumps(item, default=repr) for page in pages for item in page["Items"])
-    return [item for item in items if any(word in item for word in words)]
+    tables = {name: variable for variable, name in deployed.variables.items() if variable.endswith("_TABLE")}
+    pages = ((name, page) for name in tables for page in client.get_paginator("scan").paginate(TableName=name))
+    return [(tables[name].removesuffix("_TABLE"), item) for name, page in pages for item in page["Items"]]
+
+
+def traces(deployed: Stack, *words: str) -> list[str]:
+    """The items of all tables, and the keys of the bucket, in which one of these words is, compressed or not."""
+    found = [opened(item) for _table, item in items(deployed)]
+    stored = boto3.client("s3").list_objects_v2(Bucket=deployed.variables["UPLOADS_BUCKET"]).get("Contents", [])
+    return [text for text in [*found, *(part["Key"] for part in stored)] if any(word in text for word in words)]
+
+
+KINDS: dict[str, tuple[str, str, str]] = {
+    "an organization": ("ORGANIZATIONS", "org#", "org$"),
+    "one of its keys": ("ORGANIZATIONS", "org#", "key#"),
+    "whose key it is": ("ORGANIZATIONS", "key#", "key$"),
+    "a model": ("MODELS", r"\w+$", "model#"),
+    "its name": ("MODELS", r"\w+$", "name#"),
+    "its status": ("MODELS", r"\w+$", "status#"),
+    "how a check ended": ("MODELS", r"\w+#run$", ""),
+    "a baseline": ("BASELINES", "", "head#"),
+    "a chunk of a baseline": ("BASELINES", "", "chunk#"),
+    "an upload": ("BASELINES", "", "upload#"),
+    "a batch": ("PREDICTIONS", "", "b#"),
+    "a prediction": ("PREDICTIONS", "", "p#"),
+    "a request with an Idempotency-Key": ("PREDICTIONS", "", "i#"),
+    "a request without any id": ("PREDICTIONS", "", "r#"),
+    "a chunk of a batch": ("PREDICTIONS", "", "c#"),
+    "a batch in a partition that came later": ("PREDICTIONS", r"\w+#[4-9]$", ""),
+    "how far a model is counted": ("COUNTS", "", r"\d{8}#state$"),
+    "an hour": ("COUNTS", "", r"\d{8}#h#"),
+    "a day": ("COUNTS", "", r"\d{8}#d#"),
+    "a check": ("HISTORY", "", "h#"),
+    "a report": ("HISTORY", "", "report#"),
+    "an alert": ("ALERTS", r"\w+$", ""),
+    "an event that SNS does not have yet": ("ALERTS", r"\w+#outbox$", ""),
+    "a delivery": ("DELIVERIES", r"\w+$", ""),
+    "a notice of a channel": ("DELIVERIES", "channel#", ""),
+    "a channel": ("CHANNELS", "", ""),
+}
+"""Every kind of item that belongs to a tenant: its table, and how its keys begin."""
+
+EXPIRING = {
+    "how a check ended": 2,
+    "an upload": 7,
+    "a batch": 21,
+    "a prediction": 21,
+    "a request with an Idempotency-Key": 21,
+    "a request without any id": 21,
+    "a chunk of a batch": 21,
+    "an hour": 35,
+    "a day": 35,
+    "a check": 90,
+    "an alert": 90,  # once it is resolved
+    "a delivery": 90,
+    "a notice of a channel": 90,
+}
+"""How many days each kind lives, with HistoryRetentionDays at 90; the others live as long as what they belong to."""
+
+
+def kinds(table: str, item: dict[str, Any]) -> list[str]:
+    """Which of KINDS an item is."""
+    pk, sk = item["pk"]["S"], item["sk"]["S"]
+    return [kind for kind, (of, *keys) in KINDS.items() if of == table and all(map(re.match, keys, (pk, sk)))]
 
 
 @dataclass
@@ -130,31 +215,89 @@ class Tenant(Stack):
         return self.gateway.call(method, path, body, key_id=self.key_id, **options)
 
 
-def lived_in(deployed: Stack, name: str) -> tuple[str, list[str]]:
-    """An organization with all that one can have; its id, and every id that belongs to it."""
+def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]]:
+    """An organization with an item of every kind, of its first model wherever it is a model's; its id, and every id
+    that belongs to it."""
     organization = invoke(action="create_organization", name=name)["organization_id"]
     key = invoke(action="issue_key", organization_id=organization, role="admin")["api_key_id"]
     own = Tenant(deployed.gateway, organization, deployed.variables, key)
     models = [make_model(own, f"{name} {number}") for number in range(2)]
+    invoke(action="spread_model", organization_id=organization, model_id=models[0], partitions=8)
     for model_id in models:
         log(own, model_id, rows(7, 0.6, count=300), batch_id="b1")
-    tick(own, "tick-1")
-    tick(own, "tick-2")
-    alerts = [alert["id"] for alert in own.call("GET", "/drift/alerts").body]
-    assert len(alerts) >= 2
-    channel = {"type": "email", "to": ["team@example.com"], "model_ids": [models[0]]}
-    channels = [own.call("POST", "/alert-channels", channel).body["id"]]
-    return organization, [organization, key, *models, *alerts, *channels]
+        for number in range(4):
+            one = {"model_id": model_id, "features": {"age": 50}, "prediction_id": f"p{number}"}
+            assert own.call("POST", "/predictions", one).status == 202
+            many = {"model_id": model_id, "predictions": [{"features": {"age": 50}}]}
+            for headers in ({}, {"Idempotency-Key": f"k{number}"}):
+                assert own.call("POST", "/predictions/batch", many, headers=dict(headers)).status == 202
+        many["batch_id"] = "b2"
+        assert own.call("POST", "/predictions/batch", many, headers={"Idempotency-Key": "marker"}).status == 202
+        with monkeypatch.context() as small:
+            small.setattr(predictions, "MAX_ITEM_BYTES", 300)
+            log(own, model_id, rows(8, 0.6, count=20), batch_id="b3")
+    with monkeypatch.context() as settled:
+        settled.setattr(folding, "SETTLED", -timedelta(minutes=1))
+        tick(own, "tick-1")
+        tick(own, "tick-2")
+    alerts = [own.call("GET", f"/drift/models/{model_id}/alerts").body[0]["id"] for model_id in models]
+    channels = [
+        own.call("POST", "/alert-channels", {"type": "email", "to": ["team@example.com"], **limit}).body["id"]
+        for limit in ({"model_ids": [models[0]]}, {})
+    ]
+    now = datetime.now(UTC)
+    uploads = []
+    for model_id, alert_id in zip(models, alerts, strict=True):
+        upload = own.call("POST", f"/models/{model_id}/baseline/uploads", {"format": "csv"}).body["upload_id"]
+        boto3.client("s3").put_object(
+            Bucket=deployed.variables["UPLOADS_BUCKET"], Key=f"{organization}/{model_id}/{upload}", Body=b"a\n1\n"
+        )
+        uploads.append(upload)
+        event = happened(model_id=model_id, organization_id=organization)
+        event = event.model_copy(update={"alert": event.alert.model_copy(update={"id": alert_id})})
+        with base.transaction() as write:
+            Outbox.write(write, event)
+        deliver(event, organization, channels[1], now)
+    notice = ChannelNotice(
+        organization_id=organization,
+        channel_id=channels[0],
+        channel_name="limited",
+        channel_type="email",
+        reason="404",
+        since=now,
+    )
+    deliver(notice, organization, channels[1], now)
+    return organization, [organization, key, *models, *alerts, *channels, *uploads]
+
+
+def deliver(event: Event, organization: str, channel_id: str, now: datetime) -> None:
+    """An event's way to a channel, begun."""
+    channel = Channels.one(organization, channel_id)
+    assert channel is not None
+    assert Deliveries.claim(event, channel, 1, now=now, lease=timedelta(0), keep_days=90)
+
+
+def has_every_kind(deployed: Stack, words: list[str]) -> None:
+    """Nothing is proven erased that was never there: of each kind there is one in which these words are."""
+    found = {kind for table, item in items(deployed) if traced(item, words) for kind in kinds(table, item)}
+    assert found == set(KINDS)
+    for table, item in items(deployed):
+        assert kinds(table, item) or item["pk"]["S"] == "schedule", f"of no kind that is known: {item}"
+
+
+def traced(item: dict[str, Any], words: list[str]) -> bool:
+    """Whether one of these words is in an item."""
+    return any(word in opened(item) for word in words)
 
 
 def test_an_organization_is_erased_from_every_table(
     deployed: Stack, plan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its keys end at once, its models through the queue, itself last; a neighbour keeps every item."""
-    neighbour, _ids = lived_in(deployed, "Neighbour")
-    gone, ids = lived_in(deployed, "Gone")
-    words = [word for word in ids if word != neighbour]
-    theirs = sorted(item for item in traces(deployed, neighbour))
+    _neighbour, others = lived_in(deployed, "Neighbour", monkeypatch)
+    gone, ids = lived_in(deployed, "Gone", monkeypatch)
+    has_every_kind(deployed, ids)
+    theirs = sorted(traces(deployed, *others))
     command = {"action": "erase_organization", "organization_id": gone}
     assert invoke(**command, name="Neighbour")["error"]["status"] == 409
     assert deployed.gateway.call("GET", "/me", key_id=ids[1]).status == 200
@@ -172,20 +315,81 @@ def test_an_organization_is_erased_from_every_table(
     assert invoke(**command, name="Gone") == {"erased": False, "models_left": 0}, "a request may still be under way"
     monkeypatch.setattr(organizations, "LAST_REQUEST", timedelta(0))
     assert invoke(**command, name="Gone") == {"erased": True, "models_left": 0}
-    assert traces(deployed, *words) == []
-    assert sorted(traces(deployed, neighbour)) == theirs
+    assert traces(deployed, *ids, "Gone") == []
+    assert sorted(traces(deployed, *others)) == theirs
     assert invoke(**command, name="Gone")["error"]["status"] == 404
 
 
-def test_an_erased_model_leaves_no_item_whatever_it_had(deployed: Stack, plan: str) -> None:
-    """Deleted by its owner, a model takes everything along, the outcomes of its scheduled checks too."""
-    organization, ids = lived_in(deployed, "Owner")
-    key, models, channel = ids[1], ids[2:4], ids[-1]
-    alerts = deployed.gateway.call("GET", f"/drift/models/{models[0]}/alerts", key_id=key).body
-    words = [models[0], *(alert["id"] for alert in alerts)]
-    assert len(words) >= 2
-    assert any("tick-2" in item for item in traces(deployed, models[0]))
-    assert deployed.gateway.call("DELETE", f"/models/{models[0]}", key_id=key).status == 204
+def test_an_erased_model_leaves_no_item_whatever_it_had(
+    deployed: Stack, plan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted by its owner, a model takes an item of every kind along, its uploaded files too; its channel still names
+    it, and the other model keeps everything."""
+    organization, ids = lived_in(deployed, "Owner", monkeypatch)
+    key, (gone, kept), (alert, _other), (channel, _all) = ids[1], ids[2:4], ids[4:6], ids[6:8]
+    has_every_kind(deployed, ids)
+    words, theirs = [gone, alert, ids[8]], sorted(traces(deployed, kept))
+    before = {kind for table, item in items(deployed) if traced(item, words) for kind in kinds(table, item)}
+    assert before == set(KINDS) - {"an organization", "one of its keys", "whose key it is", "a notice of a channel"}
+    assert deployed.gateway.call("DELETE", f"/models/{gone}", key_id=key).status == 204
     erase_what_was_asked(organization)
-    assert [item for item in traces(deployed, *words) if channel not in item] == [], "only its channel names it"
-    assert traces(deployed, models[1]) != []
+    assert [text for text in traces(deployed, *words) if channel not in text] == []
+    assert sorted(traces(deployed, kept)) == theirs
+
+
+def test_a_deleted_channel_takes_its_notices_along(deployed: Stack, plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nobody would find them when the organization is erased."""
+    _organization, ids = lived_in(deployed, "Owner", monkeypatch)
+    assert any(f"channel#{ids[6]}" in text for text in traces(deployed, ids[6]))
+    assert deployed.gateway.call("DELETE", f"/alert-channels/{ids[6]}", key_id=ids[1]).status == 204
+    assert traces(deployed, ids[6]) == []
+
+
+def test_each_kind_of_item_lives_as_long_as_it_should(
+    deployed: Stack, plan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What expires has its time, by HistoryRetentionDays where that says so, in a table that has a time to live; and
+    nothing else has one."""
+    monkeypatch.setenv("HISTORY_RETENTION_DAYS", "90")
+    _organization, ids = lived_in(deployed, "Owner", monkeypatch)
+    alerts = deployed.gateway.call("GET", "/drift/alerts", key_id=ids[1]).body
+    days_left = defaultdict[str, set[float | None]](set)
+    for _round in range(2):
+        days_left.clear()
+        for table, item in items(deployed):
+            expires = float(item["expires_at"]["N"]) - datetime.now(UTC).timestamp() if "expires_at" in item else None
+            for kind in kinds(table, item):
+                days_left[kind].add(None if expires is None else round(expires / 86400))
+        if _round == 0:
+            assert days_left["an alert"] == {None}, "it is open"
+            for alert in alerts:
+                assert (
+                    deployed.gateway.call("POST", f"/drift/alerts/{alert['id']}/resolve", key_id=ids[1]).status == 200
+                )
+    expected: dict[str, set[float | None]] = {kind: {EXPIRING.get(kind)} for kind in KINDS}
+    expected["a batch in a partition that came later"] = {21}
+    assert days_left == {kind: days for kind, days in expected.items() if kind in days_left}
+    assert set(KINDS) - set(days_left) <= {"an event that SNS does not have yet"}, "those were published"
+    tables = {KINDS[kind][0] for kind in EXPIRING}
+    resources = stack.resolved()["Resources"]
+    for table in tables:
+        wanted = {"AttributeName": "expires_at", "Enabled": True}
+        assert resources[f"{table.capitalize()}Table"]["Properties"]["TimeToLiveSpecification"] == wanted
+
+
+def test_who_writes_what_expires_knows_the_parameter() -> None:
+    """Each function that may write checks, alerts or deliveries is told HistoryRetentionDays."""
+    functions = {
+        name: resource["Properties"]["Environment"]["Variables"]
+        for name, resource in stack.resolved(HistoryRetentionDays="77")["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+    told = set()
+    for name, variables in functions.items():
+        code = re.sub(r"(?<!^)([A-Z])", r"_\1", name.removesuffix("Function")).lower()
+        written = {table for action, table in granted(code) if action in writes}
+        if written & {"HistoryTable", "AlertsTable", "DeliveriesTable"}:
+            assert str(variables.get("HISTORY_RETENTION_DAYS")) == "77", name
+            told.add(name)
+    assert len(told) >= 7

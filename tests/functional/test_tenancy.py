@@ -13,10 +13,12 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
+from driftguard.http import encode_cursor
 from driftguard.ids import new_id
 from driftguard.tables.organizations import ApiKeys
+from tests.functional import faults
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.gateway import Answer
+from tests.functional.gateway import Answer, routes
 from tests.functional.test_checks import log, make_model, rows
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "layers/driftguard/driftguard/openapi.json").read_text())
@@ -117,10 +119,18 @@ def world(deployed: Stack) -> World:
     alert_id = deployed.call("GET", "/drift/alerts").body[0]["id"]
     channel = {"type": "email", "to": ["secret@acme.example"], "name": "acme's"}
     channel_id = deployed.call("POST", "/alert-channels", channel).body["id"]
-    ids = {"model_id": model_id, "alert_id": alert_id, "channel_id": channel_id, "version": "1"}
+    upload = deployed.call("POST", f"/models/{model_id}/baseline/uploads", {"format": "csv"})
+    ids = {
+        "model_id": model_id,
+        "alert_id": alert_id,
+        "channel_id": channel_id,
+        "upload_id": upload.body["upload_id"],
+        "version": "1",
+    }
     add_organization("other")
     other = deployed.gateway.call("POST", "/models", {"name": "other's"}, key_id="other-admin").body["id"]
-    return World(deployed, {**UNKNOWN, **ids}, {**UNKNOWN, "model_id": other})
+    assert ids.keys() == UNKNOWN.keys()
+    return World(deployed, ids, {**UNKNOWN, "model_id": other})
 
 
 def everything(deployed: Stack) -> dict[str, list[str]]:
@@ -135,12 +145,15 @@ def everything(deployed: Stack) -> dict[str, list[str]]:
 
 @contextmanager
 def calls_to_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The names of the calls to AWS that are made in the block, in order."""
+    """The calls to AWS that are made in the block, in order: which, on what, how consistent, for how many keys."""
     made: list[str] = []
     original = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def noted(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        made.append(operation)
+        parts = [operation, parameters.get("TableName"), parameters.get("IndexName"), parameters.get("ConsistentRead")]
+        for table, request in parameters.get("RequestItems", {}).items():
+            parts += [table, len(request["Keys"]), request.get("ConsistentRead")]
+        made.append(" ".join(map(str, parts)))
         return original(client, operation, parameters)
 
     with monkeypatch.context() as patch:
@@ -153,25 +166,78 @@ def test_only_health_asks_for_no_key() -> None:
     assert {route.name for route in ROUTES if route.public} == {"GET /health"}
 
 
+def test_every_route_is_in_the_document() -> None:
+    """What the template routes to a function that knows tenants is walked here: a new route cannot be forgotten."""
+    routed = {(method, path) for method, path, _pattern, function in routes() if function != "dashboard"}
+    untold = {("GET", "/openapi.json"), ("GET", "/docs")}
+    assert {(route.method, route.path) for route in ROUTES} == routed - untold
+    assert {route.name for route in ROUTES if route.body is not None} == set(BODIES)
+
+
+def same(foreign: Answer, unknown: Answer) -> bool:
+    """Whether nothing but the request's own id tells two answers apart."""
+    headers = [{**answer.headers, "x-request-id": ""} for answer in (foreign, unknown)]
+    return (foreign.status, foreign.text, headers[0]) == (unknown.status, unknown.text, headers[1])
+
+
 def test_a_foreign_id_is_answered_like_one_that_nothing_has(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever a route takes an id, another tenant's and an unknown one give the same status and text by the same
-    calls to AWS, so that neither words nor time tell them apart; and nothing anywhere is changed."""
+    """Wherever a route takes an id, another tenant's and an unknown one give the same status, headers and text by the
+    same calls to AWS, so that neither words nor time tell them apart; and nothing anywhere is changed."""
     before = everything(world.stack)
-    tried = 0
+    tried = set()
     for route in ROUTES:
         for name in route.ids:
-            if name == "version":
-                continue  # a number that each model counts for itself: there is no foreign one
             with calls_to_aws(monkeypatch) as foreign_calls:
                 foreign = world.call(route, {**world.others, name: world.ids[name]}, "other-admin")
             with calls_to_aws(monkeypatch) as unknown_calls:
                 unknown = world.call(route, {**world.others, name: UNKNOWN[name]}, "other-admin")
             assert foreign.status == 404, (route.name, foreign.text)
-            assert (foreign.status, foreign.text) == (unknown.status, unknown.text), route.name
-            assert foreign.headers.keys() == unknown.headers.keys()
+            assert same(foreign, unknown), route.name
             assert foreign_calls == unknown_calls, route.name
-            tried += 1
-    assert tried >= 22
+            tried.add((route.name, name))
+    assert len(tried) >= 25
+    assert {name for _route, name in tried} == set(UNKNOWN)
+    assert everything(world.stack) == before
+
+
+WRONG: tuple[dict[str, Any], ...] = (
+    {},
+    {"nonsense": 1},
+    {"name": ""},
+    {"name": "churn"},
+    {"settings": {"alpha": 7}},
+    {"settings": {"features": {"age": {"alpha": None}}}},
+    {"until": "2020-01-01T00:00:00Z"},
+    {"type": "slack", "webhook_url": "https://127.0.0.1/x"},
+    {"rows": []},
+    {"features": {"age": []}},
+    {"predictions": []},
+    {"days": 99},
+)
+"""Bodies with which something is wrong, on one route or the other."""
+
+
+def test_a_wrong_body_tells_nothing_of_a_foreign_id(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the body, a foreign id and an unknown one get the same answer by the same calls, so that no check of the
+    body looks at what is another's first."""
+    before = everything(world.stack)
+    seen = set()
+    for route in ROUTES:
+        if not route.ids or "requestBody" not in route.operation:
+            continue
+        for wrong in WRONG:
+            answers, calls = [], []
+            for value in (world.ids, UNKNOWN):
+                method, path, body = route.request(value)
+                body = {**({"model_id": value["model_id"]} if "model_id" in body else {}), **wrong}
+                with calls_to_aws(monkeypatch) as made:
+                    answers.append(world.stack.gateway.call(method, path, body, key_id="other-admin"))
+                calls.append(made)
+            assert same(*answers), (route.name, wrong)
+            assert calls[0] == calls[1], (route.name, wrong)
+            assert answers[0].status in (404, 422), (route.name, wrong, answers[0].text)
+            seen.add(answers[0].status)
+    assert seen == {404, 422}
     assert everything(world.stack) == before
 
 
@@ -189,7 +255,7 @@ def test_all_of_anothers_ids_at_once_open_nothing(world: World) -> None:
 def test_lists_hold_nothing_of_another(world: World) -> None:
     """What a route without an id answers names nothing of another organization, and its cursors are refused."""
     mine = [value for name, value in world.ids.items() if value not in UNKNOWN.values() and name != "version"]
-    assert len(mine) == 3
+    assert len(mine) == 4
     acme = [*mine, "acme", "churn"]
     for route in ROUTES:
         if route.ids or route.method != "GET":
@@ -198,29 +264,108 @@ def test_lists_hold_nothing_of_another(world: World) -> None:
             answer = world.call(route, {}, f"other-{role}")
             assert answer.status == 200, (route.name, answer.text)
             assert [word for word in acme if word in answer.text] == [], route.name
-    for kind in ("models", "alert-channels"):
-        for number in range(2):
-            body: dict[str, Any] = {"name": f"m{number}"}
-            world.stack.call("POST", f"/{kind}", body if kind == "models" else {"type": "email", "to": ["a@b.example"]})
-        following = world.stack.call("GET", f"/{kind}?limit=1").next_path
-        assert following
-        assert world.stack.call("GET", following).status == 200
-        assert world.stack.gateway.call("GET", following, key_id="other-admin").status == 422
 
 
-def test_a_channel_cannot_watch_anothers_models(world: World) -> None:
-    """A foreign model among a channel's is refused in the words for one that nothing has."""
-    answers = [
-        world.stack.gateway.call(
-            "POST",
-            "/alert-channels",
-            {"type": "email", "to": ["a@example.com"], "model_ids": [model_id]},
-            key_id="other-admin",
-        )
-        for model_id in (world.ids["model_id"], UNKNOWN["model_id"])
-    ]
-    assert [answer.status for answer in answers] == [422, 422]
-    assert answers[0].text == answers[1].text
+def paged(route: Route) -> bool:
+    """Whether a route's answer has pages."""
+    return "cursor" in [entry["name"] for entry in route.operation.get("parameters", [])]
+
+
+def test_a_cursor_goes_on_in_its_own_list_only(world: World) -> None:
+    """Every list of pages refuses the cursor of another tenant's and that of any other list, in the words for one that
+    is none."""
+    for number in range(2):
+        world.stack.call("POST", "/models", {"name": f"m{number}"})
+        world.stack.call("POST", "/alert-channels", {"type": "email", "to": ["a@b.example"]})
+    sample = [{"features": row["features"]} for row in rows(3, 0.0, count=100)]
+    second = world.stack.call("PUT", f"/models/{world.ids['model_id']}/baseline", {"rows": sample})
+    assert second.status == 200
+    assert world.stack.call("POST", f"/drift/models/{world.ids['model_id']}/check").status == 200
+    cursors: dict[str, str] = {}
+    lists = [route for route in ROUTES if paged(route)]
+    for route in lists:
+        _method, path, _body = route.request(world.ids)
+        following = world.stack.call("GET", f"{path}?limit=1").next_path
+        if following:
+            assert world.stack.call("GET", following).status == 200
+            cursors[route.name] = following.partition("cursor=")[2]
+    assert len(lists) == 7
+    assert len(cursors) >= 6, cursors
+    for route in lists:
+        own, others = (route.request(ids)[1] for ids in (world.ids, world.others))
+        for name, cursor in cursors.items():
+            foreign = world.stack.gateway.call("GET", f"{others}?cursor={cursor}", key_id="other-admin")
+            nonsense = world.stack.gateway.call("GET", f"{others}?cursor=nonsense", key_id="other-admin")
+            assert (foreign.status, foreign.text) == (422, nonsense.text), (route.name, name)
+            if name != route.name:
+                assert world.stack.call("GET", f"{own}?cursor={cursor}").status == 422, (route.name, name)
+
+
+POSITIONS: list[Any] = [
+    None, True, 0, -1, 7, 1.5, 10**30, "", "~", "!", " ", "0", "x" * 1500, "\u0000", "\ud800", "h#", "h#~", "report#",
+    "acme", "model#", [], {}, [None], ["", 0], ["~", -1], [0, 0], [["~", 0]], {"a": 1},
+]  # fmt: skip
+"""What somebody may write into a cursor of their own list, none of which we did."""
+
+
+def test_a_forged_cursor_is_no_fault_and_no_way_in(world: World) -> None:
+    """Cursors are opaque, not signed: whatever position one's own holds, the answer is of one's own or 422."""
+    kinds = {
+        "GET /models": ("models", "other"),
+        "GET /alert-channels": ("channels", "other"),
+        "GET /drift/alerts": ("alerts", "other"),
+        "GET /models/{model_id}/baselines": ("baselines", world.others["model_id"]),
+        "GET /models/{model_id}/predictions": ("predictions", world.others["model_id"]),
+        "GET /drift/models/{model_id}/history": ("history", world.others["model_id"]),
+        "GET /drift/models/{model_id}/alerts": ("alerts", world.others["model_id"]),
+    }
+    assert {route.name for route in ROUTES if paged(route)} == set(kinds)
+    known = [world.ids["model_id"], world.ids["alert_id"], world.ids["channel_id"]]
+    for route in ROUTES:
+        for position in [*POSITIONS, *known] if paged(route) else []:
+            cursor = encode_cursor(*kinds[route.name], position)
+            path = f"{route.request(world.others)[1]}?cursor={cursor}&limit=2"
+            with faults.calls_to_aws(faults.as_strict_as_aws):
+                answer = world.stack.gateway.call("GET", path, key_id="other-viewer")
+            assert answer.status in (200, 422), (route.name, position, answer.text)
+            assert not [value for value in known if value in answer.text], (route.name, position)
+
+
+def test_ids_of_batches_and_predictions_are_a_models_own(world: World) -> None:
+    """The same ids and Idempotency-Key at another tenant's model are neither a conflict nor a repetition."""
+    answers = []
+    for organization, ids in (("acme", world.ids), ("other", world.others)):
+        one = {"model_id": ids["model_id"], "features": {"owner": organization}, "prediction_id": "p1"}
+        many = {"model_id": ids["model_id"], "predictions": [{"features": {"owner": organization}}], "batch_id": "b1"}
+        for path, body in (("/predictions", one), ("/predictions/batch", many)):
+            for headers in ({}, {"Idempotency-Key": "k"}):
+                answer = world.stack.gateway.call(
+                    "POST", path, body, key_id=f"{organization}-ingest", headers=dict(headers)
+                )
+                answers.append((organization, answer.status))
+    expected = [202, 202, 202, 409]  # the same Idempotency-Key with another body, one's own
+    assert answers == [(organization, status) for organization in ("acme", "other") for status in expected]
+    logged = world.stack.gateway.call("GET", f"/models/{world.others['model_id']}/predictions", key_id="other-viewer")
+    assert {row["features"]["owner"] for row in logged.body} == {"other"}
+
+
+def test_a_channel_cannot_watch_anothers_models(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A foreign model among a channel's is refused in the words and by the calls for one that nothing has, when it is
+    made and when it is changed."""
+    own = {"type": "email", "to": ["a@example.com"]}
+    made = world.stack.gateway.call("POST", "/alert-channels", own, key_id="other-admin").body["id"]
+    for method, path, body in (("POST", "/alert-channels", own), ("PATCH", f"/alert-channels/{made}", {})):
+        answers, calls = [], []
+        for model_id in (world.ids["model_id"], UNKNOWN["model_id"]):
+            models = [world.others["model_id"], model_id]
+            with calls_to_aws(monkeypatch) as seen:
+                answers.append(
+                    world.stack.gateway.call(method, path, {**body, "model_ids": models}, key_id="other-admin")
+                )
+            calls.append(seen)
+        assert [answer.status for answer in answers] == [422, 422]
+        assert same(*answers)
+        assert calls[0] == calls[1]
 
 
 @pytest.mark.parametrize("role", sorted(ALLOWED))
@@ -232,6 +377,8 @@ def test_a_role_opens_what_the_contract_gives_it(world: World, role: str) -> Non
         answer = world.call(route, UNKNOWN, f"acme-{role}")
         if ALLOWED[role](route.name):
             assert answer.status != 403, (route.name, answer.text)
+            if route.method == "GET":
+                assert world.call(route, world.ids, f"acme-{role}").status == 200, route.name
             continue
         own, foreign = (world.call(route, world.ids, f"{who}-{role}") for who in ("acme", "other"))
         assert (answer.status, own.status, foreign.status) == (403, 403, 403), route.name
@@ -254,6 +401,17 @@ def test_no_key_a_foreign_key_and_a_revoked_key_open_nothing(world: World) -> No
             texts.add(answer.text)
         assert len(texts) == 1, route.name
     assert everything(world.stack) == changed
+
+
+def test_a_revoked_key_opens_nothing_from_that_moment(world: World) -> None:
+    """The function sees it at the very next request, however far DynamoDB's replicas lag; another key of the same
+    organization goes on."""
+    replicas = faults.Stale(1000)
+    with faults.calls_to_aws(replicas):
+        assert world.stack.call("GET", "/me").status == 200
+        assert ApiKeys.revoke("acme", "acme-admin", datetime.now(UTC))
+        assert world.stack.call("GET", "/me").status == 403
+        assert world.stack.call("GET", "/me", role="viewer").status == 200
 
 
 def test_ids_in_odd_shapes_are_never_a_fault(world: World) -> None:

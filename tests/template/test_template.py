@@ -22,6 +22,7 @@ from rules.__main__ import DEPLOYMENTS, EVERYTHING
 from rules.house import target
 from rules.template import refusals
 from tests import stack
+from tests.roles import granted
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,6 +130,8 @@ def test_a_function_is_given_the_variables_it_reads_and_no_others(code: str) -> 
         read |= {f"{code.upper()}_FUNCTION" for code in functions() if code.startswith("notify_")}
     if "base_url" in text or "page_answer" in text:
         read.add("PUBLIC_URL")
+    if ("dynamodb:PutItem", "AlertsTable") in granted(code):
+        read.add("HISTORY_RETENTION_DAYS")  # by the table itself: how long a resolved alert is kept
     given = {name for name in variables(code) if not FOR_LIBRARIES.fullmatch(name)}
     assert given == read
 

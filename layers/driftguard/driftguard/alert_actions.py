@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from driftguard import alerts
 from driftguard.errors import Conflict, NotFound
-from driftguard.http import Page, decode_cursor, encode_cursor
+from driftguard.http import Page, decode_key, encode_cursor
 from driftguard.ids import earliest_id
 from driftguard.models import MAX_ID
 from driftguard.publishing import Publish, publish_pending
@@ -23,17 +23,18 @@ type Action = Callable[[Alert, alerts.Memory], alerts.Outcome]
 
 
 def find(organization_id: str, alert_id: str) -> Alert:
-    """The organization's alert. Raises NotFound, for another organization's alert too."""
+    """The organization's alert. Raises NotFound, for another organization's alert and a deleted model's too."""
     alert = Alerts.one(organization_id, alert_id) if len(alert_id) <= MAX_ID else None
-    if alert is None:
+    if alert is None or Models.one(organization_id, alert.model_id) is None:
         raise NotFound("There is no such alert.")
     return alert
 
 
 def page(organization_id: str, filters: AlertFilters, *, model_id: str | None, now: datetime) -> Page[Alert]:
-    """Alerts newest first, of one model or all: those detected in the last `days`, and all that are still open."""
+    """Alerts newest first, of one model or all: those detected in the last `days`, and all that are still open; none of
+    a deleted model, which are there until they are erased."""
     owner = model_id or organization_id
-    before = decode_cursor("alerts", owner, filters.cursor)
+    before = decode_key("alerts", owner, filters.cursor)
     found, following = Alerts.newest(
         organization_id,
         model_id=model_id,
@@ -43,10 +44,11 @@ def page(organization_id: str, filters: AlertFilters, *, model_id: str | None, n
         severity=filters.severity,
         alert_type=filters.alert_type,
         limit=filters.limit,
+        as_of=lambda alert: alerts.lapse(alert, now),
     )
-    shown = [alerts.lapse(alert, now) for alert in found]
+    there = {model_id} if model_id else Models.existing(organization_id, {alert.model_id for alert in found})
     return Page(
-        shown,
+        [alert for alert in found if alert.model_id in there],
         encode_cursor("alerts", owner, following) if following else None,
         lambda alert: encode_cursor("alerts", owner, alert.id),
     )

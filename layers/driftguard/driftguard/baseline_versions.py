@@ -25,6 +25,9 @@ MAX_BASELINE_VALUES = 4_000_000
 
 MAX_ERRORS = 100
 
+MOST_VERSIONS = 10**8
+"""Eight digits hold a version in a key."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -99,6 +102,8 @@ def current(model: Models) -> wire.Baseline:
 def versions(model: Models, cursor: str | None, limit: int) -> Page[wire.BaselineVersion]:
     """Every version, newest first."""
     before = decode_cursor("baselines", model.model_id, cursor)
+    if before is not None and (type(before) is not int or not 0 < before < MOST_VERSIONS):
+        raise Invalid.at(["query", "cursor"], "not a cursor of this list")
     heads = Baselines.newest(model.model_id, before, limit)
     following = encode_cursor("baselines", model.model_id, int(heads[-1].version)) if len(heads) == limit else None
     return Page([_version(model, head) for head in heads], following)
@@ -215,7 +220,7 @@ def _check_width(names: Mapping[str, Any], place: Sequence[str]) -> None:
 
 
 def _head(model: Models, version: int) -> Baselines:
-    head = Baselines.head(model.model_id, version) if 0 < version < 10**8 else None
+    head = Baselines.head(model.model_id, version) if 0 < version < MOST_VERSIONS else None
     if head is None:
         raise NotFound("The model has no such baseline version.")
     return head

@@ -1,14 +1,14 @@
 """Alert channels: made, listed, changed, deleted and tried by their organization."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from driftguard.errors import BadGateway, Conflict, Invalid, NotFound
-from driftguard.http import Page, decode_cursor, encode_cursor, field_errors
+from driftguard.http import Page, decode_key, encode_cursor, field_errors
 from driftguard.ids import new_id
 from driftguard.notifications.addresses import Refused, Resolver, check_url, pin
 from driftguard.schemas.channels import (
@@ -24,6 +24,7 @@ from driftguard.schemas.channels import (
 )
 from driftguard.tables.base import ConditionFailed
 from driftguard.tables.channels import Channels
+from driftguard.tables.deliveries import Deliveries
 from driftguard.tables.models import Models
 
 
@@ -45,7 +46,7 @@ def create(organization_id: str, body: AnyNewChannel, *, resolve: Resolver, now:
 
 def page(organization_id: str, cursor: str | None, limit: int) -> Page[Channel]:
     """The organization's channels, newest first."""
-    before = decode_cursor("channels", organization_id, cursor)
+    before = decode_key("channels", organization_id, cursor)
     found = Channels.newest(organization_id, before, limit)
     following = encode_cursor("channels", organization_id, found[-1].id) if len(found) == limit else None
     return Page(
@@ -69,7 +70,7 @@ def change(organization_id: str, channel_id: str, patch: ChannelPatch, *, resolv
         raise Invalid(
             [{"loc": ["body", *entry["loc"]], "msg": entry["msg"]} for entry in field_errors(error.errors())]
         ) from None
-    _check(organization_id, settings, resolve)
+    _check(organization_id, settings, resolve, before.settings.model_ids or [])
     channel = before.changed(settings, now)
     try:
         Channels.replace(channel, before)
@@ -79,8 +80,9 @@ def change(organization_id: str, channel_id: str, patch: ChannelPatch, *, resolv
 
 
 def delete(organization_id: str, channel_id: str) -> None:
-    """Delete a channel. Raises NotFound."""
+    """Delete a channel, and what nobody would find without it. Raises NotFound."""
     find(organization_id, channel_id)
+    Deliveries.forget_notices(channel_id)
     Channels.remove(organization_id, channel_id)
 
 
@@ -101,14 +103,15 @@ def try_out(organization_id: str, channel_id: str, *, function_of: Callable[[str
     return TestResult(delivered=True, detail=result.get("detail"))
 
 
-def _check(organization_id: str, body: AnyNewChannel, resolve: Resolver) -> None:
-    """What the body alone cannot tell: whose models, and where the webhook's host leads.
+def _check(organization_id: str, body: AnyNewChannel, resolve: Resolver, known: Sequence[str] = ()) -> None:
+    """What the body alone cannot tell: whose models, and where the webhook's host leads. Models that the channel had
+    before (`known`) may have been deleted since.
 
     A host that is not known (yet) is let through: nothing can be sent there, and before each sending it is looked at
     again.
     """
     for index, model_id in enumerate(body.model_ids or []):
-        if Models.one(organization_id, model_id) is None:
+        if model_id not in known and Models.one(organization_id, model_id) is None:
             raise Invalid.at(["body", "model_ids", index], "there is no such model")
     match body:
         case NewSlackChannel() | NewTeamsChannel():

@@ -89,7 +89,7 @@ def record_failure(message: CheckMessage, error: BaseException, now: datetime) -
     reason = f"{type(error).__name__}: {error}"[:500]
     logger.error("check failed", exc_info=error, extra={"model_id": message.model_id, "reason": reason})
     if message.tick:
-        Runs.of(message.organization_id, message.tick, message.model_id, "failed", now, reason).save()
+        Runs.fail(message.organization_id, message.tick, message.model_id, now, reason)
 
 
 def go_on(queues: Queues, message: CheckMessage, now: datetime) -> None:

@@ -5,6 +5,7 @@ An API function is `app = Api()`, its routes, and `handler = app.handle`.
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -303,6 +304,19 @@ def decode_cursor(kind: str, owner: str, cursor: str | None) -> Any:
     if (found_kind, found_owner) != (kind, owner):
         raise Invalid.at(["query", "cursor"], "not a cursor of this list")
     return position
+
+
+ID = "[0-9A-Za-z]{1,128}"
+"""What every id of ours looks like."""
+
+
+def decode_key(kind: str, owner: str, cursor: str | None, shape: str = ID) -> str | None:
+    """The position in a cursor of a list that goes on before a key; `shape` is a pattern of such keys. Raises Invalid
+    as `decode_cursor` does, for a key of another shape too: cursors are not signed, and anybody can write one."""
+    position = decode_cursor(kind, owner, cursor)
+    if position is None or (isinstance(position, str) and re.fullmatch(shape, position)):
+        return position
+    raise Invalid.at(["query", "cursor"], "not a cursor of this list")
 
 
 @dataclass(frozen=True)

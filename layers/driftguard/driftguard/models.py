@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from driftguard.errors import Conflict, NotFound
-from driftguard.http import Page, decode_cursor, encode_cursor
+from driftguard.http import Page, decode_key, encode_cursor
 from driftguard.ids import new_id
 from driftguard.schemas.models import Model, ModelPatch, ModelSettings, NewModel, RecentScore, merge
 from driftguard.tables.base import ConditionFailed
 from driftguard.tables.models import Models, Statuses
 from driftguard.times import iso, parse
 
+TRIES = 4
 MAX_ID = 128
 """DynamoDB refuses keys over a kilobyte; no id of ours is near it."""
 
@@ -47,7 +48,7 @@ def create(organization_id: str, body: NewModel, *, partitions: int, now: dateti
 
 def page(organization_id: str, cursor: str | None, limit: int) -> Page[Model]:
     """The organization's models, newest first."""
-    before = decode_cursor("models", organization_id, cursor)
+    before = decode_key("models", organization_id, cursor)
     found = Models.newest(organization_id, before, limit)
     statuses = Statuses.of(organization_id, [model.model_id for model in found])
     following = encode_cursor("models", organization_id, found[-1].model_id) if len(found) == limit else None
@@ -64,7 +65,8 @@ def show(organization_id: str, model_id: str) -> Model:
 
 
 def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
-    """Merge a patch into a model. Raises NotFound, or Conflict when the new name is taken."""
+    """Merge a patch into a model. Raises NotFound, or Conflict when the new name is taken or somebody else renames the
+    model at the same moment."""
     model = find(organization_id, model_id)
     old_name = str(model.name)
     given = body.model_dump(exclude_unset=True)
@@ -77,7 +79,8 @@ def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
     try:
         model.replace(old_name)
     except ConditionFailed:
-        find(organization_id, model_id)
+        if find(organization_id, model_id).name != old_name:
+            raise Conflict("The model was changed by somebody else at the same moment.", retry_after=1) from None
         raise Conflict(f"A model named {model.name!r} already exists.") from None
     return view(model, Statuses.one(organization_id, model_id))
 
@@ -85,14 +88,16 @@ def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
 def delete(organization_id: str, model_id: str, *, erase: Callable[[str, str], None], now: datetime) -> None:
     """Take a model out of every answer and have its data erased; `erase` is given organization and model.
 
-    The mark that is left behind makes the schedule ask again, should asking fail here.
+    The mark that is left behind makes the schedule ask again, should asking fail here. Raises NotFound.
     """
-    model = find(organization_id, model_id)
-    try:
-        model.remove(now)
-    except ConditionFailed:
-        raise NotFound("There is no such model.") from None
-    erase(organization_id, model_id)
+    for _try in range(TRIES):
+        try:
+            find(organization_id, model_id).remove(now)
+        except ConditionFailed:
+            continue  # deleted, or changed by somebody else: look again
+        erase(organization_id, model_id)
+        return
+    raise Conflict("The model is being changed by others; please try again.", retry_after=1)
 
 
 def view(model: Models, status: Statuses) -> Model:

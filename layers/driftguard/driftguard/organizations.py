@@ -167,7 +167,7 @@ def _erase(
             model.remove(now)
             erase(organization_id, str(model.model_id))
     for channel in Channels.query(organization_id, consistent_read=True, attributes_to_get=KEYS):
-        _delete(Deliveries, Deliveries.query(f"channel#{channel.sk}", consistent_read=True, attributes_to_get=KEYS))
+        Deliveries.forget_notices(channel.sk)
         _delete(Channels, [channel])
     # `model#`, `erase#`, `name#` or `status#`: whatever is left of a model keeps its organization
     left = {item.sk.partition("#")[2] for item in Models.query(organization_id, consistent_read=True)}

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from driftguard.errors import NotFound
-from driftguard.http import Page, decode_cursor, encode_cursor
+from driftguard.http import ID, Page, decode_key, encode_cursor
 from driftguard.tables.history import History
 from driftguard.tables.models import Models, Statuses
 
@@ -66,7 +66,7 @@ def last(model: Models) -> dict[str, Any]:
 
 def history(model: Models, *, days: int | None, cursor: str | None, limit: int, now: datetime) -> Page[dict[str, Any]]:
     """One row a check, newest first."""
-    before = decode_cursor("history", model.model_id, cursor)
+    before = decode_key("history", model.model_id, cursor, f"h#[0-9TZ:.-]{{27}}#{ID}")
     since = now - timedelta(days=days) if days else None
     items = History.newest(model.model_id, since=since, before=before, limit=limit)
     rows: list[dict[str, Any]] = [json.loads(zlib.decompress(item.row)) for item in items]

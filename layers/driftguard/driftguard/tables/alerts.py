@@ -1,6 +1,6 @@
 """Alerts, and the events about them that SNS does not have yet."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, LocalSecondaryIndex
@@ -45,7 +45,7 @@ class Alerts(Table):
     | organization | alert id | an alert; `document` is all of it, the other attributes are what lists filter by |
 
     Local secondary indexes: `by_model` (`<model>#<alert>`), `open` (alert id, only while it is not resolved).
-    `revision` goes up with each write; a write holds only on the revision it has read.
+    `revision` goes up with each write; a write holds only on the revision it has read. A resolved alert expires.
     """
 
     table_setting = "ALERTS"
@@ -95,6 +95,7 @@ class Alerts(Table):
             alert_type=alert.alert_type,
             revision=alert.revision + 1,
             document=squeeze(alert.model_copy(update={"revision": alert.revision + 1}).model_dump_json()),
+            expires_at=int((alert.resolved_at + cls.keep).timestamp()) if alert.resolved_at else None,
         )
         condition = cls.revision == alert.revision if alert.revision else cls.pk.does_not_exist()
         transaction.save(item, condition=condition)
@@ -111,8 +112,11 @@ class Alerts(Table):
         severity: str | None,
         alert_type: str | None,
         limit: int,
+        as_of: Callable[[Alert], Alert],
     ) -> "tuple[list[Alert], str | None]":
         """Alerts older than the id `before`, newest first: those with ids from `since_id` on, and all that are open.
+
+        as_of: an alert as it is now, which may have another status than when it was stored.
 
         Returns up to `limit` alerts and the id to go on before, None at the end.
         """
@@ -127,8 +131,10 @@ class Alerts(Table):
             upper = min(filter(None, (before, below)), default=None)
             for item in cls._stretch(organization_id, model_id, lower, upper, open_only):
                 read += 1
-                if model_id in (None, item.model_id) and _matches(item, status, severity, alert_type):
-                    found.append(item.alert)
+                if model_id in (None, item.model_id) and _may_match(item, status, severity, alert_type):
+                    alert = as_of(item.alert)
+                    if status in (None, alert.status):
+                        found.append(alert)
                 if len(found) == limit or read == MAX_READ:
                     return found, item.sk
         return found, None
@@ -164,8 +170,10 @@ class Alerts(Table):
                 yield item
 
 
-def _matches(item: Alerts, status: str | None, severity: str | None, alert_type: str | None) -> bool:
-    return status in (None, item.status) and severity in (None, item.severity) and alert_type in (None, item.alert_type)
+def _may_match(item: Alerts, status: str | None, severity: str | None, alert_type: str | None) -> bool:
+    """Whether the alert is worth a look: one stored as snoozed may be firing by now."""
+    statuses = (None, item.status, *(["firing"] if item.status == "snoozed" else []))
+    return status in statuses and severity in (None, item.severity) and alert_type in (None, item.alert_type)
 
 
 class Outbox(Table):

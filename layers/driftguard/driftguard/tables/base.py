@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, ClassVar, Self, cast
 
 import botocore.exceptions
@@ -21,9 +22,11 @@ MAX_ITEM_BYTES = 380_000
 
 
 class Table(Model):
-    """A table of the stack. `table_setting` is the `<NAME>` of the variable `<NAME>_TABLE`."""
+    """A table of the stack. `table_setting` is the `<NAME>` of the variable `<NAME>_TABLE`; `keep` is how long what has
+    ended is kept."""
 
     table_setting: ClassVar[str]
+    keep: ClassVar[timedelta]
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
@@ -58,6 +61,7 @@ def connect(settings: Settings) -> None:
     classes on one table the first is the one with its indexes.
     """
     global _connection  # noqa: PLW0603  one client a process is the point
+    Table.keep = timedelta(days=settings.history_retention_days)
     for table in Table.__subclasses__():
         name = settings.table(table.table_setting)
         if name is None or (table.Meta.table_name == name and table._connection is not None):
@@ -126,13 +130,19 @@ def is_transient(error: BaseException) -> bool:
     while seen is not None:
         if isinstance(seen, (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)):
             return True
-        if isinstance(seen, botocore.exceptions.ClientError):
-            answer = cast("dict[str, Any]", seen.response)
-            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            code = answer.get("Error", {}).get("Code", "")
-            return status >= 500 or "Throttl" in code or code in TRANSIENT_CODES
+        if isinstance(seen, PutError) and seen.cause is None:
+            return True  # PynamoDB has given up on what DynamoDB left unprocessed of a batch
+        if isinstance(seen, botocore.exceptions.ClientError) and _may_pass(cast("dict[str, Any]", seen.response)):
+            return True
+        # PynamoDB wraps botocore's error and leaves the status behind, so the cause is looked at as well.
         seen = seen.__cause__ or seen.__context__
     return False
+
+
+def _may_pass(answer: dict[str, Any]) -> bool:
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = answer.get("Error", {}).get("Code", "")
+    return status >= 500 or "Throttl" in code or code in TRANSIENT_CODES
 
 
 TRANSIENT_CODES = {

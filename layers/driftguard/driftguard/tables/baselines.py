@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
-from driftguard.tables.base import Options, Table, chunks, conditional
+from driftguard.tables.base import ConditionFailed, Options, Table, chunks, conditional
 from driftguard.times import iso
 
 
@@ -37,6 +37,8 @@ class Baselines(Table):
         cls, model_id: str, version: int, data: bytes, *, rows: int, days: int | None, source: str, now: datetime
     ) -> "Baselines":
         """Store a new version durably. Raises ConditionFailed when the version exists."""
+        if cls.head(model_id, version) is not None:
+            raise ConditionFailed  # its chunks must stay as they are
         pieces = chunks(data)
         with cls.batch_write() as batch:
             for number, piece in enumerate(pieces):
@@ -63,12 +65,10 @@ class Baselines(Table):
     def payload(self) -> bytes:
         """The encoded baseline. Read eventually consistent, as it never changes; once more consistently when a replica
         lags behind the head. Raises LookupError when chunks are gone."""
-        prefix = f"chunk#{int(self.version):08d}#"
+        prefix, last = f"chunk#{int(self.version):08d}#", int(self.chunk_count) - 1
+        mine = Baselines.sk.between(f"{prefix}0000", f"{prefix}{last:04d}")  # more may lie there, of a try that died
         for consistent in (False, True):
-            pieces = [
-                item.data
-                for item in Baselines.query(self.pk, Baselines.sk.startswith(prefix), consistent_read=consistent)
-            ]
+            pieces = [item.data for item in Baselines.query(self.pk, mine, consistent_read=consistent)]
             if len(pieces) == self.chunk_count:
                 return b"".join(pieces)
         raise LookupError(f"baseline {self.version} of model {self.pk} has {len(pieces)} of {self.chunk_count} chunks")

@@ -124,6 +124,14 @@ class Deliveries(Table):
         )
 
     @classmethod
+    def forget_notices(cls, channel_id: str) -> None:
+        """Delete what became of the notices that a channel does not work."""
+        notices = cls.query(f"channel#{channel_id}", consistent_read=True, attributes_to_get=["pk", "sk"])
+        with cls.batch_write() as batch:
+            for notice in notices:
+                batch.delete(notice)
+
+    @classmethod
     def of(cls, alert_id: str) -> list[DeliveryRecord]:
         """Every attempt to tell of an alert, newest first."""
         records = [record for item in cls.query(alert_id, consistent_read=True) for record in item._records()]

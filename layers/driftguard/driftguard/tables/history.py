@@ -60,6 +60,8 @@ class History(Table):
         """Up to `limit` checks, newest first, not older than `since`, older than the sort key `before`."""
         lower = f"h#{iso(since)}" if since else "h#"
         upper = before or "h#~"
+        if upper < lower:
+            return []  # a page was asked for so late that what it begins with has become too old
         found = cls.query(
             model_id, cls.sk.between(lower, upper), scan_index_forward=False, limit=limit + 1, consistent_read=True
         )

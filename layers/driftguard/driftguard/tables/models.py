@@ -1,6 +1,7 @@
 """Models: what they are (definition), how they are (status), and what the schedule did with them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -82,6 +83,13 @@ class Models(Table):
         return cls.find(organization_id, f"model#{model_id}")
 
     @classmethod
+    def existing(cls, organization_id: str, model_ids: Iterable[str]) -> set[str]:
+        """Those of these models that the organization has."""
+        keys = [(organization_id, f"model#{model_id}") for model_id in model_ids]
+        found = cls.batch_get(keys, consistent_read=True, attributes_to_get=["sk"])
+        return {item.sk.removeprefix("model#") for item in found}
+
+    @classmethod
     def add(cls, model: "Models") -> None:
         """Store a new model and its name. Raises ConditionFailed when the name is taken."""
         with transaction() as write:
@@ -89,9 +97,9 @@ class Models(Table):
             write.save(_name_item(model, str(model.name)), condition=cls.pk.does_not_exist())
 
     def replace(self, old_name: str) -> None:
-        """Store a changed definition, its name too when that is new. Raises ConditionFailed when the name is taken or
-        the model was deleted."""
-        exists = Models.pk.exists()
+        """Store a changed definition, its name too when that is new. Raises ConditionFailed when the name is taken, or
+        the model was deleted or renamed meanwhile."""
+        unchanged = Models.name == old_name
         actions: list[Action] = [
             Models.settings_given.set(self.settings_given),
             Models.labels.set(self.labels),
@@ -100,13 +108,14 @@ class Models(Table):
             Models.shard.set(self.shard) if self.shard else Models.shard.remove(),
         ]
         with transaction() as write:
-            write.update(Models(self.pk, self.sk), actions=actions, condition=exists)
+            write.update(Models(self.pk, self.sk), actions=actions, condition=unchanged)
             if self.name != old_name:
                 write.delete(_name_item(self, old_name))
                 write.save(_name_item(self, str(self.name)), condition=Models.pk.does_not_exist())
 
     def remove(self, now: datetime) -> None:
-        """Take the model out of every answer and leave a mark by which its data will be erased."""
+        """Take the model out of every answer and leave a mark by which its data will be erased. Raises ConditionFailed
+        when it was deleted, renamed or spread meanwhile."""
         mark = Models(
             self.pk,
             f"erase#{self.model_id}",
@@ -118,7 +127,8 @@ class Models(Table):
             created_at=iso(now),
         )
         with transaction() as write:
-            write.delete(Models(self.pk, self.sk), condition=Models.pk.exists())
+            unchanged = (Models.name == self.name) & (Models.partitions == self.partitions)
+            write.delete(Models(self.pk, self.sk), condition=unchanged)
             write.delete(_name_item(self, str(self.name)))
             write.save(mark)
 
@@ -311,6 +321,14 @@ class Runs(Table):
             reason=reason or None,
             expires_at=int((now + 2 * DAY).timestamp()),
         )
+
+    @classmethod
+    def fail(cls, organization_id: str, tick: str, model_id: str, now: datetime, reason: str) -> None:
+        """Record that a scheduled check failed. One that has its verdict, and failed after that, stays checked: else
+        its repetition would check once more."""
+        run = cls.of(organization_id, tick, model_id, "failed", now, reason)
+        with suppress(ConditionFailed), conditional():
+            run.save(cls.pk.does_not_exist() | (cls.tick != tick) | (cls.outcome == "failed"))
 
     @classmethod
     def ended(cls, organization_id: str, tick: str, model_id: str) -> bool:

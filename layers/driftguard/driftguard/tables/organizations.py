@@ -39,8 +39,9 @@ class ApiKeys(Table):
 
     @classmethod
     def of(cls, key_id: str) -> "ApiKeys | None":
-        """The key with API Gateway's id `key_id`, revoked ones included."""
-        return cls.find(f"key#{key_id}", "key", consistent=False)
+        """The key with API Gateway's id `key_id`, revoked ones included; strongly consistent: a revoked key
+        opens nothing from that moment on."""
+        return cls.find(f"key#{key_id}", "key")
 
     @classmethod
     def organization(cls, organization_id: str) -> "ApiKeys | None":

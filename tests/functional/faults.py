@@ -1,0 +1,258 @@
+"""Faults at AWS's API: what a call ends in, instead of what was asked for. Everything above botocore is real."""
+
+import copy
+import random
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, ReadTimeoutError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+
+WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to AWS: what it is, and `make` to have it happen."""
+
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+    make: Callable[..., Any]
+
+
+type Fault = Callable[[Call], Any]
+"""What the caller of AWS gets to see of a call."""
+
+
+@contextmanager
+def calls_to_aws(fault: Fault) -> Iterator[None]:
+    """In the block, every call to DynamoDB, SNS and SQS goes through the fault."""
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def through(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        service = client.meta.service_model.service_name
+
+        def make(changed: dict[str, Any] = parameters) -> Any:
+            return original(client, operation, changed)
+
+        if service not in ("dynamodb", "sns", "sqs"):
+            return make()
+        return fault(Call(service, operation, parameters, make))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", through)
+        yield
+
+
+def passed(call: Call) -> Any:
+    """No fault."""
+    return call.make()
+
+
+def refused(code: str, status: int) -> Fault:
+    """The call never happens."""
+
+    def fault(call: Call) -> Any:
+        answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        raise ClientError(answer, call.operation)
+
+    return fault
+
+
+def as_strict_as_aws(call: Call) -> Any:
+    """DynamoDB refuses a range whose end lies before its beginning; moto finds nothing in it."""
+    condition = re.search(r"BETWEEN (:\w+) AND (:\w+)", str(call.parameters.get("KeyConditionExpression", "")))
+    if condition:
+        first, last = (call.parameters["ExpressionAttributeValues"][name]["S"] for name in condition.groups())
+        if last.encode() < first.encode():
+            return refused("ValidationException", 400)(call)
+    return call.make()
+
+
+def answer_lost(call: Call) -> Any:
+    """The call happens and its answer never comes."""
+    call.make()
+    raise ReadTimeoutError(endpoint_url="https://dynamodb.example")
+
+
+@dataclass
+class Sometimes:
+    """A share of all calls ends in the fault. hits: which."""
+
+    fault: Fault
+    share: float
+    seed: int
+    hits: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    def __call__(self, call: Call) -> Any:
+        if self._random.random() >= self.share:
+            return call.make()
+        self.hits.append(f"{call.service}:{call.operation}")
+        return self.fault(call)
+
+
+@dataclass
+class Partial:
+    """Of a share of the batches of two or more, all but one is left unprocessed and comes back, as AWS does it under
+    load. hits: which.
+
+    DynamoDB refuses a batch of which it can process nothing, so one is processed.
+    """
+
+    share: float
+    seed: int
+    hits: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    def __call__(self, call: Call) -> Any:
+        match call.operation:
+            case "BatchWriteItem":
+                return self._write(call)
+            case "BatchGetItem":
+                return self._get(call)
+            case "SendMessageBatch":
+                return self._send(call)
+        return call.make()
+
+    def _parted(self, call: Call, things: list[Any]) -> tuple[list[Any], list[Any]]:
+        """What is processed, and what is not."""
+        if len(things) < 2 or self._random.random() >= self.share:
+            return things, []
+        self.hits.append(call.operation)
+        shuffled = self._random.sample(things, len(things))
+        return shuffled[:1], shuffled[1:]
+
+    def _write(self, call: Call) -> Any:
+        ((table, requests),) = call.parameters["RequestItems"].items()
+        done, left = self._parted(call, requests)
+        answer = call.make({**call.parameters, "RequestItems": {table: done}})
+        assert not answer.get("UnprocessedItems")
+        return {**answer, "UnprocessedItems": {table: left} if left else {}}
+
+    def _get(self, call: Call) -> Any:
+        ((table, request),) = call.parameters["RequestItems"].items()
+        done, left = self._parted(call, request["Keys"])
+        answer = call.make({**call.parameters, "RequestItems": {table: {**request, "Keys": done}}})
+        assert not answer.get("UnprocessedKeys")
+        return {**answer, "UnprocessedKeys": {table: {**request, "Keys": left}} if left else {}}
+
+    def _send(self, call: Call) -> Any:
+        done, left = self._parted(call, call.parameters["Entries"])
+        answer = call.make({**call.parameters, "Entries": done})
+        failed = [{"Id": entry["Id"], "SenderFault": False, "Code": "ServiceUnavailable"} for entry in left]
+        return {**answer, "Failed": [*answer.get("Failed", []), *failed]}
+
+
+@dataclass
+class Stale:
+    """Every read that does not ask for strong consistency, those of the global index among them, is answered as if the
+    writes of the last `behind` calls had not happened. hits: the reads that found something else than what is there."""
+
+    behind: int
+    hits: list[str] = field(default_factory=list)
+    _calls: int = 0
+    _before: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+
+    def __call__(self, call: Call) -> Any:
+        if call.service != "dynamodb":
+            return call.make()
+        self._calls += 1
+        if call.operation in WRITES:
+            tables = copy.deepcopy(tables_of_moto())
+            self._before.append((self._calls, tables))
+            return call.make()
+        now = call.make()
+        if self._strong(call):
+            return now
+        self._before = [entry for entry in self._before if entry[0] > self._calls - self.behind]
+        if not self._before:
+            return now
+        with as_it_was(self._before[0][1]):
+            then = call.make()
+        kept = ("Item", "Items", "Responses")
+        if [now.get(name) for name in kept] != [then.get(name) for name in kept]:
+            self.hits.append(f"{call.operation}:{call.parameters.get('IndexName', 'table')}")
+        return then
+
+    def catch_up(self) -> None:
+        """Some time passes, longer than replicas lag."""
+        self._before.clear()
+
+    @staticmethod
+    def _strong(call: Call) -> bool:
+        if call.operation == "BatchGetItem":
+            return all(request.get("ConsistentRead") for request in call.parameters["RequestItems"].values())
+        return bool(call.parameters.get("ConsistentRead"))
+
+
+class Killed(BaseException):
+    """The process has ended; nothing catches it, and nothing that it would still do reaches AWS."""
+
+
+@dataclass
+class Killer:
+    """Ends the process before or after its call number `at`, counted from 1. made: the operations it came to."""
+
+    at: int = 0
+    after: bool = False
+    made: list[str] = field(default_factory=list)
+    dead: bool = False
+
+    def __call__(self, call: Call) -> Any:
+        if self.dead:
+            raise Killed
+        self.made.append(call.operation)
+        if len(self.made) != self.at:
+            return call.make()
+        self.dead = True
+        if self.after:
+            call.make()
+        raise Killed
+
+
+def tables_of_moto() -> dict[str, Any]:
+    """All tables with all their items."""
+    tables: dict[str, Any] = dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables
+    return tables
+
+
+@contextmanager
+def as_it_was(tables: dict[str, Any]) -> Iterator[None]:
+    """In the block, the database is this one."""
+    backend = dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
+    current, backend.tables = backend.tables, tables
+    try:
+        yield
+    finally:
+        backend.tables = current
+
+
+def put_back(tables: dict[str, Any]) -> None:
+    """Make the database what it was when `tables` was copied."""
+    dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables = copy.deepcopy(tables)
+
+
+def meanwhile(operation: str, action: Callable[[], Any]) -> Fault:
+    """Just before the first call of this operation, something else happens as a whole."""
+    done = False
+
+    def fault(call: Call) -> Any:
+        nonlocal done
+        if call.operation == operation and not done:
+            done = True
+            action()
+        return call.make()
+
+    return fault
