@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from driftguard import alert_actions
+from driftguard import alert_actions, models
 from driftguard.baselines import Baseline, build
-from driftguard.errors import Invalid, NotFound
+from driftguard.errors import Conflict, Invalid, NotFound
 from driftguard.http import Page, decode_cursor, encode_cursor
 from driftguard.packing import unpack_rows
 from driftguard.publishing import Publish
@@ -25,6 +26,7 @@ MAX_BASELINE_VALUES = 4_000_000
 
 MAX_ERRORS = 100
 
+TRIES = 4
 MOST_VERSIONS = 10**8
 """Eight digits hold a version in a key."""
 
@@ -60,7 +62,7 @@ def store(model: Models, baseline: Baseline, *, source: str, publish: Publish, n
         version = model.next_baseline_version()
     except ConditionFailed:
         raise NotFound("There is no such model.") from None
-    return store_as(version, model, baseline, source=source, publish=publish, use=model.use_baseline, now=now)
+    return store_as(version, model, baseline, source=source, publish=publish, use=partial(_use, model), now=now)
 
 
 def store_as(
@@ -113,12 +115,19 @@ def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> 
     """Make an older version current again; its counts go on from where they stopped. Raises NotFound."""
     head = _head(model, version)
     if model.baseline_version != version:
-        try:
-            model.use_baseline(version)
-        except ConditionFailed:
-            raise NotFound("There is no such model.") from None
+        _use(model, version)
         alert_actions.replace_baseline(model, publish=publish, now=now)
     return view(head, Baseline.decode(head.payload()))
+
+
+def _use(model: Models, version: int) -> None:
+    """Make a version current. Raises NotFound when the model is gone, Conflict while others write it all the time."""
+    for _try in range(TRIES):
+        try:
+            return model.use_baseline(version)
+        except ConditionFailed:
+            models.find(model.organization_id, model.model_id)
+    raise Conflict("The model is being changed by others; please try again.", retry_after=1)
 
 
 def row_sample(rows: Sequence[Any], now: datetime) -> Sample:

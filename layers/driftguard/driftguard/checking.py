@@ -10,6 +10,7 @@ from typing import Any
 from driftguard.checks import CheckMessage, Queues, go_on, record_failure
 from driftguard.drift import Busy, Result, Task, check
 from driftguard.errors import Conflict
+from driftguard.ids import new_id
 from driftguard.observability import count, logger, milliseconds
 from driftguard.publishing import Publish
 from driftguard.tables.base import is_transient
@@ -33,10 +34,10 @@ class Worker:
     keep: timedelta
     time_left: Callable[[], timedelta]
 
-    def check(self, model: Models, tick: str | None, now: datetime) -> Result:
+    def check(self, model: Models, tick: str | None, now: datetime, request: str | None = None) -> Result:
         """Check a model, with its log line and metrics."""
         begun = time.perf_counter()
-        result = check(Task(model, now, tick, self.time_left, self.publish, self.keep))
+        result = check(Task(model, now, tick, self.time_left, self.publish, self.keep, request))
         took = (time.perf_counter() - begun) * 1000
         report = result.report or {}
         count("ChecksSkipped" if result.outcome == "skipped" else "ChecksDone")
@@ -67,7 +68,8 @@ def by_hand(model: Models, worker: Worker, now: datetime) -> tuple[int, dict[str
         raise Conflict("Another check of this model is running.", retry_after=busy.seconds) from None
     if result.finished and result.report is not None:
         return HTTPStatus.OK, result.report
-    go_on(worker.queues, CheckMessage(organization_id=model.organization_id, model_id=model.model_id, tick=None), now)
+    rest = CheckMessage(organization_id=model.organization_id, model_id=model.model_id, tick=None, request=new_id(now))
+    go_on(worker.queues, rest, now)
     return HTTPStatus.ACCEPTED, {"status": "queued", "model_id": model.model_id}
 
 
@@ -79,7 +81,7 @@ def from_queue(message: CheckMessage, worker: Worker, receipt_handle: str, now: 
         model = Models.one(message.organization_id, message.model_id)
         if model is None:
             return  # deleted since
-        if not worker.check(model, message.tick, now).finished:
+        if not worker.check(model, message.tick, now, message.request).finished:
             go_on(worker.queues, message, now)
     except Busy as busy:
         worker.queues.give_back(receipt_handle, min(busy.seconds, BUSY_RETRY_SECONDS))

@@ -21,6 +21,8 @@ class CheckMessage(BaseModel):
     organization_id: str
     model_id: str
     tick: str | None
+    request: str | None = None
+    """Names the rest of a check by hand, so that its message is one check however often it comes."""
 
 
 class EraseMessage(BaseModel):

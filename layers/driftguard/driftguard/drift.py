@@ -5,7 +5,7 @@ is delivered twice is one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,7 +40,10 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class Task:
-    """One check: of which model, when, by which tick of the schedule (None: by hand), and how long it may take."""
+    """One check: of which model, when, by which tick of the schedule (None: by hand), and how long it may take.
+
+    request: names a check by hand that comes from the queue.
+    """
 
     model: Models
     now: datetime
@@ -48,6 +51,7 @@ class Task:
     time_left: Callable[[], timedelta]
     publish: Publish
     keep: timedelta
+    request: str | None = None
 
     def may_go_on(self) -> bool:
         """Whether there is time for another step."""
@@ -82,7 +86,13 @@ def check(task: Task) -> Result:
         publish_pending(model.model_id, task.publish)
         if task.tick and Runs.ended(model.organization_id, task.tick, model.model_id):
             return Result("checked", None)
-        return _check_leased(task, check_id, status)
+        if task.request and status.request == task.request:
+            return Result("checked", None)
+        # Read again, as its baseline may have been replaced before the lease was taken.
+        current = Models.one(model.organization_id, model.model_id)
+        if current is None:
+            return Result("skipped", None)
+        return _check_leased(replace(task, model=current), check_id, status)
     except Overtaken:
         raise Busy(5) from None
     finally:
@@ -239,7 +249,10 @@ def _commit(task: Task, check_id: str, status: Statuses, verdict: Verdict, conte
     report = verdict.report
     body = reports.pack(report)
     slot = "b" if status.report_slot == "a" else "a"
-    chunk_count = History.put_report(model.model_id, slot, check_id, body)
+    try:
+        chunk_count = History.put_report(model.model_id, slot, check_id, body, over=status.report_spare)
+    except ConditionFailed:
+        raise Overtaken from None
     entry = History.entry(model.model_id, check_id, reports.pack_row(report), now, task.keep)
     for _try in range(TRIES):
         changed = _apply(status, verdict, context)
@@ -248,8 +261,9 @@ def _commit(task: Task, check_id: str, status: Statuses, verdict: Verdict, conte
         status.checked_at = iso(now)
         status.drift_score = report["drift_score"]
         status.report_slot = slot
-        status.report_id = check_id
+        status.report_spare, status.report_id = status.report_id, check_id
         status.report_chunks = chunk_count
+        status.request = task.request
         status.recent = _recent(status.recent or [], report["drift_score"], now)
         revision, status.revision = status.revision, status.revision + 1
         try:
@@ -268,7 +282,9 @@ def _commit(task: Task, check_id: str, status: Statuses, verdict: Verdict, conte
         except ConditionFailed:
             # Somebody acknowledged, snoozed or resolved meanwhile: decide again on what is there now.
             fresh = Statuses.one(model.organization_id, model.model_id)
-            if fresh.lease_owner != status.lease_owner:
+            there = Models.one(model.organization_id, model.model_id)
+            unchanged = there is not None and there.baseline_version == model.baseline_version
+            if fresh.lease_owner != status.lease_owner or not unchanged:
                 raise Overtaken from None
             status = fresh
             continue

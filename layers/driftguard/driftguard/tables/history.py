@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
-from driftguard.tables.base import Options, Table, chunks
+from driftguard.tables.base import Options, Table, chunks, conditional
 from driftguard.times import iso
 
 
@@ -38,12 +38,19 @@ class History(Table):
         )
 
     @classmethod
-    def put_report(cls, model_id: str, slot: str, check_id: str, data: bytes) -> int:
-        """Store a report's chunks in the slot that is not in force; returns how many. The status then names it."""
+    def put_report(cls, model_id: str, slot: str, check_id: str, data: bytes, *, over: str | None) -> int:
+        """Store a report's chunks in the slot that is not in force; returns how many. The status then names it.
+
+        over: the check whose report lies there by the status. Raises ConditionFailed where that of a later check does,
+        which may be the one in force by now. A check gets the lease of an earlier one when that is over by its own
+        clock, so of these two the ids follow each other however clocks differ.
+        """
         pieces = chunks(data)
-        with cls.batch_write() as batch:
-            for number, piece in enumerate(pieces):
-                batch.save(cls(model_id, report_key(slot, number), data=piece, check_id=check_id))
+        for number, piece in enumerate(pieces):
+            with conditional():
+                cls(model_id, report_key(slot, number), data=piece, check_id=check_id).save(
+                    cls.pk.does_not_exist() | (cls.check_id == over) | (cls.check_id < check_id)
+                )
         return len(pieces)
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
+from pynamodb.transactions import TransactWrite
 
 from driftguard.ids import random_byte
 from driftguard.schemas.models import ModelSettings
@@ -131,6 +132,7 @@ class Models(Table):
             write.delete(Models(self.pk, self.sk), condition=unchanged)
             write.delete(_name_item(self, str(self.name)))
             write.save(mark)
+            Statuses.overtake(write, self.organization_id, self.model_id)
 
     def spread(self, partitions: int) -> None:
         """Let new predictions go to `partitions` partitions, more than now; the old places stay known, for the retries
@@ -149,12 +151,20 @@ class Models(Table):
         return int(item.baselines_made)
 
     def use_baseline(self, version: int) -> None:
-        """Make a baseline version the current one. Raises ConditionFailed when the model was deleted."""
-        with conditional():
-            Models(self.pk, self.sk).update(
-                actions=[Models.baseline_version.set(version)], condition=Models.pk.exists()
-            )
+        """Make a baseline version the current one. Raises ConditionFailed when the model was deleted, or is just being
+        written."""
+        with transaction() as write:
+            self.add_use(write, version)
         self.baseline_version = version
+
+    def add_use(self, write: TransactWrite, version: int) -> None:
+        """Add to `write` that a baseline version becomes the current one; a check of another one cannot commit then."""
+        write.update(
+            Models(self.pk, self.sk),
+            actions=[Models.baseline_version.set(version)],
+            condition=Models.pk.exists(),
+        )
+        Statuses.overtake(write, self.organization_id, self.model_id)
 
     @classmethod
     def newest(cls, organization_id: str, before: str | None, limit: int) -> "list[Models]":
@@ -195,13 +205,15 @@ def shard_of(model_id: str) -> str:
 
 
 class Statuses(Table):
-    """How a model is: written by checks, never by its owner, so that both never write the same item.
+    """How a model is: written by checks and by what people do with alerts, apart from what the model is.
 
     | pk | sk | what |
     |---|---|---|
     | organization | `status#<model>` | the last verdict, open alerts, the lease of a running check |
 
-    `revision` goes up with each verdict, so that of two checks that read the same state only one is kept.
+    `revision` goes up with each verdict, so that of two checks that read the same state only one is kept, and with each
+    change that a verdict must not ignore. `report_id` is the check whose report is in force, `report_spare` that of the
+    other slot. `request` is the queued check, asked for by hand, that was made last.
     """
 
     table_setting = "MODELS"
@@ -216,11 +228,13 @@ class Statuses(Table):
     drift_score = NumberAttribute(null=True)
     report_slot = UnicodeAttribute(null=True)
     report_id = UnicodeAttribute(null=True)
+    report_spare = UnicodeAttribute(null=True)
     report_chunks = NumberAttribute(null=True)
     recent = JSONAttribute(null=True)
     open_alerts = JSONAttribute(null=True)
     memory = JSONAttribute(null=True)
     revision = NumberAttribute(default=0)
+    request = UnicodeAttribute(null=True)
     lease_owner = UnicodeAttribute(null=True)
     lease_until = UnicodeAttribute(null=True)
 
@@ -240,6 +254,12 @@ class Statuses(Table):
             model_id: found.get(model_id) or cls(organization_id, f"status#{model_id}", model_id=model_id)
             for model_id in model_ids
         }
+
+    @classmethod
+    def overtake(cls, write: TransactWrite, organization_id: str, model_id: str) -> None:
+        """Add to `write` that no check which has read the status before may commit."""
+        item = cls(organization_id, f"status#{model_id}")
+        write.update(item, actions=[cls.model_id.set(model_id), cls.revision.add(1)])
 
     @classmethod
     def lease(cls, organization_id: str, model_id: str, owner: str, now: datetime, length: timedelta) -> "Statuses":

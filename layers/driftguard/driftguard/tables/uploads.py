@@ -114,11 +114,7 @@ class Uploads(Table):
         """Make the version current and end the upload, in one write. Raises ConditionFailed when the model was deleted,
         the lease was lost, or another write came between."""
         with transaction() as write:
-            write.update(
-                Models(model.pk, model.sk),
-                actions=[Models.baseline_version.set(version)],
-                condition=Models.pk.exists(),
-            )
+            model.add_use(write, version)
             write.update(Uploads(self.pk, self.sk), actions=[Uploads.state.set("done")], condition=self._mine())
 
     def fail(self, reason: str, errors: Sequence[Any]) -> None:
