@@ -97,17 +97,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="make cost", description="What a month on AWS costs: make cost PREDICTIONS=… FEATURES=… MODELS=…"
     )
-    parser.add_argument("--predictions", type=int, default=10_000_000, help="predictions a month, all models together")
-    parser.add_argument("--features", type=int, default=20, help="features of a model")
-    parser.add_argument("--models", type=int, default=10, help="models watched")
+    parser.add_argument(
+        "--predictions", type=positive, default=10_000_000, help="predictions a month, all models together"
+    )
+    parser.add_argument("--features", type=positive, default=20, help="features of a model")
+    parser.add_argument("--models", type=positive, default=10, help="models watched")
     parser.add_argument("--no-file", action="store_true", help="print only; leave docs/cost.md as it is")
     arguments = parser.parse_args()
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
-    text = report(arguments.predictions, arguments.features, arguments.models)
+    with logged():
+        text = report(arguments.predictions, arguments.features, arguments.models)
     print(text)
     if not arguments.no_file:
         TARGET.write_text(text)
         print(f"wrote {TARGET.relative_to(ROOT)}")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on. Raises ValueError, which argparse tells."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 @contextlib.contextmanager

@@ -42,8 +42,8 @@ def functions_variables() -> list[dict[str, Any]]:
 
 def test_the_example_holds_every_parameter_with_its_default() -> None:
     """None is missing, none is made up, none has another default; Architecture is make's."""
-    given = dict(line.split("=", 1) for line in EXAMPLE.splitlines() if line and not line.startswith("# "))
-    assert given.pop("#Architecture") == source()["Parameters"]["Architecture"]["Default"]
+    given = dict(line[1:].split("=", 1) for line in EXAMPLE.splitlines() if line and not line.startswith("# "))
+    assert given.pop("Architecture") == source()["Parameters"]["Architecture"]["Default"]
     parameters = {name: str(each["Default"]) for name, each in source()["Parameters"].items() if name != "Architecture"}
     assert given == parameters
 
@@ -64,17 +64,22 @@ def test_the_example_names_every_variable_of_the_functions() -> None:
                 assert f" {name}" in " ".join(lines[max(0, place - 2) : place]).replace(",", " ")
 
 
-def test_the_command_takes_what_is_set_out_of_the_example() -> None:
-    """Empty values are left to the template's own, as `sam deploy` takes none."""
+def test_the_command_takes_only_what_was_set_in_the_example(tmp_path: Path) -> None:
+    """What nobody has touched is left to samconfig.toml, whose production must not lose its protections, and to the
+    template."""
     (command,) = set(re.findall(r"\$\((grep .* \.env \| xargs)\)", EXAMPLE + EMAIL))
     shell = shutil.which("sh")
     assert shell
-    done = subprocess.run(
-        [shell, "-c", command.replace(".env", ".env.example")], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    given = dict(word.split("=", 1) for word in done.stdout.split())
-    defaults = {name: str(each["Default"]) for name, each in source()["Parameters"].items() if name != "Architecture"}
-    assert given == {name: value for name, value in defaults.items() if value}
+
+    def given(text: str) -> list[str]:
+        (tmp_path / ".env").write_text(text)
+        done = subprocess.run([shell, "-c", command], cwd=tmp_path, check=False, capture_output=True, text=True)
+        assert not done.stderr
+        return done.stdout.split()
+
+    assert given(EXAMPLE) == []
+    changed = EXAMPLE.replace("#LogLevel=INFO", "LogLevel=DEBUG").replace("#EmailFrom=", "EmailFrom=a@example.com")
+    assert given(changed) == ["EmailFrom=a@example.com", "LogLevel=DEBUG"]
 
 
 def test_every_dead_letter_queue_and_its_alarm_is_in_the_docs() -> None:

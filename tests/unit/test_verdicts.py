@@ -76,6 +76,21 @@ def judged(
     return verdict
 
 
+@pytest.mark.parametrize(
+    ("of_baseline", "of_window"), [([1.0, 2.0, 3.0], [3.0] * 500), (["a", "b", "c"], ["a"] * 500)], ids=["ks", "chi2"]
+)
+def test_a_baseline_too_small_for_any_test_is_not_ok(of_baseline: list[Scalar], of_window: list[Scalar]) -> None:
+    """Where no score whatever could count, a feature says so instead of “ok”, and the report names the reason."""
+    baseline = build({"x": of_baseline})
+    verdict = judged(baseline, counted(baseline, {"x": of_window}))
+    row = rows(verdict)["x"]
+    assert (row["status"], row["drift_score"], row["drifted"]) == ("insufficient_data", None, False)
+    assert row["min_detectable_score"] == 1.0 or row["test"] == "chi2"
+    assert verdict.report["status"] == "insufficient_data"
+    assert "3 values" in verdict.report["reason"]
+    assert not finding(verdict, "data_drift").testable
+
+
 def test_a_stored_report_is_small_and_holds_no_nan() -> None:
     """Pictures take a third of what their numbers would, and what is no number is refused before it is stored."""
     columns = {f"feature {number}": normal(3_000, seed=number) for number in range(20)}

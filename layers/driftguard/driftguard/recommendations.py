@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from driftguard.baselines import NEW, RARE
 from driftguard.schemas.alerts import AlertFeature, AlertType, Histogram, QualityKind
 
 NAMED = 3
@@ -9,6 +10,9 @@ NAMED = 3
 
 MANY = 5
 """From so many features moving at once, a common cause is likelier than each having its own."""
+
+WORDS = {RARE: "the share of rarer values", NEW: "the share of values that the baseline lacks"}
+"""What a picture's last two bars are called."""
 
 
 def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, preliminary: bool) -> list[str]:
@@ -142,7 +146,9 @@ def _category_shift(picture: Histogram, before: Sequence[float], now: Sequence[f
     if not changes:
         return None
     _, label, old, new = max(changes, key=lambda change: change[0])
-    return f"{quoted(label)} {'rose' if new > old else 'fell'} from {percent(old)} to {percent(new)}"
+    return (
+        f"{WORDS.get(label) or quoted(label)} {'rose' if new > old else 'fell'} from {percent(old)} to {percent(new)}"
+    )
 
 
 def names(features: Sequence[AlertFeature]) -> str:

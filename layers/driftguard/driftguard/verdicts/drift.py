@@ -28,7 +28,7 @@ class DriftTests:
 
     n, m: values in window and baseline. threshold: the score to exceed (NaN where p alone decides). p_threshold: the
     p-value to stay below (NaN where the score alone decides). detectable: the smallest score that would have counted
-    at this n, 1 without any value. error_bound: how far the exact D may lie above the score.
+    at this n, 1 where none would. error_bound: how far the exact D may lie above the score.
     Arrays (T,): baseline_shares, window_shares of the bins; baseline_cdf, window_cdf, the distribution functions at
     their upper ends.
     """
@@ -67,7 +67,7 @@ def drift_tests(
     distance = statistics.ks_distance(base_cdf, seen_cdf, starts)
     variation = statistics.total_variation(base, seen, starts)
     score = np.where(numeric, distance, variation)
-    p_value = statistics.chi_square(layout.bins, window.bins, starts, sizes)[2]
+    _statistic, degrees, p_value = statistics.chi_square(layout.bins, window.bins, starts, sizes)
     ks = numeric & testable
     p_value[ks] = statistics.ks_p_value(distance[ks], n[ks], m[ks])
 
@@ -82,6 +82,9 @@ def drift_tests(
         minimum=rules.min_score,
     )
     by_score = rules.budget & numeric
+    # With so few values in either sample that no score whatever could count, nothing has been tested.
+    blind = np.where(numeric, by_score & (needed > 1), (degrees == 0) & (variation > 0))
+    testable = testable & ~blind
     threshold = np.where(by_score, needed, np.where(rules.budget, rules.min_score, np.nan))
     corrected = rules.alpha / (max(tests, 1) * statistics.CHECKS)
     p_threshold = np.where(by_score, np.nan, np.where(rules.budget, corrected, rules.alpha))
@@ -101,7 +104,7 @@ def drift_tests(
         p_value=p_value,
         threshold=threshold,
         p_threshold=p_threshold,
-        detectable=np.where(np.isfinite(needed), needed, 1.0),
+        detectable=np.minimum(needed, 1.0),
         error_bound=statistics.ks_error_bound(base, seen, layout.several, starts),
         rho=rho,
         psi=_psi(layout, window),

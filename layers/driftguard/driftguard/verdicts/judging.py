@@ -73,7 +73,7 @@ def judge(
     elif fired:
         status, reason = "data_quality", quality_reason(layout, fired)
     elif not tests.testable.any():
-        status, reason = "insufficient_data", _too_few(window, rules, rows)
+        status, reason = "insufficient_data", _too_few(window, rules, rows, tests)
     else:
         status, reason = "ok", None
     strongest = _strongest(tests, tests.testable)
@@ -145,10 +145,13 @@ def _quality_finding(testable: bool, quality: Sequence[QualityTest], rows: dict[
     )
 
 
-def _too_few(window: Counts, rules: Rules, rows: dict[int, dict[str, Any]]) -> str:
+def _too_few(window: Counts, rules: Rules, rows: dict[int, dict[str, Any]], tests: DriftTests) -> str:
     if not rows:
         return "No feature is enabled."
     if not window.rows:
         return "The window holds no predictions."
-    needed = int(rules.min_samples[list(rows)].min())
+    shown = list(rows)
+    if (tests.n[shown] >= rules.min_samples[shown]).any():
+        return f"The baseline is too small to tell any drift from chance: {tests.m[shown].max()} values at most."
+    needed = int(rules.min_samples[shown].min())
     return f"No feature has the {needed} values in the window that a test needs."
