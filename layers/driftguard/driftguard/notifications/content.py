@@ -370,7 +370,7 @@ def example(organization_id: str, now: datetime) -> AlertEvent:
     }
     return AlertEvent.model_validate(
         {
-            "event_id": "test",
+            "event_id": f"test-{now:%Y%m%dT%H%M%S.%fZ}",
             "kind": "test",
             "at": now,
             "organization_id": organization_id,
