@@ -31,6 +31,9 @@ MAX_SEARCHED = 0.2
 TRIMS = (1000, 64, 16, 8)
 """One in so many edges, on either side, is left out of the grid: the first that makes it pay is taken."""
 
+MAX_REMEMBERED = 10_000
+"""Names whose bin is remembered, so that those that come in every batch are digested once."""
+
 
 class Layout:
     """F features of a baseline with T bins together.
@@ -203,6 +206,8 @@ class Codes:
     def find(self, name: str) -> int:
         """The bin of one category."""
         code = self._codes.get(name)
-        if code is not None:
-            return code
-        return self.rare if self._known is None or digest(name) in self._known else self.new
+        if code is None:
+            code = self.rare if self._known is None or digest(name) in self._known else self.new
+            if len(self._codes) < MAX_REMEMBERED:
+                self._codes[name] = code
+        return code
