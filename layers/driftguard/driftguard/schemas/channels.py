@@ -10,13 +10,11 @@ from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     StringConstraints,
     TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
-    model_serializer,
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
@@ -89,7 +87,7 @@ Flag = Annotated[bool, Field(strict=True)]
 class NewChannel(Wire):
     """What the channels of every type have in common.
 
-    model_ids: absent for all models, otherwise not empty. min_severity: what is less severe is not sent.
+    model_ids: absent for all models, otherwise not empty.
     """
 
     # A webhook's URL is a secret, and errors find their way into logs.
@@ -97,8 +95,8 @@ class NewChannel(Wire):
 
     name: Name | None = None
     enabled: Flag = True
-    min_severity: Severity = "MEDIUM"
-    model_ids: ModelIds | None = None
+    min_severity: Severity = Field(default="MEDIUM", description="What is less severe is not sent.")
+    model_ids: ModelIds | None = Field(default=None, description="Only these models' alerts; absent for all.")
 
     def wants(self, kind: EventKind, model_id: str, severity: Severity) -> bool:
         """Whether an event of this kind, model and severity goes through the channel; people who acknowledge need no
@@ -165,7 +163,7 @@ def _plain_place(entry: ErrorDetails) -> InitErrorDetails:
     message, place = entry["msg"].removeprefix("Value error, "), entry["loc"][1:]
     if entry["type"] in ("union_tag_invalid", "union_tag_not_found"):
         message, place = "must be email, slack, webhook, pagerduty or teams", ("type",)
-    return {"type": PydanticCustomError("channel", "{message}", {"message": message}), "loc": place, "input": None}
+    return {"type": PydanticCustomError(entry["type"], "{message}", {"message": message}), "loc": place, "input": None}
 
 
 AnyNewChannel = Annotated[
@@ -194,7 +192,7 @@ class ChannelPatch(Wire):
     region: Literal["us", "eu"] | None = None
 
 
-class Health(Wire):
+class ChannelHealth(Wire):
     """Whether messages arrive. A channel is `unhealthy` once its provider refuses for good or every attempt at a
     message was spent; the next message that arrives, or a change of the channel, makes it `ok` again."""
 
@@ -203,20 +201,19 @@ class Health(Wire):
     since: UtcTime | None = None
 
 
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
 class _Shown(Wire):
     id: str
     name: str
     enabled: bool
     min_severity: Severity
-    model_ids: list[str] | None = None
-    health: Health
+    model_ids: list[str] | None = Field(default=None, exclude_if=_is_absent, description="Absent for all models.")
+    health: ChannelHealth
     created_at: UtcTime
     updated_at: UtcTime
-
-    @model_serializer(mode="wrap")
-    def _leave_out_what_is_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        absent = ("model_ids", "secret")
-        return {name: value for name, value in serialize(self).items() if name not in absent or value is not None}
 
 
 class EmailChannel(_Shown):
@@ -238,7 +235,7 @@ class WebhookChannel(_Shown):
 
     type: Literal["webhook"]
     url: str
-    secret: str | None = None
+    secret: str | None = Field(default=None, exclude_if=_is_absent, description="Absent when messages are not signed.")
 
 
 class PagerDutyChannel(_Shown):
@@ -279,7 +276,7 @@ class StoredChannel:
     settings: ChannelSettings
     created_at: datetime
     updated_at: datetime
-    health: Health = field(default_factory=Health)
+    health: ChannelHealth = field(default_factory=ChannelHealth)
 
     def __repr__(self) -> str:
         return f"<{self.settings.type} channel {self.id}>"
@@ -304,7 +301,7 @@ class StoredChannel:
 
     def changed(self, settings: ChannelSettings, now: datetime) -> Self:
         """The channel with other settings, which have yet to fail."""
-        return replace(self, settings=settings, updated_at=now, health=Health())
+        return replace(self, settings=settings, updated_at=now, health=ChannelHealth())
 
     def shown(self) -> EmailChannel | SlackChannel | WebhookChannel | PagerDutyChannel | TeamsChannel:
         """The channel without its secrets."""
