@@ -127,10 +127,7 @@ def _plain_type(model: Any) -> Any:
     return list[_plain_type(get_args(model)[0])] if get_origin(model) is list else model  # type: ignore[misc]
 
 
-type Handler = Callable[..., Any]
-
-
-def _words(handler: Handler) -> tuple[str, str | None]:
+def _words(handler: Callable[..., Any]) -> tuple[str, str | None]:
     """A handler's docstring for clients: its first sentence, without the full stop, and the rest where there is any."""
     first, _, rest = " ".join((handler.__doc__ or "").split()).partition(". ")
     return first.removesuffix("."), rest or None
@@ -149,7 +146,7 @@ class Api(APIGatewayRestResolver):
         self.exception_handler(Exception)(_fault_answer)
         self.not_found(lambda _error: problem_answer(NotFound("There is nothing at this path.")))
 
-    def route(
+    def route[F: Callable[..., Any]](
         self,
         rule: str,
         method: str | list[str] | tuple[str],
@@ -160,11 +157,11 @@ class Api(APIGatewayRestResolver):
         description: str | None = None,
         *rest: Any,
         **options: Any,
-    ) -> Callable[[Handler], Handler]:
+    ) -> Callable[[F], F]:
         """A route as Powertools makes it, which the OpenAPI document tells in the words of its handler's docstring."""
         make = super().route
 
-        def register(handler: Handler) -> Handler:
+        def register(handler: F) -> F:
             told, more = _words(handler)
             words = summary or told, description or more
             return make(rule, method, cors, compress, cache_control, *words, *rest, **options)(handler)

@@ -76,27 +76,43 @@ def _distinct[T](values: list[T]) -> list[T]:
 
 EmailAddress = Annotated[str, StringConstraints(max_length=320, strict=True), AfterValidator(_email_address)]
 WebhookUrl = Annotated[str, StringConstraints(max_length=MAX_URL, strict=True), AfterValidator(_webhook_url)]
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=256, strict=True), AfterValidator(_secret)]
-RoutingKey = Annotated[str, StringConstraints(max_length=64, strict=True), AfterValidator(_routing_key)]
-Recipients = Annotated[list[EmailAddress], Field(min_length=1, max_length=50), AfterValidator(_distinct)]
+Secret = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, strict=True),
+    AfterValidator(_secret),
+    Field(description="Signs each message, by HMAC-SHA256."),
+]
+RoutingKey = Annotated[
+    str,
+    StringConstraints(max_length=64, strict=True),
+    AfterValidator(_routing_key),
+    Field(description="The integration key of PagerDuty's Events API v2."),
+]
+Recipients = Annotated[
+    list[EmailAddress],
+    Field(min_length=1, max_length=50, description="Addresses; each gets a message of its own."),
+    AfterValidator(_distinct),
+]
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128, strict=True)]
-ModelIds = Annotated[list[ModelId], Field(min_length=1, max_length=100), AfterValidator(_distinct)]
-Flag = Annotated[bool, Field(strict=True)]
+ModelIds = Annotated[
+    list[ModelId],
+    Field(min_length=1, max_length=100, description="Only these models' alerts; those of all models when absent."),
+    AfterValidator(_distinct),
+]
+MinSeverity = Annotated[Severity, Field(description="What is less severe is not sent.")]
+Flag = Annotated[bool, Field(strict=True, description="Whether anything is sent to it.")]
 
 
 class NewChannel(Wire):
-    """What the channels of every type have in common.
-
-    model_ids: absent for all models, otherwise not empty.
-    """
+    """What the channels of every type have in common."""
 
     # A webhook's URL is a secret, and errors find their way into logs.
     model_config = ConfigDict(hide_input_in_errors=True)
 
     name: Name | None = None
     enabled: Flag = True
-    min_severity: Severity = Field(default="MEDIUM", description="What is less severe is not sent.")
-    model_ids: ModelIds | None = Field(default=None, description="Only these models' alerts; absent for all.")
+    min_severity: MinSeverity = "MEDIUM"
+    model_ids: ModelIds | None = None
 
     def wants(self, kind: EventKind, model_id: str, severity: Severity) -> bool:
         """Whether an event of this kind, model and severity goes through the channel; people who acknowledge need no
@@ -182,7 +198,7 @@ class ChannelPatch(Wire):
     type: ChannelType | None = None
     name: Name | None = None
     enabled: Flag | None = None
-    min_severity: Severity | None = None
+    min_severity: MinSeverity | None = None
     model_ids: ModelIds | None = None
     to: Recipients | None = None
     webhook_url: WebhookUrl | None = None
