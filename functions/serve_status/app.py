@@ -23,7 +23,7 @@ def health() -> Response[Health]:
 
 @app.get("/scheduler/status", responses=answers(200, SchedulerStatus), tags=["Service"])
 def scheduler_status() -> SchedulerStatus:
-    """Show the schedule, and what its last run did to the organization's models."""
+    """Show the schedule and its last run. The counts are of the organization's own models."""
     rule = aws.client("events").describe_rule(Name=app.settings.schedule_rule_name)
     return statuses.scheduler(app.caller.organization_id, rule, datetime.now(UTC))
 
