@@ -11,15 +11,15 @@ from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "layers/driftguard/driftguard/openapi.json").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
-OPERATIONS = [
-    pytest.param(operation, id=f"{method.upper()} {path}")
+OPERATIONS: dict[str, dict[str, Any]] = {
+    f"{method.upper()} {path}": operation
     for path, methods in DOCUMENT["paths"].items()
     for method, operation in methods.items()
-]
+}
 HOOK = "https://hooks.example.com/services/secret"
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_an_operation_is_told_in_words(operation: dict[str, Any]) -> None:
     """A summary that is short, begins as a sentence and is not the route; a description, where there is one, ends as
     a sentence; and each parameter that is no id has its words."""
@@ -36,8 +36,7 @@ def test_an_operation_is_told_in_words(operation: dict[str, Any]) -> None:
 
 def test_most_operations_say_more_than_their_summary() -> None:
     """What a docstring holds after its first sentence is the description."""
-    told = [parameter.values[0].get("description") for parameter in OPERATIONS]
-    assert sum(text is not None for text in told) >= 20
+    assert sum("description" in operation for operation in OPERATIONS.values()) >= 20
 
 
 def test_the_filters_of_a_list_have_their_types() -> None:
