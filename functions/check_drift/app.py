@@ -30,7 +30,8 @@ processor.raise_on_entire_batch_failure = False  # one message given back is no 
     tags=["Drift"],
 )
 def check_now(model_id: str) -> Response[Any]:
-    """Check a model now, as the schedule does; 202 when it takes so long that it goes to the queue."""
+    """Check a model now, as the schedule does. The answer is the report, or 202 when the check takes so long that it
+    goes on in the background; 409 while another check of the model runs."""
     model = models.find(app.caller.organization_id, model_id)
     status, body = checking.by_hand(model, _worker(app.lambda_context, checking.BY_HAND), datetime.now(UTC))
     return Response(status_code=status, content_type="application/json", body=body)
@@ -38,7 +39,8 @@ def check_now(model_id: str) -> Response[Any]:
 
 @app.post("/drift/models/<model_id>/simulate", responses=answers(200, Simulation, 404, 409), tags=["Drift"])
 def simulate_settings(model_id: str, body: Annotated[SimulationBody, Body()]) -> Simulation:
-    """What these settings would have alerted on in the last days."""
+    """Tell what other settings would have alerted on. They are merged into the model's and replayed on the counts of
+    the last days; nothing is stored or sent."""
     model = models.find(app.caller.organization_id, model_id)
     left = checking.clock(app.lambda_context.get_remaining_time_in_millis, checking.BY_HAND)
     settings = body.settings.apply(model.settings)

@@ -21,7 +21,8 @@ Moment = Annotated[UtcTime | None, Query(description="Chooses by event time: fro
 
 @app.post("/predictions", status_code=202, responses=answers(202, Logged, 404, 409, 413, 415), tags=["Predictions"])
 def log_prediction(body: Annotated[PredictionBody, Body()], idempotency_key: IdempotencyKey = None) -> Logged:
-    """Log one prediction."""
+    """Log one prediction. 202 means that it is stored; with a `prediction_id` or an `Idempotency-Key` it can be sent
+    again without harm."""
     organization_id = app.caller.organization_id
     answer = predictions.log_one(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
     count("PredictionsAccepted", answer.accepted)
@@ -32,7 +33,7 @@ def log_prediction(body: Annotated[PredictionBody, Body()], idempotency_key: Ide
     "/predictions/batch", status_code=202, responses=answers(202, BatchLogged, 404, 409, 413, 415), tags=["Predictions"]
 )
 def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> BatchLogged:
-    """Log up to 5,000 predictions: the good rows are taken, the others reported."""
+    """Log up to 5,000 predictions. Good rows are taken, the others reported by their index; 422 when none is good."""
     organization_id = app.caller.organization_id
     answer = predictions.log_batch(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
     count("PredictionsAccepted", answer.accepted)
@@ -44,7 +45,7 @@ def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKe
 def list_predictions(
     model_id: str, limit: Limit = 50, cursor: CursorText = None, start: Moment = None, end: Moment = None
 ) -> Response[list[LoggedRow]]:
-    """What was logged, newest arrival first."""
+    """List what was logged, newest arrival first. `start` and `end` choose by event time."""
     organization_id = app.caller.organization_id
     found = predictions.list_logged(organization_id, model_id, limit=limit, cursor=cursor, start=start, end=end)
     return page_answer(app, found)

@@ -15,19 +15,19 @@ app = Api()
 
 @app.post("/drift/alerts/<alert_id>/acknowledge", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def acknowledge(alert_id: str, body: Annotated[Note | None, Body()] = None) -> AlertDetail:
-    """Somebody has it: no more repeats."""
+    """Acknowledge an alert. Somebody has it, and it is not repeated any more."""
     return _act(alert_id, alert_actions.acknowledging(body or Note(), datetime.now(UTC)))
 
 
 @app.post("/drift/alerts/<alert_id>/snooze", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def snooze(alert_id: str, body: Annotated[Snooze, Body()]) -> AlertDetail:
-    """No repeats until a time; the snooze ends by itself."""
+    """Snooze an alert until a time. It is not repeated until then; the snooze ends by itself, and takes a new time."""
     return _act(alert_id, alert_actions.snoozing(body, datetime.now(UTC)))
 
 
 @app.post("/drift/alerts/<alert_id>/resolve", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def resolve(alert_id: str, body: Annotated[Note | None, Body()] = None) -> AlertDetail:
-    """Close it by hand."""
+    """Resolve an alert by hand. While the drift goes on, no new one opens for the model's `renotify_hours`."""
     return _act(alert_id, alert_actions.resolving(body or Note(), datetime.now(UTC)))
 
 

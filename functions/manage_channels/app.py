@@ -21,25 +21,25 @@ ONCE = Config(connect_timeout=2, read_timeout=25, retries={"mode": "standard", "
 
 @app.post("/alert-channels", status_code=201, responses=answers(201, Channel), tags=["Alert channels"])
 def create_channel(body: Annotated[AnyNewChannel, Body()]) -> Channel:
-    """Make a channel."""
+    """Make a channel that alerts are sent to. What is secret in it never comes back: every answer masks it."""
     return channels.create(app.caller.organization_id, body, resolve=system_resolver, now=datetime.now(UTC))
 
 
 @app.get("/alert-channels", responses=answers(200, list[Channel]), tags=["Alert channels"])
 def list_channels(limit: Limit = 50, cursor: CursorText = None) -> Response[list[Channel]]:
-    """The organization's channels, newest first; secrets are masked."""
+    """List the organization's channels, newest first. Secrets are masked."""
     return page_answer(app, channels.page(app.caller.organization_id, cursor, limit))
 
 
 @app.get("/alert-channels/<channel_id>", responses=answers(200, Channel, 404), tags=["Alert channels"])
 def get_channel(channel_id: str) -> Channel:
-    """One channel; secrets are masked."""
+    """Show one channel. Secrets are masked."""
     return channels.find(app.caller.organization_id, channel_id).shown()
 
 
 @app.patch("/alert-channels/<channel_id>", responses=answers(200, Channel, 404, 409), tags=["Alert channels"])
 def change_channel(channel_id: str, body: Annotated[ChannelPatch, Body()]) -> Channel:
-    """Change a channel: what is absent stays, null restores a default."""
+    """Change a channel. What is absent stays, null restores a default; the type cannot change."""
     org, now = app.caller.organization_id, datetime.now(UTC)
     return channels.change(org, channel_id, body, resolve=system_resolver, now=now)
 
@@ -53,7 +53,7 @@ def delete_channel(channel_id: str) -> Response[None]:
 
 @app.post("/alert-channels/<channel_id>/test", responses=answers(200, TestResult, 404, 502), tags=["Alert channels"])
 def test_channel(channel_id: str) -> TestResult:
-    """Send a real test message through the real path."""
+    """Send a test message to a channel. It goes the way that alerts go; 502 tells the provider's own error."""
     org, client = app.caller.organization_id, boto3.client("lambda", config=ONCE)
     return channels.try_out(org, channel_id, function_of=app.settings.notify_function, client=client)
 

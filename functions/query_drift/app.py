@@ -8,16 +8,22 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from driftguard import alert_actions, models, reports
 from driftguard.http import Api, CursorText, Days, Limit, answers, page_answer
-from driftguard.schemas.alerts import AlertDetail, AlertSummary
+from driftguard.schemas.alerts import AlertDetail, AlertStatus, AlertSummary, AlertType, Severity
 from driftguard.schemas.filters import AlertFilters
 from driftguard.schemas.reports import HistoryRow, Report
 
 app = Api()
 
+OPEN = "Only what was detected in the last so many days or is still open."
+AlertDays = Annotated[int | None, Query(ge=1, le=3650, description=OPEN)]
+Status = Annotated[AlertStatus | None, Query(description="Only alerts of this status.")]
+Severe = Annotated[Severity | None, Query(description="Only alerts of this severity.")]
+Type = Annotated[AlertType | None, Query(description="Only alerts of this type.")]
+
 
 @app.get("/drift/models/<model_id>/report", responses=answers(200, Report, 404), tags=["Drift"])
 def get_report(model_id: str) -> Report:
-    """The last check's full report."""
+    """Show the last check's full report. 404 before the first check."""
     return Report.model_validate(reports.last(models.find(app.caller.organization_id, model_id)))
 
 
@@ -25,26 +31,42 @@ def get_report(model_id: str) -> Report:
 def list_history(
     model_id: str, limit: Limit = 50, days: Days = None, cursor: CursorText = None
 ) -> Response[list[HistoryRow]]:
-    """One row a check, newest first."""
+    """List a model's checks, newest first."""
     model = models.find(app.caller.organization_id, model_id)
     return page_answer(app, reports.history(model, days=days, cursor=cursor, limit=limit, now=datetime.now(UTC)))
 
 
 @app.get("/drift/models/<model_id>/alerts", responses=answers(200, list[AlertSummary], 404), tags=["Alerts"])
-def list_model_alerts(model_id: str, filters: Annotated[AlertFilters, Query()]) -> Response[list[AlertSummary]]:
-    """One model's alerts, newest first."""
+def list_model_alerts(
+    model_id: str,
+    limit: Limit = 50,
+    days: AlertDays = None,
+    status: Status = None,
+    severity: Severe = None,
+    alert_type: Type = None,
+    cursor: CursorText = None,
+) -> Response[list[AlertSummary]]:
+    """List one model's alerts, newest first."""
+    filters = AlertFilters(limit, days, status, severity, alert_type, cursor)
     return _page(filters, models.find(app.caller.organization_id, model_id).model_id)
 
 
 @app.get("/drift/alerts", responses=answers(200, list[AlertSummary]), tags=["Alerts"])
-def list_alerts(filters: Annotated[AlertFilters, Query()]) -> Response[list[AlertSummary]]:
-    """The organization's alerts, newest first."""
-    return _page(filters, None)
+def list_alerts(
+    limit: Limit = 50,
+    days: AlertDays = None,
+    status: Status = None,
+    severity: Severe = None,
+    alert_type: Type = None,
+    cursor: CursorText = None,
+) -> Response[list[AlertSummary]]:
+    """List the organization's alerts, newest first."""
+    return _page(AlertFilters(limit, days, status, severity, alert_type, cursor), None)
 
 
 @app.get("/drift/alerts/<alert_id>", responses=answers(200, AlertDetail, 404), tags=["Alerts"])
 def get_alert(alert_id: str) -> AlertDetail:
-    """One alert with its timeline and deliveries."""
+    """Show one alert with its timeline and deliveries."""
     return alert_actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC))
 
 

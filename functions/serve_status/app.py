@@ -15,7 +15,7 @@ app = Api(public=["/health", "/openapi.json", "/docs"])
 
 @app.get("/health", responses=answers(200, Health, 503), security=[], tags=["Service"])
 def health() -> Response[Health]:
-    """Whether the service and its database answer."""
+    """Tell whether the service and its database answer. It needs no key."""
     found = statuses.health(app.settings.version, Runs.last)
     status = HTTPStatus.OK if found.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
     return Response(status_code=status, content_type="application/json", body=found)
@@ -23,14 +23,14 @@ def health() -> Response[Health]:
 
 @app.get("/scheduler/status", responses=answers(200, SchedulerStatus), tags=["Service"])
 def scheduler_status() -> SchedulerStatus:
-    """The schedule, and what its last run did to this organization's models."""
+    """Show the schedule and its last run. The counts are of the organization's own models."""
     rule = aws.client("events").describe_rule(Name=app.settings.schedule_rule_name)
     return statuses.scheduler(app.caller.organization_id, rule, datetime.now(UTC))
 
 
 @app.get("/me", responses=answers(200, Me), tags=["Service"])
 def me() -> Me:
-    """Whose key this is and what it may do."""
+    """Tell whose key this is and what it may do."""
     caller = app.caller
     return Me(organization=Organization(id=caller.organization_id, name=caller.organization_name), role=caller.role)
 
@@ -43,7 +43,9 @@ def openapi_document() -> Response[str]:
 
 @app.get("/docs", include_in_schema=False)
 def docs() -> Response[str]:
-    """The API's description for people."""
+    """The API's description for people; its own link to the document is this address with `?format=json`."""
+    if app.current_event.query_string_parameters.get("format") == "json":
+        return openapi_document()
     return Response(status_code=200, content_type="text/html; charset=utf-8", body=openapi.page(app.base_url))
 
 

@@ -112,6 +112,51 @@ def test_what_is_not_json_is_refused_in_the_same_shape(deployed: Stack) -> None:
     assert all(shape <= set(answer.body) for answer in (malformed, xml, large, nothing, array))
 
 
+def test_an_unknown_field_is_called_so(deployed: Stack) -> None:
+    """At every place of a body; beside a setting that comes close to it, that one is named."""
+
+    def said(path: str, body: object) -> str:
+        answer = deployed.call("POST", path, body)
+        assert answer.status == 422, answer.text
+        detail: str = answer.body["detail"]
+        return detail
+
+    near, far = {"window_day": 7}, {"colour": "red"}
+    feature = {"features": {"x": {"min_drift": 0.1}}}
+    settings = "body.settings"
+    for path, rest in (("/models", {"name": "a"}), ("/drift/models/none/simulate", {})):
+        meant = f"{settings}.window_day: unknown field; did you mean window_days?"
+        assert said(path, {**rest, "settings": near}) == meant
+        assert said(path, {**rest, "settings": far}) == f"{settings}.colour: unknown field"
+        meant = f"{settings}.features.x.min_drift: unknown field; did you mean min_drift_score?"
+        assert said(path, {**rest, "settings": feature}) == meant
+        assert said(path, {**rest, "window_day": 7}) == "body.window_day: unknown field"
+    assert said("/alert-channels", {"type": "email", "to": ["a@example.com"], **far}) == "body.colour: unknown field"
+
+
+def test_json_that_breaks_off_is_told_by_line_and_column(deployed: Stack) -> None:
+    """Where a client can look; what is nested too deeply has no such place."""
+    broken = deployed.call("POST", "/models", raw='{\n "name": churn}')
+    assert (broken.status, broken.body["detail"]) == (400, "The body is not valid JSON: line 2, column 10.")
+    deep = deployed.call("POST", "/models", raw="[" * 100_000)
+    assert (deep.status, deep.body["detail"]) == (400, "The body is not valid JSON.")
+
+
+def test_a_wrong_filter_is_named_as_the_caller_wrote_it(deployed: Stack) -> None:
+    """In the query, by its own name, for the organization's alerts and a model's."""
+    model = deployed.call("POST", "/models", {"name": "churn"}).body["id"]
+    for path in ("/drift/alerts", f"/drift/models/{model}/alerts"):
+        for name, value in (
+            ("limit", "0"),
+            ("days", "x"),
+            ("status", "open"),
+            ("severity", "low"),
+            ("alert_type", "x"),
+        ):
+            answer = deployed.call("GET", f"{path}?{name}={value}")
+            assert (answer.status, [error["loc"] for error in answer.body["errors"]]) == (422, [["query", name]])
+
+
 def test_roles_are_checked_before_anything_else(deployed: Stack) -> None:
     """A viewer may not post, not even nonsense at a model that is not there; ingest may not read."""
     assert deployed.call("DELETE", "/models/none", role="viewer").status == 403

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from json import JSONDecodeError
 from typing import Annotated, Any, get_args, get_origin
 from urllib.parse import urlencode
 
@@ -126,6 +127,12 @@ def _plain_type(model: Any) -> Any:
     return list[_plain_type(get_args(model)[0])] if get_origin(model) is list else model  # type: ignore[misc]
 
 
+def _words(handler: Callable[..., Any]) -> tuple[str, str | None]:
+    """A handler's docstring for clients: its first sentence, without the full stop, and the rest where there is any."""
+    first, _, rest = " ".join((handler.__doc__ or "").split()).partition(". ")
+    return first.removesuffix("."), rest or None
+
+
 class Api(APIGatewayRestResolver):
     """The routes of one API function; those named in `public` need no key."""
 
@@ -138,6 +145,28 @@ class Api(APIGatewayRestResolver):
         self.exception_handler(RequestUnsupportedContentType)(_content_type_answer)
         self.exception_handler(Exception)(_fault_answer)
         self.not_found(lambda _error: problem_answer(NotFound("There is nothing at this path.")))
+
+    def route[F: Callable[..., Any]](
+        self,
+        rule: str,
+        method: str | list[str] | tuple[str],
+        cors: bool | None = None,
+        compress: bool = False,
+        cache_control: str | None = None,
+        summary: str | None = None,
+        description: str | None = None,
+        *rest: Any,
+        **options: Any,
+    ) -> Callable[[F], F]:
+        """A route as Powertools makes it, which the OpenAPI document tells in the words of its handler's docstring."""
+        make = super().route
+
+        def register(handler: F) -> F:
+            told, more = _words(handler)
+            words = summary or told, description or more
+            return make(rule, method, cors, compress, cache_control, *words, *rest, **options)(handler)
+
+        return register
 
     @property
     def caller(self) -> Caller:
@@ -233,8 +262,13 @@ def problem_answer(error: DriftGuardError) -> Response[str]:
 def _validation_answer(error: RequestValidationError) -> Response[str]:
     errors = error.errors()
     if any(entry.get("type") == "json_invalid" for entry in errors):
-        return problem_answer(BadRequest("The body is not valid JSON."))
+        return problem_answer(BadRequest(f"The body is not valid JSON{_place(error.__cause__)}."))
     return problem_answer(Invalid(field_errors(errors)))
+
+
+def _place(error: BaseException | None) -> str:
+    """Where a body stops being JSON, nothing where that cannot be told."""
+    return f": line {error.lineno}, column {error.colno}" if isinstance(error, JSONDecodeError) and error.doc else ""
 
 
 def _content_type_answer(_error: RequestUnsupportedContentType) -> Response[str]:
@@ -252,10 +286,19 @@ def field_errors(errors: Sequence[Any]) -> list[FieldError]:
     return [
         {
             "loc": [part for part in entry["loc"] if isinstance(part, (str, int))],
-            "msg": str(entry.get("msg", "not valid")).removeprefix("Value error, ")[:300],
+            "msg": _message(entry)[:300],
         }
         for entry in errors[:100]
     ]
+
+
+def _message(entry: Any) -> str:
+    if entry.get("type") != "extra_forbidden":
+        return str(entry.get("msg", "not valid")).removeprefix("Value error, ")
+    from driftguard.schemas.models import nearest_setting  # noqa: PLC0415  not every function knows models
+
+    meant = nearest_setting(entry["loc"])
+    return f"unknown field; did you mean {meant}?" if meant else "unknown field"
 
 
 MAX_DIGITS = 400
@@ -266,8 +309,8 @@ def from_json(text: str) -> Any:
     """A body's JSON. Raises JSONDecodeError for what is none, and for what is nested too deeply to be read."""
     try:
         return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= MAX_DIGITS else float("inf"))
-    except (ValueError, RecursionError) as error:
-        raise json.JSONDecodeError(str(error)[:50], "", 0) from None
+    except RecursionError:
+        raise JSONDecodeError("nested too deeply", "", 0) from None
 
 
 def to_json(body: Any) -> str:
@@ -282,8 +325,11 @@ def _plain(value: Any) -> Any:
 
 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many entries a page holds at the most.")]
-Days = Annotated[int | None, Query(ge=1, le=3650, description="Only what was seen in the last so many days.")]
-CursorText = Annotated[str | None, Query(max_length=2000, description="Where a page starts; from a Link header.")]
+Days = Annotated[int | None, Query(ge=1, le=3650, description="Only what was checked in the last so many days.")]
+CursorText = Annotated[
+    str | None,
+    Query(max_length=2000, description="Where the page starts: taken from the Link header of the page before."),
+]
 
 
 def encode_cursor(kind: str, owner: str, position: Any) -> str:

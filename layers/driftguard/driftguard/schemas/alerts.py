@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from driftguard.schemas.base import Note as NoteText
 from driftguard.schemas.base import Wire
@@ -187,13 +187,13 @@ class AlertDetail(AlertSummary):
 class Note(Wire):
     """The body of acknowledge and resolve."""
 
-    note: NoteText | None = None
+    note: NoteText | None = Field(default=None, description="For whoever reads the alert: it stands in its timeline.")
 
 
 class Snooze(Note):
     """The body of snooze."""
 
-    until: UtcTime
+    until: UtcTime = Field(description="When the snooze ends: a time to come, such as 2026-11-06T07:26:10Z.")
 
 
 def dashboard_url(public_url: str, alert_id: str) -> str:

@@ -10,13 +10,11 @@ from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     StringConstraints,
     TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
-    model_serializer,
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
@@ -78,26 +76,42 @@ def _distinct[T](values: list[T]) -> list[T]:
 
 EmailAddress = Annotated[str, StringConstraints(max_length=320, strict=True), AfterValidator(_email_address)]
 WebhookUrl = Annotated[str, StringConstraints(max_length=MAX_URL, strict=True), AfterValidator(_webhook_url)]
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=256, strict=True), AfterValidator(_secret)]
-RoutingKey = Annotated[str, StringConstraints(max_length=64, strict=True), AfterValidator(_routing_key)]
-Recipients = Annotated[list[EmailAddress], Field(min_length=1, max_length=50), AfterValidator(_distinct)]
+Secret = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, strict=True),
+    AfterValidator(_secret),
+    Field(description="Signs each message, by HMAC-SHA256."),
+]
+RoutingKey = Annotated[
+    str,
+    StringConstraints(max_length=64, strict=True),
+    AfterValidator(_routing_key),
+    Field(description="The integration key of PagerDuty's Events API v2."),
+]
+Recipients = Annotated[
+    list[EmailAddress],
+    Field(min_length=1, max_length=50, description="Addresses; each gets a message of its own."),
+    AfterValidator(_distinct),
+]
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128, strict=True)]
-ModelIds = Annotated[list[ModelId], Field(min_length=1, max_length=100), AfterValidator(_distinct)]
-Flag = Annotated[bool, Field(strict=True)]
+ModelIds = Annotated[
+    list[ModelId],
+    Field(min_length=1, max_length=100, description="Only these models' alerts; those of all models when absent."),
+    AfterValidator(_distinct),
+]
+MinSeverity = Annotated[Severity, Field(description="What is less severe is not sent.")]
+Flag = Annotated[bool, Field(strict=True, description="Whether anything is sent to it.")]
 
 
 class NewChannel(Wire):
-    """What the channels of every type have in common.
-
-    model_ids: absent for all models, otherwise not empty. min_severity: what is less severe is not sent.
-    """
+    """What the channels of every type have in common."""
 
     # A webhook's URL is a secret, and errors find their way into logs.
     model_config = ConfigDict(hide_input_in_errors=True)
 
     name: Name | None = None
     enabled: Flag = True
-    min_severity: Severity = "MEDIUM"
+    min_severity: MinSeverity = "MEDIUM"
     model_ids: ModelIds | None = None
 
     def wants(self, kind: EventKind, model_id: str, severity: Severity) -> bool:
@@ -165,7 +179,7 @@ def _plain_place(entry: ErrorDetails) -> InitErrorDetails:
     message, place = entry["msg"].removeprefix("Value error, "), entry["loc"][1:]
     if entry["type"] in ("union_tag_invalid", "union_tag_not_found"):
         message, place = "must be email, slack, webhook, pagerduty or teams", ("type",)
-    return {"type": PydanticCustomError("channel", "{message}", {"message": message}), "loc": place, "input": None}
+    return {"type": PydanticCustomError(entry["type"], "{message}", {"message": message}), "loc": place, "input": None}
 
 
 AnyNewChannel = Annotated[
@@ -184,7 +198,7 @@ class ChannelPatch(Wire):
     type: ChannelType | None = None
     name: Name | None = None
     enabled: Flag | None = None
-    min_severity: Severity | None = None
+    min_severity: MinSeverity | None = None
     model_ids: ModelIds | None = None
     to: Recipients | None = None
     webhook_url: WebhookUrl | None = None
@@ -194,7 +208,7 @@ class ChannelPatch(Wire):
     region: Literal["us", "eu"] | None = None
 
 
-class Health(Wire):
+class ChannelHealth(Wire):
     """Whether messages arrive. A channel is `unhealthy` once its provider refuses for good or every attempt at a
     message was spent; the next message that arrives, or a change of the channel, makes it `ok` again."""
 
@@ -203,20 +217,19 @@ class Health(Wire):
     since: UtcTime | None = None
 
 
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
 class _Shown(Wire):
     id: str
     name: str
     enabled: bool
     min_severity: Severity
-    model_ids: list[str] | None = None
-    health: Health
+    model_ids: list[str] | None = Field(default=None, exclude_if=_is_absent, description="Absent for all models.")
+    health: ChannelHealth
     created_at: UtcTime
     updated_at: UtcTime
-
-    @model_serializer(mode="wrap")
-    def _leave_out_what_is_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        absent = ("model_ids", "secret")
-        return {name: value for name, value in serialize(self).items() if name not in absent or value is not None}
 
 
 class EmailChannel(_Shown):
@@ -238,7 +251,7 @@ class WebhookChannel(_Shown):
 
     type: Literal["webhook"]
     url: str
-    secret: str | None = None
+    secret: str | None = Field(default=None, exclude_if=_is_absent, description="Absent when messages are not signed.")
 
 
 class PagerDutyChannel(_Shown):
@@ -279,7 +292,7 @@ class StoredChannel:
     settings: ChannelSettings
     created_at: datetime
     updated_at: datetime
-    health: Health = field(default_factory=Health)
+    health: ChannelHealth = field(default_factory=ChannelHealth)
 
     def __repr__(self) -> str:
         return f"<{self.settings.type} channel {self.id}>"
@@ -304,7 +317,7 @@ class StoredChannel:
 
     def changed(self, settings: ChannelSettings, now: datetime) -> Self:
         """The channel with other settings, which have yet to fail."""
-        return replace(self, settings=settings, updated_at=now, health=Health())
+        return replace(self, settings=settings, updated_at=now, health=ChannelHealth())
 
     def shown(self) -> EmailChannel | SlackChannel | WebhookChannel | PagerDutyChannel | TeamsChannel:
         """The channel without its secrets."""

@@ -1,22 +1,17 @@
-"""What lists are filtered by, in the query."""
+"""What lists are filtered by."""
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field
+from dataclasses import dataclass
 
 from driftguard.schemas.alerts import AlertStatus, AlertType, Severity
 
 
-class AlertFilters(BaseModel):
-    """The query of a list of alerts."""
+@dataclass(frozen=True)
+class AlertFilters:
+    """What the query of a list of alerts asks for."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    limit: Annotated[int, Field(ge=1, le=500, description="How many entries a page holds at the most.")] = 50
-    days: Annotated[
-        int | None, Field(ge=1, le=3650, description="What was detected in the last so many days or is still open.")
-    ] = None
-    status: AlertStatus | None = None
-    severity: Severity | None = None
-    alert_type: AlertType | None = None
-    cursor: Annotated[str | None, Field(max_length=2000, description="Where a page starts; from a Link header.")] = None
+    limit: int
+    days: int | None
+    status: AlertStatus | None
+    severity: Severity | None
+    alert_type: AlertType | None
+    cursor: str | None

@@ -13,8 +13,8 @@ from driftguard.times import UtcTime
 class SimulationBody(Wire):
     """The body of POST …/simulate: settings to merge into the model's, and how many days to look back."""
 
-    settings: SettingsPatch = Field(default_factory=SettingsPatch)
-    days: Annotated[int, Field(ge=1, le=28, strict=True)] = 7
+    settings: SettingsPatch = Field(default_factory=SettingsPatch, description="Merged into the model's own.")
+    days: Annotated[int, Field(ge=1, le=28, strict=True, description="How many days to look back.")] = 7
 
 
 class SimulatedAlert(Wire):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from driftguard.schemas.channels import NEW_CHANNEL, Health, StoredChannel
+from driftguard.schemas.channels import NEW_CHANNEL, ChannelHealth, StoredChannel
 from driftguard.tables.base import ConditionFailed, Options, Table, conditional
 from driftguard.times import iso, parse
 
@@ -47,10 +47,10 @@ class Channels(Table):
         )
 
     @property
-    def _health(self) -> Health:
+    def _health(self) -> ChannelHealth:
         if self.unhealthy_since is None:
-            return Health()
-        return Health(status="unhealthy", reason=self.unhealthy_reason, since=parse(self.unhealthy_since))
+            return ChannelHealth()
+        return ChannelHealth(status="unhealthy", reason=self.unhealthy_reason, since=parse(self.unhealthy_since))
 
     @classmethod
     def one(cls, organization_id: str, channel_id: str) -> StoredChannel | None:
