@@ -196,7 +196,7 @@ function Held({ model }: { model: Model }): JSX.Element | null {
   if (!last?.resolved_at || !turns || turns.at(-1)?.event === "below") return null;
   return (
     <p class="notice">
-      No alert is open because <a href={to("alerts", last.id)}>{ALERT_TYPES[last.alert_type].toLowerCase()}</a> was resolved by hand {ago(last.resolved_at)}. While it goes on, the next opens after{" "}
+      No alert is open: <a href={to("alerts", last.id)}>{ALERT_TYPES[last.alert_type]}</a> was resolved by hand {ago(last.resolved_at)}. If it goes on, the next opens after{" "}
       <Time at={new Date(end(last)).toISOString()} />.
     </p>
   );
