@@ -392,6 +392,7 @@ export function ScoreChart({
   const drawn = lanes(alerts, from, until);
   const x = (time: number): number => LEFT + ((time - from) / (until - from || 1)) * (width - LEFT - RIGHT);
   const y = (value: number): number => bottom - (value / top) * (bottom - 12);
+  const stretch = (start: number, end: number): { x: number; width: number } => ({ x: Math.min(x(start), x(end) - 3), width: Math.max(3, x(end) - x(start)) });
   const runs = useMemo(() => split(checks), [checks]);
   const picked = chosen === null ? undefined : checks[chosen];
 
@@ -425,10 +426,10 @@ export function ScoreChart({
             onPointerLeave={() => setChosen(null)}
           >
             {covered(drawn).map(({ start, end }) => (
-              <rect key={start} x={x(start)} width={Math.max(2, x(end) - x(start))} y={12} height={bottom - 12} class="span" />
+              <rect key={start} {...stretch(start, end)} y={12} height={bottom - 12} class="span" />
             ))}
             {drawn.map(({ alert, lane, start, end }) => (
-              <rect key={alert.id} x={x(start)} width={Math.max(2, x(end) - x(start))} y={6 - lane * 5} height="3" rx="1" class={`lane ${alert.severity.toLowerCase()}`} />
+              <rect key={alert.id} {...stretch(start, end)} y={6 - lane * 5} height="3" rx="1" class={`lane ${alert.severity.toLowerCase()}`} />
             ))}
             {first === undefined ? (
               <text x={(LEFT + width - RIGHT) / 2} y={bottom / 2} class="tick middle">

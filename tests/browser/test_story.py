@@ -85,7 +85,7 @@ def test_the_chart_covers_the_chosen_days(visit: Visit) -> None:
         expect(chart).to_contain_text("no check before")
         marks = chart.locator(".tick.middle")
         assert marks.count() >= 5
-        assert all(re.search(r"\d [A-Z][a-z]+$", mark) for mark in marks.all_inner_texts())
+        assert all(re.search(r"\d [A-Z][a-z]+$", mark) for mark in marks.all_text_contents())
         width = page.locator(".plot").first.evaluate("plot => plot.clientWidth")
         assert chart.locator(".dot").last.evaluate("dot => dot.getBBox().x") > 0.95 * width
 
