@@ -165,8 +165,12 @@ export function cached<T>(path: string): Answer<T> | undefined {
   return cache.get(path) as Answer<T> | undefined;
 }
 
+/** How often something was changed from this page. */
+export const changes = new Store(0);
+
 export function forget(prefix: string): void {
   for (const path of cache.keys()) if (path.startsWith(prefix)) cache.delete(path);
+  changes.set(changes.value + 1);
 }
 
 /** A list to its end, or as many pages as `most`. */

@@ -10,6 +10,8 @@ import { ALERT_TYPES, category } from "./words";
 const LEFT = 44;
 const RIGHT = 12;
 const HOUR = 3_600_000;
+/** Left of the first check, as wide as the words that say when it was. */
+const ROOM = 220;
 
 /** Round values that span a range, about `wanted` of them. */
 export function ticks(low: number, high: number, wanted: number): number[] {
@@ -364,7 +366,7 @@ function timeTicks(from: number, until: number, wanted: number): { at: number; t
 /** Scores over time with the limit and the alerts' spans. The slider beneath is the same with a keyboard. */
 export function ScoreChart({
   checks,
-  from: asked,
+  from,
   until,
   limit,
   limitText,
@@ -386,11 +388,11 @@ export function ScoreChart({
   const id = useId();
   const top = useMemo(() => Math.min(1.02, Math.max(0.1, (limit ?? 0) * 1.5, ...checks.map(({ score: value }) => value ?? 0)) * 1.1), [checks, limit]);
   const bottom = height - 22;
-  // Before the first check there is nothing to see: a young model's hours fill the picture.
-  const first = checks[0]?.at ?? asked;
-  const from = Math.max(asked, first - Math.max(HOUR / 2, (until - first) * 0.08));
+  const first = checks[0]?.at;
+  const drawn = lanes(alerts, from, until);
   const x = (time: number): number => LEFT + ((time - from) / (until - from || 1)) * (width - LEFT - RIGHT);
   const y = (value: number): number => bottom - (value / top) * (bottom - 12);
+  const stretch = (start: number, end: number): { x: number; width: number } => ({ x: Math.min(x(start), x(end) - 3), width: Math.max(3, x(end) - x(start)) });
   const runs = useMemo(() => split(checks), [checks]);
   const picked = chosen === null ? undefined : checks[chosen];
 
@@ -407,7 +409,7 @@ export function ScoreChart({
   const scored = checks.filter((check) => check.score !== null);
   const lastScore = scored.at(-1)?.score ?? null;
   const summary = scored.length
-    ? `${label}: ${brief(scored.length)} checks over ${duration(until - from)}, last ${score(lastScore)}, highest ${score(Math.max(...scored.map((check) => check.score!)))}${limit === null ? "" : `, limit ${score(limit)}`}.`
+    ? `${label}: ${brief(scored.length)} checks in ${duration(until - from)}, last ${score(lastScore)}, highest ${score(Math.max(...scored.map((check) => check.score!)))}${limit === null ? "" : `, limit ${score(limit)}`}.`
     : `${label}: no scored check in this time.`;
 
   return (
@@ -423,17 +425,23 @@ export function ScoreChart({
             onPointerDown={(event) => nearest(event.clientX, event.currentTarget)}
             onPointerLeave={() => setChosen(null)}
           >
-            {lanes(alerts, from, until).map(({ alert, lane, start, end }) => {
-              const left = x(start);
-              const wide = Math.max(2, x(end) - left);
-              const tone = alert.severity.toLowerCase();
-              return (
-                <g key={alert.id}>
-                  <rect x={left} width={wide} y={12} height={bottom - 12} class={`span ${tone}`} />
-                  <rect x={left} width={wide} y={6 - lane * 5} height="3" rx="1" class={`lane ${tone}`} />
-                </g>
-              );
-            })}
+            {covered(drawn).map(({ start, end }) => (
+              <rect key={start} {...stretch(start, end)} y={12} height={bottom - 12} class="span" />
+            ))}
+            {drawn.map(({ alert, lane, start, end }) => (
+              <rect key={alert.id} {...stretch(start, end)} y={6 - lane * 5} height="3" rx="1" class={`lane ${alert.severity.toLowerCase()}`} />
+            ))}
+            {first === undefined ? (
+              <text x={(LEFT + width - RIGHT) / 2} y={bottom / 2} class="tick middle">
+                no check in this time
+              </text>
+            ) : (
+              x(first) - LEFT > ROOM && (
+                <text x={x(first) - 8} y={bottom - 7} class="tick end">
+                  no check before {moment(new Date(first).toISOString())}
+                </text>
+              )
+            )}
             {ticks(0, top, 4).map((tick) => (
               <g key={tick}>
                 <line x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} class={tick ? "grid" : "axis"} />
@@ -453,10 +461,10 @@ export function ScoreChart({
               </g>
             ))}
             {runs.map((run, index) =>
-              run.length > 1 ? (
+              x(run.at(-1)!.at) - x(run[0]!.at) > 5 ? (
                 <path key={index} d={line(run.map((check) => [x(check.at), y(check.score!)]))} class="curve score" />
               ) : (
-                <circle key={index} cx={x(run[0]!.at)} cy={y(run[0]!.score!)} r="3" class="dot" />
+                <circle key={index} cx={x(run.at(-1)!.at)} cy={y(run.at(-1)!.score!)} r="3" class="dot" />
               ),
             )}
             {limit !== null && (
@@ -508,17 +516,37 @@ export function ScoreChart({
               </span>
             </li>
           ))}
+          {drawn.length > 0 && (
+            <li class="muted">
+              <i class="span" aria-hidden="true" />
+              an alert was open
+            </li>
+          )}
         </ul>
       )}
     </figure>
   );
 }
 
-interface Lane {
-  alert: Alert;
-  lane: number;
+interface Stretch {
   start: number;
   end: number;
+}
+
+interface Lane extends Stretch {
+  alert: Alert;
+  lane: number;
+}
+
+/** The time in which any alert was open, however many at once. `spans` begin one after the other. */
+function covered(spans: Stretch[]): Stretch[] {
+  const found: Stretch[] = [];
+  for (const { start, end } of spans) {
+    const last = found.at(-1);
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else found.push({ start, end });
+  }
+  return found;
 }
 
 /** The alerts' spans as far as they are in the picture; those that overlap lie in lanes above each other. */

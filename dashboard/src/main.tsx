@@ -1,7 +1,7 @@
 import { render } from "preact";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { session, signIn, signOut, throttled, unreachable } from "./api";
+import { changes, session, signIn, signOut, throttled, unreachable } from "./api";
 import { applyTheme } from "./theme";
 import { useResource } from "./hooks";
 import { KeyPage, IngestOnly } from "./pages/key";
@@ -14,7 +14,7 @@ import { SettingsPage } from "./pages/settings";
 import { to, useRoute } from "./router";
 import type { Route } from "./router";
 import { useStore } from "./store";
-import type { Alert, Me } from "./types";
+import type { Alert, AlertStatus, Me } from "./types";
 import { Empty, Loading, Problem } from "./ui";
 import { ApiError } from "./api";
 
@@ -65,8 +65,7 @@ function Shell({ me, route }: { me: Me; route: Route }): JSX.Element {
     window.scrollTo(0, 0);
     main.current?.querySelector("h1")?.focus({ preventScroll: true });
   }, [place]);
-  const open = useResource<Alert[]>("/drift/alerts?status=firing&limit=100");
-  const firing = open.data?.length ?? 0;
+  const open = useOpenAlerts();
   const here = route.path[0] ?? "";
   return (
     <>
@@ -82,9 +81,9 @@ function Shell({ me, route }: { me: Me; route: Route }): JSX.Element {
           {SECTIONS.map(({ name, label, paths }) => (
             <a key={name} href={to(name === "overview" ? "" : name)} aria-current={paths.includes(here) ? "page" : undefined}>
               {label}
-              {name === "alerts" && firing > 0 && (
-                <span class="count" aria-label={`${firing} firing`}>
-                  {firing >= 100 ? "99+" : firing}
+              {name === "alerts" && open > 0 && (
+                <span class="count" aria-label={`${most(open)} open`} title={`${most(open)} open: firing, acknowledged or snoozed`}>
+                  {most(open)}
                 </span>
               )}
             </a>
@@ -99,8 +98,28 @@ function Shell({ me, route }: { me: Me; route: Route }): JSX.Element {
       <main class="page" id="main" ref={main} tabIndex={-1}>
         <Page route={route} />
       </main>
+      <footer class="foot">{/\bUTC$/.test(ZONE) ? "Times are in UTC." : `Times are in your zone, ${ZONE}; point at one to see it in UTC.`}</footer>
     </>
   );
+}
+
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const MOST = 99;
+const most = (open: number): string => (open > MOST ? `${MOST}+` : String(open));
+
+/** How many alerts are open, whoever has seen them: what the overview's numbers add up to. 0 until that is known. */
+function useOpenAlerts(): number {
+  const counts = [useCount("firing"), useCount("acknowledged"), useCount("snoozed")];
+  return counts.includes(undefined) ? 0 : counts.reduce<number>((sum, count) => sum + count!, 0);
+}
+
+function useCount(status: AlertStatus): number | undefined {
+  const alerts = useResource<Alert[]>(`/drift/alerts?status=${status}&limit=${MOST + 1}`);
+  const turn = useStore(changes);
+  useEffect(() => {
+    if (turn > 0) alerts.reload();
+  }, [turn]);
+  return alerts.data?.length;
 }
 
 function Page({ route: { path, query } }: { route: Route }): JSX.Element {

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.stack
 
 AXE = ROOT / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 MOST_BYTES = 150_000
+CUT_OFF = "[...document.querySelectorAll('.sheet')].some(sheet => sheet.scrollWidth > sheet.clientWidth)"
 
 
 def routes(stack: Stack) -> dict[str, str]:
@@ -46,6 +47,8 @@ def test_every_page_passes_axe_and_fits_its_width(visit: Visit, theme: str, widt
         found.extend((name, rule["id"], [node["target"] for node in rule["nodes"]][:3]) for rule in broken)
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             found.append((name, "scrolls sideways", []))
+        if page.evaluate(CUT_OFF):
+            found.append((name, "a table does not fit", []))
 
     expect(page.get_by_label("API key")).to_be_visible()
     look("key")
@@ -61,6 +64,39 @@ def test_every_page_passes_axe_and_fits_its_width(visit: Visit, theme: str, widt
     page.get_by_role("button", name="New channel").click()
     look("new channel")
     assert found == []
+
+
+@pytest.mark.parametrize("width", [360, 390])
+def test_long_categories_and_large_changes_fit_a_phone(visit: Visit, width: int) -> None:
+    """An alert about new categories: no column is cut off, and percent signs are written in one way."""
+    page, stack = visit.page, visit.stack
+    alert = stack.call("GET", f"/drift/alerts/{stack.alert}")
+    names = ["DE", "a_value_without_any_space_in_it", "__new__"]
+    picture = {"categories": names, "baseline": [0.0, 1000.0, 0.0], "window": [1000.0, 0.0, 0.0]}
+    feature = {
+        **alert["features"][0],
+        "name": "country",
+        "type": "categorical",
+        "kind": "new_categories",
+        "shares": {"baseline": 0.0, "window": 0.243},
+        "histogram": picture,
+    }
+    actions = ["Map the values “5 % off”: 0 % before, 24.3 % now."]
+    body = {**alert, "alert_type": "data_quality", "features": [feature], "recommended_actions": actions}
+    visit.answer(f"/drift/alerts/{stack.alert}", body=body)
+    page.set_viewport_size({"width": width, "height": 844})
+    visit.open(f"#/alerts/{stack.alert}")
+    expect(page.locator("table.categories tbody tr")).to_have_count(3)
+    expect(page.locator("table.categories")).to_contain_text("+100.0 pp")
+    assert not page.evaluate(CUT_OFF)
+    right = "element => element.getBoundingClientRect().right"
+    edge = page.locator("table.categories").evaluate(right)
+    ends = page.locator("table.categories :is(th, td):not(:nth-child(2))").evaluate_all(
+        "cells => cells.map(cell => { const range = document.createRange(); range.selectNodeContents(cell);"
+        " return [range.getBoundingClientRect().right, cell.getBoundingClientRect().right] })"
+    )
+    assert [(text, cell) for text, cell in ends if text > cell + 0.5 or cell > edge + 0.5] == []
+    expect(page.locator(".todo")).to_have_text("Map the values “5 % off”: 0% before, 24.3% now.")
 
 
 def test_a_chosen_theme_outlives_the_tab_and_the_key_does_not(visit: Visit, browser: Browser) -> None:
@@ -85,6 +121,7 @@ def test_times_are_the_viewers_and_utc_is_at_hand(visit: Visit) -> None:
     local = page.evaluate("at => new Date(at).toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit'})", at)
     assert local != at[11:16]
     expect(time).to_contain_text(local)
+    expect(page.get_by_role("contentinfo")).to_contain_text("Europe/Berlin")
 
 
 def test_the_page_is_small_cached_for_good_and_locked_in(stack: Stack) -> None:

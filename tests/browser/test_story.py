@@ -1,6 +1,7 @@
 """What people do with the dashboard, from the link in an e-mail on."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import expect
@@ -69,6 +70,76 @@ def test_a_model_shows_its_features_opened_one_at_a_time(visit: Visit) -> None:
     slider = page.get_by_label("Drift score, check by check")
     slider.focus()
     expect(page.locator(".readout").first).to_contain_text(re.compile(r"^0\.\d{3}"))
+
+
+def test_the_chart_covers_the_chosen_days(visit: Visit) -> None:
+    """A model made just now begins with one day; seven are seven, with its checks at the right end."""
+    page = visit.page
+    visit.open(f"#/models/{visit.stack.drifted}")
+    chart = page.get_by_role("img", name=re.compile("^Drift score: "))
+    expect(page.get_by_role("button", name="1 day", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(chart).to_have_attribute("aria-label", re.compile(r"checks? in 24 h, "))
+    for days in (7, 30):
+        page.get_by_role("button", name=f"{days} days").click()
+        expect(chart).to_have_attribute("aria-label", re.compile(rf"checks? in {days} days, "))
+        expect(chart).to_contain_text("no check before")
+        marks = chart.locator(".tick.middle")
+        assert marks.count() >= 5
+        assert all(re.search(r"\d [A-Z][a-z]+$", mark) for mark in marks.all_text_contents())
+        width = page.locator(".plot").first.evaluate("plot => plot.clientWidth")
+        assert chart.locator(".dot").last.evaluate("dot => dot.getBBox().x") > 0.95 * width
+
+
+def test_open_alerts_are_shaded_once_however_many(visit: Visit) -> None:
+    """Alerts at the same time are lines above each other and one shade, which the legend explains."""
+    page, stack = visit.page, visit.stack
+    alert = stack.call("GET", f"/drift/alerts/{stack.alert}")
+    three = [{**alert, "id": str(number), "status": "firing", "resolved_at": None} for number in range(3)]
+    visit.answer(f"/drift/models/{stack.drifted}/alerts", body=three)
+    visit.open(f"#/models/{stack.drifted}")
+    expect(page.locator("svg .lane")).to_have_count(3)
+    expect(page.locator("svg .span")).to_have_count(1)
+    expect(page.locator(".spans")).to_contain_text("an alert was open")
+
+
+def test_the_number_in_the_navigation_is_the_overviews(visit: Visit) -> None:
+    """All open alerts count, also those that somebody has seen; one that is resolved leaves at once."""
+    page, stack = visit.page, visit.stack
+    alert = next(alert for alert in stack.call("GET", "/drift/alerts?status=firing") if alert["id"] != stack.alert)
+    stack.call("POST", f"/drift/alerts/{alert['id']}/acknowledge", {})
+    total = sum(model["open_alerts"] for model in stack.call("GET", "/models"))
+    assert total > len(stack.call("GET", "/drift/alerts?status=firing"))
+    visit.open()
+    expect(page.get_by_role("navigation", name="Main").get_by_label(f"{total} open")).to_have_text(str(total))
+    expect(page.get_by_role("link", name="arrival-delays", exact=True)).to_be_visible()
+    shown = page.locator("tbody td.number .above").all_inner_texts()
+    assert sum(int(number) for number in shown) == total
+    visit.go(f"#/alerts/{alert['id']}")
+    page.get_by_role("button", name="Resolve").click()
+    page.get_by_role("dialog").get_by_role("button", name="Resolve").click()
+    expect(page.locator("h1 + .tags")).to_contain_text("Resolved")
+    expect(page.locator("nav .count")).to_have_text([str(total - 1)] if total > 1 else [])
+
+
+def test_a_model_says_that_a_resolved_alert_holds_the_next_one_back(visit: Visit) -> None:
+    """While drift goes on without an open alert; not where the alert was below its limit anyway."""
+    page, stack = visit.page, visit.stack
+    model = stack.call("GET", f"/models/{stack.drifted}")
+    alert = stack.call("GET", f"/drift/alerts/{stack.alert}")
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    opened, done = {"at": alert["detected_at"], "event": "opened"}, {"at": now, "event": "resolved"}
+    resolved = {**alert, "status": "resolved", "resolved_at": now, "timeline": [opened, done]}
+    visit.answer(f"/models/{stack.drifted}", body={**model, "state": "drift", "open_alerts": 0})
+    visit.answer(f"/drift/models/{stack.drifted}/alerts", body=[resolved])
+    visit.answer(f"/drift/alerts/{stack.alert}", body=resolved)
+    visit.open(f"#/models/{stack.drifted}")
+    expect(page.locator("main .notice")).to_contain_text("Data drift was resolved by hand just now")
+    below = {"at": alert["detected_at"], "event": "below"}
+    visit.answer(f"/drift/alerts/{stack.alert}", body={**resolved, "timeline": [opened, below, done]})
+    page.reload()
+    expect(page.get_by_role("img", name=re.compile("^Drift score: "))).to_be_visible()
+    visit.settle()
+    expect(page.locator("main .notice")).to_have_count(0)
 
 
 def test_settings_are_previewed_before_they_are_saved(visit: Visit) -> None:

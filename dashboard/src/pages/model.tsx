@@ -3,19 +3,20 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { at, call, forget } from "../api";
 import { Miniature, ScoreBar, ScoreChart } from "../charts";
-import { count, moment, pValue, plural, score, share } from "../format";
+import { ago, count, moment, pValue, plural, score, share } from "../format";
 import { useAction, useAdmin, useResource, useTick, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
-import type { Alert, Feature, Model, Report } from "../types";
+import type { Alert, AlertDetail, AlertType, Feature, Model, Report, State } from "../types";
 import { Empty, Facts, Loaded, Name, Problem, Sorted, StateTag, Time } from "../ui";
-import { KINDS, limit } from "../words";
+import { ALERT_TYPES, KINDS, limit } from "../words";
 import { BaselinePart } from "./baseline";
 import { ConnectPart } from "./connect";
 import { FeaturePanel, useHistory } from "./feature";
 import type { Span } from "./feature";
 import { SettingsPart } from "./model-settings";
 
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const MANY = 100;
 const AT_ONCE = 60;
 
@@ -122,7 +123,8 @@ function DriftPart({ model, query }: { model: Model; query: URLSearchParams }): 
 
 function Drift({ model, report, query }: { model: Model; report: Report; query: URLSearchParams }): JSX.Element {
   useTick(60_000);
-  const days = Number(query.get("days")) || (report.features.length > MANY ? 1 : 7);
+  const young = Date.now() - Date.parse(model.created_at) < DAY;
+  const days = Number(query.get("days")) || (young || report.features.length > MANY ? 1 : 7);
   const until = Math.max(Date.now(), Date.parse(report.checked_at));
   const span = { from: until - days * DAY, until };
   const history = useHistory(model.id, span);
@@ -133,6 +135,7 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
   return (
     <>
       {report.reason && <p class="lead">{report.reason}</p>}
+      <Held model={model} />
       <Facts
         items={[
           ["Score", score(report.drift_score), strongest ? `of ${strongest.name}` : undefined],
@@ -172,6 +175,30 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
       </section>
       <Features model={model} features={report.features} query={query} span={span} alerts={alerts.data ?? []} />
     </>
+  );
+}
+
+const ABOUT: Partial<Record<State, AlertType[]>> = { drift: ["data_drift", "prediction_drift"], data_quality: ["data_quality"], no_data: ["no_data"] };
+
+/** Why no alert is open although there is reason for one: somebody resolved it, which holds for the model's reminder time. */
+function Held({ model }: { model: Model }): JSX.Element | null {
+  useTick();
+  const kinds = model.open_alerts === 0 ? ABOUT[model.state] : undefined;
+  const resolved = useResource<Alert[]>(kinds ? `${at`/drift/models/${model.id}/alerts`}?status=resolved&limit=50` : null);
+  const end = (alert: Alert): number => Date.parse(alert.resolved_at ?? "") + model.settings.renotify_hours * HOUR;
+  const [last] = (resolved.data ?? [])
+    .filter((alert) => kinds?.includes(alert.alert_type) && end(alert) > Date.now())
+    .filter((alert) => alert.alert_type === "no_data" || alert.baseline_version === model.baseline_version)
+    .sort((a, b) => end(b) - end(a));
+  const detail = useResource<AlertDetail>(last ? at`/drift/alerts/${last.id}` : null, { refresh: false });
+  // One that was below its limit, and so over anyway, holds nothing back.
+  const turns = detail.data?.timeline.filter(({ event }) => event === "below" || event === "returned");
+  if (!last?.resolved_at || !turns || turns.at(-1)?.event === "below") return null;
+  return (
+    <p class="notice">
+      No alert is open: <a href={to("alerts", last.id)}>{ALERT_TYPES[last.alert_type]}</a> was resolved by hand {ago(last.resolved_at)}. If it goes on, the next opens after{" "}
+      <Time at={new Date(end(last)).toISOString()} />.
+    </p>
   );
 }
 

@@ -55,9 +55,6 @@ export function SettingsPage(): JSX.Element {
             </button>
           ))}
         </div>
-        <p class="muted">
-          Times are in your zone, {Intl.DateTimeFormat().resolvedOptions().timeZone}; point at one to see it in UTC.
-        </p>
       </section>
       <section>
         <h2>Service</h2>
