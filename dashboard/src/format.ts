@@ -17,9 +17,6 @@ export function share(value: number): string {
   return `${percent < 99.95 && percent !== 0 ? percent.toFixed(1) : percent.toFixed(0)}%`;
 }
 
-/** A text of the API with its percent signs as `share` writes them; names in quotes stay as they are. */
-export const percents = (text: string): string => text.replace(/(“[^”]*”)|(\d) %/g, (_, name?: string, digit?: string) => name ?? `${digit}%`);
-
 /** A difference of shares, in percentage points. */
 export function points(value: number): string {
   const rounded = Math.abs(value * 100).toFixed(1);

@@ -763,7 +763,7 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
         (
             "data_drift",
             [{"name": "carrier", "histogram": {"categories": ["AA", "DL"], "baseline": [9, 1], "window": [1, 1]}}],
-            "“AA” fell from 90.0 % to 50.0 %",
+            "“AA” fell from 90.0% to 50.0%",
         ),
         ("data_drift", [{"name": f"f{number}"} for number in range(6)], "6 features moved at once"),
         ("data_drift", [{"name": f"f{number}"} for number in range(6)], "“f1”, “f2”, “f3” and 2 more"),
@@ -776,7 +776,7 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
         (
             "data_quality",
             [{"name": "dep_delay", "kind": "missing", "shares": {"baseline": 0.034, "window": 0.078}}],
-            "“dep_delay” arrives empty more often: 3.4 % before, 7.8 % now",
+            "“dep_delay” arrives empty more often: 3.4% before, 7.8% now",
         ),
         (
             "data_quality",

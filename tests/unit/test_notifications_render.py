@@ -174,7 +174,7 @@ def test_each_kind_of_event_has_its_own_words(kind: str, said: str) -> None:
             "Prediction drift in flight delays",
             "predicts has moved",
         ),
-        ("data_quality", [MISSING], "Data quality of flight delays", "missing values, 3.4 % → 7.8 %"),
+        ("data_quality", [MISSING], "Data quality of flight delays", "missing values, 3.4% → 7.8%"),
         ("no_data", [], "No data from flight delays", "stopped arriving"),
     ],
 )

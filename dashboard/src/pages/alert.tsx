@@ -3,7 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { at, call, forget } from "../api";
 import { Miniature, ScoreBar, direction } from "../charts";
-import { count, duration, moment, pValue, percents, plural, points, score, share, utc } from "../format";
+import { count, duration, moment, pValue, plural, points, score, share, utc } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
 import type { AlertDetail, Channel, Feature, Report } from "../types";
@@ -92,7 +92,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
               <h2>What to do</h2>
               <ol class="todo">
                 {alert.recommended_actions.map((action) => (
-                  <li key={action}>{percents(action)}</li>
+                  <li key={action}>{action}</li>
                 ))}
               </ol>
             </section>

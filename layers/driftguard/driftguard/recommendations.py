@@ -166,9 +166,9 @@ def quoted(name: str, longest: int = 60) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 0.0778 as `7.8 %`; never 0 for what is not nothing."""
+    """A share of 0.0778 as `7.8%`; never 0 for what is not nothing."""
     if share == 0:
-        return "0 %"
+        return "0%"
     if 0 < share < 0.001:
-        return "under 0.1 %"
-    return f"{100 * share:.1f} %"
+        return "under 0.1%"
+    return f"{100 * share:.1f}%"
