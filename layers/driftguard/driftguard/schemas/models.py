@@ -69,7 +69,7 @@ class ModelSettings(Wire):
     )
     rule: Rule = Field(
         default="budget",
-        description="`budget` bounds false alarms to `alpha` a model and month; "
+        description="`budget` bounds false alarms to `alpha` a model and month once a window is covered; "
         "`p_value` is the classic test, with many more.",
     )
     alpha: Alpha = Field(
