@@ -263,6 +263,45 @@ def test_an_event_that_sns_refuses_stays_until_it_takes_it(deployed: Stack, publ
     assert len(deployed.call("GET", f"/drift/models/{model_id}/history").body) == 1
 
 
+def test_a_model_is_watched_while_sns_refuses(deployed: Stack, published: Any) -> None:
+    """An event that cannot be told yet keeps no check from being made; what opened it is counted on."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(8, 0.6))
+    model = Models.one("acme", model_id)
+    assert model is not None
+
+    def refusing(_event: Any) -> None:
+        raise ConnectionError("SNS is away")
+
+    for number in range(3):
+        now = datetime.now(UTC) + number * timedelta(minutes=15)
+        with pytest.raises(ConnectionError):
+            drift.check(drift.Task(model, now, f"t{number}", lambda: timedelta(seconds=60), refusing, DAY))
+    assert len(deployed.call("GET", f"/drift/models/{model_id}/history").body) == 3
+    assert [alert["occurrences"] for alert in deployed.call("GET", "/drift/alerts").body] == [3]
+    assert published.refresh() == []
+
+
+def test_what_is_to_be_told_is_told_even_where_the_next_check_fails(deployed: Stack, published: Any) -> None:
+    """A crash left an event behind, and the baseline is damaged since: the check fails, the event goes out."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(8, 0.6))
+    model = Models.one("acme", model_id)
+    assert model is not None
+
+    def refusing(_event: Any) -> None:
+        raise ConnectionError("SNS is away")
+
+    with pytest.raises(ConnectionError):
+        drift.check(drift.Task(model, datetime.now(UTC), "t1", lambda: timedelta(seconds=60), refusing, DAY))
+    for chunk in Baselines.query(model_id, Baselines.sk.startswith("chunk#")):
+        chunk.update(actions=[Baselines.data.set(b"damaged")])
+    message = json.dumps({"organization_id": "acme", "model_id": model_id, "tick": "t2"})
+    function("check_drift").handler(records(message), LambdaContext())
+    assert [event["kind"] for event in published.refresh()] == ["opened"]
+    assert not Runs.ended("acme", "t2", model_id)
+
+
 def test_people_act_on_alerts(deployed: Stack) -> None:
     """Acknowledge, snooze, resolve: each once where it makes sense, 409 where not, with notes in the timeline."""
     model_id = make_model(deployed)

@@ -83,16 +83,17 @@ def check(task: Task) -> Result:
         ends = Statuses.lease_ends(model.organization_id, model.model_id)
         raise Busy(max(1, round((ends - task.now).total_seconds())) if ends else 1) from None
     try:
-        publish_pending(model.model_id, task.publish)
-        if task.tick and Runs.ended(model.organization_id, task.tick, model.model_id):
-            return Result("checked", None)
-        if task.request and status.request == task.request:
-            return Result("checked", None)
+        made = _made_before(task, status)
         # Read again, as its baseline may have been replaced before the lease was taken.
-        current = Models.one(model.organization_id, model.model_id)
+        current = model if made else Models.one(model.organization_id, model.model_id)
         if current is None:
             return Result("skipped", None)
-        return _check_leased(replace(task, model=current), check_id, status)
+        try:
+            return Result("checked", None) if made else _check_leased(replace(task, model=current), check_id, status)
+        finally:
+            # What this check tells, and what a crash left behind: after the check, so that an SNS that refuses keeps
+            # nobody from being watched, and also when it fails.
+            publish_pending(model.model_id, task.publish)
     except Overtaken:
         raise Busy(5) from None
     finally:
@@ -113,8 +114,14 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
         return _skip(task, _empty_report(model, now, "no_data", "no prediction was ever logged", series.baseline.rows))
     verdict, context = decide(task.model, series, state, fresh, _arrival_time(last_arrival), now)
     _commit(task, check_id, status, verdict, context)
-    publish_pending(model.model_id, task.publish)
     return Result("checked", verdict.report)
+
+
+def _made_before(task: Task, status: Statuses) -> bool:
+    """Whether this very check has its verdict already: its message has come again."""
+    if task.request:
+        return status.request == task.request
+    return task.tick is not None and Runs.ended(task.model.organization_id, task.tick, task.model.model_id)
 
 
 def load_series(model: Models) -> Series:
