@@ -389,7 +389,7 @@ def _dead_letters(stack: Stack, edge: str, queue: str, service: str, source: str
     if queue not in stack.of("AWS::SQS::Queue"):
         yield edge, "has no dead-letter queue"
         return
-    for statement in _queue_statements(stack, queue):
+    for statement in _policy_of(stack, queue):
         condition = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn")
         if (
             statement["Effect"] == "Allow"
@@ -400,11 +400,13 @@ def _dead_letters(stack: Stack, edge: str, queue: str, service: str, source: str
     yield queue, f"takes no messages from {source}"
 
 
-def _queue_statements(stack: Stack, queue: str) -> list[Template]:
+def _policy_of(stack: Stack, name: str) -> list[Template]:
+    """What the policies of a queue or a topic say."""
     return [
         statement
-        for policy in stack.of("AWS::SQS::QueuePolicy").values()
-        if queue in map(target, policy["Queues"])
+        for kind, held in (("AWS::SQS::QueuePolicy", "Queues"), ("AWS::SNS::TopicPolicy", "Topics"))
+        for policy in stack.of(kind).values()
+        if name in map(target, policy[held])
         for statement in policy["PolicyDocument"]["Statement"]
     ]
 
@@ -528,17 +530,8 @@ def alarms_are_heard(stack: Stack) -> Iterator[Breach]:
         yield sorted(told)[-1], f"is told of some alarms, and {sorted(told)[0]} of others"
     for topic, services in told.items():
         for service in sorted(services):
-            if not any(_lets_publish(statement, service) for statement in _topic_statements(stack, topic)):
+            if not any(_lets_publish(statement, service) for statement in _policy_of(stack, topic)):
                 yield topic, f"takes no messages from {service} of this account alone"
-
-
-def _topic_statements(stack: Stack, topic: str) -> list[Template]:
-    return [
-        statement
-        for policy in stack.of("AWS::SNS::TopicPolicy").values()
-        if topic in map(target, policy["Topics"])
-        for statement in policy["PolicyDocument"]["Statement"]
-    ]
 
 
 def _lets_publish(statement: Template, service: str) -> bool:
@@ -740,10 +733,10 @@ def in_transit_and_at_rest(stack: Stack) -> Iterator[Breach]:
     for name, queue in stack.of("AWS::SQS::Queue").items():
         if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue:
             yield name, "is not encrypted"
-        if not any(map(_refuses_plain_text, _queue_statements(stack, name))):
+        if not any(map(_refuses_plain_text, _policy_of(stack, name))):
             yield name, "takes messages without TLS"
     for name in stack.of("AWS::SNS::Topic"):
-        if not any(map(_refuses_plain_text, _topic_statements(stack, name))):
+        if not any(map(_refuses_plain_text, _policy_of(stack, name))):
             yield name, "takes messages without TLS"
     for name, bucket in stack.of("AWS::S3::Bucket").items():
         statements = [

@@ -144,15 +144,19 @@ def rows(rng: random.Random, features: int, count: int) -> list[dict[str, Any]]:
     ]
 
 
+def logging_to(now: datetime) -> str:
+    """A model of a new organization, with the key `key` that may log to it; its id."""
+    ApiKeys.add_organization("acme", "Acme", now)
+    organization = ApiKeys("org#acme", "org", organization_id="acme", organization_name="Acme")
+    ApiKeys.add_key(organization, "key", "ingest", "key", now)
+    return models.create("acme", NewModel(name="m"), partitions=4, now=now).id
+
+
 def measure_ingest(features: int) -> tuple[Usage, float, float]:
     """One batch of BATCH rows through the handler, warm, as API Gateway sends it: usage, bytes logged, bytes stored."""
     rng = random.Random(1)
     with tables():
-        now = datetime.now(UTC)
-        ApiKeys.add_organization("acme", "Acme", now)
-        organization = ApiKeys("org#acme", "org", organization_id="acme", organization_name="Acme")
-        ApiKeys.add_key(organization, "key", "ingest", "key", now)
-        model_id = models.create("acme", NewModel(name="m"), partitions=4, now=now).id
+        model_id = logging_to(datetime.now(UTC))
         gateway, times = Gateway(), 8
         bodies = [
             {"model_id": model_id, "batch_id": f"b{n}", "predictions": rows(rng, features, BATCH)}

@@ -50,21 +50,13 @@ def measure() -> dict[Kind, Handled]:
 def main() -> None:
     """Print it as one line of JSON."""
     # The variables that the functions need are set when this is imported, so it comes first.
-    from scripts.cost import logged, tables  # noqa: I001, PLC0415
-
-    from driftguard import models  # noqa: PLC0415
-    from driftguard.schemas.models import NewModel  # noqa: PLC0415
-    from driftguard.tables.organizations import ApiKeys  # noqa: PLC0415
+    from scripts.cost import logged, logging_to, tables  # noqa: PLC0415
     from scripts.meter import metered  # noqa: PLC0415
     from tests.functional.gateway import Gateway  # noqa: PLC0415
 
     bodies, found = Bodies(), {}
     with tables():
-        now = datetime.now(UTC)
-        ApiKeys.add_organization("acme", "Acme", now)
-        organization = ApiKeys("org#acme", "org", organization_id="acme", organization_name="Acme")
-        ApiKeys.add_key(organization, "key", "ingest", "key", now)
-        model_id = models.create("acme", NewModel(name="m"), partitions=4, now=now).id
+        model_id = logging_to(datetime.now(UTC))
         gateway = Gateway()
 
         def send(kind: Kind, text: str) -> None:

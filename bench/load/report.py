@@ -299,24 +299,21 @@ def _here(measured: Measured) -> str:
     batch, tick = measured.phase("batch"), measured.tick
     sending = _stage(
         "Sending batches",
-        batch.each(batch.cpu.emulator),
-        batch.each(batch.cpu.in_functions),
-        batch.each(batch.cpu.driver),
+        batch,
         measured.cores,
         f"`log_predictions`, {number(batch.each(batch.cpu.of(LOGGING)))} ms a batch",
     )
     checking = _stage(
         "A tick",
-        tick.each(tick.cpu.emulator),
-        tick.each(tick.cpu.in_functions),
-        tick.each(tick.cpu.driver),
+        tick,
         measured.cores,
         f"`check_drift`, {number(tick.each(tick.cpu.of(CHECKING)))} ms a check",
     )
     return f"**Here it is the processors.** {sending} {checking}"
 
 
-def _stage(what: str, emulator: float, functions: float, driver: float, cores: int, largest: str) -> str:
+def _stage(what: str, stage: Phase | Tick, cores: int, largest: str) -> str:
+    emulator, functions, driver = map(stage.each, (stage.cpu.emulator, stage.cpu.in_functions, stage.cpu.driver))
     together = emulator + functions + driver
     by_cores, by_thread = cores * 1000 / together, 1000 / emulator
     parts = (("the function", functions), ("the emulator", emulator), ("the driver", driver))

@@ -243,19 +243,23 @@ def test_a_check_that_dies_before_it_publishes_is_made_good_by_the_next(
     assert [event["kind"] for event in published.refresh()] == ["opened"]
 
 
-def test_an_event_that_sns_refuses_stays_until_it_takes_it(deployed: Stack, published: Any) -> None:
-    """Publishing fails: the verdict stands, the event is kept, and goes out when SNS is back."""
-    model_id = make_model(deployed)
-    log(deployed, model_id, rows(8, 0.6))
+def check_while_sns_refuses(model_id: str, tick_id: str, now: datetime) -> None:
+    """A scheduled check as if it were `now`, which has something to tell and cannot."""
     model = Models.one("acme", model_id)
     assert model is not None
 
     def refusing(_event: Any) -> None:
         raise ConnectionError("SNS is away")
 
-    task = drift.Task(model, datetime.now(UTC), "t1", lambda: timedelta(seconds=60), refusing, DAY)
     with pytest.raises(ConnectionError):
-        drift.check(task)
+        drift.check(drift.Task(model, now, tick_id, lambda: timedelta(seconds=60), refusing, DAY))
+
+
+def test_an_event_that_sns_refuses_stays_until_it_takes_it(deployed: Stack, published: Any) -> None:
+    """Publishing fails: the verdict stands, the event is kept, and goes out when SNS is back."""
+    model_id = make_model(deployed)
+    log(deployed, model_id, rows(8, 0.6))
+    check_while_sns_refuses(model_id, "t1", datetime.now(UTC))
     assert len(deployed.call("GET", f"/drift/models/{model_id}/history").body) == 1
     message = json.dumps({"organization_id": "acme", "model_id": model_id, "tick": "t1"})
     function("check_drift").handler(records(message), LambdaContext())
@@ -267,16 +271,8 @@ def test_a_model_is_watched_while_sns_refuses(deployed: Stack, published: Any) -
     """An event that cannot be told yet keeps no check from being made; what opened it is counted on."""
     model_id = make_model(deployed)
     log(deployed, model_id, rows(8, 0.6))
-    model = Models.one("acme", model_id)
-    assert model is not None
-
-    def refusing(_event: Any) -> None:
-        raise ConnectionError("SNS is away")
-
     for number in range(3):
-        now = datetime.now(UTC) + number * timedelta(minutes=15)
-        with pytest.raises(ConnectionError):
-            drift.check(drift.Task(model, now, f"t{number}", lambda: timedelta(seconds=60), refusing, DAY))
+        check_while_sns_refuses(model_id, f"t{number}", datetime.now(UTC) + number * timedelta(minutes=15))
     assert len(deployed.call("GET", f"/drift/models/{model_id}/history").body) == 3
     assert [alert["occurrences"] for alert in deployed.call("GET", "/drift/alerts").body] == [3]
     assert published.refresh() == []
@@ -286,14 +282,7 @@ def test_what_is_to_be_told_is_told_even_where_the_next_check_fails(deployed: St
     """A crash left an event behind, and the baseline is damaged since: the check fails, the event goes out."""
     model_id = make_model(deployed)
     log(deployed, model_id, rows(8, 0.6))
-    model = Models.one("acme", model_id)
-    assert model is not None
-
-    def refusing(_event: Any) -> None:
-        raise ConnectionError("SNS is away")
-
-    with pytest.raises(ConnectionError):
-        drift.check(drift.Task(model, datetime.now(UTC), "t1", lambda: timedelta(seconds=60), refusing, DAY))
+    check_while_sns_refuses(model_id, "t1", datetime.now(UTC))
     for chunk in Baselines.query(model_id, Baselines.sk.startswith("chunk#")):
         chunk.update(actions=[Baselines.data.set(b"damaged")])
     message = json.dumps({"organization_id": "acme", "model_id": model_id, "tick": "t2"})

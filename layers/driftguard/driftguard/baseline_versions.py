@@ -103,9 +103,9 @@ def current(model: Models) -> wire.Baseline:
 
 def versions(model: Models, cursor: str | None, limit: int) -> Page[wire.BaselineVersion]:
     """Every version, newest first."""
-    before = decode_cursor("baselines", model.model_id, cursor)
-    if before is not None and (type(before) is not int or not 0 < before < MOST_VERSIONS):
-        raise Invalid.at(["query", "cursor"], "not a cursor of this list")
+    before = decode_cursor(
+        "baselines", model.model_id, cursor, lambda version: type(version) is int and 0 < version < MOST_VERSIONS
+    )
     heads = Baselines.newest(model.model_id, before, limit)
     following = encode_cursor("baselines", model.model_id, int(heads[-1].version)) if len(heads) == limit else None
     return Page([_version(model, head) for head in heads], following)

@@ -7,6 +7,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from json import JSONDecodeError
@@ -338,18 +339,17 @@ def encode_cursor(kind: str, owner: str, position: Any) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode_cursor(kind: str, owner: str, cursor: str | None) -> Any:
-    """The position in a cursor, None without one. Raises Invalid for a bad cursor or one of another list."""
+def decode_cursor(kind: str, owner: str, cursor: str | None, good: Callable[[Any], bool]) -> Any:
+    """The position in a cursor, None without one. Raises Invalid for a bad cursor, one of another list, and one whose
+    position is not `good`: cursors are not signed, and anybody can write one."""
     if cursor is None:
         return None
-    try:
+    with suppress(ValueError, TypeError):
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         found_kind, found_owner, position = json.loads(raw)
-    except (ValueError, TypeError):
-        raise Invalid.at(["query", "cursor"], "not a cursor of this list") from None
-    if (found_kind, found_owner) != (kind, owner):
-        raise Invalid.at(["query", "cursor"], "not a cursor of this list")
-    return position
+        if (found_kind, found_owner) == (kind, owner) and (position is None or good(position)):
+            return position
+    raise Invalid.at(["query", "cursor"], "not a cursor of this list")
 
 
 ID = "[0-9A-Za-z]{1,128}"
@@ -358,11 +358,11 @@ ID = "[0-9A-Za-z]{1,128}"
 
 def decode_key(kind: str, owner: str, cursor: str | None, shape: str = ID) -> str | None:
     """The position in a cursor of a list that goes on before a key; `shape` is a pattern of such keys. Raises Invalid
-    as `decode_cursor` does, for a key of another shape too: cursors are not signed, and anybody can write one."""
-    position = decode_cursor(kind, owner, cursor)
-    if position is None or (isinstance(position, str) and re.fullmatch(shape, position)):
-        return position
-    raise Invalid.at(["query", "cursor"], "not a cursor of this list")
+    as `decode_cursor` does."""
+    position: str | None = decode_cursor(
+        kind, owner, cursor, lambda key: isinstance(key, str) and re.fullmatch(shape, key) is not None
+    )
+    return position
 
 
 @dataclass(frozen=True)

@@ -232,7 +232,7 @@ def list_logged(
     model = find(organization_id, model_id)
     if start is not None and end is not None and start >= end:
         raise Invalid.at(["query", "end"], "must be after start")
-    since, skip = _position(decode_cursor("predictions", model_id, cursor))
+    since, skip = decode_cursor("predictions", model_id, cursor, _is_position) or (None, 0)
     heads = Predictions.around(model_id, model.partition_count, start, end, until=since or "~")
     chosen, following = _choose(heads, start, end)
     items: list[dict[str, Any]] = []
@@ -252,14 +252,12 @@ def list_logged(
     return Page(items, encode_cursor("predictions", model_id, [following.arrived_at, 0]) if following else None)
 
 
-def _position(cursor: Any) -> tuple[str | None, int]:
-    """Where a page starts: the `arrived_at` of a batch, and how many of its rows came before."""
-    match cursor:
-        case None:
-            return None, 0
-        case [str() as arrived_at, int() as number] if ARRIVED_AT.fullmatch(arrived_at) and number >= 0:
-            return arrived_at, number
-    raise Invalid.at(["query", "cursor"], "not a cursor of this list")
+def _is_position(position: Any) -> bool:
+    """Whether a page can start there: at the `arrived_at` of a batch, of which so many rows came before."""
+    match position:
+        case [str() as arrived_at, int() as number]:
+            return number >= 0 and ARRIVED_AT.fullmatch(arrived_at) is not None
+    return False
 
 
 def _choose(heads: Iterator[Head], start: datetime | None, end: datetime | None) -> tuple[list[Head], Head | None]:

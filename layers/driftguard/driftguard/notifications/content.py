@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from driftguard.baselines import NEW, RARE
 from driftguard.recommendations import direction, percent, quoted
 from driftguard.schemas.alerts import AlertFeature, AlertType, Histogram, QualityKind, dashboard_url
 from driftguard.schemas.events import AlertEvent, EventKind, ResolveReason
@@ -249,7 +250,7 @@ def _categories(labels: Sequence[str], before: Sequence[float], now: Sequence[fl
     """The categories that changed most, in the order they came in."""
     changes = [abs(new - old) for old, new in zip(before, now, strict=True)]
     places = sorted(sorted(range(len(labels)), key=lambda place: -changes[place])[:CATEGORIES])
-    named = {"__rare__": "rare ones", "__new__": "new ones"}
+    named = {RARE: "rare ones", NEW: "new ones"}
     bars = [Bar(named.get(labels[place], labels[place]), before[place], now[place]) for place in places]
     return Picture(bars, upright=False)
 
