@@ -765,6 +765,21 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
             [{"name": "carrier", "histogram": {"categories": ["AA", "DL"], "baseline": [9, 1], "window": [1, 1]}}],
             "“AA” fell from 90.0% to 50.0%",
         ),
+        (
+            "data_drift",
+            [
+                {
+                    "name": "land",
+                    "histogram": {"categories": ["__new__", "A", "D"], "baseline": [0, 5, 5], "window": [2, 4, 4]},
+                }
+            ],
+            "(the share of values that the baseline lacks rose from 0% to 20.0%)",
+        ),
+        (
+            "data_drift",
+            [{"name": "land", "histogram": {"categories": ["__rare__", "AA"], "baseline": [9, 1], "window": [1, 3]}}],
+            "(the share of rarer values fell from 90.0% to 25.0%)",
+        ),
         ("data_drift", [{"name": f"f{number}"} for number in range(6)], "6 features moved at once"),
         ("data_drift", [{"name": f"f{number}"} for number in range(6)], "“f1”, “f2”, “f3” and 2 more"),
         (

@@ -62,6 +62,25 @@ def test_the_grid_finds_the_bins_of_a_binary_search(made_of: list[float], values
     assert found.tolist() == [bisect_left(edges.tolist(), value) for value in values]
 
 
+@given(st.lists(NUMBERS, min_size=1, max_size=300), st.integers(0, 5))
+def test_edges_ascend_also_where_values_are_neighbours(made_of: list[float], neighbours: int) -> None:
+    """Where the next smaller double is a value of its own, one edge serves for both: no bin is listed twice."""
+    values = [*made_of, *(math.nextafter(1.0, 2.0, steps=steps) for steps in range(neighbours))]
+    layout = layout_of(build({"x": values, "y": values[:1] * len(values)}))
+    for index, edges in layout.numbers.items():
+        assert np.all(np.diff(edges.values) > 0)
+        assert layout.sizes[index] == len(edges.values) + 1
+
+
+def test_a_rare_category_is_rare_however_often_it_comes() -> None:
+    """What is remembered of a name when it was first looked for is what it was found to be."""
+    names = [f"{number:03d}" for number in range(150)]
+    baseline = build({"x": [*names[:100] * 2, *names[100:]]})
+    counted = total(baseline, [batch([{"x": name} for name in (*names, "never seen")]) for _time in range(3)])
+    *named, rare, new = counted.bins.tolist()
+    assert (named, rare, new) == ([3] * 100, 3 * 50, 3)
+
+
 @pytest.mark.parametrize("spread", ["normal", "lognormal", "standard_cauchy"])
 def test_the_grid_works_on_smooth_and_on_heavy_tailed_edges(spread: str) -> None:
     """On the edges of common distributions, heavy tails included, the grid is used and agrees with the search."""

@@ -417,3 +417,10 @@ def test_durations_are_said_in_the_unit_that_fits(minutes: int, said: str) -> No
 def test_numbers_are_said_in_three_digits(value: float | None, said: str) -> None:
     """Short, and never in a form that hides their size."""
     assert content.number(value) == said
+
+
+def test_every_test_message_is_an_event_of_its_own() -> None:
+    """Receivers drop an event whose id they have seen: a second test must not look like the first."""
+    now = datetime(2026, 11, 27, 6, 30, tzinfo=UTC)
+    ids = {content.example("acme", now + timedelta(milliseconds=number)).event_id for number in range(3)}
+    assert len(ids) == 3
