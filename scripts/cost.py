@@ -1,7 +1,7 @@
 """Prints what a month on AWS costs, and writes it to docs/cost.md.
 
 The product's own code runs here on the template's tables, and what it writes, reads, sends and computes is counted
-(`scripts.meter`). Prices are a dated table below. Nothing is asked of AWS.
+(`sandbox.meter`). Prices are a dated table below. Nothing is asked of AWS.
 """
 
 import argparse
@@ -37,9 +37,9 @@ from driftguard.schemas.predictions import BatchBody
 from driftguard.settings import Settings
 from driftguard.tables import base
 from driftguard.tables.organizations import ApiKeys
-from scripts.meter import Usage, metered
-from tests import stack
-from tests.functional.gateway import Gateway
+from sandbox import stack
+from sandbox.gateway import Gateway
+from sandbox.meter import Usage, metered
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TARGET: Final = ROOT / "docs" / "cost.md"

@@ -114,7 +114,7 @@ def prepare_image(docker: str) -> bool:
 
 def invoke_all(stack: dict[str, Any]) -> int:
     """Invoke each event; returns 1 when one went wrong."""
-    from scripts.seed_events import seed  # noqa: PLC0415 - needs the project's own package, which the launcher does not
+    from sandbox.seed import seed  # noqa: PLC0415 - needs the project's own package, which the launcher does not
 
     seed(stack)
     with reachable(stack["aws_endpoint"]) as aws, reachable(stack["url"]) as api:

@@ -17,8 +17,8 @@ from driftguard.tables import counts as buckets
 from driftguard.tables.baselines import Baselines
 from driftguard.tables.models import Models
 from driftguard.times import hour_of, iso
+from sandbox.meter import metered
 from scripts.cost import tables
-from scripts.meter import metered
 
 ORGANIZATION = "measured"
 TICK = timedelta(minutes=15)

@@ -12,8 +12,8 @@ from moto import mock_aws
 from driftguard import aws
 from driftguard.tables import base
 from driftguard.tables.organizations import ApiKeys, Role
-from tests import stack
-from tests.functional.gateway import Answer, Gateway
+from sandbox import stack
+from sandbox.gateway import Answer, Gateway
 
 
 @dataclass

@@ -15,8 +15,8 @@ from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
 from driftguard.schemas.events import AlertEvent
 from driftguard.tables.channels import Channels
 from driftguard.tables.deliveries import Deliveries
+from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
-from tests.functional.gateway import LambdaContext, function
 
 HOOK = "https://hooks.slack.com/services/T1/B1/secret"
 

@@ -17,9 +17,9 @@ from driftguard.tables.baselines import Baselines
 from driftguard.tables.history import History
 from driftguard.tables.models import Models, Runs, Statuses
 from driftguard.times import iso
+from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.faults import as_strict_as_aws, calls_to_aws
-from tests.functional.gateway import LambdaContext, function
 
 DAY = timedelta(days=1)
 

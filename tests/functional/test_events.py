@@ -34,10 +34,10 @@ from driftguard.tables.organizations import ApiKeys
 from driftguard.tables.uploads import Uploads
 from driftguard.times import iso
 from rules.house import target
-from tests import stack
+from sandbox import stack
+from sandbox.gateway import LambdaContext, function
+from sandbox.roles import under_role
 from tests.functional.conftest import Stack
-from tests.functional.gateway import LambdaContext, function
-from tests.roles import under_role
 
 EVENTS = Path(__file__).parents[2] / "events"
 

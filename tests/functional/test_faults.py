@@ -34,6 +34,7 @@ from driftguard.tables.history import History
 from driftguard.tables.models import Runs, Statuses
 from driftguard.tables.predictions import Predictions
 from driftguard.times import DAY, hour_of, iso
+from sandbox.gateway import Answer, LambdaContext, function
 from tests.functional.conftest import Stack
 from tests.functional.faults import (
     Call,
@@ -50,7 +51,6 @@ from tests.functional.faults import (
     refused,
     tables_of_moto,
 )
-from tests.functional.gateway import Answer, LambdaContext, function
 from tests.functional.notifying import Provider, add, by_sns, by_sqs, happened, queued
 from tests.functional.test_checks import make_model, records
 

@@ -16,9 +16,9 @@ from driftguard.settings import Settings
 from driftguard.tables.base import connect, disconnect
 from driftguard.tables.organizations import ApiKeys
 from driftguard.tables.predictions import Predictions
+from sandbox.gateway import Answer, Gateway, function
+from sandbox.stack import deploy_tables
 from tests.functional.conftest import add_organization
-from tests.functional.gateway import Answer, Gateway, function
-from tests.stack import deploy_tables
 
 NUMBERS = count()
 ONE, BATCH, LIST = "/predictions", "/predictions/batch", "/models/{model_id}/predictions"

@@ -19,8 +19,8 @@ from driftguard.publishing import to_topic
 from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
 from driftguard.tables.channels import Channels
 from driftguard.tables.deliveries import Deliveries
+from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
-from tests.functional.gateway import LambdaContext, function
 from tests.functional.notifying import HOOK, Provider, add, by_sns, by_sqs, happened, invoke, queued, record_of, told
 
 

@@ -19,12 +19,12 @@ from driftguard.tables.alerts import Outbox
 from driftguard.tables.channels import Channels
 from driftguard.tables.deliveries import Deliveries
 from driftguard.tables.models import Models
-from tests import stack
+from sandbox import stack
+from sandbox.gateway import Answer, LambdaContext, function
+from sandbox.roles import granted, under_role
 from tests.functional.conftest import Stack
-from tests.functional.gateway import Answer, LambdaContext, function
 from tests.functional.notifying import happened
 from tests.functional.test_checks import log, make_model, records, rows, tick
-from tests.roles import granted, under_role
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from botocore.client import BaseClient
 from driftguard.http import encode_cursor
 from driftguard.ids import new_id
 from driftguard.tables.organizations import ApiKeys
+from sandbox.gateway import Answer, routes
 from tests.functional import faults
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.gateway import Answer, routes
 from tests.functional.test_checks import log, make_model, rows
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "layers/driftguard/driftguard/openapi.json").read_text())

@@ -17,10 +17,10 @@ from driftguard.schemas.uploads import UploadedObject
 from driftguard.tables.base import ConditionFailed
 from driftguard.tables.models import Models
 from driftguard.tables.uploads import Uploads
+from sandbox.gateway import Answer, LambdaContext, function
+from sandbox.roles import under_role
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.gateway import Answer, LambdaContext, function
 from tests.functional.test_checks import log, make_model, records, rows
-from tests.roles import under_role
 
 CSV = b"age,plan,prediction\n" + b"41,gold,0.5\n,silver,\n" * 50
 

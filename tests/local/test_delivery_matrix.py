@@ -40,8 +40,8 @@ from driftguard.settings import Settings
 from driftguard.tables import base
 from driftguard.tables.channels import Channels
 from driftguard.tables.deliveries import Deliveries
-from tests import stack
-from tests.functional.gateway import LambdaContext, function
+from sandbox import stack
+from sandbox.gateway import LambdaContext, function
 from tests.local.ends import Certificate, certificate_in
 
 TABLE = Path(__file__).parents[2] / "docs/delivery.md"

@@ -16,7 +16,7 @@ import pytest
 
 from rules.__main__ import EVERYTHING
 from rules.house import target
-from tests.stack import resolved, source
+from sandbox.stack import resolved, source
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()

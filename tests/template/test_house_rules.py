@@ -10,7 +10,7 @@ import yaml
 from rules.__main__ import DEPLOYMENTS, main
 from rules.house import RULES, Stack, check
 from rules.template import Template, loader
-from tests.stack import TEMPLATE, source
+from sandbox.stack import TEMPLATE, source
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ON_THE_TEMPLATE = {"gateway-answers"}

@@ -21,8 +21,8 @@ from driftguard.tables.base import Table
 from rules.__main__ import DEPLOYMENTS, EVERYTHING
 from rules.house import target
 from rules.template import refusals
-from tests import stack
-from tests.roles import granted
+from sandbox import stack
+from sandbox.roles import granted
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ import yaml
 import driftguard.tables
 from driftguard.schemas.models import FeatureOverride, ModelSettings
 from driftguard.tables.base import Table
-from tests import stack
+from sandbox import stack
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -23,7 +23,7 @@ from driftguard.tables.base import ConditionFailed, connect, disconnect
 from driftguard.tables.models import Models
 from driftguard.tables.predictions import Head, Predictions
 from driftguard.times import iso
-from tests.stack import deploy_tables
+from sandbox.stack import deploy_tables
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

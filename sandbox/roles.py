@@ -12,7 +12,7 @@ import pytest
 from botocore.client import BaseClient
 
 from rules.house import target
-from tests import stack
+from sandbox import stack
 
 type Grant = tuple[str, str]
 """An action, and the logical id of its resource; an index is `<table>/index/<name>`."""

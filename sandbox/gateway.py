@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from driftguard.settings import Settings
-from tests import stack
-from tests.roles import under_role
+from sandbox import stack
+from sandbox.roles import under_role
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass
@@ -55,8 +55,8 @@ def function(name: str) -> ModuleType:
     """The module of a function, loaded once."""
     path = ROOT / "functions" / name / "app.py"
     spec = importlib.util.spec_from_file_location(f"functions.{name}.app", path)
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot load {path}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
