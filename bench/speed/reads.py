@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from bench.columns import baseline, names
+from bench.cost.command import tables
 from bench.speed.costs import FEATURES, ROWS_AN_HOUR, drawn
 from driftguard import models, predictions
 from driftguard.baselines import Baseline
@@ -18,7 +19,6 @@ from driftguard.tables.baselines import Baselines
 from driftguard.tables.models import Models
 from driftguard.times import hour_of, iso
 from sandbox.meter import metered
-from scripts.cost import tables
 
 ORGANIZATION = "measured"
 TICK = timedelta(minutes=15)

@@ -41,7 +41,7 @@ from sandbox import stack
 from sandbox.gateway import Gateway
 from sandbox.meter import Usage, metered
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 TARGET: Final = ROOT / "docs" / "cost.md"
 
 # us-east-1, US dollars, list prices without any free tier, as known on PRICES_OF; check them before you rely on them.
@@ -354,7 +354,7 @@ def report(per_month: int, features: int, count: int) -> str:
     }
     traces = PRICES["trace"][0]
     return (
-        (ROOT / "scripts" / "cost_page.md")
+        (ROOT / "bench" / "cost" / "page.md")
         .read_text()
         .format(
             predictions=per_month,

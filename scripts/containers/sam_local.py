@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import boto3
 import yaml
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 BUILT: Final = ROOT / ".aws-sam" / "build"
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
 MACHINE: Final = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
@@ -55,7 +55,7 @@ def main() -> int:
         os.environ.update(environment)
         if not prepare_image(docker):
             return 1
-        command = f"{sys.executable} -m scripts.sam_local"
+        command = f"{sys.executable} -m scripts.containers.sam_local"
         state = ROOT / ".local" / "sam-local"
         launcher = [sys.executable, "-m", "local", "--port", "0", "--fresh", "--state", str(state), "--run", command]
         return subprocess.run(launcher, cwd=ROOT, env=environment, check=False).returncode
@@ -105,7 +105,7 @@ def prepare_image(docker: str) -> bool:
         print("sam-local: the image cannot be pulled, and a stand-in can be made on Linux only", file=sys.stderr)
         return False
     print("sam-local: it cannot be pulled here; making a stand-in of this machine's Python")
-    from scripts import lambda_image  # noqa: PLC0415 - needed where nothing can be pulled
+    from scripts.containers import lambda_image  # noqa: PLC0415 - needed where nothing can be pulled
 
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     lambda_image.build(docker, IMAGE, ROOT / ".venv-runtime" / "lib" / version / "site-packages")

@@ -6,7 +6,7 @@ from typing import Any
 
 from driftguard.schemas.webhooks import WebhookMessage
 
-TARGET = Path(__file__).resolve().parent.parent / "docs/webhook.schema.json"
+TARGET = Path(__file__).resolve().parents[2] / "docs/webhook.schema.json"
 
 
 def document() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # build.sh ARCHITECTURE FOLDER: the dashboard's page, then `sam build` for one architecture, left alone while nothing it reads has changed.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 architecture=$1 folder=$2
 PATH=$PWD/.venv/bin:$PATH # python3.13 for SAM, uv for the layers
 export PATH ARCHITECTURE="$architecture" SAM_CLI_TELEMETRY=0 UV_SYSTEM_CERTS=1 AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-eu-west-1}"
@@ -15,7 +15,7 @@ sum() {
     } | cksum
 }
 
-sh scripts/dashboard.sh
+sh scripts/build/dashboard.sh
 mkdir -p .aws-sam
 exec 9>.aws-sam/lock
 flock 9 2>/dev/null || true # one build at a time, where the system has flock

@@ -2,7 +2,7 @@
 # Builds the dashboard's page into functions/dashboard/static, left alone while nothing it is made of has changed.
 # `dashboard.sh types` checks its types as well. The machine's Node does it from version 20 on, otherwise one from PyPI.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 static=functions/dashboard/static
 
 sum() { find "$@" -type f | LC_ALL=C sort | while read -r path; do cksum "$path"; done | cksum; }
@@ -41,7 +41,7 @@ install() {
     echo "$locked" >dashboard/node_modules/.installed
 }
 
-wanted=$(sum dashboard/src dashboard/index.html dashboard/build.mjs dashboard/package-lock.json scripts/dashboard.sh)
+wanted=$(sum dashboard/src dashboard/index.html dashboard/build.mjs dashboard/package-lock.json scripts/build/dashboard.sh)
 if ! [ -f "$static/index.html" ] || [ "$(cat dashboard/node_modules/.built 2>/dev/null)" != "$wanted" ]; then
     find_node
     install

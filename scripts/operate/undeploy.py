@@ -13,7 +13,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.deploy import SAM, settings_of
+from scripts.operate.deploy import SAM, settings_of
 
 BUCKET: Final = "AWS::S3::Bucket"
 PLAN: Final = "AWS::ApiGateway::UsagePlan"

@@ -33,7 +33,7 @@ def main() -> int:
     sizes(template)
     sys.stdout.flush()
     command = [sys.executable, "-m", "local", "--port", "0", "--fresh", "--state", str(ROOT / ".local" / "bench")]
-    return subprocess.run([*command, "--run", f"{sys.executable} -m scripts.bench"], cwd=ROOT, check=False).returncode
+    return subprocess.run([*command, "--run", f"{sys.executable} -m bench.footprint"], cwd=ROOT, check=False).returncode
 
 
 def functions(template: dict[str, Any]) -> dict[str, list[str]]:

@@ -1,5 +1,5 @@
 """Writes the template for tools that read plain CloudFormation: as SAM transforms it, and as each deployment of
-`rules.DEPLOYMENTS` decides its parameters and conditions. `python -m scripts.transform FOLDER [TEMPLATE]`.
+`rules.DEPLOYMENTS` decides its parameters and conditions. `python -m scripts.generate.transform FOLDER [TEMPLATE]`.
 """
 
 import json

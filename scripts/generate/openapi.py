@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn
 
 from driftguard.http import Api
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "layers/driftguard/driftguard/openapi.json"
 DESCRIPTION = "Watches machine-learning models in production for drift. Every time is RFC 3339 in UTC."
 

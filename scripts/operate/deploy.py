@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
 BUILT: Final = ROOT / ".aws-sam" / "deploy" / "template.yaml"
 

@@ -3,7 +3,7 @@
 # brings, for the functions of the local stack) from the hashed locks; `setup.sh checkov` makes .venv-checkov besides.
 # Run again with nothing changed it only compares a checksum.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 export UV_SYSTEM_CERTS=1 # the machine's own certificates, as pip has it
 
@@ -12,11 +12,11 @@ sum() { cat "$@" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -d' ' -f1; 
 # install ENVIRONMENT LOCK: bring the environment to exactly what the lock says.
 install() {
     environment=$1 lock=$2 stamp=$1/.installed
-    wanted=$(sum "$lock" requirements/uv.txt scripts/setup.sh)
+    wanted=$(sum "$lock" requirements/uv.txt scripts/environments/setup.sh)
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && "$environment/bin/python" -c '' 2>/dev/null; then
         return
     fi
-    python=$(sh scripts/find_python.sh)
+    python=$(sh scripts/environments/find_python.sh)
     echo "setup: $environment from $lock ($python)"
     "$environment/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || {
         rm -rf "$environment"
