@@ -8,23 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from sandbox.calls import Call, intercepted
+
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call to AWS: what it is, and `make` to have it happen."""
-
-    service: str
-    operation: str
-    parameters: dict[str, Any]
-    make: Callable[..., Any]
 
 
 type Fault = Callable[[Call], Any]
@@ -34,20 +24,11 @@ type Fault = Callable[[Call], Any]
 @contextmanager
 def calls_to_aws(fault: Fault) -> Iterator[None]:
     """In the block, every call to DynamoDB, SNS and SQS goes through the fault."""
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def through(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        service = client.meta.service_model.service_name
+    def through(call: Call) -> Any:
+        return fault(call) if call.service in ("dynamodb", "sns", "sqs") else call.make()
 
-        def make(changed: dict[str, Any] = parameters) -> Any:
-            return original(client, operation, changed)
-
-        if service not in ("dynamodb", "sns", "sqs"):
-            return make()
-        return fault(Call(service, operation, parameters, make))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseClient, "_make_api_call", through)
+    with intercepted(through):
         yield
 
 

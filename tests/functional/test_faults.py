@@ -34,10 +34,10 @@ from driftguard.tables.history import History
 from driftguard.tables.models import Runs, Statuses
 from driftguard.tables.predictions import Predictions
 from driftguard.times import DAY, hour_of, iso
+from sandbox.calls import Call
 from sandbox.gateway import Answer, LambdaContext, function
 from tests.functional.conftest import Stack
 from tests.functional.faults import (
-    Call,
     Fault,
     Killed,
     Killer,

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from sandbox.calls import Call
 from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
-from tests.functional.faults import Call, calls_to_aws
+from tests.functional.faults import calls_to_aws
 from tests.functional.test_checks import log, make_model, published, records, rows
 from tests.functional.test_faults import Day, day, moments
 
