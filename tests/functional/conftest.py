@@ -1,5 +1,6 @@
 """The functions behind the template's own API, tables, topic and queues, in moto."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,3 +60,23 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         yield Stack(gateway, "acme", variables)
         base.disconnect()
         aws.client.cache_clear()
+
+
+@pytest.fixture
+def published(deployed: Stack) -> list[dict[str, Any]]:
+    """The events on the alert topic. `refresh()` reads new ones from a queue that subscribes to the topic."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = deployed.variables["ALERTS_TOPIC_ARN"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+
+    class Listener(list[dict[str, Any]]):
+        def refresh(self) -> "Listener":
+            while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+                for message in messages:
+                    self.append(json.loads(message["Body"]))
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            return self
+
+    return Listener()

@@ -23,8 +23,8 @@ from sandbox import stack
 from sandbox.gateway import Answer, LambdaContext, function
 from sandbox.roles import granted, under_role
 from tests.functional.conftest import Stack
+from tests.functional.models import log, make_model, records, rows, tick
 from tests.functional.notifying import happened
-from tests.functional.test_checks import log, make_model, records, rows, tick
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from sandbox.calls import Call, intercepted
 from sandbox.gateway import Answer, routes
 from tests.functional import faults
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.test_checks import log, make_model, rows
+from tests.functional.models import log, make_model, rows
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "layers/driftguard/driftguard/openapi.json").read_text())
 

@@ -20,7 +20,7 @@ from sandbox.calls import Call, intercepted
 from sandbox.gateway import Answer, LambdaContext, function
 from sandbox.roles import under_role
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.test_checks import log, make_model, records, rows
+from tests.functional.models import log, make_model, records, rows
 
 CSV = b"age,plan,prediction\n" + b"41,gold,0.5\n,silver,\n" * 50
 
