@@ -50,7 +50,7 @@ def measure() -> dict[Kind, Handled]:
 def main() -> None:
     """Print it as one line of JSON."""
     # The variables that the functions need are set when this is imported, so it comes first.
-    from bench.cost.command import logged, logging_to, tables  # noqa: PLC0415
+    from bench.cost.measure import logged, logging_to, tables  # noqa: PLC0415
     from sandbox.gateway import Gateway  # noqa: PLC0415
     from sandbox.meter import metered  # noqa: PLC0415
 

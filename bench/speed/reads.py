@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from bench.columns import baseline, names
-from bench.cost.command import tables
+from bench.cost.measure import tables
 from bench.speed.costs import FEATURES, ROWS_AN_HOUR, drawn
 from driftguard import models, predictions
 from driftguard.baselines import Baseline
