@@ -1,4 +1,4 @@
-"""The functions behind the template's own API, tables, topic and queues, in moto."""
+"""The functions with the template's own tables, topic, queues and bucket in moto, behind a stand-in for the API."""
 
 import json
 from collections.abc import Iterator
@@ -19,19 +19,19 @@ from sandbox.gateway import Answer, Gateway
 
 @dataclass
 class Stack:
-    """A deployed stack, with an organization and a key of each role."""
+    """A deployed stack with one organization, which has a key of each role."""
 
     gateway: Gateway
     organization_id: str
     variables: dict[str, str]
 
     def call(self, method: str, path: str, body: Any = None, *, role: str = "admin", **options: Any) -> Answer:
-        """Send a request with the organization's key of that role."""
+        """Send a request with the organization's key of this role."""
         return self.gateway.call(method, path, body, key_id=f"{self.organization_id}-{role}", **options)
 
 
 def add_organization(organization_id: str) -> None:
-    """An organization with a key of each role; a key's id is `<organization>-<role>`."""
+    """Store an organization with a key of each role. A key's id is `<organization>-<role>`."""
     now = datetime.now(UTC)
     ApiKeys.add_organization(organization_id, f"Organization {organization_id}", now)
     organization = ApiKeys.organization(organization_id)
@@ -43,7 +43,7 @@ def add_organization(organization_id: str) -> None:
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    """The whole stack in moto, empty but for one organization."""
+    """The whole stack in moto, with one organization and no models."""
     with mock_aws():
         base.disconnect()
         aws.client.cache_clear()

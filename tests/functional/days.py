@@ -62,7 +62,7 @@ class Day:
 
         def noting(call: Call) -> Any:
             if call.operation == "ChangeMessageVisibility":
-                return {}  # these tests build their messages themselves, so no queue holds them
+                return {}  # these tests build their messages themselves, so no queue contains them
 
             def make(*changed: Any) -> Any:
                 answer = call.make(*changed)
