@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from driftguard import alerts, reports
-from driftguard.baselines import Baseline
+from driftguard.alerts import lifecycle
+from driftguard.checks import reports
+from driftguard.checks.check import RHO_DAYS, Moment, gather, verdict_on
 from driftguard.counting import Counts
-from driftguard.drift import RHO_DAYS, Moment, gather, verdict_on
-from driftguard.folding import Fresh, Series, State
-from driftguard.tables import counts as buckets
-from driftguard.tables.models import Models
-from driftguard.times import hour_of, iso
+from driftguard.counting import tables as buckets
+from driftguard.counting.folding import Fresh, Series, State
+from driftguard.distributions.baseline import Baseline
+from driftguard.models.tables import Models
+from driftguard.platform.times import hour_of, iso
 from driftguard.verdicts import Verdict
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
@@ -93,7 +94,7 @@ def model() -> Models:
     )
 
 
-def decided(of: Series) -> tuple[Verdict, alerts.Context]:
+def decided(of: Series) -> tuple[Verdict, lifecycle.Context]:
     """The product's own decision at NOW: read and decode the counts, sum the window, test, judge."""
     return judged(of, gathered(of))
 
@@ -105,15 +106,15 @@ def gathered(of: Series) -> tuple[Counts, list[Counts], Moment]:
     return gather(of, model().settings, state, Fresh(), NOW, NOW)
 
 
-def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> tuple[Verdict, alerts.Context]:
+def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> tuple[Verdict, lifecycle.Context]:
     """The second half: test and judge what is in memory."""
     return verdict_on(model(), model().settings, of, *found)
 
 
-def settled(verdict: Verdict, context: alerts.Context) -> bytes:
+def settled(verdict: Verdict, context: lifecycle.Context) -> bytes:
     """What a check does with a verdict before it writes: bring the alerts up to date, pack the report."""
     for finding in verdict.findings:
-        alerts.apply(finding, None, alerts.Memory(), context)
+        lifecycle.apply(finding, None, lifecycle.Memory(), context)
     return reports.pack(verdict.report)
 
 

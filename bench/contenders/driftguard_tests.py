@@ -7,7 +7,7 @@ from typing import Any
 from bench.contenders import driftguard
 from bench.contenders.protocol import Distances, run
 from bench.stored import gathered, judged, series
-from driftguard.baselines import Baseline
+from driftguard.distributions.baseline import Baseline
 
 
 def load(folder: Path) -> Any:

@@ -10,10 +10,10 @@ import numpy as np
 from bench.columns import baseline, names
 from bench.speed.compare import draw
 from bench.stored import Stored, check, decided, moments, series, settled
-from driftguard.baselines import Baseline, build
 from driftguard.counting import Counts, count
 from driftguard.counting.layout import Layout, layout_of
-from driftguard.packing import Row, Scalar, columns, pack
+from driftguard.distributions.baseline import Baseline, build
+from driftguard.rows.packing import Row, Scalar, columns, pack
 
 FEATURES = 50
 WINDOWS = tuple(10**digits for digits in range(3, 9))

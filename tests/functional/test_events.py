@@ -17,22 +17,22 @@ from aws_lambda_powertools.utilities.parser.models import (
 )
 from pydantic import BaseModel
 
-from driftguard.buckets import Bucket, ObjectReader
-from driftguard.checks import CheckMessage, EraseMessage
+from driftguard.alerts.events import AlertEvent, Retry
+from driftguard.alerts.schemas import Alert
+from driftguard.alerts.tables import Alerts
+from driftguard.baselines.schemas import ObjectCreated
+from driftguard.baselines.upload_tables import Uploads
+from driftguard.checks.messages import CheckMessage, EraseMessage
+from driftguard.models.schemas import ModelSettings
+from driftguard.models.tables import Models
 from driftguard.notifications.outgoing import Answer
-from driftguard.organizations import COMMAND
-from driftguard.schemas.alerts import Alert
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.schemas.events import AlertEvent, Retry
-from driftguard.schemas.models import ModelSettings
-from driftguard.schemas.uploads import ObjectCreated
-from driftguard.tables.alerts import Alerts
-from driftguard.tables.base import transaction
-from driftguard.tables.channels import Channels
-from driftguard.tables.models import Models
-from driftguard.tables.organizations import ApiKeys
-from driftguard.tables.uploads import Uploads
-from driftguard.times import iso
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.tables import Channels
+from driftguard.organizations.administration import COMMAND
+from driftguard.organizations.tables import ApiKeys
+from driftguard.platform.dynamodb import transaction
+from driftguard.platform.s3 import Bucket, ObjectReader
+from driftguard.platform.times import iso
 from rules.house import target
 from tests import stack
 from tests.functional.conftest import Stack

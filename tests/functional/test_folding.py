@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from driftguard import folding, predictions
-from driftguard.baselines import Baseline, build
-from driftguard.counting import Counts, count
-from driftguard.packing import columns
-from driftguard.schemas.predictions import BatchBody
-from driftguard.tables import counts as buckets
-from driftguard.tables.predictions import Predictions
-from driftguard.times import hour_of, iso
+from driftguard.counting import Counts, count, folding
+from driftguard.counting import tables as buckets
+from driftguard.distributions.baseline import Baseline, build
+from driftguard.platform.times import hour_of, iso
+from driftguard.predictions import intake
+from driftguard.predictions.schemas import BatchBody
+from driftguard.predictions.tables import Predictions
+from driftguard.rows.packing import columns
 from tests.functional.conftest import Stack
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -50,7 +50,7 @@ def log(model_id: str, arrived: datetime, hours_ago: list[float], seed: int) -> 
         }
         for hours in hours_ago
     ]
-    predictions.log_batch("acme", BatchBody(model_id=model_id, predictions=rows, batch_id=f"b{seed}"), now=arrived)
+    intake.log_batch("acme", BatchBody(model_id=model_id, predictions=rows, batch_id=f"b{seed}"), now=arrived)
 
 
 def log_a_week(model_id: str, batches: int = 12) -> None:

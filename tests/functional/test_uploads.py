@@ -11,12 +11,13 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from driftguard import baseline_files, building, uploads
-from driftguard.buckets import Bucket
-from driftguard.schemas.uploads import UploadedObject
-from driftguard.tables.base import ConditionFailed
-from driftguard.tables.models import Models
-from driftguard.tables.uploads import Uploads
+from driftguard.baselines import building, uploads
+from driftguard.baselines.schemas import UploadedObject
+from driftguard.baselines.upload_tables import Uploads
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.s3 import Bucket
+from driftguard.rows import files as baseline_files
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.gateway import Answer, LambdaContext, function
 from tests.functional.test_checks import log, make_model, records, rows
@@ -189,8 +190,8 @@ def test_a_lying_file_is_refused(deployed: Stack, model: str, monkeypatch: pytes
         assert deliver(put(deployed, upload, content)) == "failed"
         assert says in status(deployed, model, upload)["reason"]
     monkeypatch.setattr(baseline_files, "CHUNK_CELLS", 3)
-    monkeypatch.setattr("driftguard.buckets.PART_BYTES", 100)
-    monkeypatch.setattr("driftguard.baseline_files._BLOCK", 10)
+    monkeypatch.setattr("driftguard.platform.s3.PART_BYTES", 100)
+    monkeypatch.setattr("driftguard.rows.files._BLOCK", 10)
     upload = announce(deployed, model)
     event = put(deployed, upload, CSV)
     context = LambdaContext(aws_request_id="r1", seconds_left=100.0)

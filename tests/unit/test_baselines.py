@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard.baselines import (
+from driftguard.distributions.baseline import (
     MAX_CATEGORIES,
     MAX_RARE,
     QUANTILES,
@@ -25,7 +25,7 @@ from driftguard.baselines import (
     build,
     digest,
 )
-from driftguard.schemas.models import BaselineFeature
+from driftguard.models.schemas import BaselineFeature
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.text(max_size=5), st.integers(), st.floats(allow_nan=False, allow_infinity=False)
@@ -50,7 +50,7 @@ def test_baselines_are_built_without_numpy() -> None:
     """Building, encoding and decoding a baseline imports neither numpy nor scipy."""
     code = (
         "import sys; sys.modules['numpy'] = sys.modules['scipy'] = None; "
-        "from driftguard.baselines import Baseline, build; "
+        "from driftguard.distributions.baseline import Baseline, build; "
         "print(Baseline.decode(build({'x': [1, 2.5, None]}).encode()).rows)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=_environment())

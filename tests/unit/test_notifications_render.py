@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard import alerts
-from driftguard.alerts import Context, Finding, Memory
-from driftguard.notifications import content, email, slack
-from driftguard.schemas.alerts import Alert
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.schemas.events import AlertEvent
+from driftguard.alerts import lifecycle
+from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.lifecycle import Context, Finding, Memory
+from driftguard.alerts.schemas import Alert
+from driftguard.notifications import content
+from driftguard.notifications.providers import email, slack
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 PUBLIC = "https://drift.example.com/v1"
@@ -83,7 +84,7 @@ def life(
         )  # fmt: skip
         p_value = None if score is None else 1.3e-112
         finding = Finding(alert_type, True, on, on, score, p_value, severity, features)  # type: ignore[arg-type]
-        outcome = alerts.apply(finding, alert, memory, context)
+        outcome = lifecycle.apply(finding, alert, memory, context)
         memory = outcome.memory
         if outcome.alerts:
             alert = outcome.alerts[-1]

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftguard import statistics
-from driftguard.baselines import build
 from driftguard.counting import Counts, count, layout_of
-from driftguard.packing import Row, columns, pack
+from driftguard.distributions.baseline import build
+from driftguard.rows.packing import Row, columns, pack
 from driftguard.statistics.kolmogorov import FEW_ROWS, survival
 
 type Values = Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]

@@ -14,13 +14,13 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard import reports
-from driftguard.alerts import Finding
-from driftguard.baselines import Baseline, build
+from driftguard.alerts.lifecycle import Finding
+from driftguard.alerts.schemas import AlertFeature
+from driftguard.checks import reports
 from driftguard.counting import Counts, count, layout_of
-from driftguard.packing import Row, Scalar, columns_of
-from driftguard.schemas.alerts import AlertFeature
-from driftguard.schemas.models import ModelSettings
+from driftguard.distributions.baseline import Baseline, build
+from driftguard.models.schemas import ModelSettings
+from driftguard.rows.packing import Row, Scalar, columns_of
 from driftguard.verdicts import Verdict, judge, severity_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

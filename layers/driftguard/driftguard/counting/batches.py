@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.baselines import BOOLEANS, Baseline
 from driftguard.counting.counts import KINDS, NAME_LENGTH, Counts, Names, later, latest
 from driftguard.counting.layout import Floats, Ints, Layout, layout_of
-from driftguard.packing import Columns, Part
+from driftguard.distributions.baseline import BOOLEANS, Baseline
+from driftguard.rows.packing import Columns, Part
 
 ROWS_AT_ONCE = 50_000
 HOUR = 3_600_000

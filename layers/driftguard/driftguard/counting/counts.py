@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.baselines import Baseline
 from driftguard.counting.layout import Floats, Ints, Layout, layout_of
-from driftguard.packing import Kind
+from driftguard.distributions.baseline import Baseline
+from driftguard.rows.packing import Kind
 
 GROUP_SIZE = 100
 """Features in one encoded group: an item of a table holds one."""

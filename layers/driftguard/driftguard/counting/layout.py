@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.baselines import Baseline, Categories, Numbers, digest
+from driftguard.distributions.baseline import Baseline, Categories, Numbers, digest
 
 type Floats = npt.NDArray[np.float64]
 type Ints = npt.NDArray[np.int64]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from driftguard.baselines import NEW, RARE
-from driftguard.recommendations import direction, percent, quoted
-from driftguard.schemas.alerts import AlertFeature, AlertType, Histogram, QualityKind, dashboard_url
-from driftguard.schemas.events import AlertEvent, EventKind, ResolveReason
+from driftguard.alerts.advice import direction, percent, quoted
+from driftguard.alerts.events import AlertEvent, EventKind, ResolveReason
+from driftguard.alerts.schemas import AlertFeature, AlertType, Histogram, QualityKind, dashboard_url
+from driftguard.distributions.baseline import NEW, RARE
 
 SHOWN_FEATURES = 6
 """Features in a message; the alert's page has them all."""

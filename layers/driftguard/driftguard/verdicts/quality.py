@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftguard import statistics
-from driftguard.baselines import Categories
+from driftguard.alerts.schemas import QualityKind
 from driftguard.counting import Counts, Layout
-from driftguard.schemas.alerts import QualityKind
+from driftguard.distributions.baseline import Categories
 from driftguard.verdicts.drift import STAY_OPEN_P, STAY_OPEN_SCORE
 from driftguard.verdicts.rules import Flags, Ints, Rules
 

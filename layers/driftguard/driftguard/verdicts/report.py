@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from driftguard import statistics
-from driftguard.baselines import NEW, RARE, Categories, Numbers
+from driftguard.alerts.schemas import QualityKind
 from driftguard.counting import KINDS, Counts, Layout
-from driftguard.schemas.alerts import QualityKind
+from driftguard.distributions.baseline import NEW, RARE, Categories, Numbers
 from driftguard.verdicts.drift import DriftTests
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.rules import Floats, Rules

@@ -1,0 +1,31 @@
+"""Every table class, so that connecting, documenting and erasing know them all."""
+
+from typing import Final
+
+from driftguard.alerts.tables import Alerts, Outbox
+from driftguard.baselines.tables import Baselines
+from driftguard.baselines.upload_tables import Uploads
+from driftguard.checks.tables import History
+from driftguard.counting.tables import Counts
+from driftguard.models.tables import Models, Runs, Statuses
+from driftguard.notifications.deliveries import Deliveries
+from driftguard.notifications.tables import Channels
+from driftguard.organizations.tables import ApiKeys
+from driftguard.platform.dynamodb import Table
+from driftguard.predictions.tables import Predictions
+
+ALL: Final[tuple[type[Table], ...]] = (
+    Alerts,
+    ApiKeys,
+    Baselines,
+    Channels,
+    Counts,
+    Deliveries,
+    History,
+    Models,
+    Outbox,
+    Predictions,
+    Runs,
+    Statuses,
+    Uploads,
+)

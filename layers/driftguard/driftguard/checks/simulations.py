@@ -1,0 +1,36 @@
+"""Simulations, as clients ask for them and see them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from driftguard.alerts.schemas import AlertType, Severity
+from driftguard.models.schemas import SettingsPatch
+from driftguard.platform.serialization import Wire
+from driftguard.platform.times import UtcTime
+
+
+class SimulationBody(Wire):
+    """The body of POST …/simulate: settings to merge into the model's, and how many days to look back."""
+
+    settings: SettingsPatch = Field(default_factory=SettingsPatch, description="Merged into the model's own.")
+    days: Annotated[int, Field(ge=1, le=28, strict=True, description="How many days to look back.")] = 7
+
+
+class SimulatedAlert(Wire):
+    """An alert that would have been; `resolved_at` is null if it would still be open."""
+
+    alert_type: AlertType
+    severity: Severity
+    opened_at: UtcTime
+    resolved_at: UtcTime | None
+    features: list[str]
+
+
+class Simulation(Wire):
+    """checks: how many were replayed, one for each `hours_between_checks`; messages: what would have been sent."""
+
+    checks: int
+    hours_between_checks: int
+    alerts: list[SimulatedAlert]
+    messages: int

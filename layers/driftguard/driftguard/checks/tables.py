@@ -1,0 +1,80 @@
+"""Drift history: one row a check, and the last full report of each model."""
+
+from datetime import datetime, timedelta
+
+from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
+
+from driftguard.platform.dynamodb import Options, Table, chunks, conditional
+from driftguard.platform.times import iso
+
+
+class History(Table):
+    """What the checks of a model found.
+
+    | pk | sk | what |
+    |---|---|---|
+    | model | `h#<checked_at>#<check>` | one check: the row that GET …/history answers with, compressed |
+    | model | `report#<a or b>#<n>` | chunks of the last two full reports; the model's status names the one in force |
+    """
+
+    table_setting = "HISTORY"
+
+    class Meta(Options):
+        pass
+
+    row = BinaryAttribute(null=True, legacy_encoding=False)
+    data = BinaryAttribute(null=True, legacy_encoding=False)
+    check_id = UnicodeAttribute(null=True)
+
+    @classmethod
+    def entry(cls, model_id: str, check_id: str, row: bytes, now: datetime, keep: timedelta) -> "History":
+        """The item of one check."""
+        return cls(
+            model_id,
+            f"h#{iso(now)}#{check_id}",
+            row=row,
+            check_id=check_id,
+            expires_at=int((now + keep).timestamp()),
+        )
+
+    @classmethod
+    def put_report(cls, model_id: str, slot: str, check_id: str, data: bytes, *, over: str | None) -> int:
+        """Store a report's chunks in the slot that is not in force; returns how many. The status then names it.
+
+        over: the check whose report lies there by the status. Raises ConditionFailed where that of a later check does,
+        which may be the one in force by now. A check gets the lease of an earlier one when that is over by its own
+        clock, so of these two the ids follow each other however clocks differ.
+        """
+        pieces = chunks(data)
+        for number, piece in enumerate(pieces):
+            with conditional():
+                cls(model_id, report_key(slot, number), data=piece, check_id=check_id).save(
+                    cls.pk.does_not_exist() | (cls.check_id == over) | (cls.check_id < check_id)
+                )
+        return len(pieces)
+
+    @classmethod
+    def report(cls, model_id: str, slot: str, check_id: str, count: int) -> bytes | None:
+        """The bytes of a check's report, None when a later one has taken its place."""
+        keys = [(model_id, report_key(slot, number)) for number in range(count)]
+        found = {item.sk: item.data for item in cls.batch_get(keys, consistent_read=True) if item.check_id == check_id}
+        if len(found) < count:
+            return None
+        return b"".join(found[key] for _pk, key in keys)
+
+    @classmethod
+    def newest(cls, model_id: str, *, since: datetime | None, before: str | None, limit: int) -> "list[History]":
+        """Up to `limit` checks, newest first, not older than `since`, older than the sort key `before`."""
+        lower = f"h#{iso(since)}" if since else "h#"
+        upper = before or "h#~"
+        if upper < lower:
+            return []  # a page was asked for so late that what it begins with has become too old
+        found = cls.query(
+            model_id, cls.sk.between(lower, upper), scan_index_forward=False, limit=limit + 1, consistent_read=True
+        )
+        return [item for item in found if item.sk != upper][:limit]
+
+
+def report_key(slot: str, number: int) -> str:
+    """The sort key of a report's chunk."""
+    return f"report#{slot}#{number:04d}"

@@ -1,0 +1,134 @@
+"""Alert channels."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+
+from driftguard.notifications.schemas import NEW_CHANNEL, ChannelHealth, StoredChannel
+from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional
+from driftguard.platform.times import iso, parse
+
+
+class Channels(Table):
+    """An organization's alert channels.
+
+    | pk | sk | what |
+    |---|---|---|
+    | organization | channel id | a channel; `settings` is the JSON its owner gave, secrets included |
+
+    The notifiers write `unhealthy_since`, `unhealthy_reason` and `told_unhealthy` beside it and nothing else; whoever
+    changes the channel takes them away.
+    """
+
+    table_setting = "CHANNELS"
+
+    class Meta(Options):
+        pass
+
+    settings = UnicodeAttribute()
+    created_at = UnicodeAttribute()
+    updated_at = UnicodeAttribute()
+    unhealthy_since = UnicodeAttribute(null=True)
+    unhealthy_reason = UnicodeAttribute(null=True)
+    told_unhealthy = BooleanAttribute(null=True)
+
+    @property
+    def channel(self) -> StoredChannel:
+        """The channel itself."""
+        return StoredChannel(
+            self.sk,
+            self.pk,
+            NEW_CHANNEL.validate_json(self.settings),
+            parse(self.created_at),
+            parse(self.updated_at),
+            self._health,
+        )
+
+    @property
+    def _health(self) -> ChannelHealth:
+        if self.unhealthy_since is None:
+            return ChannelHealth()
+        return ChannelHealth(status="unhealthy", reason=self.unhealthy_reason, since=parse(self.unhealthy_since))
+
+    @classmethod
+    def one(cls, organization_id: str, channel_id: str) -> StoredChannel | None:
+        """The organization's channel, or None: another organization's is not there."""
+        item = cls.find(organization_id, channel_id)
+        return item.channel if item else None
+
+    @classmethod
+    def of(cls, organization_id: str) -> list[StoredChannel]:
+        """All channels of an organization, oldest first."""
+        return [item.channel for item in cls.query(organization_id, consistent_read=True)]
+
+    @classmethod
+    def newest(cls, organization_id: str, before: str | None, limit: int) -> list[StoredChannel]:
+        """Up to `limit` channels older than the id `before`, newest first."""
+        older: Any = cls.sk < before if before else None
+        found = cls.query(organization_id, older, scan_index_forward=False, limit=limit, consistent_read=True)
+        return [item.channel for item in found]
+
+    @classmethod
+    def add(cls, channel: StoredChannel) -> None:
+        """Store a new channel."""
+        with conditional():
+            cls._item(channel).save(cls.pk.does_not_exist())
+
+    @classmethod
+    def replace(cls, channel: StoredChannel, before: StoredChannel) -> None:
+        """Store a changed channel. Raises ConditionFailed when it is no longer what it was."""
+        with conditional():
+            cls._item(channel).save(cls.updated_at == iso(before.updated_at))
+
+    @classmethod
+    def remove(cls, organization_id: str, channel_id: str) -> None:
+        """Delete a channel; one that is not there is fine."""
+        cls(organization_id, channel_id).delete()
+
+    @classmethod
+    def mark_unhealthy(cls, channel: StoredChannel, reason: str, now: datetime) -> datetime | None:
+        """Note that the channel as it was read does not work. Returns since when, as long as nobody was told of it;
+        None when somebody was, or when the channel was changed or deleted in the meantime."""
+        item = cls(channel.organization_id, channel.id)
+        unchanged = cls.updated_at == iso(channel.updated_at)
+        try:
+            with conditional():
+                item.update(
+                    actions=[cls.unhealthy_since.set(iso(now)), cls.unhealthy_reason.set(reason)],
+                    condition=unchanged & cls.unhealthy_since.does_not_exist(),
+                )
+        except ConditionFailed:
+            found = cls.find(channel.organization_id, channel.id)
+            if found is None or found.unhealthy_since is None or found.told_unhealthy:
+                return None
+            return parse(found.unhealthy_since)
+        return now
+
+    @classmethod
+    def mark_told(cls, channel: StoredChannel, since: datetime) -> None:
+        """Note that people were told of the channel that does not work since then."""
+        with suppress(ConditionFailed), conditional():
+            cls(channel.organization_id, channel.id).update(
+                actions=[cls.told_unhealthy.set(True)], condition=cls.unhealthy_since == iso(since)
+            )
+
+    @classmethod
+    def mark_healthy(cls, channel: StoredChannel) -> None:
+        """Note that the channel works again."""
+        with suppress(ConditionFailed), conditional():
+            cls(channel.organization_id, channel.id).update(
+                actions=[cls.unhealthy_since.remove(), cls.unhealthy_reason.remove(), cls.told_unhealthy.remove()],
+                condition=cls.unhealthy_since.exists(),
+            )
+
+    @classmethod
+    def _item(cls, channel: StoredChannel) -> "Channels":
+        return cls(
+            channel.organization_id,
+            channel.id,
+            settings=channel.settings.model_dump_json(exclude_unset=True),
+            created_at=iso(channel.created_at),
+            updated_at=iso(channel.updated_at),
+        )
