@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftguard.distributions.baseline import Baseline, FeatureBaseline, numbers
-from driftguard.rows.packing import Column, Columns, Part
+from driftguard.rows.columns import Column, Columns, Part
 
 type Floats = npt.NDArray[np.float64]
 type Ints = npt.NDArray[np.int64]

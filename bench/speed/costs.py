@@ -13,7 +13,9 @@ from bench.stored import Stored, check, decided, moments, series, settled
 from driftguard.counting import Counts, count
 from driftguard.counting.layout import Layout, layout_of
 from driftguard.distributions.baseline import Baseline, build
-from driftguard.rows.packing import Row, Scalar, columns, pack
+from driftguard.rows.columns import Row, Scalar
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns
 
 FEATURES = 50
 WINDOWS = tuple(10**digits for digits in range(3, 9))

@@ -10,7 +10,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from driftguard.alerts.publishing import to_topic
-from driftguard.api.resolver import Api, answers
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
 from driftguard.checks import triggers
 from driftguard.checks.messages import CheckMessage, Queues
 from driftguard.checks.schemas import Queued, Report

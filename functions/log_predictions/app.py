@@ -6,7 +6,9 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
 
-from driftguard.api.resolver import Api, CursorText, Limit, answers, page_answer
+from driftguard.api.lists import CursorText, Limit, page_answer
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
 from driftguard.platform.observability import count
 from driftguard.platform.times import UtcTime
 from driftguard.predictions import intake

@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from driftguard.alerts import actions
 from driftguard.alerts.publishing import to_topic
 from driftguard.alerts.schemas import AlertDetail, Note, Snooze
-from driftguard.api.resolver import Api, answers
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
 from driftguard.platform import aws
 
 app = Api()

@@ -7,7 +7,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from driftguard.alerts.publishing import Publish, to_topic
-from driftguard.api.resolver import Api, CursorText, Limit, answers, page_answer
+from driftguard.api.lists import CursorText, Limit, page_answer
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
 from driftguard.baselines import uploads, versions
 from driftguard.baselines.schemas import NewUpload, Upload, UploadStatus
 from driftguard.models import registry

@@ -6,7 +6,6 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
-from driftguard.api.resolver import field_errors
 from driftguard.checks.messages import EraseMessage
 from driftguard.organizations import administration
 from driftguard.platform import aws
@@ -14,6 +13,7 @@ from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Settings
 from driftguard.platform.errors import DriftGuardError, Invalid
 from driftguard.platform.observability import logger
+from driftguard.platform.serialization import field_errors
 
 MARGIN_MS = 10_000
 

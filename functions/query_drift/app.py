@@ -9,7 +9,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from driftguard.alerts import actions
 from driftguard.alerts.filters import AlertFilters
 from driftguard.alerts.schemas import AlertDetail, AlertStatus, AlertSummary, AlertType, Severity
-from driftguard.api.resolver import Api, CursorText, Days, Limit, answers, page_answer
+from driftguard.api.lists import CursorText, Days, Limit, page_answer
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
 from driftguard.checks import reports
 from driftguard.checks.schemas import HistoryRow, Report
 from driftguard.models import registry

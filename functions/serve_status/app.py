@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler import Response
 from driftguard.api import openapi
 from driftguard.api.health import Health, Me, Organization, SchedulerStatus, scheduler
 from driftguard.api.health import health as health_of
-from driftguard.api.resolver import Api, answers
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
 from driftguard.models.tables import Runs
 from driftguard.platform import aws
 

@@ -11,12 +11,12 @@ import boto3
 import pytest
 
 from driftguard.alerts.tables import Outbox
-from driftguard.api.resolver import encode_cursor
 from driftguard.baselines.tables import Baselines
 from driftguard.checks import check, triggers
 from driftguard.checks.tables import History
 from driftguard.counting import folding
 from driftguard.models.tables import Models, Runs, Statuses
+from driftguard.platform.paging import encode_cursor
 from driftguard.platform.times import iso
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.faults import as_strict_as_aws, calls_to_aws

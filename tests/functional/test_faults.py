@@ -33,7 +33,7 @@ from driftguard.platform.times import DAY, hour_of, iso
 from driftguard.predictions import intake
 from driftguard.predictions.schemas import BatchBody
 from driftguard.predictions.tables import Predictions
-from driftguard.rows.packing import columns, unpack_rows
+from driftguard.rows.unpacking import columns, unpack_rows
 from tests.functional.conftest import Stack
 from tests.functional.faults import (
     Call,

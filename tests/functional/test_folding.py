@@ -14,7 +14,7 @@ from driftguard.platform.times import hour_of, iso
 from driftguard.predictions import intake
 from driftguard.predictions.schemas import BatchBody
 from driftguard.predictions.tables import Predictions
-from driftguard.rows.packing import columns
+from driftguard.rows.unpacking import columns
 from tests.functional.conftest import Stack
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

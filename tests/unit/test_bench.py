@@ -15,7 +15,7 @@ from bench.columns import baseline, batch, names
 from driftguard.counting import Counts, count
 from driftguard.distributions.baseline import build
 from driftguard.models.schemas import ModelSettings, Rule
-from driftguard.rows.packing import Row, columns_of
+from driftguard.rows.columns import Row, columns_of
 
 BUSY = Scenario("busy", features=3, daily=0.5, weekend=0.5, day_effects=0.3)
 

@@ -16,7 +16,9 @@ from driftguard.counting.counts import NAME_LENGTH, RECENT_NAMES
 from driftguard.counting.layout import Edges
 from driftguard.distributions.baseline import Baseline, Numbers, build
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES
-from driftguard.rows.packing import Columns, Row, Scalar, columns, columns_of, pack
+from driftguard.rows.columns import Columns, Row, Scalar, columns_of
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns
 
 HOUR = 3600.0
 START = 472_000 * HOUR

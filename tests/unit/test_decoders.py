@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from driftguard.counting import Counts
 from driftguard.distributions import baseline
-from driftguard.rows.packing import Row, columns, pack, unpack_rows, values_of
+from driftguard.rows.columns import Row, values_of
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns, unpack_rows
 
 ROWS = [
     Row(

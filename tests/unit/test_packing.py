@@ -16,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftguard.rows import packing
-from driftguard.rows.packing import Column, Row, Scalar, columns, columns_of, pack, unpack_rows
+from driftguard.rows.columns import Column, Row, Scalar, columns_of
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns, unpack_rows
 
 SCALARS = st.one_of(
     st.none(),

@@ -12,18 +12,18 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from driftguard.api.resolver import encode_cursor
 from driftguard.models import registry
 from driftguard.models.schemas import NewModel
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, connect, disconnect
 from driftguard.platform.environment import Settings
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, NotFound, TooLarge, Unavailable
+from driftguard.platform.paging import encode_cursor
 from driftguard.platform.times import iso
 from driftguard.predictions import intake
 from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, PredictionBody
 from driftguard.predictions.tables import Head, Predictions
-from driftguard.rows.packing import unpack_rows
+from driftguard.rows.unpacking import unpack_rows
 from tests.stack import deploy_tables
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from driftguard.rows.packing import Row, Scalar
+from driftguard.rows.columns import Row, Scalar
 from driftguard.rows.reading import BadRow, RowReader, check_name
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

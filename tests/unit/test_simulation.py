@@ -13,7 +13,9 @@ from driftguard.distributions.baseline import build
 from driftguard.models.schemas import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.platform.times import hour_of
-from driftguard.rows.packing import Row, columns, pack
+from driftguard.rows.columns import Row
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns
 from driftguard.verdicts import Verdict
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

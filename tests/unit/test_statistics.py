@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from driftguard import statistics
 from driftguard.counting import Counts, count, layout_of
 from driftguard.distributions.baseline import build
-from driftguard.rows.packing import Row, columns, pack
+from driftguard.rows.columns import Row
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns
 from driftguard.statistics.kolmogorov import FEW_ROWS, survival
 
 type Values = Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from driftguard.baselines.schemas import NewUpload
 from driftguard.platform.s3 import Bucket, FileGone, ObjectReader
 from driftguard.rows import files
+from driftguard.rows.columns import Scalar
 from driftguard.rows.files import BadFile, read
-from driftguard.rows.packing import Scalar
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

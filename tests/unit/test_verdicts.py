@@ -20,7 +20,7 @@ from driftguard.checks import reports
 from driftguard.counting import Counts, count, layout_of
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.models.schemas import ModelSettings
-from driftguard.rows.packing import Row, Scalar, columns_of
+from driftguard.rows.columns import Row, Scalar, columns_of
 from driftguard.verdicts import Verdict, judge, severity_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

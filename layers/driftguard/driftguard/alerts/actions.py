@@ -8,7 +8,6 @@ from driftguard.alerts.filters import AlertFilters
 from driftguard.alerts.publishing import Publish, publish_pending
 from driftguard.alerts.schemas import Alert, AlertDetail, Note, Snooze
 from driftguard.alerts.tables import Alerts, Outbox
-from driftguard.api.resolver import Page, decode_key, encode_cursor
 from driftguard.models.registry import MAX_ID
 from driftguard.models.schemas import ModelSettings
 from driftguard.models.tables import Models, Statuses
@@ -16,6 +15,7 @@ from driftguard.notifications.deliveries import Deliveries
 from driftguard.platform.dynamodb import ConditionFailed, transaction
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import earliest_id
+from driftguard.platform.paging import Page, decode_key, encode_cursor
 
 TRIES = 6
 

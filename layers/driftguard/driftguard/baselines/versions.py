@@ -8,7 +8,6 @@ from typing import Any
 
 from driftguard.alerts import actions
 from driftguard.alerts.publishing import Publish
-from driftguard.api.resolver import Page, decode_cursor, encode_cursor
 from driftguard.baselines.tables import Baselines
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.models import registry
@@ -16,10 +15,11 @@ from driftguard.models import schemas as wire
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.errors import Conflict, Invalid, NotFound
+from driftguard.platform.paging import Page, decode_cursor, encode_cursor
 from driftguard.platform.times import DAY, parse
 from driftguard.predictions.tables import Predictions
-from driftguard.rows.packing import unpack_rows
 from driftguard.rows.reading import BadRow, BaselineRow, RowReader, check_name, scalar
+from driftguard.rows.unpacking import unpack_rows
 
 MAX_BASELINE_ROWS = 500_000
 MAX_BASELINE_VALUES = 4_000_000

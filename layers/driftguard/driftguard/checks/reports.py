@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from driftguard.api.resolver import ID, Page, decode_key, encode_cursor
 from driftguard.checks.tables import History
 from driftguard.models.tables import Models, Statuses
 from driftguard.platform.errors import NotFound
+from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
 
 TRIES = 3
 

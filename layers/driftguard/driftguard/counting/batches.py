@@ -13,7 +13,7 @@ import numpy.typing as npt
 from driftguard.counting.counts import KINDS, NAME_LENGTH, Counts, Names, later, latest
 from driftguard.counting.layout import Floats, Ints, Layout, layout_of
 from driftguard.distributions.baseline import BOOLEANS, Baseline
-from driftguard.rows.packing import Columns, Part
+from driftguard.rows.columns import Columns, Part
 
 ROWS_AT_ONCE = 50_000
 HOUR = 3_600_000

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from driftguard.counting.layout import Floats, Ints, Layout, layout_of
 from driftguard.distributions.baseline import Baseline
-from driftguard.rows.packing import Kind
+from driftguard.rows.columns import Kind
 
 GROUP_SIZE = 100
 """Features in one encoded group: an item of a table holds one."""

@@ -16,7 +16,8 @@ from driftguard.distributions.baseline import Baseline
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.times import DAY, hour_of, iso
 from driftguard.predictions.tables import Head, Predictions
-from driftguard.rows.packing import Columns, columns
+from driftguard.rows.columns import Columns
+from driftguard.rows.unpacking import columns
 
 SETTLED = timedelta(minutes=10)
 """Longer than a writer lives plus the error of its clock: what will still arrive, arrives later than now − SETTLED."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from driftguard.api.resolver import Page, decode_key, encode_cursor
 from driftguard.models.schemas import Model, ModelPatch, ModelSettings, NewModel, RecentScore, merge
 from driftguard.models.tables import Models, Statuses
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import new_id
+from driftguard.platform.paging import Page, decode_key, encode_cursor
 from driftguard.platform.times import iso, parse
 
 TRIES = 4

@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from driftguard.api.resolver import Page, decode_key, encode_cursor, field_errors
 from driftguard.models.tables import Models
 from driftguard.notifications.addresses import Refused, Resolver, check_url, pin
 from driftguard.notifications.deliveries import Deliveries
@@ -26,6 +25,8 @@ from driftguard.notifications.tables import Channels
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.errors import BadGateway, Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
+from driftguard.platform.paging import Page, decode_key, encode_cursor
+from driftguard.platform.serialization import field_errors
 
 
 def find(organization_id: str, channel_id: str) -> StoredChannel:

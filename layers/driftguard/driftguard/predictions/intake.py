@@ -9,16 +9,19 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from driftguard.api.resolver import MAX_ANSWER_BYTES, Page, decode_cursor, encode_cursor, to_json
 from driftguard.models.registry import find
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES, ConditionFailed, chunks
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, TooLarge, Unavailable
+from driftguard.platform.paging import Page, decode_cursor, encode_cursor
+from driftguard.platform.serialization import MAX_ANSWER_BYTES, to_json
 from driftguard.platform.times import iso
 from driftguard.predictions.schemas import MAX_ROWS, BatchBody, BatchLogged, Logged, PredictionBody, RejectedRow
 from driftguard.predictions.tables import Head, Key, Predictions
-from driftguard.rows.packing import Row, pack, unpack_rows
+from driftguard.rows.columns import Row
+from driftguard.rows.packing import pack
 from driftguard.rows.reading import BadRow, RowReader
+from driftguard.rows.unpacking import unpack_rows
 
 TRIES = 4
 ROOM_IN_TRANSACTION = 2000

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from driftguard.baselines.schemas import BadLine, NewUpload
 from driftguard.platform.errors import Location
-from driftguard.rows.packing import Scalar
+from driftguard.rows.columns import Scalar
 from driftguard.rows.reading import MAX_FEATURES, BadRow, BaselineRow, RowReader, check_name, moment, scalar
 
 MAX_FILE_BYTES = 2 * 1024**3

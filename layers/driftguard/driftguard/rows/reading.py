@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from driftguard.platform.errors import FieldError, Location
 from driftguard.platform.times import parse
-from driftguard.rows.packing import Row, Scalar
+from driftguard.rows.columns import Row, Scalar
 
 MAX_FEATURES = 500
 MAX_NAME = 128
