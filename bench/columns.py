@@ -7,7 +7,8 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.distributions.baseline import Baseline, FeatureBaseline, numbers
+from driftguard.distributions.baseline import Baseline, FeatureBaseline
+from driftguard.distributions.numbers import numbers
 from driftguard.rows.columns import Column, Columns, Part
 
 type Floats = npt.NDArray[np.float64]

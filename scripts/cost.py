@@ -30,9 +30,11 @@ os.environ.update(
 from moto import mock_aws
 
 from driftguard.baselines import versions
-from driftguard.checks.check import Task, check
+from driftguard.baselines.schemas import BaselineBody
+from driftguard.checks.check import check
+from driftguard.checks.task import Task
 from driftguard.models import registry
-from driftguard.models.schemas import BaselineBody, NewModel
+from driftguard.models.schemas import NewModel
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform import aws, dynamodb
 from driftguard.platform.environment import Settings

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from driftguard.alerts.events import AlertEvent, Retry
+from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import Alert
 from driftguard.alerts.tables import Alerts
-from driftguard.models.schemas import ModelSettings
+from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
+from driftguard.notifications.messages import Retry
 from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
 from driftguard.notifications.tables import Channels
 from driftguard.organizations.tables import ApiKeys

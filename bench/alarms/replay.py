@@ -11,10 +11,10 @@ from bench.alarms.scenarios import DAY, MONDAY
 from bench.columns import Floats, Ints
 from bench.stored import model, series
 from driftguard import statistics
-from driftguard.alerts import lifecycle
+from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.schemas import Alert
-from driftguard.checks.check import Moment, verdict_on, whole_days
-from driftguard.models.schemas import ModelSettings
+from driftguard.checks.window import Moment, verdict_on, whole_days
+from driftguard.models.settings import ModelSettings
 from driftguard.platform.times import hour_of
 from driftguard.verdicts.drift import STAY_OPEN_SCORE
 
@@ -49,7 +49,7 @@ class Replay:
     every: int = 1
     openings: list[Opening] = field(default_factory=list)
     open: dict[str, Alert] = field(default_factory=dict)
-    memory: dict[str, lifecycle.Memory] = field(default_factory=dict)
+    memory: dict[str, findings.Memory] = field(default_factory=dict)
     judged: int = 0
     firing_checks: int = 0
 
@@ -86,10 +86,10 @@ class Replay:
         for finding in verdict.findings:
             self._apply(finding, context, quarter)
 
-    def _apply(self, finding: lifecycle.Finding, context: lifecycle.Context, quarter: int) -> None:
+    def _apply(self, finding: findings.Finding, context: findings.Context, quarter: int) -> None:
         kind = finding.alert_type
         before = self.open.pop(kind, None)
-        outcome = lifecycle.apply(finding, before, self.memory.get(kind, lifecycle.Memory()), context)
+        outcome = lifecycle.apply(finding, before, self.memory.get(kind, findings.Memory()), context)
         self.memory[kind] = outcome.memory
         if before is not None and not outcome.alerts:
             self.open[kind] = before

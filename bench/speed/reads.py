@@ -8,12 +8,15 @@ import numpy as np
 from bench.columns import baseline, names
 from bench.speed.costs import FEATURES, ROWS_AN_HOUR, drawn
 from driftguard.baselines.tables import Baselines
-from driftguard.checks.check import Task, check
+from driftguard.checks.check import check
+from driftguard.checks.task import Task
 from driftguard.counting import Counts
 from driftguard.counting import tables as buckets
+from driftguard.distributions import encoding
 from driftguard.distributions.baseline import Baseline
 from driftguard.models import registry
-from driftguard.models.schemas import NewModel, SettingsPatch
+from driftguard.models.schemas import NewModel
+from driftguard.models.settings import SettingsPatch
 from driftguard.models.tables import Models
 from driftguard.platform.times import hour_of, iso
 from driftguard.predictions import intake
@@ -60,7 +63,7 @@ def _model(reference: Baseline, now: datetime, window_days: int) -> Models:
     model = registry.find(ORGANIZATION, made.id)
     version = model.next_baseline_version()
     Baselines.add(
-        made.id, version, reference.encode(), rows=reference.rows, days=reference.days, source="rows", now=now
+        made.id, version, encoding.encode(reference), rows=reference.rows, days=reference.days, source="rows", now=now
     )
     model.use_baseline(version)
     return model

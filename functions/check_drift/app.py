@@ -14,13 +14,13 @@ from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.checks import triggers
 from driftguard.checks.messages import CheckMessage, Queues
-from driftguard.checks.schemas import Queued, Report
+from driftguard.checks.schemas import Queued, Simulation, SimulationBody
 from driftguard.checks.simulation import simulate
-from driftguard.checks.simulations import Simulation, SimulationBody
 from driftguard.models import registry
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.observability import measured
+from driftguard.verdicts.shapes import Report
 
 app = Api()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True)

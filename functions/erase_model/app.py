@@ -7,8 +7,8 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard.checks.messages import EraseMessage
 from driftguard.models.erasing import erase
+from driftguard.models.schemas import EraseMessage
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Settings

@@ -11,7 +11,7 @@ from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.platform.observability import count
 from driftguard.platform.times import UtcTime
-from driftguard.predictions import intake
+from driftguard.predictions import intake, listing
 from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, LoggedRow, PredictionBody
 
 app = Api()
@@ -49,7 +49,7 @@ def list_predictions(
 ) -> Response[list[LoggedRow]]:
     """List what was logged, newest arrival first. `start` and `end` choose by event time."""
     organization_id = app.caller.organization_id
-    found = intake.list_logged(organization_id, model_id, limit=limit, cursor=cursor, start=start, end=end)
+    found = listing.list_logged(organization_id, model_id, limit=limit, cursor=cursor, start=start, end=end)
     return page_answer(app, found)
 
 

@@ -11,9 +11,8 @@ from driftguard.api.lists import CursorText, Limit, page_answer
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.baselines import uploads, versions
-from driftguard.baselines.schemas import NewUpload, Upload, UploadStatus
+from driftguard.baselines.schemas import Baseline, BaselineBody, BaselineVersion, NewUpload, Upload, UploadStatus
 from driftguard.models import registry
-from driftguard.models.schemas import Baseline, BaselineBody, BaselineVersion
 from driftguard.platform import aws
 from driftguard.platform.s3 import Bucket
 

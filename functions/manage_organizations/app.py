@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
-from driftguard.checks.messages import EraseMessage
+from driftguard.models.schemas import EraseMessage
 from driftguard.organizations import administration
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect

@@ -5,8 +5,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard.alerts.events import AlertEvent, Event
+from driftguard.alerts.events import AlertEvent
 from driftguard.notifications.delivery import Notifier, to_queue
+from driftguard.notifications.messages import Event
 from driftguard.notifications.providers.email import render, render_notice
 from driftguard.notifications.schemas import StoredChannel
 from driftguard.notifications.transports import (

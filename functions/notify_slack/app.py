@@ -5,9 +5,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard.alerts.events import Event
 from driftguard.notifications.addresses import system_resolver
 from driftguard.notifications.delivery import Notifier, to_queue
+from driftguard.notifications.messages import Event
 from driftguard.notifications.outgoing import Outgoing, by_urllib3
 from driftguard.notifications.posts import posts
 from driftguard.notifications.schemas import StoredChannel

@@ -5,13 +5,13 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard.alerts.events import Event
 from driftguard.notifications.addresses import system_resolver
-from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import Notifier, to_queue
+from driftguard.notifications.messages import Event
 from driftguard.notifications.outgoing import Outgoing, by_urllib3
 from driftguard.notifications.posts import posts
 from driftguard.notifications.schemas import StoredChannel
+from driftguard.notifications.tables import Deliveries
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Settings

@@ -7,14 +7,14 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from driftguard.alerts import actions
-from driftguard.alerts.filters import AlertFilters
-from driftguard.alerts.schemas import AlertDetail, AlertStatus, AlertSummary, AlertType, Severity
+from driftguard.alerts.schemas import AlertDetail, AlertFilters, AlertStatus, AlertSummary, AlertType, Severity
 from driftguard.api.lists import CursorText, Days, Limit, page_answer
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.checks import reports
-from driftguard.checks.schemas import HistoryRow, Report
+from driftguard.checks.schemas import HistoryRow
 from driftguard.models import registry
+from driftguard.verdicts.shapes import Report
 
 app = Api()
 

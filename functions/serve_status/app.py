@@ -6,11 +6,12 @@ from http import HTTPStatus
 from aws_lambda_powertools.event_handler import Response
 
 from driftguard.api import openapi
-from driftguard.api.health import Health, Me, Organization, SchedulerStatus, scheduler
+from driftguard.api.health import Health, Me, Organization
 from driftguard.api.health import health as health_of
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
-from driftguard.models.tables import Runs
+from driftguard.checks.schedule_status import SchedulerStatus, scheduler
+from driftguard.checks.tables import Runs
 from driftguard.platform import aws
 
 app = Api(public=["/health", "/openapi.json", "/docs"])

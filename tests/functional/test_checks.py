@@ -12,10 +12,10 @@ import pytest
 
 from driftguard.alerts.tables import Outbox
 from driftguard.baselines.tables import Baselines
-from driftguard.checks import check, triggers
-from driftguard.checks.tables import History
+from driftguard.checks import check, task, triggers
+from driftguard.checks.tables import History, Runs
 from driftguard.counting import folding
-from driftguard.models.tables import Models, Runs, Statuses
+from driftguard.models.tables import Models, Statuses
 from driftguard.platform.paging import encode_cursor
 from driftguard.platform.times import iso
 from tests.functional.conftest import Stack, add_organization
@@ -253,7 +253,7 @@ def check_while_sns_refuses(model_id: str, tick_id: str, now: datetime) -> None:
         raise ConnectionError("SNS is away")
 
     with pytest.raises(ConnectionError):
-        check.check(check.Task(model, now, tick_id, lambda: timedelta(seconds=60), refusing, DAY))
+        check.check(task.Task(model, now, tick_id, lambda: timedelta(seconds=60), refusing, DAY))
 
 
 def test_an_event_that_sns_refuses_stays_until_it_takes_it(deployed: Stack, published: Any) -> None:

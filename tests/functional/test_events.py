@@ -17,18 +17,20 @@ from aws_lambda_powertools.utilities.parser.models import (
 )
 from pydantic import BaseModel
 
-from driftguard.alerts.events import AlertEvent, Retry
+from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import Alert
 from driftguard.alerts.tables import Alerts
 from driftguard.baselines.schemas import ObjectCreated
-from driftguard.baselines.upload_tables import Uploads
-from driftguard.checks.messages import CheckMessage, EraseMessage
-from driftguard.models.schemas import ModelSettings
+from driftguard.baselines.tables import Uploads
+from driftguard.checks.messages import CheckMessage
+from driftguard.models.schemas import EraseMessage
+from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
+from driftguard.notifications.messages import Retry
 from driftguard.notifications.outgoing import Answer
 from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
 from driftguard.notifications.tables import Channels
-from driftguard.organizations.administration import COMMAND
+from driftguard.organizations.commands import COMMAND
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import transaction
 from driftguard.platform.s3 import Bucket, ObjectReader

@@ -22,12 +22,13 @@ import numpy as np
 import pytest
 
 from driftguard.alerts.events import AlertEvent
-from driftguard.checks.check import load_series
 from driftguard.checks.messages import Incomplete
-from driftguard.checks.tables import History
-from driftguard.counting import count, folding
+from driftguard.checks.tables import History, Runs
+from driftguard.checks.window import load_series
+from driftguard.counting import count
+from driftguard.counting.series import read_days, read_hours
 from driftguard.models.registry import find
-from driftguard.models.tables import Runs, Statuses
+from driftguard.models.tables import Statuses
 from driftguard.platform import dynamodb
 from driftguard.platform.times import DAY, hour_of, iso
 from driftguard.predictions import intake
@@ -156,13 +157,13 @@ class Day:
     def counted(self) -> int:
         """How many rows the hourly buckets hold; bin by bin what one pass over everything stored gives."""
         series = load_series(find("acme", self.model_id))
-        hours = {hour: counts for hour, counts in folding.read_hours(series, 0, 9_999_999).items() if counts.rows}
+        hours = {hour: counts for hour, counts in read_hours(series, 0, 9_999_999).items() if counts.rows}
         heads = Predictions.arrivals(self.model_id, series.partitions)
         expected = count(series.baseline, [columns(payload) for _head, payload in Predictions.payloads(heads)])
         assert hours.keys() == expected.keys()
         for hour, counts in expected.items():
             np.testing.assert_array_equal(hours[hour].bins, counts.bins)
-        for day, counts in folding.read_days(series, 0, 9_999_999).items():
+        for day, counts in read_days(series, 0, 9_999_999).items():
             np.testing.assert_array_equal(
                 counts.bins, sum(expected[hour].bins for hour in expected if hour // 24 == day)
             )

@@ -10,12 +10,11 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from driftguard.alerts.events import AlertEvent
-from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import MAX_ATTEMPTS
 from driftguard.notifications.outgoing import Answer, by_urllib3
 from driftguard.notifications.providers.webhook import signature
 from driftguard.notifications.schemas import StoredChannel
-from driftguard.notifications.tables import Channels
+from driftguard.notifications.tables import Channels, Deliveries
 from local.outbox import read_request
 from tests.functional.conftest import Stack
 from tests.functional.gateway import function

@@ -12,12 +12,11 @@ from typing import Any
 import boto3
 import pytest
 
-from driftguard.alerts.events import ChannelNotice, Event
 from driftguard.alerts.tables import Outbox
 from driftguard.counting import folding
 from driftguard.models.tables import Models
-from driftguard.notifications.deliveries import Deliveries
-from driftguard.notifications.tables import Channels
+from driftguard.notifications.messages import ChannelNotice, Event
+from driftguard.notifications.tables import Channels, Deliveries
 from driftguard.organizations import administration
 from driftguard.platform import dynamodb
 from driftguard.predictions import intake

@@ -13,10 +13,11 @@ from botocore.client import BaseClient
 
 from driftguard.baselines import building, uploads
 from driftguard.baselines.schemas import UploadedObject
-from driftguard.baselines.upload_tables import Uploads
+from driftguard.baselines.tables import Uploads
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.s3 import Bucket
+from driftguard.rows import chunks
 from driftguard.rows import files as baseline_files
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.gateway import Answer, LambdaContext, function
@@ -189,7 +190,7 @@ def test_a_lying_file_is_refused(deployed: Stack, model: str, monkeypatch: pytes
         upload = announce(deployed, model, **body)
         assert deliver(put(deployed, upload, content)) == "failed"
         assert says in status(deployed, model, upload)["reason"]
-    monkeypatch.setattr(baseline_files, "CHUNK_CELLS", 3)
+    monkeypatch.setattr(chunks, "CHUNK_CELLS", 3)
     monkeypatch.setattr("driftguard.platform.s3.PART_BYTES", 100)
     monkeypatch.setattr("driftguard.rows.files._BLOCK", 10)
     upload = announce(deployed, model)
@@ -282,7 +283,7 @@ def during(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     original = baseline_files.read
     left = [act]
 
-    def read(*arguments: Any) -> Iterator[baseline_files.Chunk]:
+    def read(*arguments: Any) -> Iterator[chunks.Chunk]:
         for chunk in original(*arguments):
             if left:
                 left.pop()()
@@ -377,7 +378,7 @@ def test_erasing_a_model_deletes_its_files_and_no_others(deployed: Stack, model:
 
 def test_progress_is_told_every_few_seconds(deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it is read: rows and bytes so far, written once in three seconds however many chunks there are."""
-    monkeypatch.setattr(baseline_files, "CHUNK_CELLS", 3)
+    monkeypatch.setattr(chunks, "CHUNK_CELLS", 3)
     upload = announce(deployed, model)
     event = put(deployed, upload, CSV)
     told: list[dict[str, Any]] = []

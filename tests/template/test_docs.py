@@ -205,7 +205,7 @@ def test_the_docs_name_the_headers_that_are_sent() -> None:
     """All of them, and no others."""
     from datetime import UTC, datetime
 
-    from driftguard.notifications.content import example
+    from driftguard.notifications.example import example
     from driftguard.notifications.providers import webhook
 
     message = webhook.render(example("acme", datetime.now(UTC)), public_url="")

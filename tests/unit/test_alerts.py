@@ -10,10 +10,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from driftguard.alerts import lifecycle
+from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.advice import recommend
 from driftguard.alerts.events import AlertEvent
-from driftguard.alerts.lifecycle import Context, Finding, Memory, Outcome
+from driftguard.alerts.findings import Context, Finding, Memory, Outcome
 from driftguard.alerts.schemas import SEVERITIES, Alert, AlertFeature, Severity, severity_rank
 from driftguard.platform.errors import Conflict, Invalid
 
@@ -727,7 +727,7 @@ def test_an_event_of_the_largest_alert_fits_into_an_sns_message() -> None:
     assert event.alert.features[0].drift_score == 0.499
     stored = outcome.alerts[0]
     assert len(stored.features) == 500
-    assert sum(feature.histogram is not None for feature in stored.features) == lifecycle.PICTURES
+    assert sum(feature.histogram is not None for feature in stored.features) == findings.PICTURES
 
 
 def test_features_that_did_not_drift_are_kept_but_not_sent() -> None:

@@ -14,7 +14,7 @@ from bench.alarms.scenarios import DAY, MONDAY, QUIET, Scenario, traffic
 from bench.columns import baseline, batch, names
 from driftguard.counting import Counts, count
 from driftguard.distributions.baseline import build
-from driftguard.models.schemas import ModelSettings, Rule
+from driftguard.models.settings import ModelSettings, Rule
 from driftguard.rows.columns import Row, columns_of
 
 BUSY = Scenario("busy", features=3, daily=0.5, weekend=0.5, day_effects=0.3)

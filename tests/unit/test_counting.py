@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from driftguard.counting import GROUP_SIZE, KINDS, Counts, count, layout_of
 from driftguard.counting.counts import NAME_LENGTH, RECENT_NAMES
-from driftguard.counting.layout import Edges
-from driftguard.distributions.baseline import Baseline, Numbers, build
+from driftguard.counting.edges import Edges
+from driftguard.distributions.baseline import Baseline, build
+from driftguard.distributions.numbers import Numbers
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES
 from driftguard.rows.columns import Columns, Row, Scalar, columns_of
 from driftguard.rows.packing import pack

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from driftguard import all_tables
-from driftguard.models.schemas import FeatureOverride, ModelSettings
+from driftguard.models.settings import FeatureOverride, ModelSettings
 from tests import stack
 
 ROOT = Path(__file__).parents[2]

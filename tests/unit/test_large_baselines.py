@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftguard.distributions import large
-from driftguard.distributions.baseline import Baseline, Categories, Numbers, Scalar, build
+from driftguard.distributions.baseline import Baseline, Scalar, build
+from driftguard.distributions.categories import Categories
 from driftguard.distributions.large import BaselineBuilder
+from driftguard.distributions.numbers import Numbers
 
 SCALARS = st.one_of(
     st.none(),

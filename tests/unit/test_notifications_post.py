@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard.alerts.events import AlertEvent, ChannelNotice
+from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import AlertType
-from driftguard.notifications.content import example
+from driftguard.notifications.example import example
+from driftguard.notifications.messages import ChannelNotice
 from driftguard.notifications.posts import Post, posts
 from driftguard.notifications.providers import pagerduty, teams
 from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel

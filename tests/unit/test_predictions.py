@@ -20,7 +20,7 @@ from driftguard.platform.environment import Settings
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, NotFound, TooLarge, Unavailable
 from driftguard.platform.paging import encode_cursor
 from driftguard.platform.times import iso
-from driftguard.predictions import intake
+from driftguard.predictions import intake, listing
 from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, PredictionBody
 from driftguard.predictions.tables import Head, Predictions
 from driftguard.rows.unpacking import unpack_rows
@@ -87,7 +87,7 @@ def listed(model: Models, **arguments: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = None
     while True:
-        page = intake.list_logged("org", model.model_id, cursor=cursor, **{"limit": 3, **arguments})
+        page = listing.list_logged("org", model.model_id, cursor=cursor, **{"limit": 3, **arguments})
         assert len(page.items) <= arguments.get("limit", 3)
         found += page.items
         cursor = page.cursor
@@ -370,7 +370,7 @@ def test_other_organizations_and_unknown_models_are_not_found(model: Models) -> 
         with pytest.raises(NotFound):
             intake.log_batch(organization, BatchBody(model_id=model_id, predictions=rows(1)), now=NOW)
         with pytest.raises(NotFound):
-            intake.list_logged(organization, model_id, limit=1)
+            listing.list_logged(organization, model_id, limit=1)
 
 
 def test_more_than_five_thousand_rows_are_too_many(model: Models) -> None:
@@ -528,9 +528,9 @@ def test_a_list_goes_from_the_newest_arrival_to_the_oldest_page_by_page(model: M
 def test_what_arrives_while_a_list_is_read_does_not_move_its_pages(model: Models) -> None:
     """A cursor is a place, not a number of rows to skip."""
     batch(model, rows(4))
-    page = intake.list_logged("org", model.model_id, limit=2)
+    page = listing.list_logged("org", model.model_id, limit=2)
     batch(model, rows(4), now=NOW + MINUTE)
-    following = intake.list_logged("org", model.model_id, limit=2, cursor=page.cursor)
+    following = listing.list_logged("org", model.model_id, limit=2, cursor=page.cursor)
     assert [row["features"]["x"] for row in [*page.items, *following.items]] == [0, 1, 2, 3]
     assert following.cursor is None
 
@@ -550,7 +550,7 @@ def test_start_and_end_choose_by_event_time(model: Models) -> None:
     extremes = {"start": datetime(1, 1, 1, tzinfo=UTC), "end": datetime(9999, 12, 31, tzinfo=UTC)}
     assert len(listed(model, limit=50, **extremes)) == 40
     with pytest.raises(Invalid):
-        intake.list_logged("org", model.model_id, limit=1, start=end, end=start)
+        listing.list_logged("org", model.model_id, limit=1, start=end, end=start)
 
 
 def test_late_events_are_found_by_their_own_time(model: Models) -> None:
@@ -570,7 +570,7 @@ def test_a_page_stops_before_five_megabytes(model: Models) -> None:
     sizes: list[int] = []
     cursor, seen = None, []
     while True:
-        page = intake.list_logged("org", model.model_id, limit=500, cursor=cursor)
+        page = listing.list_logged("org", model.model_id, limit=500, cursor=cursor)
         sizes.append(len(json.dumps(json.dumps(page.items, ensure_ascii=False))))
         seen += [row["features"]["x"] for row in page.items]
         cursor = page.cursor
@@ -588,7 +588,7 @@ def test_a_page_reads_a_bounded_number_of_batches(model: Models, monkeypatch: py
     start, end = NOW - timedelta(days=1, hours=1), NOW + timedelta(hours=1)
     for bound in ("BATCHES_SEEN_A_PAGE", "BATCHES_READ_A_PAGE", "ROWS_READ_A_PAGE"):
         monkeypatch.setattr(intake, bound, 2)
-        page = intake.list_logged("org", model.model_id, limit=10)
+        page = listing.list_logged("org", model.model_id, limit=10)
         assert len(page.items) == 2
         assert page.cursor is not None
         assert len(listed(model)) == 12
@@ -602,5 +602,5 @@ def test_a_cursor_of_our_form_with_another_content_is_refused(model: Models, pos
     """A forged cursor never reaches a table."""
     cursor = encode_cursor("predictions", model.model_id, position)
     with pytest.raises(Invalid) as caught:
-        intake.list_logged("org", model.model_id, limit=1, cursor=cursor)
+        listing.list_logged("org", model.model_id, limit=1, cursor=cursor)
     assert caught.value.errors[0]["loc"] == ["query", "cursor"]

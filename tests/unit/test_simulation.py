@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from driftguard.alerts.lifecycle import Finding
+from driftguard.alerts.findings import Finding
 from driftguard.checks import check, simulation
 from driftguard.counting import count
-from driftguard.counting.folding import Series
+from driftguard.counting.series import Series
 from driftguard.distributions.baseline import build
-from driftguard.models.schemas import ModelSettings
+from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.platform.times import hour_of
 from driftguard.rows.columns import Row

@@ -14,12 +14,12 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard.alerts.lifecycle import Finding
+from driftguard.alerts.findings import Finding
 from driftguard.alerts.schemas import AlertFeature
 from driftguard.checks import reports
 from driftguard.counting import Counts, count, layout_of
 from driftguard.distributions.baseline import Baseline, build
-from driftguard.models.schemas import ModelSettings
+from driftguard.models.settings import ModelSettings
 from driftguard.rows.columns import Row, Scalar, columns_of
 from driftguard.verdicts import Verdict, judge, severity_of
 

@@ -3,13 +3,11 @@
 from typing import Final
 
 from driftguard.alerts.tables import Alerts, Outbox
-from driftguard.baselines.tables import Baselines
-from driftguard.baselines.upload_tables import Uploads
-from driftguard.checks.tables import History
+from driftguard.baselines.tables import Baselines, Uploads
+from driftguard.checks.tables import History, Runs
 from driftguard.counting.tables import Counts
-from driftguard.models.tables import Models, Runs, Statuses
-from driftguard.notifications.deliveries import Deliveries
-from driftguard.notifications.tables import Channels
+from driftguard.models.tables import Models, Statuses
+from driftguard.notifications.tables import Channels, Deliveries
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import Table
 from driftguard.predictions.tables import Predictions

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from driftguard.alerts import lifecycle
-from driftguard.alerts.filters import AlertFilters
+from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.publishing import Publish, publish_pending
-from driftguard.alerts.schemas import Alert, AlertDetail, Note, Snooze
+from driftguard.alerts.schemas import Alert, AlertDetail, AlertFilters, Note, Snooze
 from driftguard.alerts.tables import Alerts, Outbox
 from driftguard.models.registry import MAX_ID
-from driftguard.models.schemas import ModelSettings
+from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models, Statuses
-from driftguard.notifications.deliveries import Deliveries
+from driftguard.notifications.tables import Deliveries
 from driftguard.platform.dynamodb import ConditionFailed, transaction
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import earliest_id
@@ -19,7 +18,7 @@ from driftguard.platform.paging import Page, decode_key, encode_cursor
 
 TRIES = 6
 
-type Action = Callable[[Alert, lifecycle.Memory], lifecycle.Outcome]
+type Action = Callable[[Alert, findings.Memory], findings.Outcome]
 
 
 def find(organization_id: str, alert_id: str) -> Alert:
@@ -67,7 +66,7 @@ def acknowledging(body: Note, now: datetime) -> Action:
 
 def snoozing(body: Snooze, now: datetime) -> Action:
     """The transition to `snoozed`."""
-    return lambda alert, memory: lifecycle.Outcome(
+    return lambda alert, memory: findings.Outcome(
         [lifecycle.snooze(alert, until=body.until, now=now, note=body.note)], [], memory
     )
 
@@ -75,7 +74,7 @@ def snoozing(body: Snooze, now: datetime) -> Action:
 def resolving(body: Note, now: datetime) -> Action:
     """The transition to `resolved`; how long none opens again is the model's `renotify_hours`."""
 
-    def resolve(alert: Alert, memory: lifecycle.Memory) -> lifecycle.Outcome:
+    def resolve(alert: Alert, memory: findings.Memory) -> findings.Outcome:
         model = Models.one(alert.organization_id, alert.model_id)
         hours = model.settings.renotify_hours if model else ModelSettings().renotify_hours
         return lifecycle.resolve(alert, memory, renotify_hours=hours, now=now, note=body.note)
@@ -91,7 +90,7 @@ def act(organization_id: str, alert_id: str, action: Action, *, publish: Publish
     for _try in range(TRIES):
         alert = find(organization_id, alert_id)
         status = Statuses.one(organization_id, alert.model_id)
-        memory = lifecycle.Memory.load((status.memory or {}).get(alert.alert_type))
+        memory = findings.Memory.load((status.memory or {}).get(alert.alert_type))
         outcome = action(alert, memory)
         try:
             _store(status, alert.alert_type, outcome)
@@ -116,7 +115,7 @@ def replace_baseline(model: Models, *, publish: Publish, now: datetime) -> None:
                 lambda found, memory: (
                     lifecycle.replace_baseline(found, memory, now=now)
                     if found.is_open
-                    else lifecycle.Outcome([found], [], memory)
+                    else findings.Outcome([found], [], memory)
                 ),
                 publish=publish,
             )
@@ -124,7 +123,7 @@ def replace_baseline(model: Models, *, publish: Publish, now: datetime) -> None:
             continue
 
 
-def _store(status: Statuses, alert_type: str, outcome: lifecycle.Outcome) -> None:
+def _store(status: Statuses, alert_type: str, outcome: findings.Outcome) -> None:
     """Write the outcome and what the status says of it together. Raises ConditionFailed when either has moved on."""
     open_alerts, memory = lifecycle.remember(status.open_alerts or {}, status.memory or {}, outcome, alert_type)
     revision = status.revision

@@ -4,8 +4,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from driftguard.alerts.schemas import AlertFields, Severity
-from driftguard.platform.times import UtcTime, iso
+from driftguard.alerts.schemas import (
+    Alert,
+    AlertFields,
+    Severity,
+)
+from driftguard.platform.times import UtcTime
 
 EventKind = Literal["opened", "escalated", "repeated", "acknowledged", "resolved", "test"]
 ResolveReason = Literal["below", "traffic_returned", "baseline_replaced", "by_hand"]
@@ -46,36 +50,13 @@ class AlertEvent(BaseModel):
         return self.alert.id
 
 
-class ChannelNotice(BaseModel):
-    """A channel that does not work any more: of no model, and told to e-mail channels only."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    kind: Literal["channel_unhealthy"] = "channel_unhealthy"
-    organization_id: str
-    channel_id: str
-    channel_name: str
-    channel_type: str
-    reason: str
-    since: UtcTime
-
-    @property
-    def subject_id(self) -> str:
-        """The channel, in the place of an alert."""
-        return f"channel#{self.channel_id}"
-
-    @property
-    def event_id(self) -> str:
-        """The same however often the trouble is found."""
-        return iso(self.since)
+EVENT_FEATURES = 20
+"""Features that an event carries: with names of 128 characters and pictures it stays far under SNS's 256 kB."""
 
 
-type Event = AlertEvent | ChannelNotice
-
-
-class Retry(BaseModel):
-    """What waits in a notifier's retry queue: one event's next attempt at one channel."""
-
-    event: AlertEvent | ChannelNotice
-    channel_id: str
-    attempt: int
+def event_alert(alert: Alert) -> EventAlert:
+    """The alert as an event carries it: of its drifted features the strongest EVENT_FEATURES."""
+    drifted = [feature for feature in alert.features if feature.drifted]
+    fields = {name: getattr(alert, name) for name in AlertFields.model_fields}
+    fields["features"] = drifted[:EVENT_FEATURES]
+    return EventAlert(**fields, features_total=len({feature.name for feature in drifted}))

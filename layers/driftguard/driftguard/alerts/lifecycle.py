@@ -5,124 +5,28 @@ One alert at most is open per model and alert type. It opens when a finding fire
 stays open while the finding holds, and resolves after `resolve_after_hours` below, or when the baseline is replaced.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from driftguard.alerts.advice import recommend
-from driftguard.alerts.events import AlertEvent, EventAlert, EventKind, ResolveReason
+from driftguard.alerts.events import AlertEvent, EventKind, ResolveReason, event_alert
+from driftguard.alerts.findings import Context, Finding, Memory, Outcome, trim_features
 from driftguard.alerts.schemas import (
     Alert,
     AlertFeature,
-    AlertFields,
-    AlertType,
-    Histogram,
     Severity,
     TimelineEntry,
     TimelineEvent,
     Window,
     severity_rank,
 )
+from driftguard.alerts.words import minute
 from driftguard.platform.errors import Conflict, Invalid
-from driftguard.platform.ids import new_id
-from driftguard.platform.times import iso, parse
-
-PICTURES = 8
-"""Features of an alert that keep their histogram."""
-
-EVENT_FEATURES = 20
-"""Features that an event carries: with names of 128 characters and pictures it stays far under SNS's 256 kB."""
 
 TIMELINE_ENTRIES = 500
 """An alert that flaps for months keeps its opening and the latest entries."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found of one alert type.
-
-    testable: False while there are too few data: an open alert stays as it is, and none opens.
-    firing: over the threshold. holding: over the lower level at which an open alert stays open; firing implies it.
-    drift_score, p_value: of the feature that moved most; None for `no_data`.
-    features: each as `schemas.alerts.AlertFeature` has it; those that fired first, the strongest at the head.
-    """
-
-    alert_type: AlertType
-    testable: bool
-    firing: bool
-    holding: bool
-    drift_score: float | None
-    p_value: float | None
-    severity: Severity
-    features: Sequence[Mapping[str, Any]] = ()
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What outlives the alerts of one model and alert type.
-
-    hushed_until, hushed_baseline: resolved by hand while the drift went on: none opens before that time, as long as
-    the baseline stays the same.
-    preliminary_told: the baseline version that a preliminary opening was last sent for.
-    """
-
-    hushed_until: datetime | None = None
-    hushed_baseline: int | None = None
-    preliminary_told: int | None = None
-
-    def dump(self) -> dict[str, Any]:
-        """As JSON holds it; what is not set is left out."""
-        values = {
-            "hushed_until": iso(self.hushed_until) if self.hushed_until else None,
-            "hushed_baseline": self.hushed_baseline,
-            "preliminary_told": self.preliminary_told,
-        }
-        return {name: value for name, value in values.items() if value is not None}
-
-    @classmethod
-    def load(cls, stored: Mapping[str, Any] | None) -> "Memory":
-        """What `dump` made; None and an empty mapping are a memory of nothing."""
-        stored = stored or {}
-        hushed_until = stored.get("hushed_until")
-        return cls(
-            hushed_until=parse(hushed_until) if hushed_until else None,
-            hushed_baseline=stored.get("hushed_baseline"),
-            preliminary_told=stored.get("preliminary_told"),
-        )
-
-
-@dataclass(frozen=True)
-class Context:
-    """The check around a finding."""
-
-    now: datetime
-    organization_id: str
-    model_id: str
-    model_name: str
-    baseline_version: int | None
-    n_baseline: int | None
-    n_window: int | None
-    window_start: datetime
-    window_end: datetime
-    preliminary: bool
-    warming_up: bool
-    renotify_hours: float
-    resolve_after_hours: float
-    new_id: Callable[[datetime], str] = new_id
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What to store and to send, in one write.
-
-    alerts: those that changed, in their order: at most one that was open (changed or resolved) and one that opened.
-    events: what is to be told, oldest first. memory: what to keep for the next check.
-    """
-
-    alerts: list[Alert] = field(default_factory=list)
-    events: list[AlertEvent] = field(default_factory=list)
-    memory: Memory = Memory()
 
 
 def apply(finding: Finding, alert: Alert | None, memory: Memory, context: Context) -> Outcome:
@@ -283,7 +187,7 @@ def snooze(alert: Alert, *, until: datetime, now: datetime, note: str | None = N
     alert = _still_open(alert, now, "snoozed")
     if until <= now:
         raise Invalid.at(["body", "until"], "must be in the future")
-    entry = f"until {_minute(until)}" + (f": {note}" if note else "")
+    entry = f"until {minute(until)}" + (f": {note}" if note else "")
     return _note(alert.model_copy(update={"status": "snoozed", "snoozed_until": until}), now, "snoozed", entry)
 
 
@@ -371,49 +275,11 @@ def _event(alert: Alert, kind: EventKind, now: datetime, *, note: str | None) ->
     )
 
 
-def event_alert(alert: Alert) -> EventAlert:
-    """The alert as an event carries it: of its drifted features the strongest EVENT_FEATURES."""
-    drifted = [feature for feature in alert.features if feature.drifted]
-    fields = {name: getattr(alert, name) for name in AlertFields.model_fields}
-    fields["features"] = drifted[:EVENT_FEATURES]
-    return EventAlert(**fields, features_total=len({feature.name for feature in drifted}))
-
-
-def trim_features(features: Sequence[AlertFeature]) -> list[AlertFeature]:
-    """The drifted and the strongest first; a picture for the first PICTURES only, with labels of a bearable length,
-    so that an alert of 500 features still fits where it is stored."""
-    ordered = sorted(features, key=lambda feature: (not feature.drifted, -(feature.drift_score or 0.0)))
-    return [
-        feature.model_copy(
-            update={
-                "histogram": _short_labels(feature.histogram) if place < PICTURES else None,
-                "new_categories": [shorten(value) for value in feature.new_categories[:5]],
-            }
-        )
-        for place, feature in enumerate(ordered)
-    ]
-
-
-def _short_labels(histogram: Histogram | None) -> Histogram | None:
-    if histogram is None or histogram.categories is None:
-        return histogram
-    return histogram.model_copy(update={"categories": [shorten(label) for label in histogram.categories]})
-
-
-def shorten(text: str, longest: int = 60) -> str:
-    """A text of `longest` characters at the most."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
 def _note(alert: Alert, at: datetime, event: TimelineEvent, note: str | None = None) -> Alert:
     timeline = [*alert.timeline, TimelineEntry(at=at, event=event, note=note)]
     if len(timeline) > TIMELINE_ENTRIES:
         timeline = [timeline[0], *timeline[-(TIMELINE_ENTRIES - 1) :]]
     return alert.model_copy(update={"timeline": timeline})
-
-
-def _minute(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _certain[T](value: T | None) -> T:

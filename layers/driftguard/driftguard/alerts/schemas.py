@@ -1,5 +1,6 @@
 """Alerts as they are stored, and as the API shows them."""
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -199,3 +200,15 @@ class Snooze(Note):
 def dashboard_url(public_url: str, alert_id: str) -> str:
     """The address of an alert in the dashboard below `public_url`."""
     return f"{public_url}/dashboard#/alerts/{alert_id}"
+
+
+@dataclass(frozen=True)
+class AlertFilters:
+    """What the query of a list of alerts asks for."""
+
+    limit: int
+    days: int | None
+    status: AlertStatus | None
+    severity: Severity | None
+    alert_type: AlertType | None
+    cursor: str | None

@@ -10,7 +10,7 @@ from typing import Literal
 from driftguard.alerts.publishing import Publish
 from driftguard.baselines import versions
 from driftguard.baselines.schemas import NewUpload, UploadedObject
-from driftguard.baselines.upload_tables import Uploads
+from driftguard.baselines.tables import Uploads
 from driftguard.distributions.baseline import Baseline
 from driftguard.distributions.large import BaselineBuilder
 from driftguard.models import registry
@@ -19,7 +19,8 @@ from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.errors import NotFound
 from driftguard.platform.s3 import Bucket, FileGone, ObjectReader
 from driftguard.platform.times import parse
-from driftguard.rows.files import MAX_FILE_BYTES, BadFile, read
+from driftguard.rows.chunks import BadFile
+from driftguard.rows.files import MAX_FILE_BYTES, read
 
 LEASE = timedelta(minutes=1)
 PROGRESS_EVERY = timedelta(seconds=3)

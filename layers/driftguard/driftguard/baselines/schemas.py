@@ -1,12 +1,13 @@
 """Uploads of baselines too large for a request, as clients see them."""
 
-from typing import Annotated, Literal, Self
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from driftguard.models.schemas import Days
 from driftguard.platform.serialization import Name, Wire
 from driftguard.platform.times import UtcTime
+from driftguard.rows.chunks import BadLine
 
 type Format = Literal["csv", "jsonl"]
 type Compression = Literal["gzip"]
@@ -71,14 +72,6 @@ class ObjectCreated(BaseModel):
     detail: ObjectDetail
 
 
-class BadLine(Wire):
-    """A line that is refused: its number (the first is 1), the wrong place in it, and what is wrong there."""
-
-    line: int
-    loc: list[str]
-    msg: str
-
-
 class UploadStatus(Wire):
     """How far an upload has come. `size`, `bytes_read` and `rows_read` tell the progress while it is processing,
     `baseline_version` what was made of it, `reason`, `line` and `errors` (20 lines at most) why it failed."""
@@ -96,3 +89,76 @@ class UploadStatus(Wire):
     reason: str | None
     line: int | None
     errors: list[BadLine]
+
+
+class FromPredictions(Wire):
+    """A baseline out of what was logged between two event times."""
+
+    start: UtcTime
+    end: UtcTime
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError("start must be before end")
+        return self
+
+
+Days = Annotated[
+    Annotated[int, Field(ge=1, le=3660, strict=True)] | None,
+    Field(description="How many days the rows come from; the distinct UTC days of their timestamps when absent"),
+]
+
+
+class BaselineBody(Wire):
+    """The body of PUT /models/{model_id}/baseline: rows, columns or a time; rows are validated one by one elsewhere,
+    so that a wrong one is named by its index."""
+
+    rows: list[Any] | None = Field(default=None, description='`[{"features": {…}, "prediction": …, "timestamp": …}]`')
+    columns: dict[str, list[Any]] | None = Field(default=None, description='`{"age": […], …}`, all of one length')
+    predictions: list[Any] | None = Field(
+        default=None, description="With `columns`: the predictions, in the same order"
+    )
+    from_predictions: FromPredictions | None = None
+    days: Days = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("rows", "columns", "from_predictions") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of rows, columns and from_predictions")
+        if self.predictions is not None and self.columns is None:
+            raise ValueError("predictions go with columns; in rows each row has its own prediction")
+        return self
+
+
+class BaselineFeature(Wire):
+    """One feature of a baseline: numeric ones have quantiles, the others category shares."""
+
+    name: str
+    role: Literal["feature", "prediction"]
+    type: Literal["numeric", "categorical", "boolean"]
+    missing_share: float
+    quantiles: dict[str, float] | None = None
+    categories: dict[str, float] | None = None
+
+
+class BaselineVersion(Wire):
+    """A version of a baseline, without its features."""
+
+    version: int
+    rows: int
+    created_at: datetime
+    source: str
+    current: bool
+
+
+class Baseline(Wire):
+    """A baseline: what the window is compared with."""
+
+    version: int
+    rows: int
+    days: int | None
+    created_at: UtcTime
+    source: str
+    features: list[BaselineFeature]

@@ -3,14 +3,15 @@
 from datetime import datetime, timedelta
 from typing import cast
 
-from driftguard.baselines.schemas import BadLine, NewUpload, Upload, UploadState, UploadStatus
-from driftguard.baselines.upload_tables import Uploads
+from driftguard.baselines.schemas import NewUpload, Upload, UploadState, UploadStatus
+from driftguard.baselines.tables import Uploads
 from driftguard.models.registry import MAX_ID
 from driftguard.models.tables import Models
 from driftguard.platform.errors import NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.s3 import Bucket
 from driftguard.platform.times import DAY, parse
+from driftguard.rows.chunks import BadLine
 
 URL_LIFE = timedelta(hours=1)
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from driftguard.models.tables import Models, Runs
+from driftguard.checks.tables import Runs
+from driftguard.models.schemas import EraseMessage
+from driftguard.models.tables import Models
 from driftguard.platform.ids import new_id
 from driftguard.platform.observability import count, logger
 
@@ -23,13 +25,6 @@ class CheckMessage(BaseModel):
     tick: str | None
     request: str | None = None
     """Names the rest of a check by hand, so that its message is one check however often it comes."""
-
-
-class EraseMessage(BaseModel):
-    """The body of a message in the erase queue."""
-
-    organization_id: str
-    model_id: str
 
 
 class Incomplete(Exception):

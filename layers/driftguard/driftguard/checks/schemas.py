@@ -1,65 +1,14 @@
 """Reports and history, as clients see them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, Field
 
-from driftguard.alerts.schemas import Shares, Window
+from driftguard.alerts.schemas import AlertType, Severity
 from driftguard.models.schemas import State
+from driftguard.models.settings import SettingsPatch
+from driftguard.platform.serialization import Wire
 from driftguard.platform.times import UtcTime
-
-
-class ReportHistogram(BaseModel):
-    """A feature's distribution in at most 32 bins, as shares of the present values.
-
-    Numeric: `edges` has one entry more than the bins; others: `categories` has one entry a bin.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    edges: list[float] | None = None
-    categories: list[str] | None = None
-    baseline: list[float]
-    window: list[float]
-
-
-class ReportFeature(BaseModel):
-    """One feature of a report. `threshold` is null under the rule `p_value`; `min_detectable_score` is given where
-    the data do not suffice."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: str
-    role: Literal["feature", "prediction"]
-    type: Literal["numeric", "categorical", "boolean"]
-    test: Literal["ks", "chi2"]
-    status: Literal["ok", "drift", "insufficient_data"]
-    drift_score: float | None
-    p_value: float | None
-    threshold: float | None
-    drifted: bool
-    missing: Shares
-    psi: float | None
-    histogram: ReportHistogram
-
-
-class Report(BaseModel):
-    """The verdict of one check, feature by feature."""
-
-    model_config = ConfigDict(extra="allow")
-
-    model_id: str
-    checked_at: UtcTime
-    status: State
-    reason: str | None
-    preliminary: bool
-    drift_score: float | None
-    p_value: float | None
-    baseline_version: int | None
-    window: Window
-    n_baseline: int
-    n_window: int
-    features: list[ReportFeature]
 
 
 class Queued(BaseModel):
@@ -81,3 +30,29 @@ class HistoryRow(BaseModel):
     n_window: int
     baseline_version: int | None
     feature_scores: dict[str, float | None]
+
+
+class SimulationBody(Wire):
+    """The body of POST …/simulate: settings to merge into the model's, and how many days to look back."""
+
+    settings: SettingsPatch = Field(default_factory=SettingsPatch, description="Merged into the model's own.")
+    days: Annotated[int, Field(ge=1, le=28, strict=True, description="How many days to look back.")] = 7
+
+
+class SimulatedAlert(Wire):
+    """An alert that would have been; `resolved_at` is null if it would still be open."""
+
+    alert_type: AlertType
+    severity: Severity
+    opened_at: UtcTime
+    resolved_at: UtcTime | None
+    features: list[str]
+
+
+class Simulation(Wire):
+    """checks: how many were replayed, one for each `hours_between_checks`; messages: what would have been sent."""
+
+    checks: int
+    hours_between_checks: int
+    alerts: list[SimulatedAlert]
+    messages: int

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from functools import reduce
 from operator import add
 
-from driftguard.alerts import lifecycle
+from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.schemas import Alert
-from driftguard.checks.check import RHO_DAYS, Moment, load_series, verdict_on, whole_days
-from driftguard.checks.simulations import SimulatedAlert, Simulation
+from driftguard.checks.schemas import SimulatedAlert, Simulation
+from driftguard.checks.window import RHO_DAYS, Moment, load_series, verdict_on, whole_days
 from driftguard.counting import Counts
-from driftguard.counting.folding import Series, count_fresh, load_state, read_hours
-from driftguard.models.schemas import ModelSettings
+from driftguard.counting.folding import count_fresh, load_state
+from driftguard.counting.series import Series, read_hours
+from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.platform.errors import Conflict, Invalid
 from driftguard.platform.times import hour_of, hour_start
@@ -33,7 +34,7 @@ class Replay:
     hours: Mapping[int, Counts]
     days: dict[int, Counts] = field(default_factory=dict)
     open: dict[str, Alert] = field(default_factory=dict)
-    memory: dict[str, lifecycle.Memory] = field(default_factory=dict)
+    memory: dict[str, findings.Memory] = field(default_factory=dict)
     seen: dict[str, Alert] = field(default_factory=dict)
     messages: int = 0
 
@@ -62,7 +63,7 @@ class Replay:
         verdict, context = verdict_on(self.model, self.settings, self.series, counts, days, moment)
         for finding in verdict.findings:
             kind = finding.alert_type
-            memory = self.memory.get(kind, lifecycle.Memory())
+            memory = self.memory.get(kind, findings.Memory())
             outcome = lifecycle.apply(finding, self.open.get(kind), memory, context)
             self.memory[kind] = outcome.memory
             self.messages += len(outcome.events)

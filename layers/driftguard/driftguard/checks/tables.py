@@ -1,11 +1,16 @@
 """Drift history: one row a check, and the last full report of each model."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BinaryAttribute,
+    UnicodeAttribute,
+)
 
-from driftguard.platform.dynamodb import Options, Table, chunks, conditional
-from driftguard.platform.times import iso
+from driftguard.models.tables import CheckOutcome
+from driftguard.platform.dynamodb import ConditionFailed, Options, Table, chunks, conditional
+from driftguard.platform.times import DAY, iso
 
 
 class History(Table):
@@ -78,3 +83,72 @@ class History(Table):
 def report_key(slot: str, number: int) -> str:
     """The sort key of a report's chunk."""
     return f"report#{slot}#{number:04d}"
+
+
+class Runs(Table):
+    """What the schedule did.
+
+    | pk | sk | what |
+    |---|---|---|
+    | `schedule` | `last` | the last tick: id and time; the stack's, no tenant's |
+    | `<organization>#run` | model | how the last scheduled check of that model ended, and its tick; two days |
+
+    An outcome is put, not counted, so a message delivered twice changes nothing. A model's messages come in order, so
+    one item a model is enough, and whoever erases the model knows where it is.
+    """
+
+    table_setting = "MODELS"
+
+    class Meta(Options):
+        pass
+
+    tick = UnicodeAttribute(null=True)
+    started_at = UnicodeAttribute(null=True)
+    outcome = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+
+    @classmethod
+    def start(cls, tick: str, now: datetime) -> None:
+        """Record that a tick has begun."""
+        cls("schedule", "last", tick=tick, started_at=iso(now)).save()
+
+    @classmethod
+    def last(cls) -> "Runs | None":
+        """The last tick, None before the first."""
+        return cls.find("schedule", "last")
+
+    @classmethod
+    def of(
+        cls, organization_id: str, tick: str, model_id: str, outcome: CheckOutcome, now: datetime, reason: str = ""
+    ) -> "Runs":
+        """The item that says how a scheduled check of one model ended."""
+        return cls(
+            f"{organization_id}#run",
+            model_id,
+            tick=tick,
+            outcome=outcome,
+            reason=reason or None,
+            expires_at=int((now + 2 * DAY).timestamp()),
+        )
+
+    @classmethod
+    def fail(cls, organization_id: str, tick: str, model_id: str, now: datetime, reason: str) -> None:
+        """Record that a scheduled check failed. One that has its verdict, and failed after that, stays checked: else
+        its repetition would check once more."""
+        run = cls.of(organization_id, tick, model_id, "failed", now, reason)
+        with suppress(ConditionFailed), conditional():
+            run.save(cls.pk.does_not_exist() | (cls.tick != tick) | (cls.outcome == "failed"))
+
+    @classmethod
+    def ended(cls, organization_id: str, tick: str, model_id: str) -> bool:
+        """Whether this tick's check of the model has a verdict already."""
+        run = cls.find(f"{organization_id}#run", model_id)
+        return run is not None and run.tick == tick and run.outcome != "failed"
+
+    @classmethod
+    def outcomes(cls, organization_id: str, tick: str) -> dict[str, int]:
+        """How many of the organization's models ended each way in a tick."""
+        result = {"checked": 0, "skipped": 0, "failed": 0}
+        for run in cls.query(f"{organization_id}#run", filter_condition=cls.tick == tick):
+            result[run.outcome] = result.get(run.outcome, 0) + 1
+        return result

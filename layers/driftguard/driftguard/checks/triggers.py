@@ -8,8 +8,9 @@ from http import HTTPStatus
 from typing import Any
 
 from driftguard.alerts.publishing import Publish
-from driftguard.checks.check import Busy, Result, Task, check
+from driftguard.checks.check import check
 from driftguard.checks.messages import CheckMessage, Queues, go_on, record_failure
+from driftguard.checks.task import Busy, Result, Task
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import is_transient
 from driftguard.platform.errors import Conflict

@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from driftguard.counting.counts import KINDS, NAME_LENGTH, Counts, Names, later, latest
-from driftguard.counting.layout import Floats, Ints, Layout, layout_of
-from driftguard.distributions.baseline import BOOLEANS, Baseline
+from driftguard.counting.edges import Floats
+from driftguard.counting.layout import Ints, Layout, layout_of
+from driftguard.distributions.baseline import Baseline
+from driftguard.distributions.categories import BOOLEANS
 from driftguard.rows.columns import Columns, Part
 
 ROWS_AT_ONCE = 50_000

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.counting.layout import Floats, Ints, Layout, layout_of
+from driftguard.counting.edges import Floats
+from driftguard.counting.layout import Ints, Layout, layout_of
 from driftguard.distributions.baseline import Baseline
 from driftguard.rows.columns import Kind
 

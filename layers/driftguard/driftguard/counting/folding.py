@@ -6,13 +6,13 @@ when all buckets are written. So a fold that died after any of its writes is rep
 once one stops.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from driftguard.counting import GROUP_SIZE, Counts, count
+from driftguard.counting import Counts, count
 from driftguard.counting import tables as buckets
-from driftguard.distributions.baseline import Baseline
+from driftguard.counting.series import Fresh, Series, State, read_hours
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.times import DAY, hour_of, iso
 from driftguard.predictions.tables import Head, Predictions
@@ -25,8 +25,6 @@ SETTLED = timedelta(minutes=10)
 RECOUNT = 14 * DAY + timedelta(minutes=15)
 """How far back a new baseline version counts what was logged before it: 14 days of event time."""
 
-REPLICA_LAG = timedelta(minutes=5)
-"""Replicas follow within a second or so; after this long nobody has to ask for consistency."""
 
 ROWS_A_STEP = 200_000
 HEADS_A_STEP = 1000
@@ -34,50 +32,6 @@ HEADS_A_STEP = 1000
 
 class Overtaken(Exception):
     """Another fold of the same model has moved on; this one must stop, and nothing is lost."""
-
-
-@dataclass(frozen=True)
-class State:
-    """How far a model's predictions have been folded for one baseline version.
-
-    cursor: the arrival up to which everything is counted. first_hour: the earliest event hour counted.
-    rolled_before: days before this one are rolled up. last_arrival: when a prediction last arrived.
-    rolled_at: when a day was last rolled up. stored: whether there is a record of this state yet.
-    """
-
-    cursor: str
-    first_hour: int | None = None
-    rolled_before: int | None = None
-    last_arrival: str | None = None
-    rolled_at: str | None = None
-    stored: bool = True
-
-    def days_may_lag(self, now: datetime) -> bool:
-        """Whether a replica may still lack a day that was rolled up; reading without strong consistency costs half."""
-        return self.rolled_at is None or self.rolled_at > iso(now - REPLICA_LAG)
-
-
-@dataclass(frozen=True)
-class Series:
-    """What belongs together in each step: whose counts, against which baseline."""
-
-    model_id: str
-    partitions: int
-    version: int
-    baseline: Baseline
-
-    @property
-    def groups(self) -> int:
-        """Into how many items the features of one hour are split."""
-        return max(1, -(-len(self.baseline.features) // GROUP_SIZE))
-
-
-@dataclass(frozen=True)
-class Fresh:
-    """What arrived after the fold: counts by event hour, and when the last of it came."""
-
-    by_hour: Mapping[int, Counts] = field(default_factory=dict)
-    last_arrival: str | None = None
 
 
 def load_state(series: Series, now: datetime) -> State:
@@ -126,44 +80,6 @@ def count_fresh(series: Series, after: str, now: datetime, may_go_on: Callable[[
         if not more:
             return Fresh(by_hour, last_arrival)
     return None
-
-
-def window(
-    series: Series,
-    fresh: Fresh,
-    days: Mapping[int, Counts],
-    first_hour: int,
-    last_hour: int,
-    rolled_before: int | None,
-) -> Counts:
-    """The counts of the hours from `first_hour` to `last_hour`, `fresh` included; whole days that have been rolled up
-    come from `days`, which must hold those of the window that have any counts."""
-    total = Counts.empty(series.baseline)
-    first_day, end_day = -(-first_hour // 24), min(last_hour // 24, rolled_before or 0)
-    if first_day < end_day:
-        spans = [(first_hour, first_day * 24 - 1), (end_day * 24, last_hour)]
-        for day in range(first_day, end_day):
-            if day in days:
-                total = total + days[day]
-    else:
-        spans = [(first_hour, last_hour)]
-    for first, last in spans:
-        for counts in read_hours(series, first, last).values():
-            total = total + counts
-    for hour, counts in fresh.by_hour.items():
-        if first_hour <= hour <= last_hour:
-            total = total + counts
-    return total
-
-
-def read_hours(series: Series, first: int, last: int) -> dict[int, Counts]:
-    """The hours from `first` to `last`, both included, that have any predictions."""
-    return _decode(series, buckets.Counts.hours(series.model_id, series.version, first, last))
-
-
-def read_days(series: Series, first: int, last: int, *, consistent: bool = True) -> dict[int, Counts]:
-    """The rolled-up days from `first` to `last`, both included, that have any predictions."""
-    return _decode(series, buckets.Counts.days(series.model_id, series.version, first, last, consistent=consistent))
 
 
 def _next_heads(series: Series, after: str, until: str) -> tuple[list[Head], bool]:
@@ -266,14 +182,6 @@ def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
             read=str(bucket.watermark) if bucket is not None else None,
             now=now,
         )
-
-
-def _decode(series: Series, items: Iterable[buckets.Counts]) -> dict[int, Counts]:
-    by_moment: dict[int, dict[int, bytes]] = {}
-    for item in items:
-        moment, group = item.place
-        by_moment.setdefault(moment, {})[group] = item.data
-    return {moment: Counts.decode(series.baseline, groups) for moment, groups in by_moment.items()}
 
 
 def _advance(series: Series, old: State, new: State) -> State:

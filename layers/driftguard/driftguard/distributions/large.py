@@ -13,20 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.distributions.baseline import (
-    BOOLEANS,
-    PREDICTION,
-    Baseline,
-    Categories,
-    FeatureBaseline,
-    Numbers,
-    Role,
-    Scalar,
-    categories,
-    feature_type,
-    numbers,
-    to_double,
-)
+from driftguard.distributions.baseline import PREDICTION, Baseline, FeatureBaseline, Role, Scalar, feature_type
+from driftguard.distributions.categories import BOOLEANS, Categories, categories
+from driftguard.distributions.numbers import Numbers, numbers, to_double
 
 type Floats = npt.NDArray[np.float64]
 type Ints = npt.NDArray[np.int64]

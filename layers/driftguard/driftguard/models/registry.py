@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from driftguard.models.schemas import Model, ModelPatch, ModelSettings, NewModel, RecentScore, merge
+from driftguard.models.schemas import Model, ModelPatch, NewModel, RecentScore
+from driftguard.models.settings import ModelSettings, merge
 from driftguard.models.tables import Models, Statuses
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.errors import Conflict, NotFound

@@ -1,7 +1,6 @@
 """Models: what they are (definition), how they are (status), and what the schedule did with them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -10,10 +9,10 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.transactions import TransactWrite
 
-from driftguard.models.schemas import ModelSettings
+from driftguard.models.settings import ModelSettings
 from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional, transaction
 from driftguard.platform.ids import random_byte
-from driftguard.platform.times import DAY, iso, parse
+from driftguard.platform.times import iso, parse
 
 SHARDS = 16
 """Partitions of the schedule's index: each reads about 1,000 models a second and more."""
@@ -294,72 +293,3 @@ class Statuses(Table):
                 )
         except ConditionFailed:
             return
-
-
-class Runs(Table):
-    """What the schedule did.
-
-    | pk | sk | what |
-    |---|---|---|
-    | `schedule` | `last` | the last tick: id and time; the stack's, no tenant's |
-    | `<organization>#run` | model | how the last scheduled check of that model ended, and its tick; two days |
-
-    An outcome is put, not counted, so a message delivered twice changes nothing. A model's messages come in order, so
-    one item a model is enough, and whoever erases the model knows where it is.
-    """
-
-    table_setting = "MODELS"
-
-    class Meta(Options):
-        pass
-
-    tick = UnicodeAttribute(null=True)
-    started_at = UnicodeAttribute(null=True)
-    outcome = UnicodeAttribute(null=True)
-    reason = UnicodeAttribute(null=True)
-
-    @classmethod
-    def start(cls, tick: str, now: datetime) -> None:
-        """Record that a tick has begun."""
-        cls("schedule", "last", tick=tick, started_at=iso(now)).save()
-
-    @classmethod
-    def last(cls) -> "Runs | None":
-        """The last tick, None before the first."""
-        return cls.find("schedule", "last")
-
-    @classmethod
-    def of(
-        cls, organization_id: str, tick: str, model_id: str, outcome: CheckOutcome, now: datetime, reason: str = ""
-    ) -> "Runs":
-        """The item that says how a scheduled check of one model ended."""
-        return cls(
-            f"{organization_id}#run",
-            model_id,
-            tick=tick,
-            outcome=outcome,
-            reason=reason or None,
-            expires_at=int((now + 2 * DAY).timestamp()),
-        )
-
-    @classmethod
-    def fail(cls, organization_id: str, tick: str, model_id: str, now: datetime, reason: str) -> None:
-        """Record that a scheduled check failed. One that has its verdict, and failed after that, stays checked: else
-        its repetition would check once more."""
-        run = cls.of(organization_id, tick, model_id, "failed", now, reason)
-        with suppress(ConditionFailed), conditional():
-            run.save(cls.pk.does_not_exist() | (cls.tick != tick) | (cls.outcome == "failed"))
-
-    @classmethod
-    def ended(cls, organization_id: str, tick: str, model_id: str) -> bool:
-        """Whether this tick's check of the model has a verdict already."""
-        run = cls.find(f"{organization_id}#run", model_id)
-        return run is not None and run.tick == tick and run.outcome != "failed"
-
-    @classmethod
-    def outcomes(cls, organization_id: str, tick: str) -> dict[str, int]:
-        """How many of the organization's models ended each way in a tick."""
-        result = {"checked": 0, "skipped": 0, "failed": 0}
-        for run in cls.query(f"{organization_id}#run", filter_condition=cls.tick == tick):
-            result[run.outcome] = result.get(run.outcome, 0) + 1
-        return result

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from driftguard.models.tables import Models
 from driftguard.notifications.addresses import Refused, Resolver, check_url, pin
-from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.schemas import (
     NEW_CHANNEL,
     AnyNewChannel,
@@ -21,7 +20,7 @@ from driftguard.notifications.schemas import (
     StoredChannel,
     TestResult,
 )
-from driftguard.notifications.tables import Channels
+from driftguard.notifications.tables import Channels, Deliveries
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.errors import BadGateway, Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id

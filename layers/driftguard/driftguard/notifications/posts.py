@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from driftguard.alerts.events import AlertEvent, Event
+from driftguard.alerts.events import AlertEvent
+from driftguard.notifications.messages import Event
 from driftguard.notifications.outgoing import encode
 from driftguard.notifications.providers import pagerduty, slack, teams, webhook
 from driftguard.notifications.schemas import (

@@ -16,7 +16,7 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
-from driftguard.notifications.errors import DeliveryFailed
+from driftguard.notifications.outgoing import DeliveryFailed
 from driftguard.platform.observability import logger
 
 type Transport = Callable[[EmailMessage, str], str]

@@ -52,7 +52,7 @@ def field_errors(errors: Sequence[Any]) -> list[FieldError]:
 def _message(entry: Any) -> str:
     if entry.get("type") != "extra_forbidden":
         return str(entry.get("msg", "not valid")).removeprefix("Value error, ")
-    from driftguard.models.schemas import nearest_setting  # noqa: PLC0415  not every function knows models
+    from driftguard.models.settings import nearest_setting  # noqa: PLC0415  not every function knows models
 
     meant = nearest_setting(entry["loc"])
     return f"unknown field; did you mean {meant}?" if meant else "unknown field"

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from driftguard.alerts.lifecycle import Finding
+from driftguard.alerts.findings import Finding
 from driftguard.alerts.schemas import AlertType, Severity
 from driftguard.counting import Counts, layout_of
 from driftguard.distributions.baseline import Baseline
-from driftguard.models.schemas import ModelSettings
+from driftguard.models.settings import ModelSettings
 from driftguard.platform.times import iso
 from driftguard.verdicts.drift import DriftTests, drift_tests
 from driftguard.verdicts.quality import QualityTest, quality_tests

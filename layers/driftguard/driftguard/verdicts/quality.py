@@ -8,7 +8,7 @@ import numpy as np
 from driftguard import statistics
 from driftguard.alerts.schemas import QualityKind
 from driftguard.counting import Counts, Layout
-from driftguard.distributions.baseline import Categories
+from driftguard.distributions.categories import Categories
 from driftguard.verdicts.drift import STAY_OPEN_P, STAY_OPEN_SCORE
 from driftguard.verdicts.rules import Flags, Ints, Rules
 

@@ -9,7 +9,8 @@ import numpy as np
 from driftguard import statistics
 from driftguard.alerts.schemas import QualityKind
 from driftguard.counting import KINDS, Counts, Layout
-from driftguard.distributions.baseline import NEW, RARE, Categories, Numbers
+from driftguard.distributions.categories import NEW, RARE, Categories
+from driftguard.distributions.numbers import Numbers
 from driftguard.verdicts.drift import DriftTests
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.rules import Floats, Rules

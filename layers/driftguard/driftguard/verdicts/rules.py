@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftguard.counting import Layout
-from driftguard.models.schemas import ModelSettings
+from driftguard.models.settings import ModelSettings
 
 type Floats = npt.NDArray[np.float64]
 type Ints = npt.NDArray[np.int64]

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from driftguard.alerts.advice import percent
-from driftguard.alerts.events import AlertEvent, ChannelNotice
-from driftguard.notifications.content import describe, minute, text_picture
+from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.words import minute, percent
+from driftguard.notifications.content import describe
+from driftguard.notifications.messages import ChannelNotice
+from driftguard.notifications.pictures import text_picture
 from driftguard.notifications.schemas import StoredChannel
 
 TEMPLATES = Path(__file__).parents[1] / "templates"

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from driftguard.alerts.events import AlertEvent, EventKind
 from driftguard.alerts.schemas import Severity
+from driftguard.alerts.words import shorten
 from driftguard.notifications.content import describe
-from driftguard.notifications.providers.slack import shorten
 from driftguard.notifications.schemas import PAGERDUTY_HOSTS
 from driftguard.platform.times import iso
 

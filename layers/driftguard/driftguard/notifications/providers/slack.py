@@ -7,7 +7,9 @@ Slack's three special characters escaped and backticks replaced, so that no name
 from typing import Any
 
 from driftguard.alerts.events import AlertEvent
-from driftguard.notifications.content import Content, FeatureView, describe, text_picture
+from driftguard.alerts.words import shorten
+from driftguard.notifications.content import Content, FeatureView, describe
+from driftguard.notifications.pictures import text_picture
 
 SIGNS = {"high": "🔴", "medium": "🟠", "low": "🔵", "resolved": "🟢"}
 
@@ -107,11 +109,6 @@ def code(text: str) -> str:
 def _inert(text: str) -> str:
     """Formatting characters within names made ones that only look like them."""
     return text.translate({ord("*"): "∗", ord("_"): "ˍ", ord("~"): "∼"})
-
-
-def shorten(text: str, longest: int) -> str:
-    """A text of `longest` characters at the most."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _plain(text: str, longest: int = SECTION) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from driftguard.alerts.events import AlertEvent
-from driftguard.notifications.content import Content, FeatureView, describe, text_picture
-from driftguard.notifications.providers.slack import shorten
+from driftguard.alerts.words import shorten
+from driftguard.notifications.content import Content, FeatureView, describe
+from driftguard.notifications.pictures import text_picture
 
 COLORS = {"high": "attention", "medium": "warning", "low": "accent", "resolved": "good"}
 

@@ -3,11 +3,14 @@
 import hashlib
 import hmac
 from datetime import datetime
+from typing import Literal
 
-from driftguard.alerts.events import AlertEvent
-from driftguard.alerts.schemas import dashboard_url
+from pydantic import BaseModel, Field
+
+from driftguard.alerts.events import AlertEvent, ResolveReason
+from driftguard.alerts.schemas import AlertFields, Severity, dashboard_url
 from driftguard.notifications.content import describe
-from driftguard.notifications.providers.webhooks import WebhookMessage
+from driftguard.platform.times import UtcTime
 
 
 def render(event: AlertEvent, *, public_url: str) -> WebhookMessage:
@@ -35,3 +38,28 @@ def headers(message: WebhookMessage, body: bytes, secret: str | None, now: datet
 def signature(secret: str, timestamp: str, body: bytes) -> str:
     """HMAC-SHA256 (RFC 2104) over `<timestamp>.<body>`, in hexadecimal digits."""
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+class WebhookAlert(AlertFields):
+    """The alert as it is when the event happens; `features` holds the strongest, `features_total` counts all."""
+
+    features_total: int
+    dashboard_url: str
+
+
+class WebhookMessage(BaseModel):
+    """The body of a request to a webhook channel. Fields may be added; none changes its meaning within a version."""
+
+    version: Literal[1] = 1
+    event_id: str = Field(description="The same when a message is sent again: what has come already can be dropped.")
+    event: Literal["opened", "escalated", "repeated", "resolved", "test"]
+    at: UtcTime
+    organization_id: str
+    model_id: str
+    model_name: str
+    severity: Severity
+    previous_severity: Severity | None = Field(description="Of `escalated`: the severity that was told last.")
+    reason: ResolveReason | None = Field(description="Of `resolved`: why.")
+    note: str | None = Field(description="Of `resolved` by hand: the note that somebody left.")
+    text: str = Field(description="What happened, in a sentence or two for people.")
+    alert: WebhookAlert
