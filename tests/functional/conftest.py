@@ -10,9 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from driftguard import aws
-from driftguard.tables import base
-from driftguard.tables.organizations import ApiKeys, Role
+from driftguard.organizations.tables import ApiKeys, Role
+from driftguard.platform import aws, dynamodb
 from sandbox import stack
 from sandbox.gateway import Answer, Gateway
 
@@ -45,7 +44,7 @@ def add_organization(organization_id: str) -> None:
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """The whole stack in moto, with one organization and no models."""
     with mock_aws():
-        base.disconnect()
+        dynamodb.disconnect()
         aws.client.cache_clear()
         variables = {**stack.deploy_tables(), **stack.deploy_messaging(), **stack.deploy_bucket()}
         rule = boto3.client("events").put_rule(Name="schedule", ScheduleExpression="rate(15 minutes)")
@@ -55,10 +54,10 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         gateway = Gateway()
-        base.connect(gateway.settings)
+        dynamodb.connect(gateway.settings)
         add_organization("acme")
         yield Stack(gateway, "acme", variables)
-        base.disconnect()
+        dynamodb.disconnect()
         aws.client.cache_clear()
 
 

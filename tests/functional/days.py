@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftguard import folding
+from driftguard.alerts.events import AlertEvent
+from driftguard.checks.tables import Runs
+from driftguard.checks.window import load_series
 from driftguard.counting import count
-from driftguard.drift import load_series
-from driftguard.models import find
-from driftguard.packing import columns, unpack_rows
-from driftguard.schemas.events import AlertEvent
-from driftguard.tables.models import Runs, Statuses
-from driftguard.tables.predictions import Predictions
-from driftguard.times import DAY, iso
+from driftguard.counting.series import read_days, read_hours
+from driftguard.models.registry import find
+from driftguard.models.tables import Statuses
+from driftguard.platform.times import DAY, iso
+from driftguard.predictions.tables import Predictions
+from driftguard.rows.unpacking import columns, unpack_rows
 from sandbox.calls import Call
 from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
@@ -112,13 +113,13 @@ class Day:
     def counted(self) -> int:
         """The number of rows in the hourly counts. Fails if a bin differs from a count of all stored rows."""
         series = load_series(find("acme", self.model_id))
-        hours = {hour: counts for hour, counts in folding.read_hours(series, 0, 9_999_999).items() if counts.rows}
+        hours = {hour: counts for hour, counts in read_hours(series, 0, 9_999_999).items() if counts.rows}
         heads = Predictions.arrivals(self.model_id, series.partitions)
         expected = count(series.baseline, [columns(payload) for _head, payload in Predictions.payloads(heads)])
         assert hours.keys() == expected.keys()
         for hour, counts in expected.items():
             np.testing.assert_array_equal(hours[hour].bins, counts.bins)
-        for day, counts in folding.read_days(series, 0, 9_999_999).items():
+        for day, counts in read_days(series, 0, 9_999_999).items():
             np.testing.assert_array_equal(
                 counts.bins, sum(expected[hour].bins for hour in expected if hour // 24 == day)
             )

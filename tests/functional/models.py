@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from driftguard.times import iso
+from driftguard.platform.times import iso
 from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
 

@@ -17,12 +17,12 @@ from typing import Any
 import boto3
 import pytest
 
-from driftguard import predictions
-from driftguard.checks import Incomplete
-from driftguard.schemas.predictions import BatchBody
-from driftguard.tables import base
-from driftguard.tables.history import History
-from driftguard.times import DAY, hour_of
+from driftguard.checks.messages import Incomplete
+from driftguard.checks.tables import History
+from driftguard.platform import dynamodb
+from driftguard.platform.times import DAY, hour_of
+from driftguard.predictions import intake
+from driftguard.predictions.schemas import BatchBody
 from sandbox.calls import Call
 from sandbox.gateway import Answer, LambdaContext, function
 from tests.functional.days import LATER, NOW, Day, day, drifted, moments
@@ -174,8 +174,8 @@ def test_what_is_accepted_is_counted_and_told_once(day: Day, name: str) -> None:
 def test_what_a_batch_leaves_unprocessed_is_not_lost(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
     """With everything in many small chunks, of most batches that are read or written all but one is left out, oftener
     in a row than the SDK asks again; and SQS takes one of the schedule's messages at a time."""
-    monkeypatch.setattr(base.chunks, "__defaults__", (300,))
-    monkeypatch.setattr(predictions, "MAX_ITEM_BYTES", 300)
+    monkeypatch.setattr(dynamodb.chunks, "__defaults__", (300,))
+    monkeypatch.setattr(intake, "MAX_ITEM_BYTES", 300)
     day.model_id = make_model(day.deployed)
     others = [day.deployed.call("POST", "/models", {"name": f"bare {number}"}).body["id"] for number in range(20)]
     fault, schedule = Partial(0.9, 1), Partial(0.4, 1)
@@ -260,7 +260,7 @@ def test_clocks_that_differ_by_five_minutes_lose_and_double_nothing(day: Day) ->
         minute = NOW + timedelta(minutes=number)
         body = BatchBody(model_id=day.model_id, predictions=batch, batch_id=f"b{number}")
         own_clock = minute + timedelta(minutes=(5, -5, 0)[number % 3])
-        assert predictions.log_batch("acme", body, now=own_clock).accepted == SIZE
+        assert intake.log_batch("acme", body, now=own_clock).accepted == SIZE
         day.clock.now = minute + timedelta(minutes=(5, 0, -5)[number % 3])
         day.check(f"t{number}")
     day.clock.now = NOW + timedelta(minutes=30)
@@ -318,7 +318,7 @@ def test_two_checks_at_once_are_one(day: Day, moments: Callable[[], None]) -> No
     for at in range(1, len(whole.made) + 1):
         moments()
         late = BatchBody(model_id=day.model_id, predictions=more, batch_id="late")
-        predictions.log_batch("acme", late, now=LATER - timedelta(minutes=7))
+        intake.log_batch("acme", late, now=LATER - timedelta(minutes=7))
         seen = 0
 
         def meanwhile(call: Call, at: int = at) -> Any:
@@ -357,7 +357,7 @@ def test_logging_killed_at_any_moment_is_made_good(day: Day, monkeypatch: pytest
     statuses, stored, counted, moments = set[str](), set[str](), set[str](), 0
     for name, (path, ids, headers) in REQUESTS.items():
         if "chunks" in name:
-            monkeypatch.setattr(base.chunks, "__defaults__", (600,))
+            monkeypatch.setattr(dynamodb.chunks, "__defaults__", (600,))
         body = {"model_id": day.model_id, **ids, **(sent[0] if path == "/predictions" else {"predictions": sent})}
         expected = 1 if path == "/predictions" else len(sent)
 

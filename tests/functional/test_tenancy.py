@@ -12,9 +12,9 @@ from urllib.parse import quote
 import boto3
 import pytest
 
-from driftguard.http import encode_cursor
-from driftguard.ids import new_id
-from driftguard.tables.organizations import ApiKeys
+from driftguard.organizations.tables import ApiKeys
+from driftguard.platform.ids import new_id
+from driftguard.platform.paging import encode_cursor
 from sandbox.calls import Call, intercepted
 from sandbox.gateway import Answer, routes
 from tests.functional import faults
