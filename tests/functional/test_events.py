@@ -33,7 +33,7 @@ from driftguard.tables.models import Models
 from driftguard.tables.organizations import ApiKeys
 from driftguard.tables.uploads import Uploads
 from driftguard.times import iso
-from rules.house import target
+from rules.stack import target
 from tests import stack
 from tests.functional.conftest import Stack
 from tests.functional.gateway import LambdaContext, function

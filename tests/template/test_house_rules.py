@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from rules.__main__ import DEPLOYMENTS, main
-from rules.house import RULES, Stack, check
+from rules.__main__ import main
+from rules.deployments import DEPLOYMENTS
+from rules.house import RULES, check
+from rules.stack import Stack
 from rules.template import Template, loader
 from tests.stack import TEMPLATE, source
 

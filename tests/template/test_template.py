@@ -18,8 +18,8 @@ from driftguard import checking, folding
 from driftguard.notifications import delivery
 from driftguard.settings import Settings
 from driftguard.tables.base import Table
-from rules.__main__ import DEPLOYMENTS, EVERYTHING
-from rules.house import target
+from rules.deployments import DEPLOYMENTS, EVERYTHING
+from rules.stack import target
 from rules.template import refusals
 from tests import stack
 from tests.roles import granted

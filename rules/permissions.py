@@ -1,0 +1,151 @@
+"""Rules about roles, policies and the customer's key."""
+
+import json
+from collections.abc import Iterator
+
+from rules.stack import Breach, Stack, failure_queues, granted, listed, statements, target
+from rules.template import Template
+
+ANYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+"""Actions for which AWS knows no resource."""
+
+OPEN_ENDED = {
+    "apigateway:DELETE",
+    "apigateway:PATCH",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:PutObject",
+    "ses:SendEmail",
+    "ses:SendRawEmail",
+}
+"""Actions on what is not known when deploying: API keys and objects made later, and whichever identity covers the
+sender."""
+
+MANAGED_POLICIES = {"ApiLogRole": "service-role/AmazonAPIGatewayPushToCloudWatchLogs"}
+"""AWS's own policies, by the one role that has to have it."""
+
+DECRYPTS = {
+    "dynamodb": ("dynamodb:",),
+    "sqs": ("sqs:SendMessage", "sqs:ReceiveMessage"),
+    "sns": ("sns:Publish",),
+    "s3": ("s3:GetObject",),
+    "secretsmanager": ("secretsmanager:GetSecretValue",),
+}
+"""What a role does through a service that then decrypts with the customer's key in its name. SQS and SNS do so for
+who sends, too: they decrypt the data key that was made before."""
+
+GENERATES_KEYS = {"sqs": ("sqs:SendMessage",), "sns": ("sns:Publish",), "s3": ("s3:PutObject",)}
+"""The same for data keys that are made: whatever is written into a queue, a topic or a bucket."""
+
+
+def own_role(stack: Stack) -> Iterator[Breach]:
+    """Every function has a role of its own, written out here."""
+    users: dict[str, str] = {}
+    for name, function in stack.of("AWS::Lambda::Function").items():
+        role = target(function.get("Role"))
+        source = stack.source["Resources"].get(role, {})
+        if source.get("Type") != "AWS::IAM::Role":
+            yield name, "has no role of its own; SAM's brings AWSLambdaBasicExecutionRole and its wildcards"
+        elif role in users:
+            yield name, f"shares {role} with {users[role]}"
+        users.setdefault(role, name)
+
+
+def least_privilege(stack: Stack) -> Iterator[Breach]:
+    """Roles name their actions and resources."""
+    policies = stack.of("AWS::IAM::Role") | {
+        name: {"Policies": [policy]} for name, policy in stack.of("AWS::IAM::ManagedPolicy").items()
+    }
+    for name, role in policies.items():
+        for arn in role.get("ManagedPolicyArns", []):
+            if not target(arn) and not str(arn).endswith(MANAGED_POLICIES.get(name, "\n")):
+                yield name, f"takes over {arn}, which may change and grants more than is used"
+        for statement in statements(role):
+            actions = set(listed(statement["Action"]))
+            for action in sorted(actions):
+                if "*" in action:
+                    yield name, f"allows {action}"
+                if action in ("dynamodb:Scan", "dynamodb:PartiQLSelect"):
+                    yield name, f"allows {action}, which reads across tenants"
+            for resource in listed(statement["Resource"]):
+                if resource == "*" and not actions <= ANYWHERE:
+                    yield name, f"allows {', '.join(sorted(actions - ANYWHERE))} on everything"
+                elif resource != "*" and "*" in json.dumps(resource) and not actions <= OPEN_ENDED:
+                    yield name, f"allows {', '.join(sorted(actions - OPEN_ENDED))} on {json.dumps(resource)}"
+
+
+def grants_match_variables(stack: Stack) -> Iterator[Breach]:
+    """A function is told of the tables, queues, topics and buckets it may use, and of no others."""
+    for name, function in stack.of("AWS::Lambda::Function").items():
+        variables = function.get("Environment", {}).get("Variables", {})
+        told = {
+            target(value)
+            for key, value in variables.items()
+            if key.endswith(("_TABLE", "_QUEUE_URL", "_TOPIC_ARN", "_BUCKET"))
+        }
+        uses = {
+            resource
+            for action, resource in granted(stack, function)
+            if action.startswith(("dynamodb:", "s3:")) or action in ("sqs:SendMessage", "sns:Publish")
+        } - failure_queues(stack, name)
+        for resource in sorted(told - uses):
+            yield name, f"is told of {resource} and may not use it"
+        for resource in sorted(uses - told):
+            yield name, f"may use {resource} and is not told of it"
+
+
+def customer_key(stack: Stack) -> Iterator[Breach]:
+    """With KeyArn all that is stored is encrypted with it; a role uses it through the services that it needs alone."""
+    key = stack.value("KeyArn")
+    for name, resource in stack.deployed["Resources"].items():
+        used = _key_of(resource["Type"], resource.get("Properties", {}))
+        if used is None:
+            continue
+        if key and used != key:
+            yield name, "is not encrypted with KeyArn"
+        elif not key and used and not used.startswith("alias/aws/"):
+            yield name, "is encrypted with a key that was not given"
+    for name, role in stack.of("AWS::IAM::Role").items():
+        about_keys = [each for each in statements(role) if str(each["Action"]).find("kms:") >= 0]
+        found = {
+            (action, str(service).split(".")[0])
+            for statement in about_keys
+            for action in listed(statement["Action"])
+            for service in listed(
+                statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", "anybody")
+            )
+        }
+        if any(statement["Resource"] != key for statement in about_keys):
+            yield name, "may use another key than KeyArn"
+        wanted = _uses_of_key(role) if key else set()
+        for action, service in sorted(wanted - found):
+            yield name, f"lacks {action} through {service}"
+        for action, service in sorted(found - wanted):
+            yield name, f"has no use for {action} through {service}"
+
+
+def _key_of(type_: str, properties: Template) -> str | None:
+    """The key that encrypts a resource, empty for AWS's own; None for what holds nothing."""
+    match type_:
+        case "AWS::DynamoDB::Table":
+            return str(properties.get("SSESpecification", {}).get("KMSMasterKeyId", ""))
+        case "AWS::SQS::Queue" | "AWS::SNS::Topic":
+            return str(properties.get("KmsMasterKeyId", ""))
+        case "AWS::Logs::LogGroup":
+            return str(properties.get("KmsKeyId", ""))
+        case "AWS::Lambda::Function":
+            return str(properties.get("KmsKeyArn", ""))
+        case "AWS::S3::Bucket":
+            (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            return str(rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID", ""))
+    return None
+
+
+def _uses_of_key(role: Template) -> set[tuple[str, str]]:
+    actions = [action for statement in statements(role) for action in listed(statement["Action"])]
+    return {
+        (kms, service)
+        for kms, uses in (("kms:Decrypt", DECRYPTS), ("kms:GenerateDataKey", GENERATES_KEYS))
+        for service, prefixes in uses.items()
+        if any(action.startswith(prefixes) for action in actions)
+    }

@@ -1,0 +1,104 @@
+"""The template as written and as deployed, a finding about it, and what several rules read from it."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rules.template import Template, resolve, transform
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One breach of one rule."""
+
+    rule: str
+    resource: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.resource}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A template as written, and as it is deployed with `parameters`."""
+
+    source: Template
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    deployed: Template = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "deployed", resolve(transform(self.source), self.parameters))
+
+    def value(self, parameter: str) -> str:
+        """What this parameter is deployed with; empty for one that the template lacks."""
+        default = self.source.get("Parameters", {}).get(parameter, {}).get("Default", "")
+        return self.parameters.get(parameter, str(default))
+
+    def of(self, type_: str) -> dict[str, Template]:
+        """The properties of all deployed resources of this type, by logical id."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.deployed["Resources"].items()
+            if resource["Type"] == type_
+        }
+
+
+type Breach = tuple[str, str]
+type Rule = Callable[[Stack], Iterator[Breach]]
+
+
+def target(value: Any) -> str:
+    """The logical id that a `Ref`, `Fn::GetAtt` or one-reference `Fn::Sub` points at; empty for anything else."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((key, argument),) = value.items()
+        if key == "Ref":
+            return str(argument)
+        if key == "Fn::GetAtt":
+            return str(argument[0] if isinstance(argument, list) else argument.split(".")[0])
+        if key == "Fn::Sub" and isinstance(argument, str):
+            names = {name.split(".")[0] for name in re.findall(r"\$\{([^!}][^}]*)\}", argument)}
+            return names.pop() if len(names) == 1 else ""
+    return ""
+
+
+def listed(value: Any) -> list[Any]:
+    """A list, of one item where AWS allows a bare value."""
+    return value if isinstance(value, list) else [value]
+
+
+def statements(role: Template) -> list[Template]:
+    """The statements of a role's own policies."""
+    return [
+        statement for policy in role.get("Policies", []) for statement in listed(policy["PolicyDocument"]["Statement"])
+    ]
+
+
+def granted(stack: Stack, function: Template) -> Iterator[tuple[str, str]]:
+    """What a function's role allows, as (action, logical id of the resource)."""
+    role = stack.of("AWS::IAM::Role").get(target(function.get("Role")), {})
+    for statement in statements(role):
+        for action in listed(statement["Action"]):
+            for resource in listed(statement["Resource"]):
+                yield action, target(resource)
+
+
+def policy_of(stack: Stack, name: str) -> list[Template]:
+    """What the policies of a queue or a topic say."""
+    return [
+        statement
+        for kind, held in (("AWS::SQS::QueuePolicy", "Queues"), ("AWS::SNS::TopicPolicy", "Topics"))
+        for policy in stack.of(kind).values()
+        if name in map(target, policy[held])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def failure_queues(stack: Stack, function: str) -> set[str]:
+    """The queues that receive the events which this function failed to handle."""
+    return {
+        target(config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
+        for config in stack.of("AWS::Lambda::EventInvokeConfig").values()
+        if target(config.get("FunctionName")) == function
+    }
