@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rules.stack import Breach, Stack, granted, target
+from rules.stack import Breach, Stack, granted, listed, statements, target
 
 SLOW_API_FUNCTIONS = {"CheckDriftFunction"}
 """Functions behind the API that may run on after the gateway gave up: the check also serves the queue."""
@@ -40,17 +40,11 @@ def api_functions_answer_in_time(stack: Stack) -> Iterator[Breach]:
 def traces(stack: Stack) -> Iterator[Breach]:
     """Functions and API follow Tracing, and a function that is traced may send its traces."""
     traced = stack.value("Tracing") == "Active"
-    policies = stack.of("AWS::IAM::ManagedPolicy")
     for name, function in stack.of("AWS::Lambda::Function").items():
         if function.get("TracingConfig", {}).get("Mode") != stack.value("Tracing"):
             yield name, "does not follow Tracing"
         role = stack.of("AWS::IAM::Role").get(target(function.get("Role")), {})
-        allowed = {
-            action
-            for arn in role.get("ManagedPolicyArns", [])
-            for statement in policies.get(target(arn), {}).get("PolicyDocument", {}).get("Statement", [])
-            for action in statement["Action"]
-        }
+        allowed = {action for statement in statements(stack, role) for action in listed(statement["Action"])}
         if ("xray:PutTraceSegments" in allowed) != traced:
             yield name, "may not send its traces" if traced else "may send traces that nobody asked for"
     for name, stage in stack.of("AWS::ApiGateway::Stage").items():

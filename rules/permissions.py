@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from rules.stack import Breach, Stack, failure_queues, granted, listed, statements, target
+from rules.stack import Breach, Stack, failure_queues, granted, listed, statements, statements_of, target
 from rules.template import Template
 
 ANYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
@@ -53,14 +53,14 @@ def own_role(stack: Stack) -> Iterator[Breach]:
 
 def least_privilege(stack: Stack) -> Iterator[Breach]:
     """Roles name their actions and resources."""
-    policies = stack.of("AWS::IAM::Role") | {
-        name: {"Policies": [policy]} for name, policy in stack.of("AWS::IAM::ManagedPolicy").items()
-    }
-    for name, role in policies.items():
-        for arn in role.get("ManagedPolicyArns", []):
+    roles = stack.of("AWS::IAM::Role")
+    policies = {name: role.get("Policies", []) for name, role in roles.items()}
+    policies |= {name: [policy] for name, policy in stack.of("AWS::IAM::ManagedPolicy").items()}
+    for name, written in policies.items():
+        for arn in roles.get(name, {}).get("ManagedPolicyArns", []):
             if not target(arn) and not str(arn).endswith(MANAGED_POLICIES.get(name, "\n")):
                 yield name, f"takes over {arn}, which may change and grants more than is used"
-        for statement in statements(role):
+        for statement in (each for policy in written for each in statements_of(policy)):
             actions = set(listed(statement["Action"]))
             for action in sorted(actions):
                 if "*" in action:
@@ -106,7 +106,7 @@ def customer_key(stack: Stack) -> Iterator[Breach]:
         elif not key and used and not used.startswith("alias/aws/"):
             yield name, "is encrypted with a key that was not given"
     for name, role in stack.of("AWS::IAM::Role").items():
-        about_keys = [each for each in statements(role) if str(each["Action"]).find("kms:") >= 0]
+        about_keys = [each for each in statements(stack, role) if "kms:" in str(each["Action"])]
         found = {
             (action, str(service).split(".")[0])
             for statement in about_keys
@@ -117,7 +117,7 @@ def customer_key(stack: Stack) -> Iterator[Breach]:
         }
         if any(statement["Resource"] != key for statement in about_keys):
             yield name, "may use another key than KeyArn"
-        wanted = _uses_of_key(role) if key else set()
+        wanted = _uses_of_key(stack, role) if key else set()
         for action, service in sorted(wanted - found):
             yield name, f"lacks {action} through {service}"
         for action, service in sorted(found - wanted):
@@ -141,8 +141,8 @@ def _key_of(type_: str, properties: Template) -> str | None:
     return None
 
 
-def _uses_of_key(role: Template) -> set[tuple[str, str]]:
-    actions = [action for statement in statements(role) for action in listed(statement["Action"])]
+def _uses_of_key(stack: Stack, role: Template) -> set[tuple[str, str]]:
+    actions = [action for statement in statements(stack, role) for action in listed(statement["Action"])]
     return {
         (kms, service)
         for kms, uses in (("kms:Decrypt", DECRYPTS), ("kms:GenerateDataKey", GENERATES_KEYS))

@@ -68,17 +68,22 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def statements(role: Template) -> list[Template]:
-    """The statements of a role's own policies."""
-    return [
-        statement for policy in role.get("Policies", []) for statement in listed(policy["PolicyDocument"]["Statement"])
-    ]
+def statements(stack: Stack, role: Template) -> list[Template]:
+    """The statements of a role: of its own policies, and of the policies of this stack that it attaches."""
+    managed = stack.of("AWS::IAM::ManagedPolicy")
+    attached = [managed[name] for name in map(target, role.get("ManagedPolicyArns", [])) if name in managed]
+    return [statement for policy in [*role.get("Policies", []), *attached] for statement in statements_of(policy)]
+
+
+def statements_of(policy: Template) -> list[Template]:
+    """The statements of one policy."""
+    return listed(policy["PolicyDocument"]["Statement"])
 
 
 def granted(stack: Stack, function: Template) -> Iterator[tuple[str, str]]:
     """What a function's role allows, as (action, logical id of the resource)."""
     role = stack.of("AWS::IAM::Role").get(target(function.get("Role")), {})
-    for statement in statements(role):
+    for statement in statements(stack, role):
         for action in listed(statement["Action"]):
             for resource in listed(statement["Resource"]):
                 yield action, target(resource)
