@@ -104,6 +104,15 @@ def test_gateway_answers_are_held_to_the_contract(answer: str, change: Template 
     assert found in findings[0].message
 
 
+@pytest.mark.parametrize("answer", sorted(source()["Resources"]["Api"]["Properties"]["GatewayResponses"]))
+def test_no_gateway_answer_of_the_template_can_be_left_out(answer: str) -> None:
+    """Every answer that the template names differs from the default of its class, so its loss is found."""
+    answers = {"GatewayResponses": {answer: None}}
+    template = changed(source(), {"Resources": {"Api": {"Properties": answers}}})
+    findings = check(Stack(template), {"gateway-answers": RULES["gateway-answers"]})
+    assert [finding.message for finding in findings] == [f"{answer} is not in the contract's shape"]
+
+
 def test_command_says_what_is_broken_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`python -m rules` names rule, resource and breach, and its exit status stops a build."""
     broken = tmp_path / "template.yaml"
