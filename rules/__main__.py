@@ -1,4 +1,4 @@
-"""Checks a template against the house rules: `python -m rules [TEMPLATE]`. Exits with 1 when one is broken."""
+"""Checks a template against the house rules: `python -m rules [TEMPLATE]`. Exits with 1 after a breach."""
 
 import logging
 import sys

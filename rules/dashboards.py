@@ -11,13 +11,13 @@ from rules.template import PSEUDO, Template
 
 
 def dashboards(stack: Stack) -> Iterator[Breach]:
-    """A dashboard shows metrics that exist, of this region, and leaves out no function, table or dead-letter queue."""
+    """A dashboard shows existing metrics of its region, and includes every function, table and dead-letter queue."""
     for name, dashboard in stack.of("AWS::CloudWatch::Dashboard").items():
         shown: set[tuple[str, str]] = set()
         for widget in _widgets(dashboard["DashboardBody"]):
             properties = widget["properties"]
             if properties.get("region") != PSEUDO["AWS::Region"]:
-                yield name, f"{properties['title']} does not say of which region"
+                yield name, f"{properties['title']} does not set the region of the stack"
             for metric, statistic in _metrics_of(properties):
                 yield from metric_breaches(stack, f"{name}: {properties['title']}", metric, statistic)
                 shown |= {(metric["MetricName"], target(each["Value"])) for each in metric["Dimensions"]}
@@ -34,13 +34,13 @@ def dashboards(stack: Stack) -> Iterator[Breach]:
 
 
 def _widgets(body: Any) -> list[Template]:
-    """The widgets of a dashboard's body, as it is or inside `Fn::Sub`."""
+    """The widgets of a dashboard. Its body may be inside `Fn::Sub`."""
     widgets: list[Template] = json.loads(body["Fn::Sub"] if isinstance(body, dict) else body)["widgets"]
     return widgets
 
 
 def _metrics_of(properties: Template) -> Iterator[tuple[Template, str]]:
-    """The metrics of a widget in the shape that alarms have, each with its statistic."""
+    """The metrics of a widget with their statistics, in the shape that alarms use."""
     for line in properties["metrics"]:
         options = line[-1] if isinstance(line[-1], dict) else {}
         namespace, metric, *words = [word for word in line if isinstance(word, str)]
@@ -54,7 +54,7 @@ def _metrics_of(properties: Template) -> Iterator[tuple[Template, str]]:
 
 
 def _reference(text: str) -> Any:
-    """What a word of an `Fn::Sub` stands for, as `Ref` or `Fn::GetAtt`; the word itself where it names nothing."""
+    """A placeholder of an `Fn::Sub` as `Ref` or `Fn::GetAtt`. Other text is returned as it is."""
     match = re.fullmatch(r"\$\{(\w+)(?:\.(\w+))?\}", text)
     if match is None:
         return text

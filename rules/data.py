@@ -1,4 +1,4 @@
-"""Rules about what stores data, and about names."""
+"""Rules about tables, queues, topics and buckets, and about their names."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from rules.stack import Breach, Stack, policy_of, target
 from rules.template import PSEUDO, Template
 
 TABLES_WITHOUT_EXPIRY = {"OrganizationsTable"}
-"""Tables nothing in which ever ends by itself."""
+"""Tables whose items never expire."""
 
 NAMES = (
     ("AWS::CloudWatch::Alarm", "AlarmName"),
@@ -30,10 +30,10 @@ NO_PUBLIC_ACCESS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", 
 
 
 def tables(stack: Stack) -> Iterator[Breach]:
-    """Tables are encrypted, on demand, recoverable and protected by parameter, and forget what has ended."""
+    """Tables are encrypted, billed by the request and expire items. Parameters decide on recovery and protection."""
     for name, table in stack.of("AWS::DynamoDB::Table").items():
         if table.get("BillingMode") != "PAY_PER_REQUEST":
-            yield name, "costs something when idle"
+            yield name, "is not billed by the request"
         if table.get("SSESpecification", {}).get("SSEEnabled") is not True:
             yield name, "is not encrypted with a key of the account"
         if (table.get("TimeToLiveSpecification") is None) != (name in TABLES_WITHOUT_EXPIRY):
@@ -45,19 +45,19 @@ def tables(stack: Stack) -> Iterator[Breach]:
         if source["Properties"].get("DeletionProtectionEnabled") != {"Ref": "DeletionProtection"}:
             yield name, "does not follow DeletionProtection"
         if source.get("DeletionPolicy") != "Delete" or source.get("UpdateReplacePolicy") != "Retain":
-            yield name, "must go with the stack and never with an update"
+            yield name, "needs DeletionPolicy Delete and UpdateReplacePolicy Retain"
 
 
 def in_transit_and_at_rest(stack: Stack) -> Iterator[Breach]:
-    """Queues and buckets are encrypted; queues, topics and buckets refuse what comes without TLS."""
+    """Queues and buckets are encrypted. Queues, topics and buckets refuse requests without TLS."""
     for name, queue in stack.of("AWS::SQS::Queue").items():
         if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue:
             yield name, "is not encrypted"
         if not any(map(_refuses_plain_text, policy_of(stack, name))):
-            yield name, "takes messages without TLS"
+            yield name, "accepts messages without TLS"
     for name in stack.of("AWS::SNS::Topic"):
         if not any(map(_refuses_plain_text, policy_of(stack, name))):
-            yield name, "takes messages without TLS"
+            yield name, "accepts messages without TLS"
     for name, bucket in stack.of("AWS::S3::Bucket").items():
         statements = [
             statement
@@ -66,13 +66,13 @@ def in_transit_and_at_rest(stack: Stack) -> Iterator[Breach]:
             for statement in policy["PolicyDocument"]["Statement"]
         ]
         if not any(map(_refuses_plain_text, statements)):
-            yield name, "takes objects without TLS"
+            yield name, "accepts objects without TLS"
         if "BucketEncryption" not in bucket:
             yield name, "is not encrypted"
         if bucket.get("PublicAccessBlockConfiguration") != dict.fromkeys(NO_PUBLIC_ACCESS, True):
-            yield name, "may be opened to the public"
+            yield name, "does not block public access"
         if not bucket.get("LifecycleConfiguration"):
-            yield name, "keeps its objects for ever"
+            yield name, "has no LifecycleConfiguration"
 
 
 def _refuses_plain_text(statement: Template) -> bool:
@@ -84,7 +84,7 @@ def _refuses_plain_text(statement: Template) -> bool:
 
 
 def no_fixed_names(stack: Stack) -> Iterator[Breach]:
-    """Two stacks live in one account: a name that is given at all comes from the stack."""
+    """Every name contains the name or the id of the stack, so that two stacks fit into one account."""
     own = (PSEUDO["AWS::StackName"], PSEUDO["AWS::StackId"].rpartition("/")[2])
     for type_, key in NAMES:
         for name, properties in stack.of(type_).items():

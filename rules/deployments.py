@@ -1,4 +1,4 @@
-"""The parameters under which the rules, cfn-lint and checkov look at the template."""
+"""The deployments for which the rules, cfn-lint and checkov check the template."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ EVERYTHING: Final[dict[str, str]] = {
     "MonthlyBudget": "50",
     "BudgetScope": "stack",
 }
-"""Every option of the template switched on."""
+"""Parameters that switch on every option."""
 
 DEPLOYMENTS: tuple[dict[str, str], ...] = (
     {},
@@ -38,4 +38,4 @@ DEPLOYMENTS: tuple[dict[str, str], ...] = (
         "ApiLogging": "none",
     },
 )
-"""Ways to deploy under which the rules must hold; each decides some conditions differently."""
+"""Parameters of every deployment that must keep the rules. Each decides some conditions differently."""

@@ -5,40 +5,40 @@ from collections.abc import Iterator
 from rules.stack import Breach, Stack, granted, listed, statements, target
 
 SLOW_API_FUNCTIONS = {"CheckDriftFunction"}
-"""Functions behind the API that may run on after the gateway gave up: the check also serves the queue."""
+"""Functions behind the API that may run longer than the gateway waits. The check also serves the queue."""
 
 
 def own_log_group(stack: Stack) -> Iterator[Breach]:
-    """Every function writes to a log group of its own, which forgets."""
+    """Every function writes to its own log group, and every log group has a retention time."""
     groups = stack.of("AWS::Logs::LogGroup")
     users: dict[str, str] = {}
     for name, function in stack.of("AWS::Lambda::Function").items():
         group = target(function.get("LoggingConfig", {}).get("LogGroup"))
         if group not in groups:
-            yield name, "has no log group of its own, and the one that Lambda makes keeps everything"
+            yield name, "has no log group in this template; the group that Lambda creates never expires"
         elif group in users:
             yield name, f"shares {group} with {users[group]}"
         elif ("logs:PutLogEvents", group) not in set(granted(stack, function)):
-            yield name, f"may not write to {group}"
+            yield name, f"has no permission to write to {group}"
         users.setdefault(group, name)
     for name, properties in groups.items():
         if "RetentionInDays" not in properties:
-            yield name, "keeps everything for ever"
+            yield name, "has no RetentionInDays"
 
 
 def api_functions_answer_in_time(stack: Stack) -> Iterator[Breach]:
-    """A function behind the API ends before the gateway gives up after 29 seconds."""
+    """A function behind the API has a timeout below the gateway's 29 seconds."""
     for name, function in stack.of("AWS::Lambda::Function").items():
         behind_api = any(
             permission["Principal"] == "apigateway.amazonaws.com" and target(permission["FunctionName"]) == name
             for permission in stack.of("AWS::Lambda::Permission").values()
         )
         if behind_api and name not in SLOW_API_FUNCTIONS and int(function["Timeout"]) > 28:
-            yield name, "may answer after the gateway gave up"
+            yield name, "has a Timeout above 28 seconds; API Gateway waits 29 seconds"
 
 
 def traces(stack: Stack) -> Iterator[Breach]:
-    """Functions and API follow Tracing, and a function that is traced may send its traces."""
+    """Functions and API follow Tracing. A function may send traces exactly when Tracing is on."""
     traced = stack.value("Tracing") == "Active"
     for name, function in stack.of("AWS::Lambda::Function").items():
         if function.get("TracingConfig", {}).get("Mode") != stack.value("Tracing"):
@@ -46,28 +46,31 @@ def traces(stack: Stack) -> Iterator[Breach]:
         role = stack.of("AWS::IAM::Role").get(target(function.get("Role")), {})
         allowed = {action for statement in statements(stack, role) for action in listed(statement["Action"])}
         if ("xray:PutTraceSegments" in allowed) != traced:
-            yield name, "may not send its traces" if traced else "may send traces that nobody asked for"
+            yield name, "has no permission to send traces" if traced else "may send traces although Tracing is off"
     for name, stage in stack.of("AWS::ApiGateway::Stage").items():
         if stage.get("TracingEnabled") is not traced:
             yield name, "does not follow Tracing"
 
 
 def reservations(stack: Stack) -> Iterator[Breach]:
-    """Only the check reserves concurrency, only when asked (new accounts have none), more than its queue uses."""
+    """Only the check reserves concurrency, only on request, and more than its queue uses.
+
+    New accounts have no concurrency to reserve.
+    """
     for name, function in stack.of("AWS::Lambda::Function").items():
         if "ReservedConcurrentExecutions" not in function:
             continue
         reserved = int(function["ReservedConcurrentExecutions"])
         if name != "CheckDriftFunction" or stack.value("CheckReservedConcurrency") in ("", "0"):
-            yield name, "reserves concurrency unasked, which a new account refuses"
+            yield name, "reserves concurrency that CheckReservedConcurrency does not ask for"
         for mapping in stack.of("AWS::Lambda::EventSourceMapping").values():
             most = int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 0))
             if target(mapping["FunctionName"]) == name and most >= reserved:
-                yield name, f"reserves {reserved} and leaves nothing beside the {most} that its queue may use"
+                yield name, f"reserves {reserved} executions, and its queue alone may use {most}"
 
 
 def one_architecture(stack: Stack) -> Iterator[Breach]:
-    """Functions and layers follow the parameter, in the build (which Globals do not reach) as well as on AWS."""
+    """Functions and layers follow Architecture on AWS and in the build. Globals do not apply to the build."""
     for name, function in stack.of("AWS::Lambda::Function").items():
         if function.get("Architectures") != [stack.parameters.get("Architecture", "arm64")]:
             yield name, "does not follow Architecture"
@@ -75,6 +78,6 @@ def one_architecture(stack: Stack) -> Iterator[Breach]:
         if resource["Type"] != "AWS::Serverless::LayerVersion":
             continue
         if resource.get("Metadata", {}).get("BuildArchitecture") != {"Ref": "Architecture"}:
-            yield name, "is built for x86_64 whatever Architecture says"
+            yield name, "has a BuildArchitecture that does not follow Architecture"
         if resource["Properties"].get("CompatibleArchitectures") != [{"Ref": "Architecture"}]:
-            yield name, "does not declare its architecture"
+            yield name, "has CompatibleArchitectures that do not follow Architecture"

@@ -1,7 +1,7 @@
-"""The house rules. Each looks at one thing in the template and yields what breaks it.
+"""The list of all house rules.
 
-A rule sees the template as written and as SAM transforms it, with parameters and conditions decided. What one
-exception needs is named here with its reason, so that a second one is a decision and not a slip.
+A rule reads the template as written and as deployed, and yields every breach. Each subject has its own file. Exceptions
+are constants of that file with their reason, so that adding one is a visible decision.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ RULES: dict[str, Rule] = {
 
 
 def check(stack: Stack, rules: Mapping[str, Rule] | None = None) -> list[Finding]:
-    """Every breach of the rules, of all of them unless some are given."""
+    """Every breach of these rules, or of all rules."""
     return [
         Finding(name, resource, message)
         for name, rule in (RULES if rules is None else rules).items()

@@ -1,4 +1,4 @@
-"""Rules about roles, policies and the customer's key."""
+"""Rules about roles, policies and the customer's KMS key."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from rules.stack import Breach, Stack, failure_queues, granted, listed, statemen
 from rules.template import Template
 
 ANYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
-"""Actions for which AWS knows no resource."""
+"""Actions that AWS allows only on all resources."""
 
 OPEN_ENDED = {
     "apigateway:DELETE",
@@ -18,11 +18,10 @@ OPEN_ENDED = {
     "ses:SendEmail",
     "ses:SendRawEmail",
 }
-"""Actions on what is not known when deploying: API keys and objects made later, and whichever identity covers the
-sender."""
+"""Actions on resources that do not exist or are not known at deployment: API keys, S3 objects, SES identities."""
 
 MANAGED_POLICIES = {"ApiLogRole": "service-role/AmazonAPIGatewayPushToCloudWatchLogs"}
-"""AWS's own policies, by the one role that has to have it."""
+"""AWS's own managed policies, by the only role that may attach each of them."""
 
 DECRYPTS = {
     "dynamodb": ("dynamodb:",),
@@ -31,35 +30,35 @@ DECRYPTS = {
     "s3": ("s3:GetObject",),
     "secretsmanager": ("secretsmanager:GetSecretValue",),
 }
-"""What a role does through a service that then decrypts with the customer's key in its name. SQS and SNS do so for
-who sends, too: they decrypt the data key that was made before."""
+"""Actions for which a service decrypts with the customer's key in the name of the role. SQS and SNS also decrypt for
+senders, because they reuse data keys."""
 
 GENERATES_KEYS = {"sqs": ("sqs:SendMessage",), "sns": ("sns:Publish",), "s3": ("s3:PutObject",)}
-"""The same for data keys that are made: whatever is written into a queue, a topic or a bucket."""
+"""Actions for which a service generates a data key with the customer's key: sending, publishing and uploading."""
 
 
 def own_role(stack: Stack) -> Iterator[Breach]:
-    """Every function has a role of its own, written out here."""
+    """Every function has its own role, and the role is in the template."""
     users: dict[str, str] = {}
     for name, function in stack.of("AWS::Lambda::Function").items():
         role = target(function.get("Role"))
         source = stack.source["Resources"].get(role, {})
         if source.get("Type") != "AWS::IAM::Role":
-            yield name, "has no role of its own; SAM's brings AWSLambdaBasicExecutionRole and its wildcards"
+            yield name, "has no role in this template; the role that SAM creates allows too much"
         elif role in users:
             yield name, f"shares {role} with {users[role]}"
         users.setdefault(role, name)
 
 
 def least_privilege(stack: Stack) -> Iterator[Breach]:
-    """Roles name their actions and resources."""
+    """Roles and policies name their actions and resources."""
     roles = stack.of("AWS::IAM::Role")
     policies = {name: role.get("Policies", []) for name, role in roles.items()}
     policies |= {name: [policy] for name, policy in stack.of("AWS::IAM::ManagedPolicy").items()}
     for name, written in policies.items():
         for arn in roles.get(name, {}).get("ManagedPolicyArns", []):
             if not target(arn) and not str(arn).endswith(MANAGED_POLICIES.get(name, "\n")):
-                yield name, f"takes over {arn}, which may change and grants more than is used"
+                yield name, f"attaches {arn}, which AWS may change and which allows more than the role uses"
         for statement in (each for policy in written for each in statements_of(policy)):
             actions = set(listed(statement["Action"]))
             for action in sorted(actions):
@@ -69,13 +68,13 @@ def least_privilege(stack: Stack) -> Iterator[Breach]:
                     yield name, f"allows {action}, which reads across tenants"
             for resource in listed(statement["Resource"]):
                 if resource == "*" and not actions <= ANYWHERE:
-                    yield name, f"allows {', '.join(sorted(actions - ANYWHERE))} on everything"
+                    yield name, f"allows {', '.join(sorted(actions - ANYWHERE))} on every resource"
                 elif resource != "*" and "*" in json.dumps(resource) and not actions <= OPEN_ENDED:
                     yield name, f"allows {', '.join(sorted(actions - OPEN_ENDED))} on {json.dumps(resource)}"
 
 
 def grants_match_variables(stack: Stack) -> Iterator[Breach]:
-    """A function is told of the tables, queues, topics and buckets it may use, and of no others."""
+    """A function has a variable for every table, queue, topic and bucket that it may use, and for no other."""
     for name, function in stack.of("AWS::Lambda::Function").items():
         variables = function.get("Environment", {}).get("Variables", {})
         told = {
@@ -89,13 +88,13 @@ def grants_match_variables(stack: Stack) -> Iterator[Breach]:
             if action.startswith(("dynamodb:", "s3:")) or action in ("sqs:SendMessage", "sns:Publish")
         } - failure_queues(stack, name)
         for resource in sorted(told - uses):
-            yield name, f"is told of {resource} and may not use it"
+            yield name, f"has a variable for {resource} but no permission to use it"
         for resource in sorted(uses - told):
-            yield name, f"may use {resource} and is not told of it"
+            yield name, f"may use {resource} but has no variable for it"
 
 
 def customer_key(stack: Stack) -> Iterator[Breach]:
-    """With KeyArn all that is stored is encrypted with it; a role uses it through the services that it needs alone."""
+    """KeyArn encrypts everything that is stored. A role may use the key only through the services that it needs."""
     key = stack.value("KeyArn")
     for name, resource in stack.deployed["Resources"].items():
         used = _key_of(resource["Type"], resource.get("Properties", {}))
@@ -104,7 +103,7 @@ def customer_key(stack: Stack) -> Iterator[Breach]:
         if key and used != key:
             yield name, "is not encrypted with KeyArn"
         elif not key and used and not used.startswith("alias/aws/"):
-            yield name, "is encrypted with a key that was not given"
+            yield name, "is encrypted with a customer's key although KeyArn is empty"
     for name, role in stack.of("AWS::IAM::Role").items():
         about_keys = [each for each in statements(stack, role) if "kms:" in str(each["Action"])]
         found = {
@@ -112,7 +111,7 @@ def customer_key(stack: Stack) -> Iterator[Breach]:
             for statement in about_keys
             for action in listed(statement["Action"])
             for service in listed(
-                statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", "anybody")
+                statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", "any service")
             )
         }
         if any(statement["Resource"] != key for statement in about_keys):
@@ -121,11 +120,11 @@ def customer_key(stack: Stack) -> Iterator[Breach]:
         for action, service in sorted(wanted - found):
             yield name, f"lacks {action} through {service}"
         for action, service in sorted(found - wanted):
-            yield name, f"has no use for {action} through {service}"
+            yield name, f"may use {action} through {service} but does nothing that needs it"
 
 
 def _key_of(type_: str, properties: Template) -> str | None:
-    """The key that encrypts a resource, empty for AWS's own; None for what holds nothing."""
+    """The key that encrypts a resource: empty for AWS's own key, None for a resource that stores nothing."""
     match type_:
         case "AWS::DynamoDB::Table":
             return str(properties.get("SSESpecification", {}).get("KMSMasterKeyId", ""))

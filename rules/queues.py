@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from rules.stack import Breach, Stack, failure_queues, granted, policy_of, target
 
-A_FORTNIGHT = 14 * 24 * 3600
+TWO_WEEKS = 14 * 24 * 3600
+"""Seconds for which dead letters must be kept, so that they survive a holiday."""
 
 
 def asynchronous_invocations(stack: Stack) -> Iterator[Breach]:
-    """What invokes a function without waiting has a dead-letter queue, and so has the function."""
+    """Every asynchronous invocation has a dead-letter queue, and the invoked function has an OnFailure queue."""
     for name, subscription in stack.of("AWS::SNS::Subscription").items():
         if subscription["Protocol"] != "lambda":
             continue
@@ -18,7 +19,7 @@ def asynchronous_invocations(stack: Stack) -> Iterator[Breach]:
     for name, rule in stack.of("AWS::Events::Rule").items():
         for to in rule.get("Targets", []):
             if not to.get("RetryPolicy"):
-                yield name, "leaves the number of retries to chance"
+                yield name, "has no RetryPolicy"
             yield from _dead_letters(
                 stack, name, target(to.get("DeadLetterConfig", {}).get("Arn")), "events.amazonaws.com", name
             )
@@ -32,7 +33,7 @@ def _on_failure(stack: Stack, function: str) -> Iterator[Breach]:
     allowed = set(granted(stack, stack.of("AWS::Lambda::Function").get(function, {})))
     for queue in sorted(queues):
         if ("sqs:SendMessage", queue) not in allowed:
-            yield function, f"may not send its failures to {queue}"
+            yield function, f"has no permission to send its failures to {queue}"
 
 
 def _dead_letters(stack: Stack, edge: str, queue: str, service: str, source: str) -> Iterator[Breach]:
@@ -47,11 +48,11 @@ def _dead_letters(stack: Stack, edge: str, queue: str, service: str, source: str
             and target(condition) == source
         ):
             return
-    yield queue, f"takes no messages from {source}"
+    yield queue, f"does not let {source} send messages"
 
 
 def queues_behind_functions(stack: Stack) -> Iterator[Breach]:
-    """A queue that feeds a function outlasts it, tells failures one by one and ends in dead letters of its kind."""
+    """A queue in front of a function hides messages long enough, retries them singly and has a dead-letter queue."""
     queues = stack.of("AWS::SQS::Queue")
     for name, mapping in stack.of("AWS::Lambda::EventSourceMapping").items():
         source = target(mapping["EventSourceArn"])
@@ -59,10 +60,10 @@ def queues_behind_functions(stack: Stack) -> Iterator[Breach]:
         if queue is None:
             continue
         if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", []):
-            yield name, "repeats a whole batch for one message"
+            yield name, "repeats a whole batch when one message fails; set ReportBatchItemFailures"
         timeout = int(stack.of("AWS::Lambda::Function")[target(mapping["FunctionName"])]["Timeout"])
         if int(queue.get("VisibilityTimeout", 30)) < timeout:
-            yield source, "shows a message again while it is worked on"
+            yield source, "has a VisibilityTimeout below the Timeout of its function"
         redrive = queue.get("RedrivePolicy", {})
         dead = target(redrive.get("deadLetterTargetArn"))
         if dead not in queues:
@@ -70,13 +71,13 @@ def queues_behind_functions(stack: Stack) -> Iterator[Breach]:
             continue
         kept = int(queue.get("MessageRetentionPeriod", 4 * 24 * 3600))
         if int(queue.get("VisibilityTimeout", 30)) * int(redrive["maxReceiveCount"]) >= kept:
-            yield source, "forgets a message before it is dead"
+            yield source, "deletes a message before its last retry; raise MessageRetentionPeriod"
         if queues[dead].get("FifoQueue") != queue.get("FifoQueue"):
-            yield dead, f"is not of the same kind as {source}"
+            yield dead, f"must be FIFO or standard like {source}"
 
 
 def dead_letters_are_seen(stack: Stack) -> Iterator[Breach]:
-    """Every dead-letter queue keeps its messages for a fortnight and has an alarm on the first one."""
+    """Every dead-letter queue keeps messages for 14 days and has an alarm on the first message."""
     watched = {
         target(dimension["Value"])
         for alarm in stack.of("AWS::CloudWatch::Alarm").values()
@@ -88,5 +89,5 @@ def dead_letters_are_seen(stack: Stack) -> Iterator[Breach]:
     for name in sorted(dead | {name for name in queues if "DeadLetter" in name}):
         if name not in watched:
             yield name, "has no alarm on visible messages"
-        if int(queues.get(name, {}).get("MessageRetentionPeriod", 0)) < A_FORTNIGHT:
-            yield name, "forgets its messages before somebody is back from a holiday"
+        if int(queues.get(name, {}).get("MessageRetentionPeriod", 0)) < TWO_WEEKS:
+            yield name, "keeps its messages for less than 14 days"

@@ -1,4 +1,4 @@
-"""The template as written and as deployed, a finding about it, and what several rules read from it."""
+"""A template with its deployment, findings about it, and lookups that several rules share."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Stack:
-    """A template as written, and as it is deployed with `parameters`."""
+    """A template as written, and as deployed with `parameters`."""
 
     source: Template
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Stack:
         object.__setattr__(self, "deployed", resolve(transform(self.source), self.parameters))
 
     def value(self, parameter: str) -> str:
-        """What this parameter is deployed with; empty for one that the template lacks."""
+        """The deployed value of a parameter. Empty for a parameter that the template lacks."""
         default = self.source.get("Parameters", {}).get(parameter, {}).get("Default", "")
         return self.parameters.get(parameter, str(default))
 
@@ -46,11 +46,13 @@ class Stack:
 
 
 type Breach = tuple[str, str]
+"""A logical id, and what is wrong with that resource."""
+
 type Rule = Callable[[Stack], Iterator[Breach]]
 
 
 def target(value: Any) -> str:
-    """The logical id that a `Ref`, `Fn::GetAtt` or one-reference `Fn::Sub` points at; empty for anything else."""
+    """The logical id in a `Ref`, a `Fn::GetAtt` or a `Fn::Sub` with one reference. Empty for anything else."""
     if isinstance(value, dict) and len(value) == 1:
         ((key, argument),) = value.items()
         if key == "Ref":
@@ -64,12 +66,12 @@ def target(value: Any) -> str:
 
 
 def listed(value: Any) -> list[Any]:
-    """A list, of one item where AWS allows a bare value."""
+    """A list. AWS allows a single value instead of a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def statements(stack: Stack, role: Template) -> list[Template]:
-    """The statements of a role: of its own policies, and of the policies of this stack that it attaches."""
+    """The statements of a role's own policies and of the policies of this stack that it attaches."""
     managed = stack.of("AWS::IAM::ManagedPolicy")
     attached = [managed[name] for name in map(target, role.get("ManagedPolicyArns", [])) if name in managed]
     return [statement for policy in [*role.get("Policies", []), *attached] for statement in statements_of(policy)]
@@ -81,7 +83,7 @@ def statements_of(policy: Template) -> list[Template]:
 
 
 def granted(stack: Stack, function: Template) -> Iterator[tuple[str, str]]:
-    """What a function's role allows, as (action, logical id of the resource)."""
+    """What a function's role allows, as pairs of action and logical id."""
     role = stack.of("AWS::IAM::Role").get(target(function.get("Role")), {})
     for statement in statements(stack, role):
         for action in listed(statement["Action"]):
@@ -90,7 +92,7 @@ def granted(stack: Stack, function: Template) -> Iterator[tuple[str, str]]:
 
 
 def policy_of(stack: Stack, name: str) -> list[Template]:
-    """What the policies of a queue or a topic say."""
+    """The statements of all policies of a queue or topic."""
     return [
         statement
         for kind, held in (("AWS::SQS::QueuePolicy", "Queues"), ("AWS::SNS::TopicPolicy", "Topics"))
@@ -101,7 +103,7 @@ def policy_of(stack: Stack, name: str) -> list[Template]:
 
 
 def failure_queues(stack: Stack, function: str) -> set[str]:
-    """The queues that receive the events which this function failed to handle."""
+    """The OnFailure queues of a function."""
     return {
         target(config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
         for config in stack.of("AWS::Lambda::EventInvokeConfig").values()
