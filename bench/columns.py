@@ -7,8 +7,9 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.baselines import Baseline, FeatureBaseline, numbers
-from driftguard.packing import Column, Columns, Part
+from driftguard.distributions.baseline import Baseline, FeatureBaseline
+from driftguard.distributions.numbers import numbers
+from driftguard.rows.columns import Column, Columns, Part
 
 type Floats = npt.NDArray[np.float64]
 type Ints = npt.NDArray[np.int64]
@@ -31,7 +32,7 @@ def _column(values: Floats) -> Column:
 
 
 def baseline(values: Floats, days: int | None) -> Baseline:
-    """The baseline that `driftguard.baselines.build` makes of numbers without gaps, (F, N); its sums to within
+    """The baseline that `driftguard.distributions.baseline.build` makes of numbers without gaps, (F, N); its sums to within
     rounding."""
     return Baseline(
         values.shape[1],

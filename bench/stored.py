@@ -7,15 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from driftguard import alerts, reports
-from driftguard.baselines import Baseline
+from driftguard.alerts import findings, lifecycle
+from driftguard.checks import reports
+from driftguard.checks.window import RHO_DAYS, Moment, gather, verdict_on
 from driftguard.counting import Counts
-from driftguard.drift import RHO_DAYS, Moment, gather, verdict_on
-from driftguard.folding import Fresh, Series, State
-from driftguard.tables import counts as buckets
-from driftguard.tables.models import Models
-from driftguard.times import hour_of, iso
-from driftguard.verdicts import Verdict
+from driftguard.counting import tables as buckets
+from driftguard.counting.series import Fresh, Series, State
+from driftguard.distributions import encoding
+from driftguard.distributions.baseline import Baseline
+from driftguard.models.tables import Models
+from driftguard.platform.times import hour_of, iso
+from driftguard.verdicts.judging import Verdict
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 """Half a day after midnight: the window has 12 hours on one side of its whole days and 13 on the other."""
@@ -47,7 +49,7 @@ class Stored:
         def encoded(counts: Mapping[int, Counts]) -> dict[int, list[bytes]]:
             return {moment: [one.encode(group) for group in range(groups)] for moment, one in counts.items()}
 
-        return cls(baseline.encode(), encoded(hours), encoded(days))
+        return cls(encoding.encode(baseline), encoded(hours), encoded(days))
 
     def read_from(self) -> AbstractContextManager[object]:
         """While this is open, reading hours and days of any model finds these."""
@@ -93,7 +95,7 @@ def model() -> Models:
     )
 
 
-def decided(of: Series) -> tuple[Verdict, alerts.Context]:
+def decided(of: Series) -> tuple[Verdict, findings.Context]:
     """The product's own decision at NOW: read and decode the counts, sum the window, test, judge."""
     return judged(of, gathered(of))
 
@@ -105,20 +107,20 @@ def gathered(of: Series) -> tuple[Counts, list[Counts], Moment]:
     return gather(of, model().settings, state, Fresh(), NOW, NOW)
 
 
-def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> tuple[Verdict, alerts.Context]:
+def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> tuple[Verdict, findings.Context]:
     """The second half: test and judge what is in memory."""
     return verdict_on(model(), model().settings, of, *found)
 
 
-def settled(verdict: Verdict, context: alerts.Context) -> bytes:
+def settled(verdict: Verdict, context: findings.Context) -> bytes:
     """What a check does with a verdict before it writes: bring the alerts up to date, pack the report."""
     for finding in verdict.findings:
-        alerts.apply(finding, None, alerts.Memory(), context)
+        lifecycle.apply(finding, None, findings.Memory(), context)
     return reports.pack(verdict.report)
 
 
 def check(stored: Stored) -> Verdict:
     """A whole check but for its input and output, the baseline decoded as in a process that has not seen it before."""
-    verdict, context = decided(series(Baseline.decode(stored.baseline)))
+    verdict, context = decided(series(encoding.decode(stored.baseline)))
     settled(verdict, context)
     return verdict

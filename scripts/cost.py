@@ -29,14 +29,18 @@ os.environ.update(
 
 from moto import mock_aws
 
-from driftguard import aws, baseline_versions, models, predictions
-from driftguard.drift import Task, check
-from driftguard.observability import logger
-from driftguard.schemas.models import BaselineBody, NewModel
-from driftguard.schemas.predictions import BatchBody
-from driftguard.settings import Settings
-from driftguard.tables import base
-from driftguard.tables.organizations import ApiKeys
+from driftguard.baselines import versions
+from driftguard.baselines.schemas import BaselineBody
+from driftguard.checks.check import check
+from driftguard.checks.task import Task
+from driftguard.models import registry
+from driftguard.models.schemas import NewModel
+from driftguard.organizations.tables import ApiKeys
+from driftguard.platform import aws, dynamodb
+from driftguard.platform.environment import Settings
+from driftguard.platform.observability import logger
+from driftguard.predictions import intake
+from driftguard.predictions.schemas import BatchBody
 from scripts.meter import Usage, metered
 from tests import stack
 from tests.functional.gateway import Gateway
@@ -125,12 +129,12 @@ def positive(text: str) -> int:
 def tables() -> Iterator[None]:
     """The template's tables, topic and queues, empty."""
     with mock_aws():
-        base.disconnect()
+        dynamodb.disconnect()
         aws.client.cache_clear()
         os.environ.update(stack.deploy_tables(), PUBLIC_URL="https://drift.example.com")
-        base.connect(Settings())
+        dynamodb.connect(Settings())
         yield
-        base.disconnect()
+        dynamodb.disconnect()
 
 
 def rows(rng: random.Random, features: int, count: int) -> list[dict[str, Any]]:
@@ -149,7 +153,7 @@ def logging_to(now: datetime) -> str:
     ApiKeys.add_organization("acme", "Acme", now)
     organization = ApiKeys("org#acme", "org", organization_id="acme", organization_name="Acme")
     ApiKeys.add_key(organization, "key", "ingest", "key", now)
-    return models.create("acme", NewModel(name="m"), partitions=4, now=now).id
+    return registry.create("acme", NewModel(name="m"), partitions=4, now=now).id
 
 
 def measure_ingest(features: int) -> tuple[Usage, float, float]:
@@ -183,11 +187,11 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
     with tables():
         end = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
         begin = end - timedelta(days=DAYS_OF_DATA)
-        model_id = models.create("acme", NewModel(name="m"), partitions=4, now=begin).id
-        model = models.find("acme", model_id)
+        model_id = registry.create("acme", NewModel(name="m"), partitions=4, now=begin).id
+        model = registry.find("acme", model_id)
         pool = rows(rng, features, 10_000)  # the baseline's too: the steady state has no drift
         body = BaselineBody.model_validate({"rows": pool[:: max(1, len(pool) * (features + 1) // 120_000)], "days": 14})
-        baseline_versions.put(model, body, publish=lambda _message: None, now=begin)
+        versions.put(model, body, publish=lambda _message: None, now=begin)
         for hour in range(DAYS_OF_DATA * 24):
             log(model_id, rng.sample(pool, hourly), begin + timedelta(hours=hour, minutes=30))
         run(model_id, end)
@@ -205,10 +209,10 @@ def measure_open_alert(features: int) -> float:
     rng = random.Random(3)
     with tables():
         now = datetime.now(UTC).replace(minute=5)
-        model_id = models.create("acme", NewModel(name="m"), partitions=4, now=now).id
+        model_id = registry.create("acme", NewModel(name="m"), partitions=4, now=now).id
         sample = rows(rng, features, 2_000)
         body = BaselineBody.model_validate({"rows": sample, "days": 14})
-        baseline_versions.put(models.find("acme", model_id), body, publish=lambda _message: None, now=now)
+        versions.put(registry.find("acme", model_id), body, publish=lambda _message: None, now=now)
         moved = [{**row, "features": {name: value * 1.05 for name, value in row["features"].items()}} for row in sample]
         log(model_id, moved, now)
         units = []
@@ -222,12 +226,12 @@ def measure_open_alert(features: int) -> float:
 
 def log(model_id: str, sample: list[dict[str, Any]], now: datetime) -> None:
     """Log rows as if it were `now`."""
-    predictions.log_batch("acme", BatchBody(model_id=model_id, predictions=sample), now=now)
+    intake.log_batch("acme", BatchBody(model_id=model_id, predictions=sample), now=now)
 
 
 def run(model_id: str, now: datetime) -> None:
     """A scheduled check as if it were `now`."""
-    model = models.find("acme", model_id)
+    model = registry.find("acme", model_id)
     keep, hour = timedelta(days=400), timedelta(hours=1)
     result = check(Task(model, now, now.isoformat(), lambda: hour, lambda _message: None, keep))
     if result.outcome != "checked" or not result.finished:

@@ -9,7 +9,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn
 
-from driftguard.http import Api
+from driftguard.api.resolver import Api
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "layers/driftguard/driftguard/openapi.json"

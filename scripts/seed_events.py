@@ -7,17 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from driftguard.schemas.alerts import Alert
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.schemas.events import AlertEvent, Retry
-from driftguard.schemas.models import ModelSettings
-from driftguard.settings import Settings
-from driftguard.tables.alerts import Alerts
-from driftguard.tables.base import connect, transaction
-from driftguard.tables.channels import Channels
-from driftguard.tables.models import Models
-from driftguard.tables.organizations import ApiKeys
-from driftguard.times import iso
+from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.schemas import Alert
+from driftguard.alerts.tables import Alerts
+from driftguard.models.settings import ModelSettings
+from driftguard.models.tables import Models
+from driftguard.notifications.messages import Retry
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.tables import Channels
+from driftguard.organizations.tables import ApiKeys
+from driftguard.platform.dynamodb import connect, transaction
+from driftguard.platform.environment import Settings
+from driftguard.platform.times import iso
 
 EVENTS: Final = Path(__file__).resolve().parent.parent / "events"
 

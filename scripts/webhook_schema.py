@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from driftguard.schemas.webhooks import WebhookMessage
+from driftguard.notifications.providers.webhook import WebhookMessage
 
 TARGET = Path(__file__).resolve().parent.parent / "docs/webhook.schema.json"
 

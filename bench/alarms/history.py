@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from bench.alarms.scenarios import DAY, HOUR, MONDAY, WEEK, Traffic
 from bench.columns import Floats, Ints, batch
-from driftguard.baselines import Baseline
 from driftguard.counting import Counts, Layout, count, layout_of
+from driftguard.distributions.baseline import Baseline
 
 QUARTERS = 4
 """Quarters of an hour in an hour."""

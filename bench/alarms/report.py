@@ -9,7 +9,7 @@ from bench.alarms.estimates import Estimate, median, rate, share_within
 from bench.alarms.scenarios import QUIET
 from bench.alarms.simulation import CHECKS_OF_RULE, MONTH, USUAL, WARM_DAYS, WATCHED_DAYS, Month, Outcome
 from bench.tables import number, table
-from driftguard.schemas.models import Rule
+from driftguard.models.settings import Rule
 
 MOST_ALARMS = 0.05
 """False alarms a model-month that are allowed on rows whose days do not differ by chance."""

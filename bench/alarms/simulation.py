@@ -13,7 +13,7 @@ from bench.alarms.history import A_DAY, QUARTERS, History
 from bench.alarms.replay import Replay, drift_openings
 from bench.alarms.scenarios import DRIFTING, QUIET, Scenario, traffic
 from bench.columns import baseline
-from driftguard.schemas.models import ModelSettings, Rule
+from driftguard.models.settings import ModelSettings, Rule
 
 WARM_DAYS = 14
 """Days of traffic before the month that is looked at: until then the day-to-day overdispersion is not known."""

@@ -12,7 +12,7 @@ from bench.columns import baseline, batch
 from bench.contenders.protocol import Distances, rows, run
 from bench.stored import NOW, Stored, check, moments
 from driftguard.counting import count
-from driftguard.times import hour_of
+from driftguard.platform.times import hour_of
 
 HOUR = 3_600_000
 

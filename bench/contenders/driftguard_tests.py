@@ -7,12 +7,12 @@ from typing import Any
 from bench.contenders import driftguard
 from bench.contenders.protocol import Distances, run
 from bench.stored import gathered, judged, series
-from driftguard.baselines import Baseline
+from driftguard.distributions import encoding
 
 
 def load(folder: Path) -> Any:
     """The baseline, the window's counts and those of the whole days."""
-    of = series(Baseline.decode(driftguard.load(folder).baseline))
+    of = series(encoding.decode(driftguard.load(folder).baseline))
     return of, gathered(of)
 
 

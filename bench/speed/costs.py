@@ -10,10 +10,13 @@ import numpy as np
 from bench.columns import baseline, names
 from bench.speed.compare import draw
 from bench.stored import Stored, check, decided, moments, series, settled
-from driftguard.baselines import Baseline, build
 from driftguard.counting import Counts, count
 from driftguard.counting.layout import Layout, layout_of
-from driftguard.packing import Row, Scalar, columns, pack
+from driftguard.distributions import encoding
+from driftguard.distributions.baseline import Baseline, build
+from driftguard.rows.columns import Row, Scalar
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns
 
 FEATURES = 50
 WINDOWS = tuple(10**digits for digits in range(3, 9))
@@ -72,14 +75,14 @@ def drawn(reference: Baseline, rng: np.random.Generator, rows: int) -> Counts:
 def steps(rows: int = 10**6) -> Steps:
     """The parts of a check of FEATURES features."""
     of = stored(rows)
-    reference = Baseline.decode(of.baseline)
+    reference = encoding.decode(of.baseline)
     known = series(reference)
     with of.read_from():
         verdict, context = decided(known)
         deciding = cpu(lambda: decided(known))
         return Steps(
             [
-                ("baseline decoded", cpu(lambda: Baseline.decode(of.baseline))),
+                ("baseline decoded", cpu(lambda: encoding.decode(of.baseline))),
                 ("its bins laid out", cpu(lambda: Layout(reference))),
                 ("counts decoded, window summed, tested, judged", deciding),
                 ("alerts brought up to date, report packed", cpu(lambda: settled(verdict, context))),

@@ -7,16 +7,20 @@ import numpy as np
 
 from bench.columns import baseline, names
 from bench.speed.costs import FEATURES, ROWS_AN_HOUR, drawn
-from driftguard import models, predictions
-from driftguard.baselines import Baseline
+from driftguard.baselines.tables import Baselines
+from driftguard.checks.check import check
+from driftguard.checks.task import Task
 from driftguard.counting import Counts
-from driftguard.drift import Task, check
-from driftguard.schemas.models import NewModel, SettingsPatch
-from driftguard.schemas.predictions import BatchBody
-from driftguard.tables import counts as buckets
-from driftguard.tables.baselines import Baselines
-from driftguard.tables.models import Models
-from driftguard.times import hour_of, iso
+from driftguard.counting import tables as buckets
+from driftguard.distributions import encoding
+from driftguard.distributions.baseline import Baseline
+from driftguard.models import registry
+from driftguard.models.schemas import NewModel
+from driftguard.models.settings import SettingsPatch
+from driftguard.models.tables import Models
+from driftguard.platform.times import hour_of, iso
+from driftguard.predictions import intake
+from driftguard.predictions.schemas import BatchBody
 from scripts.cost import tables
 from scripts.meter import metered
 
@@ -55,11 +59,11 @@ def _units(reference: Baseline, tick: datetime, window_days: int) -> float:
 
 def _model(reference: Baseline, now: datetime, window_days: int) -> Models:
     settings = SettingsPatch(window_days=window_days)
-    made = models.create(ORGANIZATION, NewModel(name="Measured", settings=settings), partitions=4, now=now)
-    model = models.find(ORGANIZATION, made.id)
+    made = registry.create(ORGANIZATION, NewModel(name="Measured", settings=settings), partitions=4, now=now)
+    model = registry.find(ORGANIZATION, made.id)
     version = model.next_baseline_version()
     Baselines.add(
-        made.id, version, reference.encode(), rows=reference.rows, days=reference.days, source="rows", now=now
+        made.id, version, encoding.encode(reference), rows=reference.rows, days=reference.days, source="rows", now=now
     )
     model.use_baseline(version)
     return model
@@ -99,11 +103,11 @@ def _log(model: Models, now: datetime) -> None:
         {"features": {name: rng.randrange(LOWEST, HIGHEST) for name in names(FEATURES)}, "timestamp": iso(now)}
         for _row in range(ROWS_AN_HOUR // 4)
     ]
-    predictions.log_batch(ORGANIZATION, BatchBody(model_id=model.model_id, predictions=rows), now=now)
+    intake.log_batch(ORGANIZATION, BatchBody(model_id=model.model_id, predictions=rows), now=now)
 
 
 def _check(model: Models, now: datetime) -> None:
-    current = models.find(ORGANIZATION, model.model_id)
+    current = registry.find(ORGANIZATION, model.model_id)
     time_left, keep = timedelta(minutes=1), timedelta(days=400)
     result = check(Task(current, now, iso(now), lambda: time_left, lambda _message: None, keep))
     if result.report is None or result.report["n_window"] < ROWS_AN_HOUR * 24:

@@ -6,13 +6,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard import aws, building
-from driftguard.buckets import Bucket
-from driftguard.observability import count, logger, measured
-from driftguard.publishing import to_topic
-from driftguard.schemas.uploads import ObjectCreated
-from driftguard.settings import Settings
-from driftguard.tables.base import connect
+from driftguard.alerts.publishing import to_topic
+from driftguard.baselines import building
+from driftguard.baselines.schemas import ObjectCreated
+from driftguard.platform import aws
+from driftguard.platform.dynamodb import connect
+from driftguard.platform.environment import Settings
+from driftguard.platform.observability import count, logger, measured
+from driftguard.platform.s3 import Bucket
 
 
 @measured

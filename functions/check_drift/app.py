@@ -9,15 +9,18 @@ from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, proce
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard import aws, checking, models
-from driftguard.checks import CheckMessage, Queues
-from driftguard.http import Api, answers
-from driftguard.observability import measured
-from driftguard.publishing import to_topic
-from driftguard.schemas.reports import Queued, Report
-from driftguard.schemas.simulations import Simulation, SimulationBody
-from driftguard.simulation import simulate
-from driftguard.tables.base import connect
+from driftguard.alerts.publishing import to_topic
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
+from driftguard.checks import triggers
+from driftguard.checks.messages import CheckMessage, Queues
+from driftguard.checks.schemas import Queued, Simulation, SimulationBody
+from driftguard.checks.simulation import simulate
+from driftguard.models import registry
+from driftguard.platform import aws
+from driftguard.platform.dynamodb import connect
+from driftguard.platform.observability import measured
+from driftguard.verdicts.shapes import Report
 
 app = Api()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True)
@@ -32,8 +35,8 @@ processor.raise_on_entire_batch_failure = False  # one message given back is no 
 def check_now(model_id: str) -> Response[Any]:
     """Check a model now, as the schedule does. The answer is the report, or 202 when the check takes so long that it
     goes on in the background; 409 while another check of the model runs."""
-    model = models.find(app.caller.organization_id, model_id)
-    status, body = checking.by_hand(model, _worker(app.lambda_context, checking.BY_HAND), datetime.now(UTC))
+    model = registry.find(app.caller.organization_id, model_id)
+    status, body = triggers.by_hand(model, _worker(app.lambda_context, triggers.BY_HAND), datetime.now(UTC))
     return Response(status_code=status, content_type="application/json", body=body)
 
 
@@ -41,8 +44,8 @@ def check_now(model_id: str) -> Response[Any]:
 def simulate_settings(model_id: str, body: Annotated[SimulationBody, Body()]) -> Simulation:
     """Tell what other settings would have alerted on. They are merged into the model's and replayed on the counts of
     the last days; nothing is stored or sent."""
-    model = models.find(app.caller.organization_id, model_id)
-    left = checking.clock(app.lambda_context.get_remaining_time_in_millis, checking.BY_HAND)
+    model = registry.find(app.caller.organization_id, model_id)
+    left = triggers.clock(app.lambda_context.get_remaining_time_in_millis, triggers.BY_HAND)
     settings = body.settings.apply(model.settings)
     return simulate(model, settings, body.days, datetime.now(UTC), lambda: left() > timedelta(0))
 
@@ -55,18 +58,18 @@ def from_queue(event: dict[str, Any], context: LambdaContext) -> Any:
     def one(record: SQSRecord) -> None:
         message = CheckMessage.model_validate_json(record.body)
         worker = _worker(context, timedelta.max)
-        checking.from_queue(message, worker, record.receipt_handle, datetime.now(UTC))
+        triggers.from_queue(message, worker, record.receipt_handle, datetime.now(UTC))
 
     return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
 
 
-def _worker(context: LambdaContext, at_most: timedelta) -> checking.Worker:
+def _worker(context: LambdaContext, at_most: timedelta) -> triggers.Worker:
     settings = app.settings
-    return checking.Worker(
+    return triggers.Worker(
         queues=Queues(aws.client("sqs"), settings.check_queue_url),
         publish=to_topic(aws.client("sns"), settings.alerts_topic_arn),
         keep=timedelta(days=settings.history_retention_days),
-        time_left=checking.clock(context.get_remaining_time_in_millis, at_most),
+        time_left=triggers.clock(context.get_remaining_time_in_millis, at_most),
     )
 
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from aws_lambda_powertools.event_handler import Response
 
-from driftguard.errors import NotFound
-from driftguard.http import Api
+from driftguard.api.resolver import Api
+from driftguard.platform.errors import NotFound
 
 app = Api(public=["/dashboard", "/dashboard/{proxy+}"])
 

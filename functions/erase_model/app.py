@@ -7,13 +7,13 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard import aws
-from driftguard.buckets import Bucket
-from driftguard.checks import EraseMessage
-from driftguard.erasing import erase
-from driftguard.observability import logger, measured
-from driftguard.settings import Settings
-from driftguard.tables.base import connect
+from driftguard.models.erasing import erase
+from driftguard.models.schemas import EraseMessage
+from driftguard.platform import aws
+from driftguard.platform.dynamodb import connect
+from driftguard.platform.environment import Settings
+from driftguard.platform.observability import logger, measured
+from driftguard.platform.s3 import Bucket
 
 MARGIN_MS = 10_000
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)

@@ -6,11 +6,13 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
 
-from driftguard import predictions
-from driftguard.http import Api, CursorText, Limit, answers, page_answer
-from driftguard.observability import count
-from driftguard.schemas.predictions import BatchBody, BatchLogged, Logged, LoggedRow, PredictionBody
-from driftguard.times import UtcTime
+from driftguard.api.lists import CursorText, Limit, page_answer
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
+from driftguard.platform.observability import count
+from driftguard.platform.times import UtcTime
+from driftguard.predictions import intake, listing
+from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, LoggedRow, PredictionBody
 
 app = Api()
 
@@ -24,7 +26,7 @@ def log_prediction(body: Annotated[PredictionBody, Body()], idempotency_key: Ide
     """Log one prediction. 202 means that it is stored; with a `prediction_id` or an `Idempotency-Key` it can be sent
     again without harm."""
     organization_id = app.caller.organization_id
-    answer = predictions.log_one(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
+    answer = intake.log_one(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
     count("PredictionsAccepted", answer.accepted)
     return answer
 
@@ -35,7 +37,7 @@ def log_prediction(body: Annotated[PredictionBody, Body()], idempotency_key: Ide
 def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> BatchLogged:
     """Log up to 5,000 predictions. Good rows are taken, the others reported by their index; 422 when none is good."""
     organization_id = app.caller.organization_id
-    answer = predictions.log_batch(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
+    answer = intake.log_batch(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
     count("PredictionsAccepted", answer.accepted)
     count("PredictionsRejected", answer.rejected)
     return answer
@@ -47,7 +49,7 @@ def list_predictions(
 ) -> Response[list[LoggedRow]]:
     """List what was logged, newest arrival first. `start` and `end` choose by event time."""
     organization_id = app.caller.organization_id
-    found = predictions.list_logged(organization_id, model_id, limit=limit, cursor=cursor, start=start, end=end)
+    found = listing.list_logged(organization_id, model_id, limit=limit, cursor=cursor, start=start, end=end)
     return page_answer(app, found)
 
 

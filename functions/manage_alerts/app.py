@@ -5,10 +5,12 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from driftguard import alert_actions, aws
-from driftguard.http import Api, answers
-from driftguard.publishing import to_topic
-from driftguard.schemas.alerts import AlertDetail, Note, Snooze
+from driftguard.alerts import actions
+from driftguard.alerts.publishing import to_topic
+from driftguard.alerts.schemas import AlertDetail, Note, Snooze
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
+from driftguard.platform import aws
 
 app = Api()
 
@@ -16,25 +18,25 @@ app = Api()
 @app.post("/drift/alerts/<alert_id>/acknowledge", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def acknowledge(alert_id: str, body: Annotated[Note | None, Body()] = None) -> AlertDetail:
     """Acknowledge an alert. Somebody has it, and it is not repeated any more."""
-    return _act(alert_id, alert_actions.acknowledging(body or Note(), datetime.now(UTC)))
+    return _act(alert_id, actions.acknowledging(body or Note(), datetime.now(UTC)))
 
 
 @app.post("/drift/alerts/<alert_id>/snooze", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def snooze(alert_id: str, body: Annotated[Snooze, Body()]) -> AlertDetail:
     """Snooze an alert until a time. It is not repeated until then; the snooze ends by itself, and takes a new time."""
-    return _act(alert_id, alert_actions.snoozing(body, datetime.now(UTC)))
+    return _act(alert_id, actions.snoozing(body, datetime.now(UTC)))
 
 
 @app.post("/drift/alerts/<alert_id>/resolve", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def resolve(alert_id: str, body: Annotated[Note | None, Body()] = None) -> AlertDetail:
     """Resolve an alert by hand. While the drift goes on, no new one opens for the model's `renotify_hours`."""
-    return _act(alert_id, alert_actions.resolving(body or Note(), datetime.now(UTC)))
+    return _act(alert_id, actions.resolving(body or Note(), datetime.now(UTC)))
 
 
-def _act(alert_id: str, action: alert_actions.Action) -> AlertDetail:
+def _act(alert_id: str, action: actions.Action) -> AlertDetail:
     organization_id, publish = app.caller.organization_id, to_topic(aws.client("sns"), app.settings.alerts_topic_arn)
-    alert_actions.act(organization_id, alert_id, action, publish=publish)
-    return alert_actions.detail(organization_id, alert_id, app.base_url, datetime.now(UTC))
+    actions.act(organization_id, alert_id, action, publish=publish)
+    return actions.detail(organization_id, alert_id, app.base_url, datetime.now(UTC))
 
 
 handler = app.handle

@@ -6,12 +6,15 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from driftguard import aws, baseline_versions, models, uploads
-from driftguard.buckets import Bucket
-from driftguard.http import Api, CursorText, Limit, answers, page_answer
-from driftguard.publishing import Publish, to_topic
-from driftguard.schemas.models import Baseline, BaselineBody, BaselineVersion
-from driftguard.schemas.uploads import NewUpload, Upload, UploadStatus
+from driftguard.alerts.publishing import Publish, to_topic
+from driftguard.api.lists import CursorText, Limit, page_answer
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
+from driftguard.baselines import uploads, versions
+from driftguard.baselines.schemas import Baseline, BaselineBody, BaselineVersion, NewUpload, Upload, UploadStatus
+from driftguard.models import registry
+from driftguard.platform import aws
+from driftguard.platform.s3 import Bucket
 
 app = Api()
 UPLOADS = "/models/<model_id>/baseline/uploads"
@@ -21,42 +24,42 @@ UPLOADS = "/models/<model_id>/baseline/uploads"
 def put_baseline(model_id: str, body: Annotated[BaselineBody, Body()]) -> Baseline:
     """Make a new baseline version and make it current. Its rows come as rows, as columns, or out of what was logged;
     one bad row refuses them all."""
-    model = models.find(app.caller.organization_id, model_id)
-    return baseline_versions.put(model, body, publish=_publish(), now=datetime.now(UTC))
+    model = registry.find(app.caller.organization_id, model_id)
+    return versions.put(model, body, publish=_publish(), now=datetime.now(UTC))
 
 
 @app.get("/models/<model_id>/baseline", responses=answers(200, Baseline, 404), tags=["Baselines"])
 def get_baseline(model_id: str) -> Baseline:
     """Show the baseline in use. It tells each feature's type and distribution."""
-    return baseline_versions.current(models.find(app.caller.organization_id, model_id))
+    return versions.current(registry.find(app.caller.organization_id, model_id))
 
 
 @app.get("/models/<model_id>/baselines", responses=answers(200, list[BaselineVersion], 404), tags=["Baselines"])
 def list_baselines(model_id: str, limit: Limit = 50, cursor: CursorText = None) -> Response[list[BaselineVersion]]:
     """List a model's baseline versions, newest first."""
-    model = models.find(app.caller.organization_id, model_id)
-    return page_answer(app, baseline_versions.versions(model, cursor, limit))
+    model = registry.find(app.caller.organization_id, model_id)
+    return page_answer(app, versions.versions(model, cursor, limit))
 
 
 @app.post("/models/<model_id>/baselines/<version>/restore", responses=answers(200, Baseline, 404), tags=["Baselines"])
 def restore_baseline(model_id: str, version: int) -> Baseline:
     """Make an older baseline version current again."""
-    model = models.find(app.caller.organization_id, model_id)
-    return baseline_versions.restore(model, version, publish=_publish(), now=datetime.now(UTC))
+    model = registry.find(app.caller.organization_id, model_id)
+    return versions.restore(model, version, publish=_publish(), now=datetime.now(UTC))
 
 
 @app.post(UPLOADS, status_code=201, responses=answers(201, Upload, 404), tags=["Baselines"])
 def create_upload(model_id: str, body: Annotated[NewUpload, Body()]) -> Upload:
     """Announce a file of rows, for a baseline too large for a request. The answer says where to send the file; the
     baseline is built when it has arrived."""
-    model, bucket = models.find(app.caller.organization_id, model_id), app.settings.text("UPLOADS_BUCKET")
+    model, bucket = registry.find(app.caller.organization_id, model_id), app.settings.text("UPLOADS_BUCKET")
     return uploads.create(model, body, bucket=Bucket(aws.client("s3"), bucket), now=datetime.now(UTC))
 
 
 @app.get(f"{UPLOADS}/<upload_id>", responses=answers(200, UploadStatus, 404), tags=["Baselines"])
 def get_upload(model_id: str, upload_id: str) -> UploadStatus:
     """Show how far an upload has come. It is `pending`, `processing`, `done`, or `failed` with its reason."""
-    return uploads.status(models.find(app.caller.organization_id, model_id), upload_id, now=datetime.now(UTC))
+    return uploads.status(registry.find(app.caller.organization_id, model_id), upload_id, now=datetime.now(UTC))
 
 
 def _publish() -> Publish:

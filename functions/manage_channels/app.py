@@ -8,10 +8,12 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from botocore.config import Config
 
-from driftguard import channels
-from driftguard.http import Api, CursorText, Limit, answers, page_answer
+from driftguard.api.lists import CursorText, Limit, page_answer
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
+from driftguard.notifications import channels
 from driftguard.notifications.addresses import system_resolver
-from driftguard.schemas.channels import AnyNewChannel, Channel, ChannelPatch, TestResult
+from driftguard.notifications.schemas import AnyNewChannel, Channel, ChannelPatch, TestResult
 
 app = Api()
 

@@ -7,9 +7,12 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from driftguard import aws, models
-from driftguard.http import Api, CursorText, Limit, answers, page_answer
-from driftguard.schemas.models import Model, ModelPatch, NewModel
+from driftguard.api.lists import CursorText, Limit, page_answer
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
+from driftguard.models import registry
+from driftguard.models.schemas import Model, ModelPatch, NewModel
+from driftguard.platform import aws
 
 app = Api()
 
@@ -18,31 +21,31 @@ app = Api()
 def create_model(body: Annotated[NewModel, Body()]) -> Model:
     """Make a model to watch. 409 when the organization has one of this name."""
     partitions = app.settings.ingest_partitions
-    return models.create(app.caller.organization_id, body, partitions=partitions, now=datetime.now(UTC))
+    return registry.create(app.caller.organization_id, body, partitions=partitions, now=datetime.now(UTC))
 
 
 @app.get("/models", responses=answers(200, list[Model]), tags=["Models"])
 def list_models(limit: Limit = 50, cursor: CursorText = None) -> Response[list[Model]]:
     """List the organization's models, newest first."""
-    return page_answer(app, models.page(app.caller.organization_id, cursor, limit))
+    return page_answer(app, registry.page(app.caller.organization_id, cursor, limit))
 
 
 @app.get("/models/<model_id>", responses=answers(200, Model, 404), tags=["Models"])
 def get_model(model_id: str) -> Model:
     """Show one model and how it is."""
-    return models.show(app.caller.organization_id, model_id)
+    return registry.show(app.caller.organization_id, model_id)
 
 
 @app.patch("/models/<model_id>", responses=answers(200, Model, 404, 409), tags=["Models"])
 def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
     """Change a model. What is absent stays, null restores a default."""
-    return models.change(app.caller.organization_id, model_id, body)
+    return registry.change(app.caller.organization_id, model_id, body)
 
 
 @app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404, 409), tags=["Models"])
 def delete_model(model_id: str) -> Response[None]:
     """Delete a model and erase all its data. It is gone from every answer at once, its data within 15 minutes."""
-    models.delete(app.caller.organization_id, model_id, erase=_ask_to_erase, now=datetime.now(UTC))
+    registry.delete(app.caller.organization_id, model_id, erase=_ask_to_erase, now=datetime.now(UTC))
     return Response(status_code=204)
 
 

@@ -6,13 +6,14 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
-from driftguard import aws, organizations
-from driftguard.checks import EraseMessage
-from driftguard.errors import DriftGuardError, Invalid
-from driftguard.http import field_errors
-from driftguard.observability import logger
-from driftguard.settings import Settings
-from driftguard.tables.base import connect
+from driftguard.models.schemas import EraseMessage
+from driftguard.organizations import administration
+from driftguard.platform import aws
+from driftguard.platform.dynamodb import connect
+from driftguard.platform.environment import Settings
+from driftguard.platform.errors import DriftGuardError, Invalid
+from driftguard.platform.observability import logger
+from driftguard.platform.serialization import field_errors
 
 MARGIN_MS = 10_000
 
@@ -27,7 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         aws.client("sqs").send_message(QueueUrl=settings.erase_queue_url, MessageBody=body)
 
     try:
-        answer = organizations.run(
+        answer = administration.run(
             event,
             gateway=aws.client("apigateway"),
             usage_plan_id=lambda: settings.usage_plan_id,

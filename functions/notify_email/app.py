@@ -5,9 +5,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard import aws
+from driftguard.alerts.events import AlertEvent
 from driftguard.notifications.delivery import Notifier, to_queue
-from driftguard.notifications.email import render, render_notice
+from driftguard.notifications.messages import Event
+from driftguard.notifications.providers.email import render, render_notice
+from driftguard.notifications.schemas import StoredChannel
 from driftguard.notifications.transports import (
     SmtpServer,
     Transport,
@@ -17,11 +19,10 @@ from driftguard.notifications.transports import (
     ses_client,
     smtp_credentials,
 )
-from driftguard.observability import logger, measured
-from driftguard.schemas.channels import StoredChannel
-from driftguard.schemas.events import AlertEvent, Event
-from driftguard.settings import Settings
-from driftguard.tables.base import connect
+from driftguard.platform import aws
+from driftguard.platform.dynamodb import connect
+from driftguard.platform.environment import Settings
+from driftguard.platform.observability import logger, measured
 
 settings = Settings()
 

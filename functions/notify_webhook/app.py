@@ -5,17 +5,17 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard import aws
 from driftguard.notifications.addresses import system_resolver
 from driftguard.notifications.delivery import Notifier, to_queue
+from driftguard.notifications.messages import Event
 from driftguard.notifications.outgoing import Outgoing, by_urllib3
 from driftguard.notifications.posts import posts
-from driftguard.observability import logger, measured
-from driftguard.schemas.channels import StoredChannel
-from driftguard.schemas.events import Event
-from driftguard.settings import Settings
-from driftguard.tables.base import connect
-from driftguard.tables.deliveries import Deliveries
+from driftguard.notifications.schemas import StoredChannel
+from driftguard.notifications.tables import Deliveries
+from driftguard.platform import aws
+from driftguard.platform.dynamodb import connect
+from driftguard.platform.environment import Settings
+from driftguard.platform.observability import logger, measured
 
 settings = Settings()
 

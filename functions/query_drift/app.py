@@ -6,11 +6,15 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from driftguard import alert_actions, models, reports
-from driftguard.http import Api, CursorText, Days, Limit, answers, page_answer
-from driftguard.schemas.alerts import AlertDetail, AlertStatus, AlertSummary, AlertType, Severity
-from driftguard.schemas.filters import AlertFilters
-from driftguard.schemas.reports import HistoryRow, Report
+from driftguard.alerts import actions
+from driftguard.alerts.schemas import AlertDetail, AlertFilters, AlertStatus, AlertSummary, AlertType, Severity
+from driftguard.api.lists import CursorText, Days, Limit, page_answer
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
+from driftguard.checks import reports
+from driftguard.checks.schemas import HistoryRow
+from driftguard.models import registry
+from driftguard.verdicts.shapes import Report
 
 app = Api()
 
@@ -24,7 +28,7 @@ Type = Annotated[AlertType | None, Query(description="Only alerts of this type."
 @app.get("/drift/models/<model_id>/report", responses=answers(200, Report, 404), tags=["Drift"])
 def get_report(model_id: str) -> Report:
     """Show the last check's full report. 404 before the first check."""
-    return Report.model_validate(reports.last(models.find(app.caller.organization_id, model_id)))
+    return Report.model_validate(reports.last(registry.find(app.caller.organization_id, model_id)))
 
 
 @app.get("/drift/models/<model_id>/history", responses=answers(200, list[HistoryRow], 404), tags=["Drift"])
@@ -32,7 +36,7 @@ def list_history(
     model_id: str, limit: Limit = 50, days: Days = None, cursor: CursorText = None
 ) -> Response[list[HistoryRow]]:
     """List a model's checks, newest first."""
-    model = models.find(app.caller.organization_id, model_id)
+    model = registry.find(app.caller.organization_id, model_id)
     return page_answer(app, reports.history(model, days=days, cursor=cursor, limit=limit, now=datetime.now(UTC)))
 
 
@@ -48,7 +52,7 @@ def list_model_alerts(
 ) -> Response[list[AlertSummary]]:
     """List one model's alerts, newest first."""
     filters = AlertFilters(limit, days, status, severity, alert_type, cursor)
-    return _page(filters, models.find(app.caller.organization_id, model_id).model_id)
+    return _page(filters, registry.find(app.caller.organization_id, model_id).model_id)
 
 
 @app.get("/drift/alerts", responses=answers(200, list[AlertSummary]), tags=["Alerts"])
@@ -67,11 +71,11 @@ def list_alerts(
 @app.get("/drift/alerts/<alert_id>", responses=answers(200, AlertDetail, 404), tags=["Alerts"])
 def get_alert(alert_id: str) -> AlertDetail:
     """Show one alert with its timeline and deliveries."""
-    return alert_actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC))
+    return actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC))
 
 
 def _page(filters: AlertFilters, model_id: str | None) -> Response[list[AlertSummary]]:
-    page = alert_actions.page(app.caller.organization_id, filters, model_id=model_id, now=datetime.now(UTC))
+    page = actions.page(app.caller.organization_id, filters, model_id=model_id, now=datetime.now(UTC))
     return page_answer(app, page, lambda alert: alert.summary(app.base_url).model_dump(mode="json"))
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard import aws
-from driftguard.checks import Queues, schedule
-from driftguard.observability import logger, measured
-from driftguard.settings import Settings
-from driftguard.tables.base import connect
+from driftguard.checks.messages import Queues, schedule
+from driftguard.platform import aws
+from driftguard.platform.dynamodb import connect
+from driftguard.platform.environment import Settings
+from driftguard.platform.observability import logger, measured
 
 
 @measured

@@ -5,10 +5,14 @@ from http import HTTPStatus
 
 from aws_lambda_powertools.event_handler import Response
 
-from driftguard import aws, openapi, statuses
-from driftguard.http import Api, answers
-from driftguard.statuses import Health, Me, Organization, SchedulerStatus
-from driftguard.tables.models import Runs
+from driftguard.api import openapi
+from driftguard.api.health import Health, Me, Organization
+from driftguard.api.health import health as health_of
+from driftguard.api.problems import answers
+from driftguard.api.resolver import Api
+from driftguard.checks.schedule_status import SchedulerStatus, scheduler
+from driftguard.checks.tables import Runs
+from driftguard.platform import aws
 
 app = Api(public=["/health", "/openapi.json", "/docs"])
 
@@ -16,7 +20,7 @@ app = Api(public=["/health", "/openapi.json", "/docs"])
 @app.get("/health", responses=answers(200, Health, 503), security=[], tags=["Service"])
 def health() -> Response[Health]:
     """Tell whether the service and its database answer. It needs no key."""
-    found = statuses.health(app.settings.version, Runs.last)
+    found = health_of(app.settings.version, Runs.last)
     status = HTTPStatus.OK if found.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
     return Response(status_code=status, content_type="application/json", body=found)
 
@@ -25,7 +29,7 @@ def health() -> Response[Health]:
 def scheduler_status() -> SchedulerStatus:
     """Show the schedule and its last run. The counts are of the organization's own models."""
     rule = aws.client("events").describe_rule(Name=app.settings.schedule_rule_name)
-    return statuses.scheduler(app.caller.organization_id, rule, datetime.now(UTC))
+    return scheduler(app.caller.organization_id, rule, datetime.now(UTC))
 
 
 @app.get("/me", responses=answers(200, Me), tags=["Service"])

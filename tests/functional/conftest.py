@@ -9,9 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from driftguard import aws
-from driftguard.tables import base
-from driftguard.tables.organizations import ApiKeys, Role
+from driftguard.organizations.tables import ApiKeys, Role
+from driftguard.platform import aws, dynamodb
 from tests import stack
 from tests.functional.gateway import Answer, Gateway
 
@@ -44,7 +43,7 @@ def add_organization(organization_id: str) -> None:
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """The whole stack in moto, empty but for one organization."""
     with mock_aws():
-        base.disconnect()
+        dynamodb.disconnect()
         aws.client.cache_clear()
         variables = {**stack.deploy_tables(), **stack.deploy_messaging(), **stack.deploy_bucket()}
         rule = boto3.client("events").put_rule(Name="schedule", ScheduleExpression="rate(15 minutes)")
@@ -54,8 +53,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         gateway = Gateway()
-        base.connect(gateway.settings)
+        dynamodb.connect(gateway.settings)
         add_organization("acme")
         yield Stack(gateway, "acme", variables)
-        base.disconnect()
+        dynamodb.disconnect()
         aws.client.cache_clear()

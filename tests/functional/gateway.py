@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from driftguard.settings import Settings
+from driftguard.platform.environment import Settings
 from tests import stack
 from tests.roles import under_role
 

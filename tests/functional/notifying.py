@@ -7,14 +7,13 @@ from typing import Any
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sqs.models import sqs_backends
 
-from driftguard.ids import new_id
-from driftguard.notifications.content import example
+from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.schemas import DeliveryRecord, Severity
+from driftguard.notifications.example import example
 from driftguard.notifications.outgoing import Answer, Call
-from driftguard.schemas.alerts import DeliveryRecord, Severity
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.schemas.events import AlertEvent
-from driftguard.tables.channels import Channels
-from driftguard.tables.deliveries import Deliveries
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.platform.ids import new_id
 from tests.functional.conftest import Stack
 from tests.functional.gateway import LambdaContext, function
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from driftguard.tables.base import ConditionFailed
-from driftguard.tables.baselines import Baselines
+from driftguard.baselines.tables import Baselines
+from driftguard.platform.dynamodb import ConditionFailed
 from tests.functional.conftest import Stack, add_organization
 
 

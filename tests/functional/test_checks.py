@@ -10,13 +10,14 @@ from typing import Any
 import boto3
 import pytest
 
-from driftguard import checking, drift, folding
-from driftguard.http import encode_cursor
-from driftguard.tables.alerts import Outbox
-from driftguard.tables.baselines import Baselines
-from driftguard.tables.history import History
-from driftguard.tables.models import Models, Runs, Statuses
-from driftguard.times import iso
+from driftguard.alerts.tables import Outbox
+from driftguard.baselines.tables import Baselines
+from driftguard.checks import check, task, triggers
+from driftguard.checks.tables import History, Runs
+from driftguard.counting import folding
+from driftguard.models.tables import Models, Statuses
+from driftguard.platform.paging import encode_cursor
+from driftguard.platform.times import iso
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.faults import as_strict_as_aws, calls_to_aws
 from tests.functional.gateway import LambdaContext, function
@@ -235,7 +236,7 @@ def test_a_check_that_dies_before_it_publishes_is_made_good_by_the_next(
     model_id = make_model(deployed)
     log(deployed, model_id, rows(7, 0.6))
     with monkeypatch.context() as patch:
-        patch.setattr(drift, "publish_pending", lambda *_: 0)
+        patch.setattr(check, "publish_pending", lambda *_: 0)
         assert deployed.call("POST", f"/drift/models/{model_id}/check").status == 200
     assert len(Outbox.pending(model_id)) == 1
     assert published.refresh() == []
@@ -252,7 +253,7 @@ def check_while_sns_refuses(model_id: str, tick_id: str, now: datetime) -> None:
         raise ConnectionError("SNS is away")
 
     with pytest.raises(ConnectionError):
-        drift.check(drift.Task(model, now, tick_id, lambda: timedelta(seconds=60), refusing, DAY))
+        check.check(task.Task(model, now, tick_id, lambda: timedelta(seconds=60), refusing, DAY))
 
 
 def test_an_event_that_sns_refuses_stays_until_it_takes_it(deployed: Stack, published: Any) -> None:
@@ -365,7 +366,7 @@ def test_a_check_that_takes_too_long_goes_to_the_queue(deployed: Stack, monkeypa
     """Without time left by hand it is 202, and the queue's check finishes it."""
     model_id = make_model(deployed)
     log(deployed, model_id, rows(21, 0.6))
-    monkeypatch.setattr(checking, "BY_HAND", timedelta(0))
+    monkeypatch.setattr(triggers, "BY_HAND", timedelta(0))
     queued = deployed.call("POST", f"/drift/models/{model_id}/check")
     assert (queued.status, queued.body) == (202, {"status": "queued", "model_id": model_id})
     assert drain(deployed) == [{"batchItemFailures": []}]
@@ -386,7 +387,7 @@ def test_a_fold_that_outlasts_the_function_goes_on_in_the_next_message(
         answers = iter([60, 60, 60, 60])
         return lambda: timedelta(seconds=next(answers, -1))
 
-    monkeypatch.setattr(checking, "clock", four_steps)
+    monkeypatch.setattr(triggers, "clock", four_steps)
     message = {"organization_id": "acme", "model_id": model_id, "tick": "t1"}
     function("check_drift").handler(records(json.dumps(message)), LambdaContext())
     assert deployed.call("GET", f"/drift/models/{model_id}/history").body == []

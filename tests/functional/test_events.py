@@ -17,22 +17,24 @@ from aws_lambda_powertools.utilities.parser.models import (
 )
 from pydantic import BaseModel
 
-from driftguard.buckets import Bucket, ObjectReader
-from driftguard.checks import CheckMessage, EraseMessage
+from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.schemas import Alert
+from driftguard.alerts.tables import Alerts
+from driftguard.baselines.schemas import ObjectCreated
+from driftguard.baselines.tables import Uploads
+from driftguard.checks.messages import CheckMessage
+from driftguard.models.schemas import EraseMessage
+from driftguard.models.settings import ModelSettings
+from driftguard.models.tables import Models
+from driftguard.notifications.messages import Retry
 from driftguard.notifications.outgoing import Answer
-from driftguard.organizations import COMMAND
-from driftguard.schemas.alerts import Alert
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.schemas.events import AlertEvent, Retry
-from driftguard.schemas.models import ModelSettings
-from driftguard.schemas.uploads import ObjectCreated
-from driftguard.tables.alerts import Alerts
-from driftguard.tables.base import transaction
-from driftguard.tables.channels import Channels
-from driftguard.tables.models import Models
-from driftguard.tables.organizations import ApiKeys
-from driftguard.tables.uploads import Uploads
-from driftguard.times import iso
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.tables import Channels
+from driftguard.organizations.commands import COMMAND
+from driftguard.organizations.tables import ApiKeys
+from driftguard.platform.dynamodb import transaction
+from driftguard.platform.s3 import Bucket, ObjectReader
+from driftguard.platform.times import iso
 from rules.stack import target
 from tests import stack
 from tests.functional.conftest import Stack

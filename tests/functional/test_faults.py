@@ -21,19 +21,20 @@ import boto3
 import numpy as np
 import pytest
 
-from driftguard import folding, predictions
-from driftguard.checks import Incomplete
+from driftguard.alerts.events import AlertEvent
+from driftguard.checks.messages import Incomplete
+from driftguard.checks.tables import History, Runs
+from driftguard.checks.window import load_series
 from driftguard.counting import count
-from driftguard.drift import load_series
-from driftguard.models import find
-from driftguard.packing import columns, unpack_rows
-from driftguard.schemas.events import AlertEvent
-from driftguard.schemas.predictions import BatchBody
-from driftguard.tables import base
-from driftguard.tables.history import History
-from driftguard.tables.models import Runs, Statuses
-from driftguard.tables.predictions import Predictions
-from driftguard.times import DAY, hour_of, iso
+from driftguard.counting.series import read_days, read_hours
+from driftguard.models.registry import find
+from driftguard.models.tables import Statuses
+from driftguard.platform import dynamodb
+from driftguard.platform.times import DAY, hour_of, iso
+from driftguard.predictions import intake
+from driftguard.predictions.schemas import BatchBody
+from driftguard.predictions.tables import Predictions
+from driftguard.rows.unpacking import columns, unpack_rows
 from tests.functional.conftest import Stack
 from tests.functional.faults import (
     Call,
@@ -156,13 +157,13 @@ class Day:
     def counted(self) -> int:
         """How many rows the hourly buckets hold; bin by bin what one pass over everything stored gives."""
         series = load_series(find("acme", self.model_id))
-        hours = {hour: counts for hour, counts in folding.read_hours(series, 0, 9_999_999).items() if counts.rows}
+        hours = {hour: counts for hour, counts in read_hours(series, 0, 9_999_999).items() if counts.rows}
         heads = Predictions.arrivals(self.model_id, series.partitions)
         expected = count(series.baseline, [columns(payload) for _head, payload in Predictions.payloads(heads)])
         assert hours.keys() == expected.keys()
         for hour, counts in expected.items():
             np.testing.assert_array_equal(hours[hour].bins, counts.bins)
-        for day, counts in folding.read_days(series, 0, 9_999_999).items():
+        for day, counts in read_days(series, 0, 9_999_999).items():
             np.testing.assert_array_equal(
                 counts.bins, sum(expected[hour].bins for hour in expected if hour // 24 == day)
             )
@@ -298,8 +299,8 @@ def test_what_is_accepted_is_counted_and_told_once(day: Day, name: str) -> None:
 def test_what_a_batch_leaves_unprocessed_is_not_lost(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
     """With everything in many small chunks, of most batches that are read or written all but one is left out, oftener
     in a row than the SDK asks again; and SQS takes one of the schedule's messages at a time."""
-    monkeypatch.setattr(base.chunks, "__defaults__", (300,))
-    monkeypatch.setattr(predictions, "MAX_ITEM_BYTES", 300)
+    monkeypatch.setattr(dynamodb.chunks, "__defaults__", (300,))
+    monkeypatch.setattr(intake, "MAX_ITEM_BYTES", 300)
     day.model_id = make_model(day.deployed)
     others = [day.deployed.call("POST", "/models", {"name": f"bare {number}"}).body["id"] for number in range(20)]
     fault, schedule = Partial(0.9, 1), Partial(0.4, 1)
@@ -384,7 +385,7 @@ def test_clocks_that_differ_by_five_minutes_lose_and_double_nothing(day: Day) ->
         minute = NOW + timedelta(minutes=number)
         body = BatchBody(model_id=day.model_id, predictions=batch, batch_id=f"b{number}")
         own_clock = minute + timedelta(minutes=(5, -5, 0)[number % 3])
-        assert predictions.log_batch("acme", body, now=own_clock).accepted == SIZE
+        assert intake.log_batch("acme", body, now=own_clock).accepted == SIZE
         day.clock.now = minute + timedelta(minutes=(5, 0, -5)[number % 3])
         day.check(f"t{number}")
     day.clock.now = NOW + timedelta(minutes=30)
@@ -461,7 +462,7 @@ def test_two_checks_at_once_are_one(day: Day, moments: Callable[[], None]) -> No
     for at in range(1, len(whole.made) + 1):
         moments()
         late = BatchBody(model_id=day.model_id, predictions=more, batch_id="late")
-        predictions.log_batch("acme", late, now=LATER - timedelta(minutes=7))
+        intake.log_batch("acme", late, now=LATER - timedelta(minutes=7))
         seen = 0
 
         def meanwhile(call: Call, at: int = at) -> Any:
@@ -500,7 +501,7 @@ def test_logging_killed_at_any_moment_is_made_good(day: Day, monkeypatch: pytest
     statuses, stored, counted, moments = set[str](), set[str](), set[str](), 0
     for name, (path, ids, headers) in REQUESTS.items():
         if "chunks" in name:
-            monkeypatch.setattr(base.chunks, "__defaults__", (600,))
+            monkeypatch.setattr(dynamodb.chunks, "__defaults__", (600,))
         body = {"model_id": day.model_id, **ids, **(sent[0] if path == "/predictions" else {"predictions": sent})}
         expected = 1 if path == "/predictions" else len(sent)
 

@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from driftguard import folding, predictions
-from driftguard.baselines import Baseline, build
-from driftguard.counting import Counts, count
-from driftguard.packing import columns
-from driftguard.schemas.predictions import BatchBody
-from driftguard.tables import counts as buckets
-from driftguard.tables.predictions import Predictions
-from driftguard.times import hour_of, iso
+from driftguard.counting import Counts, count, folding
+from driftguard.counting import tables as buckets
+from driftguard.counting.series import Series, State, _decode, read_days, window
+from driftguard.distributions.baseline import Baseline, build
+from driftguard.platform.times import hour_of, iso
+from driftguard.predictions import intake
+from driftguard.predictions.schemas import BatchBody
+from driftguard.predictions.tables import Predictions
+from driftguard.rows.unpacking import columns
 from tests.functional.conftest import Stack
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -50,7 +51,7 @@ def log(model_id: str, arrived: datetime, hours_ago: list[float], seed: int) -> 
         }
         for hours in hours_ago
     ]
-    predictions.log_batch("acme", BatchBody(model_id=model_id, predictions=rows, batch_id=f"b{seed}"), now=arrived)
+    intake.log_batch("acme", BatchBody(model_id=model_id, predictions=rows, batch_id=f"b{seed}"), now=arrived)
 
 
 def log_a_week(model_id: str, batches: int = 12) -> None:
@@ -63,34 +64,34 @@ def log_a_week(model_id: str, batches: int = 12) -> None:
         )
 
 
-def series_of(model_id: str, baseline: Baseline, version: int = 1) -> folding.Series:
+def series_of(model_id: str, baseline: Baseline, version: int = 1) -> Series:
     """What is folded in these tests."""
-    return folding.Series(model_id, PARTITIONS, version, baseline)
+    return Series(model_id, PARTITIONS, version, baseline)
 
 
-def fold(series: folding.Series, now: datetime = NOW) -> folding.State:
+def fold(series: Series, now: datetime = NOW) -> State:
     """One fold to the end."""
     state, complete = folding.fold(series, folding.load_state(series, now), now, lambda: True)
     assert complete
     return state
 
 
-def stored(series: folding.Series) -> dict[str, bytes]:
+def stored(series: Series) -> dict[str, bytes]:
     """Every bucket by its key, as bytes."""
     items = buckets.Counts.query(series.model_id, consistent_read=True)
     return {item.sk: item.data for item in items if item.data is not None}
 
 
-def one_clean_pass(series: folding.Series, until: datetime) -> dict[int, Counts]:
+def one_clean_pass(series: Series, until: datetime) -> dict[int, Counts]:
     """What the hours must hold: everything accepted up to `until`, counted in one go."""
     heads = list(Predictions.arrivals(series.model_id, PARTITIONS, until=iso(until)))
     return count(series.baseline, [columns(payload) for _head, payload in Predictions.payloads(heads)])
 
 
-def check(series: folding.Series, until: datetime) -> None:
+def check(series: Series, until: datetime) -> None:
     """Hours and days hold what one clean pass counts."""
     expected = one_clean_pass(series, until)
-    hours = folding._decode(series, buckets.Counts.hours(series.model_id, series.version, 0, 9_999_999))
+    hours = _decode(series, buckets.Counts.hours(series.model_id, series.version, 0, 9_999_999))
     assert {hour for hour, counts in hours.items() if counts.rows} == set(expected)
     for hour, counts in expected.items():
         assert hours[hour].rows == counts.rows
@@ -98,7 +99,7 @@ def check(series: folding.Series, until: datetime) -> None:
             np.testing.assert_array_equal(getattr(hours[hour], field), getattr(counts, field))
         for field in ("total", "squares"):  # the order of adding shows in the last bits
             np.testing.assert_allclose(getattr(hours[hour], field), getattr(counts, field), rtol=1e-12, atol=1e-12)
-    days = folding.read_days(series, 0, 9_999_999)
+    days = read_days(series, 0, 9_999_999)
     for day, total in days.items():
         parts = [counts for hour, counts in expected.items() if hour // 24 == day]
         assert total.rows == sum(part.rows for part in parts)
@@ -199,7 +200,7 @@ def test_two_folds_at_once_count_once(model_id: str, baseline: Baseline, monkeyp
         series = series_of(model_id, baseline, version)
         seen = 0
 
-        def putting(*args: object, moment: int = moment, series: folding.Series = series, **options: object) -> object:
+        def putting(*args: object, moment: int = moment, series: Series = series, **options: object) -> object:
             nonlocal seen
             seen += 1
             if seen == moment:
@@ -284,7 +285,7 @@ def test_the_window_is_the_same_from_hours_and_from_rolled_up_days(model_id: str
     last = hour_of(NOW)
     for days in (1, 7, 14):
         first = hour_of(NOW - timedelta(days=days))
-        whole = folding.read_days(series, last // 24 - 14, last // 24 - 1)
-        counts = folding.window(series, fresh, whole, first, last, state.rolled_before)
+        whole = read_days(series, last // 24 - 14, last // 24 - 1)
+        counts = window(series, fresh, whole, first, last, state.rolled_before)
         parts = [part for hour, part in expected.items() if first <= hour <= last]
         np.testing.assert_array_equal(counts.bins, sum(part.bins for part in parts))

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from moto import mock_aws
 
-from driftguard import models
-from driftguard.schemas.models import NewModel
-from driftguard.settings import Settings
-from driftguard.tables.base import connect, disconnect
-from driftguard.tables.organizations import ApiKeys
-from driftguard.tables.predictions import Predictions
+from driftguard.models import registry
+from driftguard.models.schemas import NewModel
+from driftguard.organizations.tables import ApiKeys
+from driftguard.platform.dynamodb import connect, disconnect
+from driftguard.platform.environment import Settings
+from driftguard.predictions.tables import Predictions
 from tests.functional.conftest import add_organization
 from tests.functional.gateway import Answer, Gateway, function
 from tests.stack import deploy_tables
@@ -61,7 +61,7 @@ def stack() -> Iterator[None]:
 def model() -> str:
     """The id of a new model of the organization `other`."""
     name = f"model {next(NUMBERS)}"
-    return models.create("other", NewModel(name=name), partitions=4, now=datetime.now(UTC)).id
+    return registry.create("other", NewModel(name=name), partitions=4, now=datetime.now(UTC)).id
 
 
 def request(
@@ -270,7 +270,7 @@ def test_a_wrong_query_is_named(model: str, query: dict[str, str], name: str) ->
 
 def test_another_models_cursor_is_refused(model: str) -> None:
     """A cursor belongs to one model's list."""
-    other = models.create("other", NewModel(name=f"model {next(NUMBERS)}"), partitions=4, now=datetime.now(UTC)).id
+    other = registry.create("other", NewModel(name=f"model {next(NUMBERS)}"), partitions=4, now=datetime.now(UTC)).id
     for model_id in (model, other):
         request("POST", BATCH, {"model_id": model_id, "predictions": [{"features": {}}] * 2})
     following = request("GET", LIST, model_id=other, query={"limit": "1"}).next_path

@@ -1,6 +1,6 @@
 """Models over HTTP, on the template's own tables."""
 
-from driftguard.tables.models import Models
+from driftguard.models.tables import Models
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.faults import calls_to_aws, meanwhile
 

@@ -10,15 +10,13 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
-from driftguard import aws
+from driftguard.alerts.publishing import to_topic
 from driftguard.notifications import delivery
 from driftguard.notifications.delivery import LEASE, MAX_ATTEMPTS
-from driftguard.notifications.errors import DeliveryFailed
-from driftguard.notifications.outgoing import Answer
-from driftguard.publishing import to_topic
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.tables.channels import Channels
-from driftguard.tables.deliveries import Deliveries
+from driftguard.notifications.outgoing import Answer, DeliveryFailed
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.platform import aws
 from tests.functional.conftest import Stack
 from tests.functional.gateway import LambdaContext, function
 from tests.functional.notifying import HOOK, Provider, add, by_sns, by_sqs, happened, invoke, queued, record_of, told

@@ -9,13 +9,12 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
+from driftguard.alerts.events import AlertEvent
 from driftguard.notifications.delivery import MAX_ATTEMPTS
 from driftguard.notifications.outgoing import Answer, by_urllib3
-from driftguard.notifications.webhook import signature
-from driftguard.schemas.channels import StoredChannel
-from driftguard.schemas.events import AlertEvent
-from driftguard.tables.channels import Channels
-from driftguard.tables.deliveries import Deliveries
+from driftguard.notifications.providers.webhook import signature
+from driftguard.notifications.schemas import StoredChannel
+from driftguard.notifications.tables import Channels, Deliveries
 from local.outbox import read_request
 from tests.functional.conftest import Stack
 from tests.functional.gateway import function

@@ -12,13 +12,14 @@ from typing import Any
 import boto3
 import pytest
 
-from driftguard import folding, organizations, predictions
-from driftguard.schemas.events import ChannelNotice, Event
-from driftguard.tables import base
-from driftguard.tables.alerts import Outbox
-from driftguard.tables.channels import Channels
-from driftguard.tables.deliveries import Deliveries
-from driftguard.tables.models import Models
+from driftguard.alerts.tables import Outbox
+from driftguard.counting import folding
+from driftguard.models.tables import Models
+from driftguard.notifications.messages import ChannelNotice, Event
+from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.organizations import administration
+from driftguard.platform import dynamodb
+from driftguard.predictions import intake
 from tests import stack
 from tests.functional.conftest import Stack
 from tests.functional.gateway import Answer, LambdaContext, function
@@ -234,7 +235,7 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
         many["batch_id"] = "b2"
         assert own.call("POST", "/predictions/batch", many, headers={"Idempotency-Key": "marker"}).status == 202
         with monkeypatch.context() as small:
-            small.setattr(predictions, "MAX_ITEM_BYTES", 300)
+            small.setattr(intake, "MAX_ITEM_BYTES", 300)
             log(own, model_id, rows(8, 0.6, count=20), batch_id="b3")
     with monkeypatch.context() as settled:
         settled.setattr(folding, "SETTLED", -timedelta(minutes=1))
@@ -255,7 +256,7 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
         uploads.append(upload)
         event = happened(model_id=model_id, organization_id=organization)
         event = event.model_copy(update={"alert": event.alert.model_copy(update={"id": alert_id})})
-        with base.transaction() as write:
+        with dynamodb.transaction() as write:
             Outbox.write(write, event)
         deliver(event, organization, channels[1], now)
     notice = ChannelNotice(
@@ -313,7 +314,7 @@ def test_an_organization_is_erased_from_every_table(
 
     erase_what_was_asked(gone)
     assert invoke(**command, name="Gone") == {"erased": False, "models_left": 0}, "a request may still be under way"
-    monkeypatch.setattr(organizations, "LAST_REQUEST", timedelta(0))
+    monkeypatch.setattr(administration, "LAST_REQUEST", timedelta(0))
     assert invoke(**command, name="Gone") == {"erased": True, "models_left": 0}
     assert traces(deployed, *ids, "Gone") == []
     assert sorted(traces(deployed, *others)) == theirs

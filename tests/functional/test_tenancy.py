@@ -13,9 +13,9 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from driftguard.http import encode_cursor
-from driftguard.ids import new_id
-from driftguard.tables.organizations import ApiKeys
+from driftguard.organizations.tables import ApiKeys
+from driftguard.platform.ids import new_id
+from driftguard.platform.paging import encode_cursor
 from tests.functional import faults
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.gateway import Answer, routes

@@ -11,12 +11,14 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from driftguard import baseline_files, building, uploads
-from driftguard.buckets import Bucket
-from driftguard.schemas.uploads import UploadedObject
-from driftguard.tables.base import ConditionFailed
-from driftguard.tables.models import Models
-from driftguard.tables.uploads import Uploads
+from driftguard.baselines import building, uploads
+from driftguard.baselines.schemas import UploadedObject
+from driftguard.baselines.tables import Uploads
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.s3 import Bucket
+from driftguard.rows import chunks
+from driftguard.rows import files as baseline_files
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.gateway import Answer, LambdaContext, function
 from tests.functional.test_checks import log, make_model, records, rows
@@ -188,9 +190,9 @@ def test_a_lying_file_is_refused(deployed: Stack, model: str, monkeypatch: pytes
         upload = announce(deployed, model, **body)
         assert deliver(put(deployed, upload, content)) == "failed"
         assert says in status(deployed, model, upload)["reason"]
-    monkeypatch.setattr(baseline_files, "CHUNK_CELLS", 3)
-    monkeypatch.setattr("driftguard.buckets.PART_BYTES", 100)
-    monkeypatch.setattr("driftguard.baseline_files._BLOCK", 10)
+    monkeypatch.setattr(chunks, "CHUNK_CELLS", 3)
+    monkeypatch.setattr("driftguard.platform.s3.PART_BYTES", 100)
+    monkeypatch.setattr("driftguard.rows.files._BLOCK", 10)
     upload = announce(deployed, model)
     event = put(deployed, upload, CSV)
     context = LambdaContext(aws_request_id="r1", seconds_left=100.0)
@@ -281,7 +283,7 @@ def during(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     original = baseline_files.read
     left = [act]
 
-    def read(*arguments: Any) -> Iterator[baseline_files.Chunk]:
+    def read(*arguments: Any) -> Iterator[chunks.Chunk]:
         for chunk in original(*arguments):
             if left:
                 left.pop()()
@@ -376,7 +378,7 @@ def test_erasing_a_model_deletes_its_files_and_no_others(deployed: Stack, model:
 
 def test_progress_is_told_every_few_seconds(deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it is read: rows and bytes so far, written once in three seconds however many chunks there are."""
-    monkeypatch.setattr(baseline_files, "CHUNK_CELLS", 3)
+    monkeypatch.setattr(chunks, "CHUNK_CELLS", 3)
     upload = announce(deployed, model)
     event = put(deployed, upload, CSV)
     told: list[dict[str, Any]] = []

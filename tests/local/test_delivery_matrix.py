@@ -30,16 +30,14 @@ from aiosmtpd.smtp import AuthResult
 from botocore.config import Config
 from moto import mock_aws
 
-from driftguard import aws
-from driftguard.ids import new_id
+from driftguard.alerts.events import AlertEvent
 from driftguard.notifications import outgoing, transports
-from driftguard.notifications.content import example
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.schemas.events import AlertEvent
-from driftguard.settings import Settings
-from driftguard.tables import base
-from driftguard.tables.channels import Channels
-from driftguard.tables.deliveries import Deliveries
+from driftguard.notifications.example import example
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.platform import aws, dynamodb
+from driftguard.platform.environment import Settings
+from driftguard.platform.ids import new_id
 from tests import stack
 from tests.functional.gateway import LambdaContext, function
 from tests.local.ends import Certificate, certificate_in
@@ -283,7 +281,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def queues(certificate: Certificate) -> Iterator[dict[str, str]]:
     """The stack, the providers, and the functions pointed at them; the queues' names."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
-        base.disconnect()
+        dynamodb.disconnect()
         aws.client.cache_clear()
         transports.ses_client.cache_clear()
         variables = {**stack.deploy_tables(), **stack.deploy_messaging()}
@@ -305,7 +303,7 @@ def queues(certificate: Certificate) -> Iterator[dict[str, str]]:
         }  # fmt: skip
         for name, value in {**variables, **own}.items():
             patch.setenv(name, value)
-        base.connect(Settings())
+        dynamodb.connect(Settings())
         patch.setattr(outgoing, "TIMEOUT", urllib3.Timeout(connect=1, read=PATIENCE))
         patch.setattr(transports, "TIMEOUT_SECONDS", PATIENCE)
         client = boto3.client(
@@ -333,7 +331,7 @@ def queues(certificate: Certificate) -> Iterator[dict[str, str]]:
         for server in (https, ses):
             server.shutdown()
             server.server_close()
-        base.disconnect()
+        dynamodb.disconnect()
         aws.client.cache_clear()
         transports.ses_client.cache_clear()
 

@@ -16,8 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from driftguard.notifications import outgoing
-from driftguard.notifications.errors import DeliveryFailed
-from driftguard.notifications.outgoing import Call, by_urllib3
+from driftguard.notifications.outgoing import Call, DeliveryFailed, by_urllib3
 from driftguard.notifications.transports import SmtpServer, by_smtp
 from tests.local.ends import Certificate, certificate_in
 

@@ -50,7 +50,11 @@ def test_the_example_holds_every_parameter_with_its_default() -> None:
 
 def test_the_example_names_every_variable_of_the_functions() -> None:
     """Beside the parameter that sets it where there is one; those that the settings read are among them."""
-    reads = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', (ROOT / "layers/driftguard/driftguard/settings.py").read_text()))
+    reads = set(
+        re.findall(
+            r'"([A-Z]+(?:_[A-Z]+)+)"', (ROOT / "layers/driftguard/driftguard/platform/environment.py").read_text()
+        )
+    )
     variables = {name for each in functions_variables() for name in each}
     assert reads - {"PUBLIC_URL"} <= variables
     for name in variables | reads:
@@ -201,8 +205,8 @@ def test_the_docs_name_the_headers_that_are_sent() -> None:
     """All of them, and no others."""
     from datetime import UTC, datetime
 
-    from driftguard.notifications import webhook
-    from driftguard.notifications.content import example
+    from driftguard.notifications.example import example
+    from driftguard.notifications.providers import webhook
 
     message = webhook.render(example("acme", datetime.now(UTC)), public_url="")
     sent = webhook.headers(message, b"{}", "secret", datetime.now(UTC))

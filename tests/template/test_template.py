@@ -1,8 +1,6 @@
 """What the template promises the code, and the code the template."""
 
-import importlib
 import json
-import pkgutil
 import re
 import tomllib
 from collections.abc import Iterator
@@ -12,12 +10,12 @@ from typing import Any
 
 import pytest
 
-import driftguard
-import driftguard.tables
-from driftguard import checking, folding
+from driftguard import all_tables
+from driftguard.checks import triggers
+from driftguard.counting import folding
 from driftguard.notifications import delivery
-from driftguard.settings import Settings
-from driftguard.tables.base import Table
+from driftguard.platform.dynamodb import Table
+from driftguard.platform.environment import Settings
 from rules.deployments import DEPLOYMENTS, EVERYTHING
 from rules.stack import target
 from rules.template import refusals
@@ -99,9 +97,7 @@ def actions(code: str, **parameters: str) -> set[str]:
 
 def tables() -> Iterator[type[Table]]:
     """Every class of items."""
-    for module in pkgutil.iter_modules(driftguard.tables.__path__):
-        importlib.import_module(f"driftguard.tables.{module.name}")
-    yield from Table.__subclasses__()
+    yield from all_tables.ALL
 
 
 def test_the_api_has_the_contracts_routes_and_no_others() -> None:
@@ -335,9 +331,9 @@ def test_time_limits_of_template_and_code_fit_together() -> None:
     assert timeout("log_predictions") < folding.SETTLED
     assert timeout("log_predictions") < delay("EraseQueue", "DelaySeconds")
     assert max(timeout(code) for code in functions() if code.startswith("notify_")) < delivery.LEASE
-    assert gateway > checking.BY_HAND + checking.MARGIN
+    assert gateway > triggers.BY_HAND + triggers.MARGIN
     retries = int(stack.resolved()["Resources"]["CheckQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"])
-    assert retries * timedelta(seconds=checking.BUSY_RETRY_SECONDS) > timeout("check_drift")
+    assert retries * timedelta(seconds=triggers.BUSY_RETRY_SECONDS) > timeout("check_drift")
 
 
 def test_production_settings_repeat_every_default() -> None:

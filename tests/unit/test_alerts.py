@@ -10,12 +10,12 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from driftguard import alerts
-from driftguard.alerts import Context, Finding, Memory, Outcome
-from driftguard.errors import Conflict, Invalid
-from driftguard.recommendations import recommend
-from driftguard.schemas.alerts import SEVERITIES, Alert, AlertFeature, Severity, severity_rank
-from driftguard.schemas.events import AlertEvent
+from driftguard.alerts import findings, lifecycle
+from driftguard.alerts.advice import recommend
+from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.findings import Context, Finding, Memory, Outcome
+from driftguard.alerts.schemas import SEVERITIES, Alert, AlertFeature, Severity, severity_rank
+from driftguard.platform.errors import Conflict, Invalid
 
 START = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 STEP = timedelta(minutes=15)
@@ -109,7 +109,7 @@ class Model:
     def check(self, found: Finding | str, after: timedelta = STEP, **changes: Any) -> Outcome:
         self.now += after
         found = finding(found) if isinstance(found, str) else found
-        outcome = alerts.apply(found, self.open(), self.memory, context(self.now, **{**self.settings, **changes}))
+        outcome = lifecycle.apply(found, self.open(), self.memory, context(self.now, **{**self.settings, **changes}))
         return self.keep(outcome)
 
     def keep(self, outcome: Outcome) -> Outcome:
@@ -120,14 +120,14 @@ class Model:
         return outcome
 
     def acknowledge(self) -> None:
-        self.keep(alerts.acknowledge(self.alert(), self.memory, now=self.now))
+        self.keep(lifecycle.acknowledge(self.alert(), self.memory, now=self.now))
 
     def snooze(self, hours: float) -> None:
         until = self.now + timedelta(hours=hours)
-        self.keep(Outcome([alerts.snooze(self.alert(), until=until, now=self.now)], [], self.memory))
+        self.keep(Outcome([lifecycle.snooze(self.alert(), until=until, now=self.now)], [], self.memory))
 
     def resolve(self) -> None:
-        self.keep(alerts.resolve(self.alert(), self.memory, renotify_hours=24, now=self.now, note="fixed"))
+        self.keep(lifecycle.resolve(self.alert(), self.memory, renotify_hours=24, now=self.now, note="fixed"))
 
 
 def opened(**settings: Any) -> Model:
@@ -425,16 +425,16 @@ def test_every_state_meets_every_event_as_the_table_says(state_name: str, happen
     assert (after.occurrences if after else None) == expected.occurrences
 
 
-@pytest.mark.parametrize("act", [alerts.acknowledge, alerts.snooze, alerts.resolve])
+@pytest.mark.parametrize("act", [lifecycle.acknowledge, lifecycle.snooze, lifecycle.resolve])
 def test_from_resolved_nothing_leads_on(act: Callable[..., Any]) -> None:
     """A resolved alert refuses every transition with a conflict."""
     model = STATES["resolved_by_hand"]()
     alert = model.stored["A1"]
     more: dict[str, Any] = {}
-    if act is alerts.snooze:
+    if act is lifecycle.snooze:
         more = {"until": model.now + hours(1)}
-    arguments = (alert,) if act is alerts.snooze else (alert, Memory())
-    if act is alerts.resolve:
+    arguments = (alert,) if act is lifecycle.snooze else (alert, Memory())
+    if act is lifecycle.resolve:
         more = {"renotify_hours": 24}
     with pytest.raises(Conflict):
         act(*arguments, now=model.now, **more)
@@ -445,7 +445,7 @@ def test_a_snooze_must_end_in_the_future(hours_ahead: float) -> None:
     """A time that is now or gone is refused, and the place is named."""
     model = opened()
     with pytest.raises(Invalid) as caught:
-        alerts.snooze(model.alert(), until=model.now + hours(hours_ahead), now=model.now)
+        lifecycle.snooze(model.alert(), until=model.now + hours(hours_ahead), now=model.now)
     assert caught.value.errors[0]["loc"] == ["body", "until"]
 
 
@@ -542,8 +542,8 @@ def test_a_reader_sees_that_a_snooze_has_ended_before_any_check() -> None:
     model = opened()
     model.snooze(1)
     until = model.alert().snoozed_until
-    assert alerts.lapse(model.alert(), START + hours(1)) is model.alert()
-    awake = alerts.lapse(model.alert(), START + hours(9))
+    assert lifecycle.lapse(model.alert(), START + hours(1)) is model.alert()
+    awake = lifecycle.lapse(model.alert(), START + hours(9))
     assert (awake.status, awake.snoozed_until) == ("firing", None)
     assert (awake.timeline[-1].event, awake.timeline[-1].at) == ("snooze_ended", until)
 
@@ -657,7 +657,7 @@ def test_a_check_that_is_repeated_makes_the_same_events() -> None:
     """The same finding on the same stored alert gives the same event ids: a message is never two."""
     model = opened()
     again = [
-        alerts.apply(finding("firing", "HIGH"), model.alert(), model.memory, context(START + hours(2)))
+        lifecycle.apply(finding("firing", "HIGH"), model.alert(), model.memory, context(START + hours(2)))
         for _ in range(2)
     ]
     assert again[0] == again[1]
@@ -684,7 +684,7 @@ def test_every_transition_leaves_an_entry_in_the_timeline() -> None:
     model.check(finding("firing", "HIGH"))
     model.check(finding("firing", "LOW"))
     model.check("firing", hours(24))
-    model.keep(alerts.acknowledge(model.alert(), model.memory, now=model.now, note="on it"))
+    model.keep(lifecycle.acknowledge(model.alert(), model.memory, now=model.now, note="on it"))
     model.snooze(1)
     model.check("below", hours(2))
     model.resolve()
@@ -702,9 +702,9 @@ def test_the_timeline_of_a_flapping_alert_stays_bounded() -> None:
     alert = model.alert()
     for turn in range(700):
         kind = ("below", "firing")[turn % 2]
-        outcome = alerts.apply(finding(kind), alert, Memory(), context(START + turn * STEP, renotify_hours=999))
+        outcome = lifecycle.apply(finding(kind), alert, Memory(), context(START + turn * STEP, renotify_hours=999))
         (alert,) = outcome.alerts
-    assert len(alert.timeline) == alerts.TIMELINE_ENTRIES
+    assert len(alert.timeline) == lifecycle.TIMELINE_ENTRIES
     assert alert.timeline[0].event == "opened"
 
 
@@ -720,20 +720,20 @@ def test_an_event_of_the_largest_alert_fits_into_an_sns_message() -> None:
         }
         for number in range(500)
     ]
-    outcome = alerts.apply(replace(finding("firing"), features=wide), None, Memory(), context())
+    outcome = lifecycle.apply(replace(finding("firing"), features=wide), None, Memory(), context())
     event = outcome.events[0]
     assert len(event.model_dump_json().encode()) < 200_000
     assert event.alert.features_total == 500
     assert event.alert.features[0].drift_score == 0.499
     stored = outcome.alerts[0]
     assert len(stored.features) == 500
-    assert sum(feature.histogram is not None for feature in stored.features) == alerts.PICTURES
+    assert sum(feature.histogram is not None for feature in stored.features) == findings.PICTURES
 
 
 def test_features_that_did_not_drift_are_kept_but_not_sent() -> None:
     """The alert lists all it was given, drifted ones first; a message speaks of the drifted ones."""
     features = [{**FEATURE, "name": "calm", "drifted": False, "drift_score": 0.9}, FEATURE]
-    outcome = alerts.apply(replace(finding("firing"), features=features), None, Memory(), context())
+    outcome = lifecycle.apply(replace(finding("firing"), features=features), None, Memory(), context())
     assert [feature.name for feature in outcome.alerts[0].features] == ["tenure", "calm"]
     assert [feature.name for feature in outcome.events[0].alert.features] == ["tenure"]
 
@@ -843,7 +843,7 @@ class Life(RuleBasedStateMachine):
     def hand(self, what: str) -> None:
         if self.model.open() is None:
             return
-        if what == "acknowledge" and alerts.lapse(self.model.alert(), self.model.now).status == "acknowledged":
+        if what == "acknowledge" and lifecycle.lapse(self.model.alert(), self.model.now).status == "acknowledged":
             return
         if what == "snooze":
             self.model.snooze(7)

@@ -12,10 +12,10 @@ from bench.alarms.history import A_DAY, QUARTERS, History
 from bench.alarms.replay import Replay
 from bench.alarms.scenarios import DAY, MONDAY, QUIET, Scenario, traffic
 from bench.columns import baseline, batch, names
-from driftguard.baselines import build
 from driftguard.counting import Counts, count
-from driftguard.packing import Row, columns_of
-from driftguard.schemas.models import ModelSettings, Rule
+from driftguard.distributions.baseline import build
+from driftguard.models.settings import ModelSettings, Rule
+from driftguard.rows.columns import Row, columns_of
 
 BUSY = Scenario("busy", features=3, daily=0.5, weekend=0.5, day_effects=0.3)
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from driftguard.alerts.schemas import Severity
 from driftguard.notifications.addresses import Refused, Target, check_url, literal_address, pin
-from driftguard.schemas.alerts import Severity
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 HOOK = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx"

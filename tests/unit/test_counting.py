@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard.baselines import Baseline, Numbers, build
 from driftguard.counting import GROUP_SIZE, KINDS, Counts, count, layout_of
 from driftguard.counting.counts import NAME_LENGTH, RECENT_NAMES
-from driftguard.counting.layout import Edges
-from driftguard.packing import Columns, Row, Scalar, columns, columns_of, pack
-from driftguard.tables.base import MAX_ITEM_BYTES
+from driftguard.counting.edges import Edges
+from driftguard.distributions.baseline import Baseline, build
+from driftguard.distributions.numbers import Numbers
+from driftguard.platform.dynamodb import MAX_ITEM_BYTES
+from driftguard.rows.columns import Columns, Row, Scalar, columns_of
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns
 
 HOUR = 3600.0
 START = 472_000 * HOUR

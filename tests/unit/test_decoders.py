@@ -11,9 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from driftguard import baselines
 from driftguard.counting import Counts
-from driftguard.packing import Row, columns, pack, unpack_rows, values_of
+from driftguard.distributions import baseline
+from driftguard.rows.columns import Row, values_of
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns, unpack_rows
 
 ROWS = [
     Row(
@@ -25,7 +27,7 @@ ROWS = [
     for number in range(60)
 ]
 PACKED = [pack(ROWS), pack(ROWS[:1]), pack(ROWS, [{"index": 1, "loc": ["body"], "msg": "bad"}])]
-BASELINE = baselines.build(
+BASELINE = baseline.build(
     {"n": [float(number) for number in range(500)], "s": ["a", "b", "c", "d", "e"] * 100}, None, days=7
 )
 COUNTED = Counts.empty(BASELINE).encode(0)

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard import large_baselines
-from driftguard.baselines import Baseline, Categories, Numbers, Scalar, build
-from driftguard.large_baselines import BaselineBuilder
+from driftguard.distributions import large
+from driftguard.distributions.baseline import Baseline, Scalar, build
+from driftguard.distributions.categories import Categories
+from driftguard.distributions.large import BaselineBuilder
+from driftguard.distributions.numbers import Numbers
 
 SCALARS = st.one_of(
     st.none(),
@@ -63,7 +65,7 @@ def test_chunks_make_the_baseline_of_all_rows(rows: list[tuple[Scalar, Scalar]],
 @pytest.mark.parametrize("at_once", [50, 700, 10**6])
 def test_large_columns_are_merged_range_by_range(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ties, heavy tails and smooth values come out the same when little fits in memory at a time."""
-    monkeypatch.setattr(large_baselines, "PAIRS_AT_ONCE", at_once)
+    monkeypatch.setattr(large, "PAIRS_AT_ONCE", at_once)
     random = np.random.default_rng(6)
     columns: dict[str, list[Scalar]] = {
         "smooth": random.normal(size=5000).tolist(),
@@ -97,8 +99,8 @@ def test_features_may_appear_late(tmp_path: Path) -> None:
 
 def test_too_many_categories_are_forgotten_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit the frequent categories stay and every row is still counted."""
-    monkeypatch.setattr(large_baselines, "MAX_NAMES", 300)
-    monkeypatch.setattr(large_baselines, "KEPT_NAMES", 100)
+    monkeypatch.setattr(large, "MAX_NAMES", 300)
+    monkeypatch.setattr(large, "KEPT_NAMES", 100)
     builder = BaselineBuilder(tmp_path)
     for first, last in pairwise(range(0, 2001, 200)):
         builder.add({"x": ["often"] * 50 + [f"id {number}" for number in range(first, last)]})
@@ -110,8 +112,8 @@ def test_too_many_categories_are_forgotten_not_lost(tmp_path: Path, monkeypatch:
 
 def test_many_features_of_many_categories_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Together they hold no more names than allowed; frequent ones stay, and every row is still counted."""
-    monkeypatch.setattr(large_baselines, "MAX_NAMES_TOGETHER", 1000)
-    monkeypatch.setattr(large_baselines, "FEWEST_NAMES", 30)
+    monkeypatch.setattr(large, "MAX_NAMES_TOGETHER", 1000)
+    monkeypatch.setattr(large, "FEWEST_NAMES", 30)
     builder = BaselineBuilder(tmp_path)
     for first, last in pairwise(range(0, 1001, 100)):
         ids = ["often"] * 50 + [f"id {number}" for number in range(first, last)]

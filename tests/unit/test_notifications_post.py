@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard.notifications import pagerduty, teams
-from driftguard.notifications.content import example
+from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.schemas import AlertType
+from driftguard.notifications.example import example
+from driftguard.notifications.messages import ChannelNotice
 from driftguard.notifications.posts import Post, posts
-from driftguard.schemas.alerts import AlertType
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.schemas.events import AlertEvent, ChannelNotice
+from driftguard.notifications.providers import pagerduty, teams
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
 from scripts.webhook_schema import TARGET, document
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)

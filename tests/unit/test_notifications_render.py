@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard import alerts
-from driftguard.alerts import Context, Finding, Memory
-from driftguard.notifications import content, email, slack
-from driftguard.schemas.alerts import Alert
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
-from driftguard.schemas.events import AlertEvent
+from driftguard.alerts import lifecycle, words
+from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.findings import Context, Finding, Memory
+from driftguard.alerts.schemas import Alert
+from driftguard.notifications import example, pictures
+from driftguard.notifications.providers import email, slack
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 PUBLIC = "https://drift.example.com/v1"
@@ -83,7 +84,7 @@ def life(
         )  # fmt: skip
         p_value = None if score is None else 1.3e-112
         finding = Finding(alert_type, True, on, on, score, p_value, severity, features)  # type: ignore[arg-type]
-        outcome = alerts.apply(finding, alert, memory, context)
+        outcome = lifecycle.apply(finding, alert, memory, context)
         memory = outcome.memory
         if outcome.alerts:
             alert = outcome.alerts[-1]
@@ -260,14 +261,14 @@ def test_html_is_well_formed_and_loads_nothing(kind: str) -> None:
 
 def test_pictures_show_baseline_against_window() -> None:
     """A numeric feature has 12 pairs of bars with its ends, a category its share before and now."""
-    picture = content.picture_of(life(DELAY)["opened"].alert.features[0])
+    picture = pictures.picture_of(life(DELAY)["opened"].alert.features[0])
     assert picture is not None
     assert (len(picture.bars), picture.low, picture.high) == (12, "0", "32")
     assert sum(bar.baseline for bar in picture.bars) == pytest.approx(1)
     assert picture.bars[0].baseline > picture.bars[0].window
-    drawn = "\n".join(content.text_picture(picture))
+    drawn = "\n".join(pictures.text_picture(picture))
     assert "baseline  █" in drawn
-    carrier = content.picture_of(life(CARRIER)["opened"].alert.features[0])
+    carrier = pictures.picture_of(life(CARRIER)["opened"].alert.features[0])
     assert carrier is not None
     assert [(bar.label, bar.baseline, bar.window) for bar in carrier.bars] == [
         ("UA", 0.5, 0.3),
@@ -377,7 +378,7 @@ def test_slack_limits_hold_for_the_largest_alert() -> None:
 
 def test_a_test_message_says_that_it_is_one() -> None:
     """The example is marked in subject, text and Slack, and refers to no conversation."""
-    event = content.example("org", NOW)
+    event = example.example("org", NOW)
     message = mail(event)
     assert message["Subject"] == "Test: Data drift in example model"
     assert message["References"] is None
@@ -399,7 +400,7 @@ def test_a_test_message_says_that_it_is_one() -> None:
 )
 def test_durations_are_said_in_the_unit_that_fits(minutes: int, said: str) -> None:
     """Minutes, hours, then days."""
-    assert content.duration(timedelta(minutes=minutes)) == said
+    assert words.duration(timedelta(minutes=minutes)) == said
 
 
 @pytest.mark.parametrize(
@@ -416,11 +417,11 @@ def test_durations_are_said_in_the_unit_that_fits(minutes: int, said: str) -> No
 )
 def test_numbers_are_said_in_three_digits(value: float | None, said: str) -> None:
     """Short, and never in a form that hides their size."""
-    assert content.number(value) == said
+    assert words.number(value) == said
 
 
 def test_every_test_message_is_an_event_of_its_own() -> None:
     """Receivers drop an event whose id they have seen: a second test must not look like the first."""
     now = datetime(2026, 11, 27, 6, 30, tzinfo=UTC)
-    ids = {content.example("acme", now + timedelta(milliseconds=number)).event_id for number in range(3)}
+    ids = {example.example("acme", now + timedelta(milliseconds=number)).event_id for number in range(3)}
     assert len(ids) == 3

@@ -12,8 +12,7 @@ import botocore.exceptions
 import pytest
 
 from driftguard.notifications.delivery import delay
-from driftguard.notifications.errors import DeliveryFailed
-from driftguard.notifications.outgoing import Answer, Call, Outgoing, encode, retry_after
+from driftguard.notifications.outgoing import Answer, Call, DeliveryFailed, Outgoing, encode, retry_after
 from driftguard.notifications.transports import SmtpServer, by_log, by_ses, by_smtp, smtp_credentials
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)

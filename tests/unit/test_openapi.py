@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from driftguard.schemas.channels import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "layers/driftguard/driftguard/openapi.json").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]

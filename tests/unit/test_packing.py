@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard import packing
-from driftguard.packing import Column, Row, Scalar, columns, columns_of, pack, unpack_rows
+from driftguard.rows import packing
+from driftguard.rows.columns import Column, Row, Scalar, columns_of
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns, unpack_rows
 
 SCALARS = st.one_of(
     st.none(),

@@ -12,17 +12,18 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from driftguard import models, predictions
-from driftguard.errors import BadRequest, Conflict, Invalid, NotFound, TooLarge, Unavailable
-from driftguard.http import encode_cursor
-from driftguard.packing import unpack_rows
-from driftguard.schemas.models import NewModel
-from driftguard.schemas.predictions import BatchBody, BatchLogged, Logged, PredictionBody
-from driftguard.settings import Settings
-from driftguard.tables.base import ConditionFailed, connect, disconnect
-from driftguard.tables.models import Models
-from driftguard.tables.predictions import Head, Predictions
-from driftguard.times import iso
+from driftguard.models import registry
+from driftguard.models.schemas import NewModel
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import ConditionFailed, connect, disconnect
+from driftguard.platform.environment import Settings
+from driftguard.platform.errors import BadRequest, Conflict, Invalid, NotFound, TooLarge, Unavailable
+from driftguard.platform.paging import encode_cursor
+from driftguard.platform.times import iso
+from driftguard.predictions import intake, listing
+from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, PredictionBody
+from driftguard.predictions.tables import Head, Predictions
+from driftguard.rows.unpacking import unpack_rows
 from tests.stack import deploy_tables
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -43,8 +44,8 @@ def tables() -> Iterator[dict[str, str]]:
 @pytest.fixture
 def model() -> Models:
     """A new model with 4 partitions."""
-    made = models.create("org", NewModel(name=f"model {next(NUMBERS)}"), partitions=4, now=NOW)
-    return models.find("org", made.id)
+    made = registry.create("org", NewModel(name=f"model {next(NUMBERS)}"), partitions=4, now=NOW)
+    return registry.find("org", made.id)
 
 
 def rows(number: int, **fields: Any) -> list[dict[str, Any]]:
@@ -62,13 +63,13 @@ def batch(
 ) -> BatchLogged:
     """Log a batch."""
     body = BatchBody(model_id=model.model_id, predictions=items, batch_id=batch_id)
-    return predictions.log_batch("org", body, idempotency_key=header, now=now)
+    return intake.log_batch("org", body, idempotency_key=header, now=now)
 
 
 def one(model: Models, *, header: str | None = None, now: datetime = NOW, **fields: Any) -> Logged:
     """Log one prediction."""
     body = PredictionBody.model_validate({"model_id": model.model_id, "features": {}, **fields})
-    return predictions.log_one("org", body, idempotency_key=header, now=now)
+    return intake.log_one("org", body, idempotency_key=header, now=now)
 
 
 def heads(model: Models) -> list[Head]:
@@ -86,7 +87,7 @@ def listed(model: Models, **arguments: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = None
     while True:
-        page = predictions.list_logged("org", model.model_id, cursor=cursor, **{"limit": 3, **arguments})
+        page = listing.list_logged("org", model.model_id, cursor=cursor, **{"limit": 3, **arguments})
         assert len(page.items) <= arguments.get("limit", 3)
         found += page.items
         cursor = page.cursor
@@ -277,7 +278,9 @@ def test_an_id_is_free_again_after_the_retention_period(model: Models) -> None:
 
 def test_ids_belong_to_a_model(model: Models) -> None:
     """The same id in another model is another prediction."""
-    other = models.find("org", models.create("org", NewModel(name=f"model {next(NUMBERS)}"), partitions=4, now=NOW).id)
+    other = registry.find(
+        "org", registry.create("org", NewModel(name=f"model {next(NUMBERS)}"), partitions=4, now=NOW).id
+    )
     one(model, prediction_id="a", features={"x": 1})
     one(other, prediction_id="a", features={"x": 2})
     assert (stored(model), stored(other)) == (1, 1)
@@ -363,11 +366,11 @@ def test_other_organizations_and_unknown_models_are_not_found(model: Models) -> 
     """Neither logging nor listing tells whether another organization's model exists."""
     for organization, model_id in (("other", model.model_id), ("org", "unknown")):
         with pytest.raises(NotFound):
-            predictions.log_one(organization, PredictionBody(model_id=model_id, features={}), now=NOW)
+            intake.log_one(organization, PredictionBody(model_id=model_id, features={}), now=NOW)
         with pytest.raises(NotFound):
-            predictions.log_batch(organization, BatchBody(model_id=model_id, predictions=rows(1)), now=NOW)
+            intake.log_batch(organization, BatchBody(model_id=model_id, predictions=rows(1)), now=NOW)
         with pytest.raises(NotFound):
-            predictions.list_logged(organization, model_id, limit=1)
+            listing.list_logged(organization, model_id, limit=1)
 
 
 def test_more_than_five_thousand_rows_are_too_many(model: Models) -> None:
@@ -496,9 +499,9 @@ def test_chunks_are_read_in_portions_and_a_batch_without_all_of_its_own_has_gone
     model: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches in chunks come back joined and in order; one that is just being removed is left out."""
-    monkeypatch.setattr("driftguard.tables.predictions.CHUNKS_AT_ONCE", 3)
-    monkeypatch.setattr("driftguard.predictions.MAX_ITEM_BYTES", 10_000)
-    monkeypatch.setattr("driftguard.predictions.chunks", lambda data: [data[:9000], data[9000:]])
+    monkeypatch.setattr("driftguard.predictions.tables.CHUNKS_AT_ONCE", 3)
+    monkeypatch.setattr("driftguard.predictions.intake.MAX_ITEM_BYTES", 10_000)
+    monkeypatch.setattr("driftguard.predictions.intake.chunks", lambda data: [data[:9000], data[9000:]])
     for number in range(5):
         batch(model, wide(3 + number), now=NOW + number * MINUTE)
     stored_batches = heads(model)
@@ -525,9 +528,9 @@ def test_a_list_goes_from_the_newest_arrival_to_the_oldest_page_by_page(model: M
 def test_what_arrives_while_a_list_is_read_does_not_move_its_pages(model: Models) -> None:
     """A cursor is a place, not a number of rows to skip."""
     batch(model, rows(4))
-    page = predictions.list_logged("org", model.model_id, limit=2)
+    page = listing.list_logged("org", model.model_id, limit=2)
     batch(model, rows(4), now=NOW + MINUTE)
-    following = predictions.list_logged("org", model.model_id, limit=2, cursor=page.cursor)
+    following = listing.list_logged("org", model.model_id, limit=2, cursor=page.cursor)
     assert [row["features"]["x"] for row in [*page.items, *following.items]] == [0, 1, 2, 3]
     assert following.cursor is None
 
@@ -547,7 +550,7 @@ def test_start_and_end_choose_by_event_time(model: Models) -> None:
     extremes = {"start": datetime(1, 1, 1, tzinfo=UTC), "end": datetime(9999, 12, 31, tzinfo=UTC)}
     assert len(listed(model, limit=50, **extremes)) == 40
     with pytest.raises(Invalid):
-        predictions.list_logged("org", model.model_id, limit=1, start=end, end=start)
+        listing.list_logged("org", model.model_id, limit=1, start=end, end=start)
 
 
 def test_late_events_are_found_by_their_own_time(model: Models) -> None:
@@ -567,7 +570,7 @@ def test_a_page_stops_before_five_megabytes(model: Models) -> None:
     sizes: list[int] = []
     cursor, seen = None, []
     while True:
-        page = predictions.list_logged("org", model.model_id, limit=500, cursor=cursor)
+        page = listing.list_logged("org", model.model_id, limit=500, cursor=cursor)
         sizes.append(len(json.dumps(json.dumps(page.items, ensure_ascii=False))))
         seen += [row["features"]["x"] for row in page.items]
         cursor = page.cursor
@@ -584,8 +587,8 @@ def test_a_page_reads_a_bounded_number_of_batches(model: Models, monkeypatch: py
         one(model, timestamp=iso(NOW - number * timedelta(days=1)), features={"x": number}, now=NOW + number * MINUTE)
     start, end = NOW - timedelta(days=1, hours=1), NOW + timedelta(hours=1)
     for bound in ("BATCHES_SEEN_A_PAGE", "BATCHES_READ_A_PAGE", "ROWS_READ_A_PAGE"):
-        monkeypatch.setattr(predictions, bound, 2)
-        page = predictions.list_logged("org", model.model_id, limit=10)
+        monkeypatch.setattr(intake, bound, 2)
+        page = listing.list_logged("org", model.model_id, limit=10)
         assert len(page.items) == 2
         assert page.cursor is not None
         assert len(listed(model)) == 12
@@ -599,5 +602,5 @@ def test_a_cursor_of_our_form_with_another_content_is_refused(model: Models, pos
     """A forged cursor never reaches a table."""
     cursor = encode_cursor("predictions", model.model_id, position)
     with pytest.raises(Invalid) as caught:
-        predictions.list_logged("org", model.model_id, limit=1, cursor=cursor)
+        listing.list_logged("org", model.model_id, limit=1, cursor=cursor)
     assert caught.value.errors[0]["loc"] == ["query", "cursor"]

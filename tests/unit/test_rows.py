@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from driftguard.packing import Row, Scalar
-from driftguard.rows import BadRow, RowReader, check_name
+from driftguard.rows.columns import Row, Scalar
+from driftguard.rows.reading import BadRow, RowReader, check_name
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PLACE: list[str | int] = ["body", "predictions", 3]

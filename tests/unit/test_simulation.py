@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
-from driftguard import drift, simulation
-from driftguard.alerts import Finding
-from driftguard.baselines import build
+from driftguard.alerts.findings import Finding
+from driftguard.checks import check, simulation
 from driftguard.counting import count
-from driftguard.folding import Series
-from driftguard.packing import Row, columns, pack
-from driftguard.schemas.models import ModelSettings
-from driftguard.tables.models import Models
-from driftguard.times import hour_of
-from driftguard.verdicts import Verdict
+from driftguard.counting.series import Series
+from driftguard.distributions.baseline import build
+from driftguard.models.settings import ModelSettings
+from driftguard.models.tables import Models
+from driftguard.platform.times import hour_of
+from driftguard.rows.columns import Row
+from driftguard.rows.packing import pack
+from driftguard.rows.unpacking import columns
+from driftguard.verdicts.judging import Verdict
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 FIRING = Finding("data_drift", True, True, True, 0.3, 1e-9, "HIGH", [{"name": "age", "drifted": True}])
@@ -48,7 +50,7 @@ def test_an_alert_lives_on_through_checks_that_change_nothing(
     def judging(*_arguments: Any, **_options: Any) -> Verdict:
         return Verdict(report={"n_baseline": 50, "n_window": 1}, findings=[next(given)])
 
-    monkeypatch.setattr(drift, "judge", judging)
+    monkeypatch.setattr(check, "judge", judging)
     for number in range(len(findings)):
         replay.check(START + timedelta(days=8, hours=number))
     assert len(replay.seen) == alerts

@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from driftguard import baseline_files
-from driftguard.baseline_files import BadFile, read
-from driftguard.buckets import Bucket, FileGone, ObjectReader
-from driftguard.packing import Scalar
-from driftguard.schemas.uploads import NewUpload
+from driftguard.baselines.schemas import NewUpload
+from driftguard.platform.s3 import Bucket, FileGone, ObjectReader
+from driftguard.rows import chunks
+from driftguard.rows.chunks import BadFile
+from driftguard.rows.columns import Scalar
+from driftguard.rows.files import read
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -193,7 +194,7 @@ def test_a_bad_line_of_json_is_named(bad: str, loc: list[str], says: str) -> Non
 @pytest.mark.parametrize("cells", [8, 1_000_000])
 def test_the_first_twenty_bad_lines_are_named_in_their_order(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is wrong with them, and wherever a chunk ends."""
-    monkeypatch.setattr(baseline_files, "CHUNK_CELLS", cells)
+    monkeypatch.setattr(chunks, "CHUNK_CELLS", cells)
     kinds = ["1,nan\n", "1\n", "inf,2\n", "1,2\n"]
     error = refusal("a,b\n" + "".join(kinds[n % 4] for n in range(100)))
     assert [found.line for found in error.errors] == [n + 2 for n in range(100) if n % 4 != 3][:20]
@@ -205,11 +206,11 @@ def test_the_first_twenty_bad_lines_are_named_in_their_order(cells: int, monkeyp
 def test_one_bad_line_stops_all_later_rows() -> None:
     """The rows of later chunks are looked at, but none is given any more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baseline_files, "CHUNK_CELLS", 2)
-        chunks = read(io.BytesIO(b"a\n1\n2\nnan\n4\n5\n6\ninf\n"), CSV, NOW)
-        assert next(chunks).columns == {"a": [1.0, 2.0]}
+        patch.setattr(chunks, "CHUNK_CELLS", 2)
+        found = read(io.BytesIO(b"a\n1\n2\nnan\n4\n5\n6\ninf\n"), CSV, NOW)
+        assert next(found).columns == {"a": [1.0, 2.0]}
         with pytest.raises(BadFile) as caught:
-            next(chunks)
+            next(found)
     assert [found.line for found in caught.value.errors] == [4, 8]
 
 
@@ -286,7 +287,7 @@ def test_memory_does_not_grow_with_the_file(
     about: NewUpload, head: bytes, piece: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Eight times as many rows take no more memory, which is that of a chunk."""
-    monkeypatch.setattr(baseline_files, "CHUNK_CELLS", 5_000)
+    monkeypatch.setattr(chunks, "CHUNK_CELLS", 5_000)
     small, _ = peak(Endless(head, piece, 200_000), about)
     large, _ = peak(Endless(head, piece, 1_600_000), about)
     assert large < 1.2 * small < 10_000_000
@@ -307,7 +308,7 @@ def test_no_file_fills_the_memory(
     about: NewUpload, head: bytes, piece: bytes, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line, a cell or a row without an end is refused long before."""
-    monkeypatch.setattr(baseline_files, "MAX_ROW_CHARACTERS", 200_000)
+    monkeypatch.setattr(chunks, "MAX_ROW_CHARACTERS", 200_000)
     most, refused = peak(Endless(head, piece, 20_000_000), about)
     assert refused is not None
     assert says in refused.reason
@@ -316,7 +317,7 @@ def test_no_file_fills_the_memory(
 
 def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few kilobytes of gzip do not become an endless file."""
-    monkeypatch.setattr(baseline_files, "MAX_UNPACKED_BYTES", 300_000)
+    monkeypatch.setattr(chunks, "MAX_UNPACKED_BYTES", 300_000)
     bomb = gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)
     assert len(bomb) < 20_000
     assert "more than 300,000 bytes" in refusal(bomb, GZIPPED).reason
@@ -350,7 +351,7 @@ def reader_of(content: bytes, fetch: Callable[[int, int], bytes] | None = None) 
 @pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 1000])
 def test_an_object_is_read_part_by_part(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All bytes in their order, each fetched once, with parts of ten bytes and reads of seven."""
-    monkeypatch.setattr("driftguard.buckets.PART_BYTES", 10)
+    monkeypatch.setattr("driftguard.platform.s3.PART_BYTES", 10)
     content = bytes(n % 251 for n in range(size))
     fetched: list[tuple[int, int]] = []
 

@@ -14,14 +14,14 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard import reports
-from driftguard.alerts import Finding
-from driftguard.baselines import Baseline, build
+from driftguard.alerts.findings import Finding
+from driftguard.alerts.schemas import AlertFeature
+from driftguard.checks import reports
 from driftguard.counting import Counts, count, layout_of
-from driftguard.packing import Row, Scalar, columns_of
-from driftguard.schemas.alerts import AlertFeature
-from driftguard.schemas.models import ModelSettings
-from driftguard.verdicts import Verdict, judge, severity_of
+from driftguard.distributions.baseline import Baseline, build
+from driftguard.models.settings import ModelSettings
+from driftguard.rows.columns import Row, Scalar, columns_of
+from driftguard.verdicts.judging import Verdict, judge, severity_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 START = (NOW - timedelta(days=3)).timestamp()

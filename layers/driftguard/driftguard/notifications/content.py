@@ -1,15 +1,12 @@
 """What a message says, whatever it is sent through: texts, facts and pictures, made from an event. Pure."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
 
-from driftguard.baselines import NEW, RARE
-from driftguard.recommendations import direction, percent, quoted
-from driftguard.schemas.alerts import AlertFeature, AlertType, Histogram, QualityKind, dashboard_url
-from driftguard.schemas.events import AlertEvent, EventKind, ResolveReason
+from driftguard.alerts.events import AlertEvent, EventKind, ResolveReason
+from driftguard.alerts.schemas import AlertFeature, AlertType, dashboard_url
+from driftguard.alerts.words import QUALITY, TESTS, direction, duration, minute, number, percent, probability, quoted
+from driftguard.notifications.pictures import Picture, picture_of
 
 SHOWN_FEATURES = 6
 """Features in a message; the alert's page has them all."""
@@ -17,8 +14,6 @@ SHOWN_FEATURES = 6
 PICTURES = 4
 """Features with a picture: a mail over 102 kB is clipped by Gmail."""
 
-BINS = 12
-CATEGORIES = 5
 
 SUBJECTS: dict[AlertType, str] = {
     "data_drift": "Data drift in {}",
@@ -43,43 +38,11 @@ ENDINGS: dict[ResolveReason, str] = {
     "by_hand": "It was resolved by hand",
 }
 
-QUALITY: dict[QualityKind, str] = {
-    "missing": "missing values",
-    "new_categories": "new categories",
-    "out_of_range": "out of the baseline's range",
-    "wrong_type": "of the wrong type",
-}
-
-TESTS = {"ks": "Kolmogorov–Smirnov", "chi2": "chi-square", "fisher": "Fisher’s exact"}
 
 PRELIMINARY = (
     "Preliminary: the counted hours do not span a full window yet, so daily and weekly cycles are not averaged. "
     "You get this opening and the resolving, nothing in between."
 )
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One place of a picture: how much of the baseline and of the window is there (0 to 1)."""
-
-    label: str
-    baseline: float
-    window: float
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Baseline against window. upright: bins in their order, from `low` to `high`; otherwise a row each."""
-
-    bars: Sequence[Bar]
-    upright: bool
-    low: str = ""
-    high: str = ""
-
-    def heights(self) -> list[tuple[float, float]]:
-        """The bars scaled so that the highest is 1."""
-        top = max((max(bar.baseline, bar.window) for bar in self.bars), default=0.0) or 1.0
-        return [(bar.baseline / top, bar.window / top) for bar in self.bars]
 
 
 @dataclass(frozen=True)
@@ -225,159 +188,4 @@ def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
         p_value=probability(feature.p_value),
         test=TESTS.get(feature.test or "", feature.test or ""),
         picture=picture_of(feature) if with_picture else None,
-    )
-
-
-def picture_of(feature: AlertFeature) -> Picture | None:
-    """The picture that tells most: the shares of a data-quality finding, otherwise the distribution; None without."""
-    if feature.kind is not None:
-        if feature.shares is None:
-            return None
-        return Picture([Bar(QUALITY[feature.kind], feature.shares.baseline, feature.shares.window)], upright=False)
-    histogram = feature.histogram
-    if histogram is None or not histogram.baseline or len(histogram.baseline) != len(histogram.window):
-        return None
-    before, now = _shares(histogram.baseline), _shares(histogram.window)
-    if histogram.categories is not None and len(histogram.categories) == len(before):
-        return _categories(histogram.categories, before, now)
-    before, now = merge(before, BINS), merge(now, BINS)
-    low, high = _ends(histogram)
-    bars = [Bar("", old, new) for old, new in zip(before, now, strict=True)]
-    return Picture(bars, upright=True, low=low, high=high)
-
-
-def _categories(labels: Sequence[str], before: Sequence[float], now: Sequence[float]) -> Picture:
-    """The categories that changed most, in the order they came in."""
-    changes = [abs(new - old) for old, new in zip(before, now, strict=True)]
-    places = sorted(sorted(range(len(labels)), key=lambda place: -changes[place])[:CATEGORIES])
-    named = {RARE: "rare ones", NEW: "new ones"}
-    bars = [Bar(named.get(labels[place], labels[place]), before[place], now[place]) for place in places]
-    return Picture(bars, upright=False)
-
-
-def _ends(histogram: Histogram) -> tuple[str, str]:
-    edges = [edge for edge in histogram.edges or [] if edge is not None and math.isfinite(edge)]
-    return (number(edges[0]), number(edges[-1])) if edges else ("", "")
-
-
-def _shares(values: Sequence[float]) -> list[float]:
-    total = sum(values)
-    return [value / total if total > 0 else 0.0 for value in values]
-
-
-def merge(values: Sequence[float], bins: int) -> list[float]:
-    """Neighbours added up so that at most `bins` are left, as even in width as they go."""
-    count = min(bins, len(values))
-    cuts = [round(place * len(values) / count) for place in range(count + 1)]
-    return [sum(values[start:end]) for start, end in pairwise(cuts)]
-
-
-def number(value: float | None) -> str:
-    """Three significant digits; a dash for nothing."""
-    if value is None:
-        return "–"
-    if value == 0:
-        return "0"
-    if 1000 <= abs(value) < 1e7:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def probability(value: float | None) -> str:
-    """A p-value; one too small for a double is not told as nothing."""
-    return "under 1e-300" if value == 0 else number(value)
-
-
-def minute(moment: datetime) -> str:
-    """A time as people read it."""
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
-
-
-def duration(time: timedelta) -> str:
-    """About how long, in the unit that fits."""
-    minutes = max(0, round(time.total_seconds() / 60))
-    for size, unit in ((1440, "day"), (60, "hour")):
-        if minutes >= 2 * size or (minutes >= size and unit == "hour"):
-            count = round(minutes / size)
-            return f"{count} {unit}{'s' if count != 1 else ''}"
-    return f"{minutes} minute{'s' if minutes != 1 else ''}"
-
-
-BLOCKS = "▁▂▃▄▅▆▇█"
-
-
-def blocks(heights: Sequence[float]) -> str:
-    """A row of bars in text; an empty place is a blank."""
-    return "".join(BLOCKS[min(7, int(height * 7.999))] if height > 0 else " " for height in heights)
-
-
-def text_picture(picture: Picture) -> list[str]:
-    """A picture in lines of a fixed-width font."""
-    heights = picture.heights()
-    if picture.upright:
-        ends = f"  {picture.low} … {picture.high}" if picture.low else ""
-        return [
-            f"baseline  {blocks([before for before, _ in heights])}{ends}",
-            f"window    {blocks([now for _, now in heights])}",
-        ]
-    lines = []
-    for bar, (before, now) in zip(picture.bars, heights, strict=True):
-        label = bar.label if len(bar.label) <= 24 else bar.label[:23] + "…"
-        lines += [
-            label,
-            f"  baseline  {'█' * max(round(before * 20), int(before > 0)):<20}  {percent(bar.baseline)}",
-            f"  window    {'█' * max(round(now * 20), int(now > 0)):<20}  {percent(bar.window)}",
-        ]
-    return lines
-
-
-def example(organization_id: str, now: datetime) -> AlertEvent:
-    """The event of a test message: an alert that could be, on a model that is not."""
-    start = now - timedelta(days=7)
-    alert = {
-        "id": "example",
-        "model_id": "example",
-        "model_name": "example model",
-        "alert_type": "data_drift",
-        "status": "firing",
-        "severity": "MEDIUM",
-        "drift_score": 0.168,
-        "p_value": 1.3e-112,
-        "peak_score": 0.168,
-        "detected_at": now,
-        "last_detected_at": now,
-        "occurrences": 1,
-        "preliminary": False,
-        "baseline_version": 3,
-        "n_baseline": 10_000,
-        "n_window": 8_421,
-        "window": {"start": start, "end": now},
-        "features": [
-            {
-                "name": "tenure",
-                "type": "numeric",
-                "test": "ks",
-                "drift_score": 0.168,
-                "p_value": 1.3e-112,
-                "histogram": {
-                    "edges": [0, 12, 24, 36, 48, 60, 72],
-                    "baseline": [0.10, 0.20, 0.25, 0.20, 0.15, 0.10],
-                    "window": [0.22, 0.26, 0.22, 0.15, 0.09, 0.06],
-                },
-            }
-        ],
-        "features_total": 1,
-        "recommended_actions": ["Nothing: this is what recommended actions will look like."],
-    }
-    return AlertEvent.model_validate(
-        {
-            "event_id": f"test-{now:%Y%m%dT%H%M%S.%fZ}",
-            "kind": "test",
-            "at": now,
-            "organization_id": organization_id,
-            "model_id": "example",
-            "model_name": "example model",
-            "severity": "MEDIUM",
-            "alert": alert,
-        }
     )

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from driftguard.notifications.content import example
-from driftguard.notifications.errors import DeliveryFailed
-from driftguard.observability import count, logger
-from driftguard.schemas.channels import ChannelType, StoredChannel
-from driftguard.schemas.events import AlertEvent, ChannelNotice, Event, Retry
-from driftguard.tables.channels import Channels
-from driftguard.tables.deliveries import Deliveries, Held
+from driftguard.alerts.events import AlertEvent
+from driftguard.notifications.example import example
+from driftguard.notifications.messages import ChannelNotice, Event, Retry
+from driftguard.notifications.outgoing import DeliveryFailed
+from driftguard.notifications.schemas import ChannelType, StoredChannel
+from driftguard.notifications.tables import Channels, Deliveries, Held
+from driftguard.platform.observability import count, logger
 
 MAX_ATTEMPTS = 6
 

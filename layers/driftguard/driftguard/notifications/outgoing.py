@@ -13,7 +13,6 @@ from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as HttpTimeoutError
 
 from driftguard.notifications.addresses import Refused, Resolver, check_url, pin
-from driftguard.notifications.errors import DeliveryFailed
 
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
 
@@ -176,3 +175,17 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     if moment.tzinfo is None:
         return None
     return max(0.0, (moment - now).total_seconds())
+
+
+class DeliveryFailed(Exception):
+    """A provider did not take a message.
+
+    detail: the provider's own words, or what happened on the way; never a secret. permanent: trying again later does
+    not help. retry_after: seconds that the provider asked to wait.
+    """
+
+    def __init__(self, detail: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.permanent = permanent
+        self.retry_after = retry_after

@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from driftguard.notifications import pagerduty, slack, teams, webhook
+from driftguard.alerts.events import AlertEvent
+from driftguard.notifications.messages import Event
 from driftguard.notifications.outgoing import encode
-from driftguard.schemas.channels import (
+from driftguard.notifications.providers import pagerduty, slack, teams, webhook
+from driftguard.notifications.schemas import (
     NewPagerDutyChannel,
     NewSlackChannel,
     NewTeamsChannel,
     NewWebhookChannel,
     StoredChannel,
 )
-from driftguard.schemas.events import AlertEvent, Event
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
-from driftguard.notifications.errors import DeliveryFailed
-from driftguard.observability import logger
+from driftguard.notifications.outgoing import DeliveryFailed
+from driftguard.platform.observability import logger
 
 type Transport = Callable[[EmailMessage, str], str]
 """A message and its one recipient to the provider's message id."""

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from driftguard.alerts import Finding
-from driftguard.baselines import Baseline
+from driftguard.alerts.findings import Finding
+from driftguard.alerts.schemas import AlertType, Severity
 from driftguard.counting import Counts, layout_of
-from driftguard.schemas.alerts import AlertType, Severity
-from driftguard.schemas.models import ModelSettings
-from driftguard.times import iso
+from driftguard.distributions.baseline import Baseline
+from driftguard.models.settings import ModelSettings
+from driftguard.platform.times import iso
 from driftguard.verdicts.drift import DriftTests, drift_tests
 from driftguard.verdicts.quality import QualityTest, quality_tests
 from driftguard.verdicts.report import alert_feature, drift_reason, feature_rows, quality_reason

@@ -1,0 +1,302 @@
+"""An alert's life, as pure transitions: what was found, the alert that is open and the clock go in, what to store and
+what to send comes out.
+
+One alert at most is open per model and alert type. It opens when a finding fires, takes later firings as occurrences,
+stays open while the finding holds, and resolves after `resolve_after_hours` below, or when the baseline is replaced.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from driftguard.alerts.advice import recommend
+from driftguard.alerts.events import AlertEvent, EventKind, ResolveReason, event_alert
+from driftguard.alerts.findings import Context, Finding, Memory, Outcome, trim_features
+from driftguard.alerts.schemas import (
+    Alert,
+    AlertFeature,
+    Severity,
+    TimelineEntry,
+    TimelineEvent,
+    Window,
+    severity_rank,
+)
+from driftguard.alerts.words import minute
+from driftguard.platform.errors import Conflict, Invalid
+
+TIMELINE_ENTRIES = 500
+"""An alert that flaps for months keeps its opening and the latest entries."""
+
+
+def apply(finding: Finding, alert: Alert | None, memory: Memory, context: Context) -> Outcome:
+    """Bring `alert` (the open one of this model and type, or None) up to date with what a check found.
+
+    The outcome's alerts are empty when nothing changed.
+    """
+    done = Outcome(memory=memory)
+    if alert is not None and not alert.is_open:
+        alert = None
+    if alert is not None and _outdated(alert, context):
+        done = replace_baseline(alert, memory, now=context.now)
+        alert = None
+    if alert is None:
+        return _open(finding, done, context) if _may_open(finding, done.memory, context) else done
+    return _continue(finding, alert, done, context)
+
+
+def _outdated(alert: Alert, context: Context) -> bool:
+    """Traffic stopping has nothing to do with a baseline; everything else is a difference from one."""
+    return alert.alert_type != "no_data" and alert.baseline_version != context.baseline_version
+
+
+def _may_open(finding: Finding, memory: Memory, context: Context) -> bool:
+    hushed = (
+        memory.hushed_until is not None
+        and context.now < memory.hushed_until
+        and (finding.alert_type == "no_data" or memory.hushed_baseline == context.baseline_version)
+    )
+    return finding.testable and finding.firing and not hushed and not context.warming_up
+
+
+def _open(finding: Finding, done: Outcome, context: Context) -> Outcome:
+    memory = replace(done.memory, hushed_until=None, hushed_baseline=None)
+    told = not context.preliminary or memory.preliminary_told != context.baseline_version
+    alert = Alert(
+        id=context.new_id(context.now),
+        organization_id=context.organization_id,
+        model_id=context.model_id,
+        alert_type=finding.alert_type,
+        status="firing",
+        detected_at=context.now,
+        occurrences=0,
+        preliminary=context.preliminary,
+        told=told,
+        resolved_at=None,
+        **_found(finding, None, context),
+    )
+    alert = _occurred(alert)
+    note = alert.severity if told else f"{alert.severity}; not sent: a preliminary alert was sent for this baseline"
+    alert = _note(alert, context.now, "opened", note)
+    events = []
+    if told:
+        alert, event = _tell(alert, "opened", context.now)
+        events = [event]
+        if context.preliminary:
+            memory = replace(memory, preliminary_told=context.baseline_version)
+    return Outcome([*done.alerts, alert], [*done.events, *events], memory)
+
+
+def _continue(finding: Finding, alert: Alert, done: Outcome, context: Context) -> Outcome:
+    now = context.now
+    before, alert = alert, lapse(alert, now)
+    events: list[AlertEvent] = []
+    if not finding.testable:
+        pass
+    elif finding.firing or finding.holding:
+        alert = _returned(alert, now)
+        if finding.firing:
+            previous = alert.severity
+            alert = _occurred(alert.model_copy(update=_found(finding, alert, context)))
+            alert = _severity_changed(alert, previous, now)
+        alert, events = _messages_while_on(alert, context)
+    elif alert.alert_type == "no_data":
+        return _join(done, _close(alert, "traffic_returned", done.memory, now, "Traffic has returned."))
+    else:
+        if alert.below_since is None:
+            alert = alert.model_copy(update={"below_since": now})
+            alert = _note(alert, now, "below", f"resolves after {context.resolve_after_hours:g} hours below")
+        if now - _certain(alert.below_since) >= timedelta(hours=context.resolve_after_hours):
+            note = f"Below the threshold for {context.resolve_after_hours:g} hours."
+            return _join(done, _close(alert, "below", done.memory, now, note))
+    return _join(done, Outcome([] if alert == before else [alert], events, done.memory))
+
+
+def _found(finding: Finding, alert: Alert | None, context: Context) -> dict[str, Any]:
+    """The fields of an alert that each firing brings up to date."""
+    features = trim_features([AlertFeature.model_validate(feature) for feature in finding.features])
+    scores = [score for score in (finding.drift_score, alert.peak_score if alert else None) if score is not None]
+    return {
+        "model_name": context.model_name,
+        "severity": finding.severity,
+        "drift_score": finding.drift_score,
+        "p_value": finding.p_value,
+        "peak_score": max(scores, default=None),
+        "last_detected_at": context.now,
+        "baseline_version": context.baseline_version,
+        "n_baseline": context.n_baseline,
+        "n_window": context.n_window,
+        "window": Window(start=context.window_start, end=context.window_end),
+        "features": features,
+        "recommended_actions": recommend(
+            finding.alert_type, features, preliminary=alert.preliminary if alert else context.preliminary
+        ),
+    }
+
+
+def _occurred(alert: Alert) -> Alert:
+    return alert.model_copy(update={"occurrences": alert.occurrences + 1})
+
+
+def _returned(alert: Alert, now: datetime) -> Alert:
+    if alert.below_since is None:
+        return alert
+    return _note(alert.model_copy(update={"below_since": None}), now, "returned")
+
+
+def _severity_changed(alert: Alert, previous: Severity, now: datetime) -> Alert:
+    if alert.severity == previous:
+        return alert
+    rose = severity_rank(alert.severity) > severity_rank(previous)
+    return _note(alert, now, "escalated" if rose else "eased", f"{previous} → {alert.severity}")
+
+
+def _messages_while_on(alert: Alert, context: Context) -> tuple[Alert, list[AlertEvent]]:
+    """A rise is measured from the last message: a severity that flaps between two checks is told once."""
+    if alert.preliminary:
+        return alert, []
+    told: Severity = _certain(alert.told_severity)
+    if severity_rank(alert.severity) > severity_rank(told):
+        alert, event = _tell(alert, "escalated", context.now, previous_severity=told)
+        return alert, [event]
+    due = _certain(alert.notified_at) + timedelta(hours=context.renotify_hours)
+    if alert.status == "firing" and context.now >= due:
+        alert = _note(alert, context.now, "reminded")
+        alert, event = _tell(alert, "repeated", context.now)
+        return alert, [event]
+    return alert, []
+
+
+def acknowledge(alert: Alert, memory: Memory, *, now: datetime, note: str | None = None) -> Outcome:
+    """Somebody has it: no more repeats, and whoever calls people for it may stop. Raises Conflict when it is
+    acknowledged already or resolved."""
+    alert = _still_open(alert, now, "acknowledged")
+    if alert.status == "acknowledged":
+        raise Conflict("The alert is already acknowledged.")
+    alert = _note(alert.model_copy(update={"status": "acknowledged", "snoozed_until": None}), now, "acknowledged", note)
+    if not alert.told:
+        return Outcome([alert], [], memory)
+    # An event of its own, and no message: when the next repeat is due, and what was told, stay as they are.
+    alert = alert.model_copy(update={"messages": alert.messages + 1})
+    return Outcome([alert], [_event(alert, "acknowledged", now, note=note)], memory)
+
+
+def snooze(alert: Alert, *, until: datetime, now: datetime, note: str | None = None) -> Alert:
+    """No repeats until `until`, which a snoozed alert may be given anew. Raises Invalid for a time that is not ahead,
+    Conflict when it is resolved."""
+    alert = _still_open(alert, now, "snoozed")
+    if until <= now:
+        raise Invalid.at(["body", "until"], "must be in the future")
+    entry = f"until {minute(until)}" + (f": {note}" if note else "")
+    return _note(alert.model_copy(update={"status": "snoozed", "snoozed_until": until}), now, "snoozed", entry)
+
+
+def resolve(alert: Alert, memory: Memory, *, renotify_hours: float, now: datetime, note: str | None = None) -> Outcome:
+    """Close it by hand. While the drift goes on none opens for `renotify_hours`. Raises Conflict when resolved."""
+    alert = _still_open(alert, now, "resolved")
+    if alert.below_since is None:
+        memory = replace(
+            memory, hushed_until=now + timedelta(hours=renotify_hours), hushed_baseline=alert.baseline_version
+        )
+    return _close(alert, "by_hand", memory, now, note)
+
+
+def replace_baseline(alert: Alert, memory: Memory, *, now: datetime) -> Outcome:
+    """Close it because the baseline that it speaks of is no longer current."""
+    return _close(lapse(alert, now), "baseline_replaced", memory, now, "The baseline was replaced.")
+
+
+def lapse(alert: Alert, now: datetime) -> Alert:
+    """The alert as it is at `now`: a snooze whose time has come has ended, whether a check ran since or not."""
+    if alert.status != "snoozed" or alert.snoozed_until is None or now < alert.snoozed_until:
+        return alert
+    awake = alert.model_copy(update={"status": "firing", "snoozed_until": None})
+    return _note(awake, alert.snoozed_until, "snooze_ended")
+
+
+def _still_open(alert: Alert, now: datetime, doing: str) -> Alert:
+    if not alert.is_open:
+        raise Conflict(f"The alert is resolved and cannot be {doing}.")
+    return lapse(alert, now)
+
+
+def _close(alert: Alert, reason: ResolveReason, memory: Memory, now: datetime, note: str | None) -> Outcome:
+    closed = alert.model_copy(update={"status": "resolved", "resolved_at": now, "snoozed_until": None})
+    closed = _note(closed, now, "resolved", note)
+    if not closed.told:
+        return Outcome([closed], [], memory)
+    closed, event = _tell(closed, "resolved", now, reason=reason, note=note)
+    return Outcome([closed], [event], memory)
+
+
+def _join(done: Outcome, more: Outcome) -> Outcome:
+    return Outcome([*done.alerts, *more.alerts], [*done.events, *more.events], more.memory)
+
+
+def _tell(
+    alert: Alert,
+    kind: EventKind,
+    now: datetime,
+    *,
+    previous_severity: Severity | None = None,
+    reason: ResolveReason | None = None,
+    note: str | None = None,
+) -> tuple[Alert, AlertEvent]:
+    """The alert with one message more, and that message's event; its id follows from the alert, so that a check that
+    is repeated makes the same event."""
+    highest = max(alert.severity, alert.highest_told or alert.severity, key=severity_rank)
+    told = alert.model_copy(
+        update={
+            "messages": alert.messages + 1,
+            "notified_at": now,
+            "told_severity": alert.severity,
+            "highest_told": highest,
+        }
+    )
+    severity = (alert.highest_told or alert.severity) if kind == "resolved" else alert.severity
+    event = _event(told, kind, now, note=note).model_copy(
+        update={"severity": severity, "previous_severity": previous_severity, "reason": reason}
+    )
+    return told, event
+
+
+def _event(alert: Alert, kind: EventKind, now: datetime, *, note: str | None) -> AlertEvent:
+    """Of the severity that was told highest, so that whoever heard of the alert hears of this."""
+    return AlertEvent(
+        event_id=f"{alert.id}-{alert.messages:04d}",
+        kind=kind,
+        at=now,
+        organization_id=alert.organization_id,
+        model_id=alert.model_id,
+        model_name=alert.model_name,
+        severity=alert.highest_told or alert.severity,
+        note=note,
+        alert=event_alert(alert),
+    )
+
+
+def _note(alert: Alert, at: datetime, event: TimelineEvent, note: str | None = None) -> Alert:
+    timeline = [*alert.timeline, TimelineEntry(at=at, event=event, note=note)]
+    if len(timeline) > TIMELINE_ENTRIES:
+        timeline = [timeline[0], *timeline[-(TIMELINE_ENTRIES - 1) :]]
+    return alert.model_copy(update={"timeline": timeline})
+
+
+def _certain[T](value: T | None) -> T:
+    if value is None:
+        raise ValueError("an open alert always has this")
+    return value
+
+
+def remember(
+    open_ids: Mapping[str, str], memory: Mapping[str, Any], outcome: Outcome, kind: str
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Which alerts are open, and what is remembered of each type, after `outcome`."""
+    open_now, remembered = dict(open_ids), dict(memory)
+    for alert in outcome.alerts:
+        if alert.is_open:
+            open_now[kind] = alert.id
+        elif open_now.get(kind) == alert.id:
+            del open_now[kind]
+    remembered[kind] = outcome.memory.dump()
+    return open_now, remembered

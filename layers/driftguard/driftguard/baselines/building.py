@@ -1,0 +1,174 @@
+"""A baseline out of an uploaded file: read, built, stored and made current; once, however often S3 tells of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from driftguard.alerts.publishing import Publish
+from driftguard.baselines import versions
+from driftguard.baselines.schemas import NewUpload, UploadedObject
+from driftguard.baselines.tables import Uploads
+from driftguard.distributions.baseline import Baseline
+from driftguard.distributions.large import BaselineBuilder
+from driftguard.models import registry
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.errors import NotFound
+from driftguard.platform.s3 import Bucket, FileGone, ObjectReader
+from driftguard.platform.times import parse
+from driftguard.rows.chunks import BadFile
+from driftguard.rows.files import MAX_FILE_BYTES, read
+
+LEASE = timedelta(minutes=1)
+PROGRESS_EVERY = timedelta(seconds=3)
+TO_FINISH = timedelta(minutes=2)
+"""What merging and storing take at most, once all rows are read."""
+
+TRIES = 10
+
+type Outcome = Literal["done", "failed", "ignored"]
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a build needs. owner: the same for each repetition of one invocation. clock: aware UTC now.
+
+    sleep: takes seconds. time_left: how long the work may still take.
+    """
+
+    bucket: Bucket
+    publish: Publish
+    owner: str
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    time_left: Callable[[], timedelta]
+
+
+def build(file: UploadedObject, worker: Worker) -> Outcome:
+    """Make the file the model's baseline, or say in the upload's status why not; the file is deleted then.
+
+    `ignored`: the model was deleted, the upload has ended, or somebody else is at work on it.
+    """
+    place = file.key.split("/")
+    if len(place) != 3:
+        return "ignored"
+    upload = _unended(*place)
+    outcome: Outcome = "ignored"
+    if upload is not None:
+        try:
+            _start(file, upload, worker)
+            outcome = _attempt(file, upload, worker)
+        except (ConditionFailed, NotFound):
+            if _unended(*place) is not None:
+                return "ignored"
+    worker.bucket.delete(file.key)
+    return outcome
+
+
+def _unended(organization_id: str, model_id: str, upload_id: str) -> Uploads | None:
+    """The upload, None when nothing is to be made of it any more."""
+    upload = Uploads.one(model_id, upload_id)
+    if upload is None or upload.organization_id != organization_id or upload.state in ("done", "failed"):
+        return None
+    return upload if Models.one(organization_id, model_id) is not None else None
+
+
+def _start(file: UploadedObject, upload: Uploads, worker: Worker) -> None:
+    """Own the upload, also that of a builder which gives no more signs. Raises ConditionFailed when another gives them,
+    or has ended it."""
+    try:
+        upload.start(worker.owner, file.size, LEASE, worker.clock())
+    except ConditionFailed:
+        found = Uploads.one(upload.model_id, upload.upload_id)
+        if found is None or found.state != "processing":
+            raise
+        worker.sleep(max(0.0, (parse(found.lease_until) - worker.clock()).total_seconds()) + 1)
+        upload.start(worker.owner, file.size, LEASE, worker.clock())
+
+
+def _attempt(file: UploadedObject, upload: Uploads, worker: Worker) -> Outcome:
+    """Raises ConditionFailed or NotFound when the upload is no longer this worker's, or the model is gone."""
+    try:
+        baseline = _read(file, upload, worker)
+    except BadFile as error:
+        upload.fail(error.reason, [line.model_dump() for line in error.errors])
+        return "failed"
+    except FileGone:
+        upload.fail("the file was replaced or deleted before it had been read; make a new upload", [])
+        return "failed"
+    _store(baseline, upload, worker)
+    return "done"
+
+
+def _read(file: UploadedObject, upload: Uploads, worker: Worker) -> Baseline:
+    if file.size > MAX_FILE_BYTES:
+        raise BadFile(f"the file has {file.size:,} bytes; {MAX_FILE_BYTES:,} at most")
+    about = NewUpload.model_validate(upload.request)
+    source = worker.bucket.open(file.key, file.etag, file.size)
+    days: set[date] = set()
+    with TemporaryDirectory() as folder:
+        builder = BaselineBuilder(Path(folder))
+        progress = _Progress(upload, source, builder, worker.clock)
+        for chunk in read(source, about, worker.clock()):
+            builder.add(chunk.columns, chunk.predictions)
+            days |= chunk.days
+            progress.tell()
+            if source.fetched < source.size and worker.time_left() < TO_FINISH:
+                raise BadFile(f"reading takes too long: {builder.rows:,} rows were read in the time there is")
+        progress.write()
+        return builder.finish(days=about.days or len(days) or None, progress=lambda _done, _all: progress.tell())
+
+
+def _store(baseline: Baseline, upload: Uploads, worker: Worker) -> None:
+    model = registry.find(upload.organization_id, upload.model_id)
+    if upload.version is None:
+        upload.take(model.next_baseline_version())
+    versions.store_as(
+        int(upload.version),
+        model,
+        baseline,
+        source=f"upload {upload.upload_id}",
+        publish=worker.publish,
+        use=lambda version: _use(model, upload, version),
+        now=worker.clock(),
+    )
+
+
+def _use(model: Models, upload: Uploads, version: int) -> None:
+    """Make the version current and the upload done. Raises ConditionFailed when that must not be any more."""
+    for _try in range(TRIES):
+        try:
+            upload.finish(model, version)
+            return
+        except ConditionFailed:
+            found = Uploads.one(upload.model_id, upload.upload_id)
+            if found is None or (found.state, found.owner) != ("processing", upload.owner):
+                raise
+            registry.find(upload.organization_id, upload.model_id)
+    raise RuntimeError("the model or its upload is being written by somebody else all the time")
+
+
+class _Progress:
+    """Tells the upload's status how far the work is, now and then."""
+
+    def __init__(
+        self, upload: Uploads, source: ObjectReader, builder: BaselineBuilder, clock: Callable[[], datetime]
+    ) -> None:
+        self._upload = upload
+        self._source = source
+        self._builder = builder
+        self._clock = clock
+        self._told = clock()
+
+    def tell(self) -> None:
+        """Write when the last time is some seconds ago. Raises ConditionFailed when the upload is another's now."""
+        if self._clock() - self._told >= PROGRESS_EVERY:
+            self.write()
+
+    def write(self) -> None:
+        """Raises ConditionFailed when the upload is no longer this worker's, or was erased."""
+        self._told = self._clock()
+        self._upload.progress(self._source.fetched, self._builder.rows, LEASE, self._told)

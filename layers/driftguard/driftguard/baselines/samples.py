@@ -1,0 +1,128 @@
+"""The values that a baseline is built from: rows, columns or what was logged, checked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from driftguard.baselines import schemas
+from driftguard.models.tables import Models
+from driftguard.platform.errors import Invalid
+from driftguard.platform.times import DAY
+from driftguard.predictions.tables import Predictions
+from driftguard.rows.reading import BadRow, BaselineRow, RowReader, check_name, scalar
+from driftguard.rows.unpacking import unpack_rows
+
+MAX_BASELINE_ROWS = 500_000
+MAX_BASELINE_VALUES = 4_000_000
+"""What one API call builds in pure Python well within its 28 seconds; larger baselines are uploaded."""
+
+MAX_ERRORS = 100
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The values of a baseline: one sequence a feature, all of one length; how many days they are from, if known."""
+
+    columns: Mapping[str, Sequence[Any]]
+    predictions: Sequence[Any] | None
+    days: int | None
+    source: str
+
+
+def row_sample(rows: Sequence[Any], now: datetime) -> Sample:
+    """Rows as columns. Raises Invalid naming every bad row, 100 at most."""
+    if not rows:
+        raise Invalid.at(["body", "rows"], "a baseline needs at least one row")
+    reader = RowReader(now)
+    errors, names, read = [], dict[str, None](), list[BaselineRow]()
+    for index, row in enumerate(rows):
+        try:
+            good = reader.baseline(row, ["body", "rows", index])
+        except BadRow as error:
+            errors.append(error.error)
+            if len(errors) == MAX_ERRORS:
+                break
+            continue
+        names.update(dict.fromkeys(good.features))
+        read.append(good)
+    if errors:
+        raise Invalid(errors)
+    _check_width(names, ["body", "rows"])
+    columns = {name: [row.features.get(name) for row in read] for name in names}
+    days = {row.day for row in read if row.day is not None}
+    return Sample(columns, _known([row.prediction for row in read]), len(days) or None, "inline")
+
+
+def column_sample(columns: Mapping[str, Sequence[Any]], predictions: Sequence[Any] | None) -> Sample:
+    """Columns, checked value by value. Raises Invalid naming the wrong places, 100 at most."""
+    errors = []
+    lengths = {len(values) for values in columns.values()} | ({len(predictions)} if predictions is not None else set())
+    if lengths in (set(), {0}):
+        raise Invalid.at(["body", "columns"], "a baseline needs at least one row")
+    if len(lengths) > 1:
+        raise Invalid.at(["body", "columns"], "all columns must have the same length")
+    _check_width(columns, ["body", "columns"])
+    named = [(["body", "columns", name], values) for name, values in columns.items()]
+    if predictions is not None:
+        named.append((["body", "predictions"], predictions))
+    try:
+        for name in columns:
+            check_name(name, ["body", "columns", name[:128]])
+    except BadRow as error:
+        raise Invalid([error.error]) from None
+    for place, values in named:
+        for index, value in enumerate(values):
+            try:
+                scalar(value, [*place, index])
+            except BadRow as error:
+                errors.append(error.error)
+                if len(errors) == MAX_ERRORS:
+                    raise Invalid(errors) from None
+    if errors:
+        raise Invalid(errors)
+    return Sample(columns, _known(predictions or []), None, "inline")
+
+
+def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
+    """What was logged with event times from start up to before end. Raises Invalid when that is nothing or too much."""
+    place = ["body", "from_predictions"]
+    columns: dict[str, list[Any]] = {}
+    predictions: list[Any] = []
+    days: set[int] = set()
+    for event_time, features, prediction in _logged(model, period):
+        count = len(predictions)
+        if count >= MAX_BASELINE_ROWS or count * len(columns) > MAX_BASELINE_VALUES:
+            raise Invalid.at(place, "more was logged then than one baseline takes; choose a shorter time")
+        for name in features:
+            if name not in columns:
+                columns[name] = [None] * count
+        for name, values in columns.items():
+            values.append(features.get(name))
+        predictions.append(prediction)
+        days.add(int(event_time // DAY.total_seconds()))
+    if not predictions:
+        raise Invalid.at(place, "nothing was logged with event times between start and end")
+    _check_width(columns, place)
+    source = f"predictions {period.start:%Y-%m-%dT%H:%MZ} to {period.end:%Y-%m-%dT%H:%MZ}"
+    return Sample(columns, _known(predictions), len(days), source)
+
+
+def _logged(model: Models, period: schemas.FromPredictions) -> Iterator[tuple[float, Mapping[str, Any], Any]]:
+    start, end = round(period.start.timestamp() * 1000), round(period.end.timestamp() * 1000)
+    heads = Predictions.by_event(model.model_id, model.partition_count, period.start, period.end)
+    for _head, payload in Predictions.payloads(heads):
+        rows, _rejected = unpack_rows(payload)
+        for row in rows:
+            if start <= round(row.event_time * 1000) < end:
+                yield row.event_time, row.features, row.prediction
+
+
+def _known(predictions: Sequence[Any]) -> Sequence[Any] | None:
+    """The predictions, None when not one row has any."""
+    return predictions if any(value is not None for value in predictions) else None
+
+
+def _check_width(names: Mapping[str, Any], place: Sequence[str]) -> None:
+    if len(names) > 500:
+        raise Invalid.at(place, f"has {len(names)} features; 500 at most")

@@ -1,0 +1,209 @@
+"""Baselines: versions of what a model's window is compared with."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import ConditionFailed, Options, Table, chunks, conditional, transaction
+from driftguard.platform.times import DAY, iso
+
+
+class Baselines(Table):
+    """Baselines of a model; a version never changes.
+
+    | pk | sk | what |
+    |---|---|---|
+    | model | `head#<version, 8 digits>` | a version: rows, source, how many chunks |
+    | model | `chunk#<version>#<n>` | its encoded counts and edges |
+
+    Chunks are written first; the head commits them, and only heads are listed.
+    """
+
+    table_setting = "BASELINES"
+
+    class Meta(Options):
+        pass
+
+    version = NumberAttribute(null=True)
+    rows = NumberAttribute(null=True)
+    days = NumberAttribute(null=True)
+    source = UnicodeAttribute(null=True)
+    created_at = UnicodeAttribute(null=True)
+    chunk_count = NumberAttribute(null=True)
+    data = BinaryAttribute(null=True, legacy_encoding=False)
+
+    @classmethod
+    def add(
+        cls, model_id: str, version: int, data: bytes, *, rows: int, days: int | None, source: str, now: datetime
+    ) -> "Baselines":
+        """Store a new version durably. Raises ConditionFailed when the version exists."""
+        if cls.head(model_id, version) is not None:
+            raise ConditionFailed  # its chunks must stay as they are
+        pieces = chunks(data)
+        with cls.batch_write() as batch:
+            for number, piece in enumerate(pieces):
+                batch.save(cls(model_id, f"chunk#{version:08d}#{number:04d}", data=piece))
+        head = cls(
+            model_id,
+            f"head#{version:08d}",
+            version=version,
+            rows=rows,
+            days=days,
+            source=source,
+            created_at=iso(now),
+            chunk_count=len(pieces),
+        )
+        with conditional():
+            head.save(cls.pk.does_not_exist())
+        return head
+
+    @classmethod
+    def head(cls, model_id: str, version: int) -> "Baselines | None":
+        """A version without its data."""
+        return cls.find(model_id, f"head#{version:08d}")
+
+    def payload(self) -> bytes:
+        """The encoded baseline. Read eventually consistent, as it never changes; once more consistently when a replica
+        lags behind the head. Raises LookupError when chunks are gone."""
+        prefix, last = f"chunk#{int(self.version):08d}#", int(self.chunk_count) - 1
+        mine = Baselines.sk.between(f"{prefix}0000", f"{prefix}{last:04d}")  # more may lie there, of a try that died
+        for consistent in (False, True):
+            pieces = [item.data for item in Baselines.query(self.pk, mine, consistent_read=consistent)]
+            if len(pieces) == self.chunk_count:
+                return b"".join(pieces)
+        raise LookupError(f"baseline {self.version} of model {self.pk} has {len(pieces)} of {self.chunk_count} chunks")
+
+    @classmethod
+    def newest(cls, model_id: str, before: int | None, limit: int) -> "list[Baselines]":
+        """Up to `limit` versions, newest first, older than the version `before`."""
+        upper = f"head#{before - 1:08d}" if before is not None else "head#~"
+        found = cls.query(
+            model_id, cls.sk.between("head#", upper), scan_index_forward=False, limit=limit, consistent_read=True
+        )
+        return list(found)
+
+
+KEPT = 7 * DAY
+
+
+class Uploads(Table):
+    """Uploads of a model, in the table of its baselines.
+
+    | pk | sk | what |
+    |---|---|---|
+    | model | `upload#<upload>` | what is uploaded and how far it has come; a week |
+
+    `state` goes from `pending` through `processing` to `done` or `failed`, and never back. Whoever builds owns the
+    upload until `lease_until`, which each sign of progress moves on. `version` is taken before the baseline is stored,
+    so that an attempt after one that broke off stores the same version.
+    """
+
+    table_setting = "BASELINES"
+
+    class Meta(Options):
+        pass
+
+    organization_id = UnicodeAttribute()
+    state = UnicodeAttribute(default="pending")
+    request = JSONAttribute()
+    created_at = UnicodeAttribute()
+    url_expires_at = UnicodeAttribute()
+    owner = UnicodeAttribute(null=True)
+    lease_until = UnicodeAttribute(null=True)
+    size = NumberAttribute(null=True)
+    bytes_read = NumberAttribute(default=0)
+    rows_read = NumberAttribute(default=0)
+    version = NumberAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    errors = JSONAttribute(null=True)
+
+    @property
+    def model_id(self) -> str:
+        return self.pk
+
+    @property
+    def upload_id(self) -> str:
+        return self.sk.removeprefix("upload#")
+
+    @classmethod
+    def add(
+        cls,
+        organization_id: str,
+        model_id: str,
+        upload_id: str,
+        request: dict[str, Any],
+        *,
+        url_expires_at: datetime,
+        now: datetime,
+    ) -> None:
+        """Remember that a file will come."""
+        cls(
+            model_id,
+            f"upload#{upload_id}",
+            organization_id=organization_id,
+            request=request,
+            created_at=iso(now),
+            url_expires_at=iso(url_expires_at),
+            expires_at=int((now + KEPT).timestamp()),
+        ).save()
+
+    @classmethod
+    def one(cls, model_id: str, upload_id: str) -> "Uploads | None":
+        """An upload of the model, or None."""
+        return cls.find(model_id, f"upload#{upload_id}")
+
+    def start(self, owner: str, size: int, lease: timedelta, now: datetime) -> None:
+        """Own the upload and begin. Raises ConditionFailed when it has ended or somebody else is at work on it."""
+        free = Uploads.lease_until.does_not_exist() | (Uploads.lease_until < iso(now)) | (Uploads.owner == owner)
+        with conditional():
+            self.update(
+                actions=[
+                    Uploads.state.set("processing"),
+                    Uploads.owner.set(owner),
+                    Uploads.lease_until.set(iso(now + lease)),
+                    Uploads.size.set(size),
+                ],
+                condition=Uploads.state.is_in("pending", "processing") & free,
+            )
+
+    def progress(self, bytes_read: int, rows_read: int, lease: timedelta, now: datetime) -> None:
+        """Tell how far the work is and keep the lease. Raises ConditionFailed when it was lost, or the item erased."""
+        with conditional():
+            self.update(
+                actions=[
+                    Uploads.bytes_read.set(bytes_read),
+                    Uploads.rows_read.set(rows_read),
+                    Uploads.lease_until.set(iso(now + lease)),
+                ],
+                condition=self._mine(),
+            )
+
+    def take(self, version: int) -> None:
+        """Note the version number that the baseline will have. Raises ConditionFailed as `progress` does."""
+        with conditional():
+            self.update(actions=[Uploads.version.set(version)], condition=self._mine())
+
+    def finish(self, model: Models, version: int) -> None:
+        """Make the version current and end the upload, in one write. Raises ConditionFailed when the model was deleted,
+        the lease was lost, or another write came between."""
+        with transaction() as write:
+            model.add_use(write, version)
+            write.update(Uploads(self.pk, self.sk), actions=[Uploads.state.set("done")], condition=self._mine())
+
+    def fail(self, reason: str, errors: Sequence[Any]) -> None:
+        """End the upload without a baseline. Raises ConditionFailed as `progress` does."""
+        with conditional():
+            self.update(
+                actions=[
+                    Uploads.state.set("failed"),
+                    Uploads.reason.set(reason),
+                    Uploads.errors.set(list(errors)),
+                ],
+                condition=self._mine(),
+            )
+
+    def _mine(self) -> Any:
+        return (Uploads.state == "processing") & (Uploads.owner == self.owner)

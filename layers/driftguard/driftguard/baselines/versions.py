@@ -1,0 +1,143 @@
+"""A model's baselines: made from rows, columns or what was logged; listed, restored; never changed."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from driftguard.alerts import actions
+from driftguard.alerts.publishing import Publish
+from driftguard.baselines import schemas
+from driftguard.baselines.samples import column_sample, logged_sample, row_sample
+from driftguard.baselines.tables import Baselines
+from driftguard.distributions import encoding
+from driftguard.distributions.baseline import Baseline, build
+from driftguard.models import registry
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.errors import Conflict, NotFound
+from driftguard.platform.paging import Page, decode_cursor, encode_cursor
+from driftguard.platform.times import parse
+
+TRIES = 4
+MOST_VERSIONS = 10**8
+"""Eight digits hold a version in a key."""
+
+
+def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: datetime) -> schemas.Baseline:
+    """Make a new version, make it current, and close the alerts that spoke of the old one.
+
+    Raises Invalid naming each wrong row; then nothing is stored.
+    """
+    if body.from_predictions is not None:
+        sample = logged_sample(model, body.from_predictions)
+    elif body.columns is not None:
+        sample = column_sample(body.columns, body.predictions)
+    else:
+        sample = row_sample(body.rows or [], now)
+    baseline = build(sample.columns, sample.predictions, days=body.days or sample.days)
+    return store(model, baseline, source=sample.source, publish=publish, now=now)
+
+
+def store(model: Models, baseline: Baseline, *, source: str, publish: Publish, now: datetime) -> schemas.Baseline:
+    """Store a built baseline as the newest version and make it current. Raises NotFound when the model is gone."""
+    try:
+        version = model.next_baseline_version()
+    except ConditionFailed:
+        raise NotFound("There is no such model.") from None
+    return store_as(version, model, baseline, source=source, publish=publish, use=partial(_use, model), now=now)
+
+
+def store_as(
+    version: int,
+    model: Models,
+    baseline: Baseline,
+    *,
+    source: str,
+    publish: Publish,
+    use: Callable[[int], None],
+    now: datetime,
+) -> schemas.Baseline:
+    """Store a built baseline under a version number taken for it, and have `use` make it current.
+
+    What an attempt that broke off has stored under this number stays as it is. Raises NotFound when `use` raises
+    ConditionFailed: the model is gone.
+    """
+    rows, days = baseline.rows, baseline.days
+    try:
+        head = Baselines.add(
+            model.model_id, version, encoding.encode(baseline), rows=rows, days=days, source=source, now=now
+        )
+    except ConditionFailed:
+        head = _head(model, version)
+    try:
+        use(version)
+    except ConditionFailed:
+        raise NotFound("There is no such model.") from None
+    actions.replace_baseline(model, publish=publish, now=now)
+    return view(head, baseline)
+
+
+def current(model: Models) -> schemas.Baseline:
+    """The baseline in use. Raises NotFound when there is none."""
+    if model.baseline_version is None:
+        raise NotFound("The model has no baseline yet.")
+    head = _head(model, int(model.baseline_version))
+    return view(head, encoding.decode(head.payload()))
+
+
+def versions(model: Models, cursor: str | None, limit: int) -> Page[schemas.BaselineVersion]:
+    """Every version, newest first."""
+    before = decode_cursor(
+        "baselines", model.model_id, cursor, lambda version: type(version) is int and 0 < version < MOST_VERSIONS
+    )
+    heads = Baselines.newest(model.model_id, before, limit)
+    following = encode_cursor("baselines", model.model_id, int(heads[-1].version)) if len(heads) == limit else None
+    return Page([_version(model, head) for head in heads], following)
+
+
+def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> schemas.Baseline:
+    """Make an older version current again; its counts go on from where they stopped. Raises NotFound."""
+    head = _head(model, version)
+    if model.baseline_version != version:
+        _use(model, version)
+        actions.replace_baseline(model, publish=publish, now=now)
+    return view(head, encoding.decode(head.payload()))
+
+
+def _use(model: Models, version: int) -> None:
+    """Make a version current. Raises NotFound when the model is gone, Conflict while others write it all the time."""
+    for _try in range(TRIES):
+        try:
+            return model.use_baseline(version)
+        except ConditionFailed:
+            registry.find(model.organization_id, model.model_id)
+    raise Conflict("The model is being changed by others; please try again.", retry_after=1)
+
+
+def _head(model: Models, version: int) -> Baselines:
+    head = Baselines.head(model.model_id, version) if 0 < version < MOST_VERSIONS else None
+    if head is None:
+        raise NotFound("The model has no such baseline version.")
+    return head
+
+
+def _version(model: Models, head: Baselines) -> schemas.BaselineVersion:
+    return schemas.BaselineVersion(
+        version=int(head.version),
+        rows=int(head.rows),
+        created_at=parse(str(head.created_at)),
+        source=str(head.source),
+        current=head.version == model.baseline_version,
+    )
+
+
+def view(head: Baselines, baseline: Baseline) -> schemas.Baseline:
+    """A baseline as clients see it."""
+    return schemas.Baseline(
+        version=int(head.version),
+        rows=int(head.rows),
+        days=None if head.days is None else int(head.days),
+        created_at=parse(str(head.created_at)).astimezone(UTC),
+        source=str(head.source),
+        features=[schemas.BaselineFeature.model_validate(feature) for feature in baseline.summary()],
+    )

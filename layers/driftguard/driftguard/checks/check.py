@@ -1,0 +1,100 @@
+"""The check of one model: fold what arrived, test, decide, keep the alerts, tell.
+
+All that a check decides is stored in one transaction, so that a check that dies is as if it had not been, and one that
+is delivered twice is one.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from driftguard.alerts.publishing import publish_pending
+from driftguard.checks.commit import commit
+from driftguard.checks.tables import Runs
+from driftguard.checks.task import Busy, Result, Task
+from driftguard.checks.window import arrival_time, decide, load_series
+from driftguard.counting.folding import Overtaken, count_fresh, fold, load_state
+from driftguard.models.tables import Models, Statuses
+from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.ids import new_id
+from driftguard.platform.times import hour_of, hour_start, iso
+
+LEASE_MARGIN = timedelta(seconds=15)
+
+
+def check(task: Task) -> Result:
+    """Check one model now. Raises Busy while another check runs; whatever else is raised left nothing half done."""
+    model = task.model
+    check_id = new_id(task.now)
+    owner = f"{task.tick or 'by-hand'}#{check_id}"
+    try:
+        status = Statuses.lease(
+            model.organization_id, model.model_id, owner, task.now, max(task.time_left(), timedelta(0)) + LEASE_MARGIN
+        )
+    except ConditionFailed:
+        ends = Statuses.lease_ends(model.organization_id, model.model_id)
+        raise Busy(max(1, round((ends - task.now).total_seconds())) if ends else 1) from None
+    try:
+        made = _made_before(task, status)
+        # Read again, as its baseline may have been replaced before the lease was taken.
+        current = model if made else Models.one(model.organization_id, model.model_id)
+        if current is None:
+            return Result("skipped", None)
+        try:
+            return Result("checked", None) if made else _check_leased(replace(task, model=current), check_id, status)
+        finally:
+            # What this check tells, and what a crash left behind: after the check, so that an SNS that refuses keeps
+            # nobody from being watched, and also when it fails.
+            publish_pending(model.model_id, task.publish)
+    except Overtaken:
+        raise Busy(5) from None
+    finally:
+        Statuses.release(model.organization_id, model.model_id, owner)
+
+
+def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
+    model, now = task.model, task.now
+    if model.baseline_version is None:
+        return _skip(task, _empty_report(model, now, "no_baseline", "the model has no baseline yet"))
+    series = load_series(model)
+    state, complete = fold(series, load_state(series, now), now, task.may_go_on)
+    fresh = count_fresh(series, state.cursor, now, task.may_go_on) if complete else None
+    if fresh is None:
+        return Result("checked", None, finished=False)
+    last_arrival = fresh.last_arrival or state.last_arrival
+    if last_arrival is None:
+        return _skip(task, _empty_report(model, now, "no_data", "no prediction was ever logged", series.baseline.rows))
+    verdict, context = decide(task.model, series, state, fresh, arrival_time(last_arrival), now)
+    commit(task, check_id, status, verdict, context)
+    return Result("checked", verdict.report)
+
+
+def _made_before(task: Task, status: Statuses) -> bool:
+    """Whether this very check has its verdict already: its message has come again."""
+    if task.request:
+        return status.request == task.request
+    return task.tick is not None and Runs.ended(task.model.organization_id, task.tick, task.model.model_id)
+
+
+def _empty_report(model: Models, now: datetime, state: str, reason: str, n_baseline: int = 0) -> dict[str, Any]:
+    start = hour_start(hour_of(now - timedelta(days=model.settings.window_days)))
+    return {
+        "model_id": model.model_id,
+        "checked_at": iso(now),
+        "status": state,
+        "reason": reason,
+        "preliminary": False,
+        "drift_score": None,
+        "p_value": None,
+        "baseline_version": model.baseline_version,
+        "window": {"start": iso(start), "end": iso(now)},
+        "n_baseline": n_baseline,
+        "n_window": 0,
+        "features": [],
+    }
+
+
+def _skip(task: Task, report: dict[str, Any]) -> Result:
+    if task.tick:
+        Runs.of(task.model.organization_id, task.tick, task.model.model_id, "skipped", task.now).save()
+    return Result("skipped", report)

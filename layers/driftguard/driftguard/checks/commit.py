@@ -1,0 +1,93 @@
+"""Stores a verdict, its alerts and its events in one transaction."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from driftguard.alerts import findings, lifecycle
+from driftguard.alerts.tables import Alerts, Outbox
+from driftguard.checks import reports
+from driftguard.checks.tables import History, Runs
+from driftguard.checks.task import Task
+from driftguard.counting.folding import Overtaken
+from driftguard.models.tables import Models, Statuses
+from driftguard.platform.dynamodb import ConditionFailed, transaction
+from driftguard.platform.times import iso
+from driftguard.verdicts.judging import Verdict
+
+RECENT_DAYS = 7
+TRIES = 6
+
+
+def commit(task: Task, check_id: str, status: Statuses, verdict: Verdict, context: findings.Context) -> None:
+    """Store the verdict, the alerts and their events in one transaction, on the state that was read."""
+    model, now = task.model, task.now
+    report = verdict.report
+    body = reports.pack(report)
+    slot = "b" if status.report_slot == "a" else "a"
+    try:
+        chunk_count = History.put_report(model.model_id, slot, check_id, body, over=status.report_spare)
+    except ConditionFailed:
+        raise Overtaken from None
+    entry = History.entry(model.model_id, check_id, reports.pack_row(report), now, task.keep)
+    for _try in range(TRIES):
+        changed = _apply(status, verdict, context)
+        status.state = report["status"]
+        status.preliminary = context.preliminary
+        status.checked_at = iso(now)
+        status.drift_score = report["drift_score"]
+        status.report_slot = slot
+        status.report_spare, status.report_id = status.report_id, check_id
+        status.report_chunks = chunk_count
+        status.request = task.request
+        status.recent = _recent(status.recent or [], report["drift_score"], now)
+        revision, status.revision = status.revision, status.revision + 1
+        try:
+            with transaction() as write:
+                write.save(
+                    status, condition=(Statuses.revision == revision) & (Statuses.lease_owner == status.lease_owner)
+                )
+                write.save(entry)
+                if task.tick:
+                    write.save(Runs.of(model.organization_id, task.tick, model.model_id, "checked", now))
+                for outcome in changed:
+                    for alert in outcome.alerts:
+                        Alerts.write(write, alert)
+                    for event in outcome.events:
+                        Outbox.write(write, event)
+        except ConditionFailed:
+            # Somebody acknowledged, snoozed or resolved meanwhile: decide again on what is there now.
+            fresh = Statuses.one(model.organization_id, model.model_id)
+            there = Models.one(model.organization_id, model.model_id)
+            unchanged = there is not None and there.baseline_version == model.baseline_version
+            if fresh.lease_owner != status.lease_owner or not unchanged:
+                raise Overtaken from None
+            status = fresh
+            continue
+        return
+    raise Overtaken
+
+
+def _apply(status: Statuses, verdict: Verdict, context: findings.Context) -> list[findings.Outcome]:
+    """Bring the model's alerts up to date; `status` takes which are open and what is to be remembered."""
+    open_ids = dict(status.open_alerts or {})
+    memory = dict(status.memory or {})
+    stored = Alerts.several(context.organization_id, open_ids.values()) if open_ids else {}
+    outcomes = []
+    for finding in verdict.findings:
+        kind = finding.alert_type
+        alert = stored.get(open_ids.get(kind, ""))
+        outcome = lifecycle.apply(finding, alert, findings.Memory.load(memory.get(kind)), context)
+        outcomes.append(outcome)
+        open_ids, memory = lifecycle.remember(open_ids, memory, outcome, kind)
+    status.open_alerts, status.memory = open_ids, memory
+    return outcomes
+
+
+def _recent(old: list[list[Any]], score: float | None, now: datetime) -> list[list[Any]]:
+    """The highest drift score of each of the last 7 days: [day, score], oldest first."""
+    today = now.date().isoformat()
+    by_day = {str(day): value for day, value in old}
+    known = [value for value in (by_day.get(today), score) if value is not None]
+    by_day[today] = max(known, default=None)
+    first = (now - timedelta(days=RECENT_DAYS - 1)).date().isoformat()
+    return [[day, by_day[day]] for day in sorted(by_day) if day >= first]

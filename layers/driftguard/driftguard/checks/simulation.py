@@ -1,0 +1,132 @@
+"""What other settings would have alerted on: the stored hourly counts, replayed through the product's own verdicts and
+alert transitions. Nothing is stored and nobody is told."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import add
+
+from driftguard.alerts import findings, lifecycle
+from driftguard.alerts.schemas import Alert
+from driftguard.checks.schemas import SimulatedAlert, Simulation
+from driftguard.checks.window import RHO_DAYS, Moment, load_series, verdict_on, whole_days
+from driftguard.counting import Counts
+from driftguard.counting.folding import count_fresh, load_state
+from driftguard.counting.series import Series, read_hours
+from driftguard.models.settings import ModelSettings
+from driftguard.models.tables import Models
+from driftguard.platform.errors import Conflict, Invalid
+from driftguard.platform.times import hour_of, hour_start
+
+FEATURES_AN_HOURLY_CHECK = 100
+"""Up to so many features every hour is checked; with more, every second, third, … hour."""
+
+
+@dataclass
+class Replay:
+    """One run through the past of a model. hours: its counts by event hour; days: their sums by day."""
+
+    model: Models
+    series: Series
+    settings: ModelSettings
+    first_hour: int
+    hours: Mapping[int, Counts]
+    days: dict[int, Counts] = field(default_factory=dict)
+    open: dict[str, Alert] = field(default_factory=dict)
+    memory: dict[str, findings.Memory] = field(default_factory=dict)
+    seen: dict[str, Alert] = field(default_factory=dict)
+    messages: int = 0
+
+    def __post_init__(self) -> None:
+        self.nothing = Counts.empty(self.series.baseline)
+        for hour, counts in self.hours.items():
+            day = hour // 24
+            self.days[day] = self.days[day] + counts if day in self.days else counts
+
+    def check(self, now: datetime) -> None:
+        """What a check at `now` would have done; it sees the hours that had ended by then."""
+        last = hour_of(now) - 1
+        first = hour_of(now - timedelta(days=self.settings.window_days))
+        seen = [hour for hour in self.hours if hour <= last]
+        if not seen:
+            return
+        moment = Moment(
+            now=now,
+            first_hour=first,
+            last_hour=last + 1,
+            covered_since=self.first_hour,
+            silent=now - hour_start(max(seen) + 1) >= timedelta(hours=self.settings.no_data_hours),
+        )
+        days = [self.days.get(day, self.nothing) for day in whole_days(moment)]
+        counts = self._window(first, last)
+        verdict, context = verdict_on(self.model, self.settings, self.series, counts, days, moment)
+        for finding in verdict.findings:
+            kind = finding.alert_type
+            memory = self.memory.get(kind, findings.Memory())
+            outcome = lifecycle.apply(finding, self.open.get(kind), memory, context)
+            self.memory[kind] = outcome.memory
+            self.messages += len(outcome.events)
+            for alert in outcome.alerts:
+                self.seen[alert.id] = alert
+                if alert.is_open:
+                    self.open[kind] = alert
+                else:
+                    self.open.pop(kind, None)
+
+    def _window(self, first: int, last: int) -> Counts:
+        first_day, end_day = -(-first // 24), (last + 1) // 24
+        whole = range(first_day, end_day)
+        ends = [
+            *range(first, min(first_day * 24, last + 1)),
+            *range(max(end_day * 24, first_day * 24, first), last + 1),
+        ]
+        parts = [self.days[day] for day in whole if day in self.days]
+        parts += [self.hours[hour] for hour in ends if hour in self.hours]
+        return reduce(add, parts, self.nothing)
+
+
+def simulate(
+    model: Models, settings: ModelSettings, days: int, now: datetime, may_go_on: Callable[[], bool]
+) -> Simulation:
+    """Replay the last `days` (28 at most) of a model under `settings`, hour by hour.
+
+    Checks run on whole hours, where the schedule's run every 15 minutes: the counts know no finer time. Raises Conflict
+    without a baseline, Invalid when time runs out.
+    """
+    if model.baseline_version is None:
+        raise Conflict("The model has no baseline yet: there is nothing to compare with.")
+    series = load_series(model)
+    state = load_state(series, now)
+    fresh = count_fresh(series, state.cursor, now, may_go_on)
+    if fresh is None:
+        raise Conflict("Too much was logged just now; please try again after the next check.", retry_after=900)
+    end = hour_of(now)
+    reach = days + max(settings.window_days, RHO_DAYS) + 1
+    hours = read_hours(series, end - reach * 24, end)
+    for hour, counts in fresh.by_hour.items():
+        hours[hour] = hours[hour] + counts if hour in hours else counts
+    first_hour = min((hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None), default=end)
+    replay = Replay(model, series, settings, first_hour, hours)
+    step = max(1, -(-len(series.baseline.features) // FEATURES_AN_HOURLY_CHECK))
+    moments = range(end - days * 24 + step, end + 1, step)
+    for hour in moments:
+        if not may_go_on():
+            raise Invalid.at(["body", "days"], "takes too long for this model; choose fewer days")
+        replay.check(hour_start(hour))
+    return Simulation(
+        checks=len(moments),
+        hours_between_checks=step,
+        alerts=[_seen(alert) for alert in sorted(replay.seen.values(), key=lambda alert: alert.detected_at)],
+        messages=replay.messages,
+    )
+
+
+def _seen(alert: Alert) -> SimulatedAlert:
+    return SimulatedAlert(
+        alert_type=alert.alert_type,
+        severity=alert.severity,
+        opened_at=alert.detected_at,
+        resolved_at=alert.resolved_at,
+        features=list(dict.fromkeys(feature.name for feature in alert.features if feature.drifted)),
+    )

@@ -1,0 +1,95 @@
+"""Who asks for a check, and what becomes of its end: by hand an answer, in the queue a record and perhaps a retry."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from driftguard.alerts.publishing import Publish
+from driftguard.checks.check import check
+from driftguard.checks.messages import CheckMessage, Queues, go_on, record_failure
+from driftguard.checks.task import Busy, Result, Task
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import is_transient
+from driftguard.platform.errors import Conflict
+from driftguard.platform.ids import new_id
+from driftguard.platform.observability import count, logger, milliseconds
+
+BY_HAND = timedelta(seconds=20)
+"""API Gateway waits 29 seconds; what takes longer than this goes to the queue."""
+
+MARGIN = timedelta(seconds=8)
+"""What a check keeps of the function's life to test, store and publish after the last folding step."""
+
+BUSY_RETRY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a check works with."""
+
+    queues: Queues
+    publish: Publish
+    keep: timedelta
+    time_left: Callable[[], timedelta]
+
+    def check(self, model: Models, tick: str | None, now: datetime, request: str | None = None) -> Result:
+        """Check a model, with its log line and metrics."""
+        begun = time.perf_counter()
+        result = check(Task(model, now, tick, self.time_left, self.publish, self.keep, request))
+        took = (time.perf_counter() - begun) * 1000
+        report = result.report or {}
+        count("ChecksSkipped" if result.outcome == "skipped" else "ChecksDone")
+        milliseconds("CheckDuration", took)
+        found = {name: report.get(name) for name in ("status", "drift_score", "n_window", "baseline_version")}
+        details = {"model_id": model.model_id, "outcome": result.outcome, "finished": result.finished}
+        logger.info("check", extra={**details, **found, "milliseconds": round(took)})
+        return result
+
+
+def clock(milliseconds_left: Callable[[], int], at_most: timedelta) -> Callable[[], timedelta]:
+    """How long a check may still take: what the function has left less MARGIN, and `at_most` from now."""
+    begun = time.monotonic()
+
+    def left() -> timedelta:
+        mine = timedelta(milliseconds=milliseconds_left()) - MARGIN
+        return min(mine, at_most - timedelta(seconds=time.monotonic() - begun))
+
+    return left
+
+
+def by_hand(model: Models, worker: Worker, now: datetime) -> tuple[int, dict[str, Any]]:
+    """Check at a person's request: 200 and the report, or 202 when the rest goes to the queue. Raises Conflict while
+    another check runs."""
+    try:
+        result = worker.check(model, None, now)
+    except Busy as busy:
+        raise Conflict("Another check of this model is running.", retry_after=busy.seconds) from None
+    if result.finished and result.report is not None:
+        return HTTPStatus.OK, result.report
+    rest = CheckMessage(organization_id=model.organization_id, model_id=model.model_id, tick=None, request=new_id(now))
+    go_on(worker.queues, rest, now)
+    return HTTPStatus.ACCEPTED, {"status": "queued", "model_id": model.model_id}
+
+
+def from_queue(message: CheckMessage, worker: Worker, receipt_handle: str, now: datetime) -> None:
+    """Check as a message says. Raises what another delivery of the message may cure; anything else is recorded as a
+    failed check and done with, since the schedule asks again in 15 minutes."""
+    logger.append_keys(organization_id=message.organization_id, tick=message.tick)
+    try:
+        model = Models.one(message.organization_id, message.model_id)
+        if model is None:
+            return  # deleted since
+        if not worker.check(model, message.tick, now, message.request).finished:
+            go_on(worker.queues, message, now)
+    except Busy as busy:
+        worker.queues.give_back(receipt_handle, min(busy.seconds, BUSY_RETRY_SECONDS))
+        raise
+    except Exception as error:
+        record_failure(message, error, now)
+        if is_transient(error):
+            raise
+    finally:
+        logger.remove_keys(["organization_id", "tick"])

@@ -1,0 +1,123 @@
+"""What a verdict is made of: the window's counts, the whole days, and the moment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from driftguard.alerts import findings
+from driftguard.baselines.tables import Baselines
+from driftguard.counting import Counts
+from driftguard.counting.series import Fresh, Series, State, read_days, window
+from driftguard.distributions import encoding
+from driftguard.models.settings import ModelSettings
+from driftguard.models.tables import Models
+from driftguard.platform.times import hour_of, hour_start, parse
+from driftguard.verdicts.judging import Verdict, judge
+
+RHO_DAYS = 14
+
+
+def load_series(model: Models) -> Series:
+    """The model's current baseline and what its counts are found by. Raises LookupError when the baseline is gone."""
+    head = Baselines.head(model.model_id, int(model.baseline_version))
+    if head is None:
+        raise LookupError(f"baseline {model.baseline_version} of model {model.model_id} is gone")
+    baseline = encoding.decode(head.payload())
+    return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a verdict is made and on what: first_hour to last_hour is the window, covered_since the earliest hour that
+    the model has any counts of, silent whether its traffic has stopped."""
+
+    now: datetime
+    first_hour: int
+    last_hour: int
+    covered_since: int
+    silent: bool
+
+
+def decide(
+    model: Models, series: Series, state: State, fresh: Fresh, last_arrival: datetime, now: datetime
+) -> tuple[Verdict, findings.Context]:
+    """The verdict on the window that ends now, and what the alerts need to know around it."""
+    settings = model.settings
+    counts, days, moment = gather(series, settings, state, fresh, last_arrival, now)
+    return verdict_on(model, settings, series, counts, days, moment)
+
+
+def gather(
+    series: Series, settings: ModelSettings, state: State, fresh: Fresh, last_arrival: datetime, now: datetime
+) -> tuple[Counts, list[Counts], Moment]:
+    """What a verdict is made of: the counts of the window that ends now, those of the whole days, and when that is."""
+    last_hour = max(hour_of(now), max(fresh.by_hour, default=0))
+    first_hour = hour_of(now - timedelta(days=settings.window_days))
+    counted = [hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None]
+    moment = Moment(
+        now=now,
+        first_hour=first_hour,
+        last_hour=last_hour,
+        covered_since=min(counted, default=last_hour),
+        silent=now - last_arrival >= timedelta(hours=settings.no_data_hours),
+    )
+    today = hour_of(now) // 24
+    days = read_days(series, today - RHO_DAYS, today - 1, consistent=state.days_may_lag(now))
+    counts = window(series, fresh, days, first_hour, last_hour, state.rolled_before)
+    return counts, _with_fresh(series, days, fresh, whole_days(moment)), moment
+
+
+def verdict_on(
+    model: Models, settings: ModelSettings, series: Series, counts: Counts, days: Sequence[Counts], moment: Moment
+) -> tuple[Verdict, findings.Context]:
+    """The verdict on a window's counts under `settings`; days: as `whole_days` says which."""
+    preliminary = moment.covered_since > moment.first_hour
+    verdict = judge(
+        series.baseline,
+        counts,
+        days,
+        settings,
+        now=moment.now,
+        window_start=hour_start(moment.first_hour),
+        window_end=moment.now,
+        preliminary=preliminary,
+        baseline_version=series.version,
+        model_id=model.model_id,
+        no_data=moment.silent,
+    )
+    context = findings.Context(
+        now=moment.now,
+        organization_id=model.organization_id,
+        model_id=model.model_id,
+        model_name=str(model.name),
+        baseline_version=series.version,
+        n_baseline=verdict.report["n_baseline"],
+        n_window=verdict.report["n_window"],
+        window_start=hour_start(moment.first_hour),
+        window_end=moment.now,
+        preliminary=preliminary,
+        warming_up=moment.last_hour - max(moment.covered_since, moment.first_hour) < settings.warmup_hours,
+        renotify_hours=settings.renotify_hours,
+        resolve_after_hours=settings.resolve_after_hours,
+    )
+    return verdict, context
+
+
+def whole_days(moment: Moment) -> range:
+    """The last 14 whole days, oldest first; of a younger model those since its first counts, silent ones included."""
+    today = hour_of(moment.now) // 24
+    return range(max(-(-moment.covered_since // 24), today - RHO_DAYS), today)
+
+
+def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted: range) -> list[Counts]:
+    """The `wanted` days, what is not folded yet included, oldest first."""
+    whole = dict(days)
+    for hour, counts in fresh.by_hour.items():
+        day = hour // 24
+        whole[day] = whole[day] + counts if day in whole else counts
+    nothing = Counts.empty(series.baseline)
+    return [whole.get(day, nothing) for day in wanted]
+
+
+def arrival_time(arrived_at: str) -> datetime:
+    return parse(arrived_at.partition("#")[0])

@@ -1,0 +1,202 @@
+"""Folding: packed predictions become hourly counts, once each, whatever fails in between.
+
+What arrived up to SETTLED ago is folded for good; what came later is counted in memory, for one verdict only.
+A bucket says up to which arrival it has counted, and is replaced only while that still holds; the model's cursor moves
+when all buckets are written. So a fold that died after any of its writes is repeated without harm, and of two folds at
+once one stops.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from driftguard.counting import Counts, count
+from driftguard.counting import tables as buckets
+from driftguard.counting.series import Fresh, Series, State, read_hours
+from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.times import DAY, hour_of, iso
+from driftguard.predictions.tables import Head, Predictions
+from driftguard.rows.columns import Columns
+from driftguard.rows.unpacking import columns
+
+SETTLED = timedelta(minutes=10)
+"""Longer than a writer lives plus the error of its clock: what will still arrive, arrives later than now − SETTLED."""
+
+RECOUNT = 14 * DAY + timedelta(minutes=15)
+"""How far back a new baseline version counts what was logged before it: 14 days of event time."""
+
+
+ROWS_A_STEP = 200_000
+HEADS_A_STEP = 1000
+
+
+class Overtaken(Exception):
+    """Another fold of the same model has moved on; this one must stop, and nothing is lost."""
+
+
+def load_state(series: Series, now: datetime) -> State:
+    """The state as stored, or the one to start a new baseline version from."""
+    item = buckets.Counts.state(series.model_id, series.version)
+    if item is None:
+        return State(cursor=iso(now - RECOUNT), stored=False)
+    return State(
+        cursor=str(item.cursor),
+        first_hour=_whole(item.first_hour),
+        rolled_before=_whole(item.rolled_before),
+        last_arrival=item.last_arrival,
+        rolled_at=item.rolled_at,
+    )
+
+
+def fold(series: Series, state: State, now: datetime, may_go_on: Callable[[], bool]) -> tuple[State, bool]:
+    """Fold everything that has settled. Returns the state reached and whether that was everything.
+
+    `may_go_on` is asked between steps; each step leaves a safe point behind. Raises Overtaken.
+    """
+    until = iso(now - SETTLED)
+    try:
+        while may_go_on():
+            heads, more = _next_heads(series, state.cursor, until)
+            if heads:
+                state = _fold_step(series, state, heads, now)
+            if not more:
+                return _roll_finished_days(series, state, now), True
+        return state, False
+    except ConditionFailed as error:
+        raise Overtaken from error
+
+
+def count_fresh(series: Series, after: str, now: datetime, may_go_on: Callable[[], bool]) -> Fresh | None:
+    """Count what arrived after the cursor `after`, without storing anything; None when time runs out."""
+    by_hour: dict[int, Counts] = {}
+    last_arrival = None
+    until = iso(now + DAY)
+    while may_go_on():
+        heads, more = _next_heads(series, after, until)
+        if heads:
+            after = last_arrival = heads[-1].arrived_at
+        for hour, counts in count(series.baseline, _decoded(heads)).items():
+            by_hour[hour] = by_hour[hour] + counts if hour in by_hour else counts
+        if not more:
+            return Fresh(by_hour, last_arrival)
+    return None
+
+
+def _next_heads(series: Series, after: str, until: str) -> tuple[list[Head], bool]:
+    """The next batches in the order of arrival, as many as one step takes, and whether there may be more."""
+    heads: list[Head] = []
+    rows = 0
+    for head in Predictions.arrivals(series.model_id, series.partitions, after=after, until=until):
+        rows += head.rows
+        if heads and rows > ROWS_A_STEP:
+            return heads, True
+        heads.append(head)
+        if len(heads) == HEADS_A_STEP:
+            return heads, True
+    return heads, False
+
+
+def _decoded(heads: Sequence[Head]) -> Iterable[Columns]:
+    for _head, payload in Predictions.payloads(heads):
+        yield columns(payload)
+
+
+def _fold_step(series: Series, state: State, heads: Sequence[Head], now: datetime) -> State:
+    reached = heads[-1].arrived_at
+    batches = [(head.arrived_at, columns(payload)) for head, payload in Predictions.payloads(heads)]
+    counted = count(series.baseline, [batch for _arrived, batch in batches])
+    stored = buckets.Counts.of_hours(series.model_id, series.version, sorted(counted), series.groups)
+    later: dict[str, dict[int, Counts]] = {}
+    for hour, counts in sorted(counted.items()):
+        for group in range(series.groups):
+            bucket = stored.get((hour, group))
+            watermark = str(bucket.watermark) if bucket is not None else None
+            new: Counts | None = counts
+            if watermark is not None and watermark > state.cursor:
+                # An earlier try died after this write: only what arrived since is missing here.
+                if watermark not in later:
+                    rest = [batch for arrived, batch in batches if arrived > watermark]
+                    later[watermark] = count(series.baseline, rest) if rest else {}
+                new = later[watermark].get(hour)
+            if new is None:
+                continue
+            if bucket is not None:
+                new = new + Counts.decode(series.baseline, {group: bucket.data})
+            buckets.Counts.put(
+                series.model_id,
+                buckets.hour_key(series.version, hour, group),
+                new.encode(group),
+                max(reached, watermark or ""),
+                read=watermark,
+                now=now,
+            )
+    today = hour_of(now) // 24
+    days = {hour // 24 for hour in counted}
+    finished = {day for day in days if day < (state.rolled_before or 0)}
+    for day in sorted(finished):
+        _roll_up(series, day, reached, now)
+    first = min(counted, default=None)
+    return _advance(
+        series,
+        state,
+        replace(
+            state,
+            cursor=reached,
+            first_hour=min((hour for hour in (state.first_hour, first) if hour is not None), default=None),
+            rolled_before=state.rolled_before if state.rolled_before is not None else min({*days, today}),
+            last_arrival=reached,
+            rolled_at=iso(now) if finished else state.rolled_at,
+        ),
+    )
+
+
+def _roll_finished_days(series: Series, state: State, now: datetime) -> State:
+    """Roll up the days that have ended since the last time; their late rows are rolled up as they come."""
+    today = hour_of(now - SETTLED) // 24
+    if state.rolled_before is None or state.rolled_before >= today:
+        return state
+    for day in range(max(state.rolled_before, today - 35), today):
+        _roll_up(series, day, state.cursor, now)
+    return _advance(series, state, replace(state, rolled_before=today, rolled_at=iso(now)))
+
+
+def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
+    # The day first: if another fold writes hours after they are read here, its day's watermark gives it away.
+    old = {
+        bucket.place[1]: bucket
+        for bucket in buckets.Counts.days(series.model_id, series.version, day, day, consistent=True)
+    }
+    hours = read_hours(series, day * 24, day * 24 + 23)
+    if not hours:
+        return
+    total = Counts.empty(series.baseline)
+    for counts in hours.values():
+        total = total + counts
+    for group in range(series.groups):
+        bucket = old.get(group)
+        buckets.Counts.put(
+            series.model_id,
+            buckets.day_key(series.version, day, group),
+            total.encode(group),
+            watermark,
+            read=str(bucket.watermark) if bucket is not None else None,
+            now=now,
+        )
+
+
+def _advance(series: Series, old: State, new: State) -> State:
+    buckets.Counts.advance(
+        series.model_id,
+        series.version,
+        read=old.cursor if old.stored else None,
+        cursor=new.cursor,
+        first_hour=new.first_hour,
+        rolled_before=new.rolled_before,
+        last_arrival=new.last_arrival,
+        rolled_at=new.rolled_at,
+    )
+    return replace(new, stored=True)
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)

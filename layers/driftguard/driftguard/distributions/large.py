@@ -1,0 +1,216 @@
+"""Baselines from more rows than memory holds, the same as `baselines.build` makes of them.
+
+Each chunk of rows leaves its distinct numbers, sorted and counted, in files of a working folder. At the end they are
+merged range by range, and only what the bins and quantiles need is read back.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from driftguard.distributions.baseline import PREDICTION, Baseline, FeatureBaseline, Role, Scalar, feature_type
+from driftguard.distributions.categories import BOOLEANS, Categories, categories
+from driftguard.distributions.numbers import Numbers, numbers, to_double
+from driftguard.statistics.arrays import Floats, Ints
+
+NUMBERS = (int, float)
+"""By exact type: a boolean is an int to Python."""
+
+PAIRS_AT_ONCE = 4_000_000
+"""Distinct numbers of a chunk each that are merged in memory at a time: 64 MB, and a few times that for sorting."""
+
+MAX_NAMES = 30_000
+KEPT_NAMES = 21_000
+"""Beyond MAX_NAMES categories of one feature only so many are kept, the most frequent ones; the others become rare.
+More than the rare categories that a baseline remembers, so that it still knows that they were too many."""
+
+MAX_NAMES_TOGETHER = 2_000_000
+FEWEST_NAMES = 2_000
+"""Beyond MAX_NAMES_TOGETHER of all features, about 400 MB, each keeps so many: hundreds of columns of ids are no
+categories that anybody compares."""
+
+
+class BaselineBuilder:
+    """Takes rows chunk by chunk, tens of thousands at a time, and makes a baseline of them.
+
+    Only for features with more than MAX_NAMES categories, or with more than MAX_NAMES_TOGETHER among them, does the
+    result differ from `baselines.build`, in the counts of the rarer ones.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.rows = 0
+        self._folder = folder
+        self._features: dict[tuple[Role, str], _Column] = {}
+
+    def add(self, columns: Mapping[str, Sequence[Scalar]], predictions: Sequence[Scalar] | None = None) -> None:
+        """Take a chunk: columns of one length, and the predictions of the same rows. Features may come and go.
+
+        Raises ValueError when the columns differ in length.
+        """
+        lengths = {len(values) for values in [*columns.values(), *([] if predictions is None else [predictions])]}
+        if len(lengths) > 1:
+            raise ValueError("the columns of a baseline must have one length")
+        for name, values in columns.items():
+            self._column("feature", name).add(values)
+        if predictions is not None:
+            self._column("prediction", PREDICTION).add(predictions)
+        self.rows += max(lengths, default=0)
+        if sum(column.names_held for column in self._features.values()) > MAX_NAMES_TOGETHER:
+            for column in self._features.values():
+                column.keep_names(FEWEST_NAMES)
+
+    def finish(
+        self, *, days: int | None = None, progress: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> Baseline:
+        """The baseline of all rows; `progress` is told after each feature how many of them are done."""
+        features = []
+        columns = sorted(self._features.items(), key=lambda item: item[0][0] == "prediction")
+        for done, ((role, name), column) in enumerate(columns, 1):
+            feature = column.finish(name, role, self.rows)
+            if role == "feature" or feature.missing < feature.rows:
+                features.append(feature)
+            progress(done, len(columns))
+        return Baseline(self.rows, days, tuple(features))
+
+    def _column(self, role: Role, name: str) -> "_Column":
+        key = (role, name)
+        if key not in self._features:
+            self._features[key] = _Column(_Runs(self._folder / f"{len(self._features)}"))
+        return self._features[key]
+
+
+class _Column:
+    """What is kept of one feature."""
+
+    def __init__(self, runs: "_Runs") -> None:
+        self._runs = runs
+        self._numbers = 0
+        self._odd = 0
+        self._strings = 0
+        self._forgotten = 0
+        self._names: Counter[str] = Counter()
+        self._booleans: Counter[str] = Counter()
+
+    def add(self, values: Sequence[Scalar]) -> None:
+        kinds = set(map(type, values))
+        if kinds & {int, float}:
+            given = [to_double(value) for value in values if type(value) in NUMBERS]  # type: ignore[arg-type]
+            found = np.array(given, np.float64)
+            finite = found[np.isfinite(found)]
+            self._numbers += len(found)
+            self._odd += len(found) - len(finite)
+            self._runs.add(finite)
+        if str in kinds:
+            names = [value for value in values if isinstance(value, str)]
+            self._strings += len(names)
+            self._names.update(names)
+            if len(self._names) > MAX_NAMES:
+                self.keep_names(KEPT_NAMES)
+        if bool in kinds:
+            self._booleans.update(BOOLEANS[value] for value in values if isinstance(value, bool))
+
+    @property
+    def names_held(self) -> int:
+        return len(self._names)
+
+    def keep_names(self, count: int) -> None:
+        """Keep the most frequent categories only."""
+        if len(self._names) > count:
+            kept = Counter(dict(self._names.most_common(count)))
+            self._forgotten += self._names.total() - kept.total()
+            self._names = kept
+
+    def finish(self, name: str, role: Role, rows: int) -> FeatureBaseline:
+        booleans = self._booleans.total()
+        filled = self._numbers + self._strings + booleans
+        kind = feature_type(self._numbers, self._strings, booleans)
+        values: Numbers | Categories
+        if kind == "numeric":
+            values, present = self._runs.merge(), self._numbers - self._odd
+        elif kind == "categorical":
+            values, present = categories(self._names, self._forgotten), self._strings
+        else:
+            values, present = categories(self._booleans), booleans
+        self._runs.remove()
+        return FeatureBaseline(name, role, kind, rows, rows - filled, filled - present, values)
+
+
+class _Runs:
+    """Sorted runs of distinct numbers and how often each was seen, in files."""
+
+    def __init__(self, path: Path) -> None:
+        self._values = path.with_suffix(".values")
+        self._counts = path.with_suffix(".counts")
+        self._merged = path.with_suffix(".merged")
+        self._cumulative = path.with_suffix(".cumulative")
+        self._ends: list[int] = []
+
+    def add(self, found: Floats) -> None:
+        """Append a run of finite numbers."""
+        if not len(found):
+            return
+        values, counts = np.unique(found, return_counts=True)
+        with self._values.open("ab") as file:
+            file.write(values.tobytes())
+        with self._counts.open("ab") as file:
+            file.write(counts.astype(np.int64).tobytes())
+        self._ends.append((self._ends[-1] if self._ends else 0) + len(values))
+
+    def merge(self) -> Numbers:
+        """The distribution of all runs together."""
+        if not self._ends:
+            return numbers([], [], total=0.0, squares=0.0)
+        values, counts = self._open(self._values, np.float64), self._open(self._counts, np.int64)
+        runs = [values[start:end] for start, end in zip([0, *self._ends], self._ends, strict=False)]
+        tallies = [counts[start:end] for start, end in zip([0, *self._ends], self._ends, strict=False)]
+        totals, squares, before = [], [], 0
+        with self._merged.open("wb") as merged, self._cumulative.open("wb") as cumulative:
+            low = [0] * len(runs)
+            for splitter in [*self._splitters(runs), math.inf]:
+                high = [int(run.searchsorted(splitter, side="right")) for run in runs]
+                distinct, tally = _join(
+                    [run[a:b] for run, a, b in zip(runs, low, high, strict=True)],
+                    [some[a:b] for some, a, b in zip(tallies, low, high, strict=True)],
+                )
+                low = high
+                running = np.cumsum(tally) + before
+                before = int(running[-1]) if len(running) else before
+                merged.write(distinct.tobytes())
+                cumulative.write(running.tobytes())
+                with np.errstate(over="ignore", invalid="ignore"):
+                    totals.append(float((distinct * tally).sum()))
+                    squares.append(float((distinct * distinct * tally).sum()))
+        return numbers(
+            self._open(self._merged, np.float64),
+            self._open(self._cumulative, np.int64),
+            total=sum(totals),
+            squares=sum(squares),
+        )
+
+    def remove(self) -> None:
+        """Delete the files."""
+        for path in (self._values, self._counts, self._merged, self._cumulative):
+            path.unlink(missing_ok=True)
+
+    def _splitters(self, runs: Sequence[Floats]) -> list[float]:
+        """Numbers that cut the runs into ranges of about PAIRS_AT_ONCE."""
+        parts = -(-self._ends[-1] // PAIRS_AT_ONCE)
+        step = max(1, self._ends[-1] // (parts * 1000))
+        sample = np.sort(np.concatenate([run[step // 2 :: step] for run in runs]))
+        places = [len(sample) * part // parts for part in range(1, parts)]
+        return sorted({float(sample[place]) for place in places}) if len(sample) else []
+
+    @staticmethod
+    def _open(path: Path, dtype: type[Any]) -> Any:
+        return np.memmap(path, dtype=dtype, mode="r")
+
+
+def _join(values: Sequence[Floats], counts: Sequence[Ints]) -> tuple[Floats, Ints]:
+    """Distinct values and their counts of several sorted runs."""
+    together, tally = np.concatenate(values), np.concatenate(counts)
+    distinct, places = np.unique(together, return_inverse=True)
+    return distinct, np.bincount(places, weights=tally, minlength=len(distinct)).astype(np.int64)

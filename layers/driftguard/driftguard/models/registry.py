@@ -1,0 +1,121 @@
+"""Models: made, listed, changed and deleted by their organization."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from driftguard.models.schemas import Model, ModelPatch, NewModel, RecentScore
+from driftguard.models.settings import ModelSettings, merge
+from driftguard.models.tables import Models, Statuses
+from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.errors import Conflict, NotFound
+from driftguard.platform.ids import new_id
+from driftguard.platform.paging import Page, decode_key, encode_cursor
+from driftguard.platform.times import iso, parse
+
+TRIES = 4
+MAX_ID = 128
+"""DynamoDB refuses keys over a kilobyte; no id of ours is near it."""
+
+
+def find(organization_id: str, model_id: str) -> Models:
+    """The organization's model. Raises NotFound, for another organization's model too."""
+    model = Models.one(organization_id, model_id) if len(model_id) <= MAX_ID else None
+    if model is None:
+        raise NotFound("There is no such model.")
+    return model
+
+
+def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime) -> Model:
+    """Make a model. Raises Conflict when the organization has one of this name."""
+    model_id = new_id(now)
+    model = Models(
+        organization_id,
+        f"model#{model_id}",
+        organization_id=organization_id,
+        model_id=model_id,
+        name=body.name,
+        description=body.description,
+        labels=body.labels,
+        partitions=[partitions],
+        created_at=iso(now),
+    )
+    model.settings = body.settings.apply(ModelSettings())
+    try:
+        Models.add(model)
+    except ConditionFailed:
+        raise Conflict(f"A model named {body.name!r} already exists.") from None
+    return view(model, Statuses.one(organization_id, model_id))
+
+
+def page(organization_id: str, cursor: str | None, limit: int) -> Page[Model]:
+    """The organization's models, newest first."""
+    before = decode_key("models", organization_id, cursor)
+    found = Models.newest(organization_id, before, limit)
+    statuses = Statuses.of(organization_id, [model.model_id for model in found])
+    following = encode_cursor("models", organization_id, found[-1].model_id) if len(found) == limit else None
+    return Page(
+        [view(model, statuses[model.model_id]) for model in found],
+        following,
+        lambda model: encode_cursor("models", organization_id, model.id),
+    )
+
+
+def show(organization_id: str, model_id: str) -> Model:
+    """One model and how it is. Raises NotFound."""
+    return view(find(organization_id, model_id), Statuses.one(organization_id, model_id))
+
+
+def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
+    """Merge a patch into a model. Raises NotFound, or Conflict when the new name is taken or somebody else renames the
+    model at the same moment."""
+    model = find(organization_id, model_id)
+    old_name = str(model.name)
+    given = body.model_dump(exclude_unset=True)
+    model.name = given.get("name", old_name)
+    model.description = given.get("description", model.description)
+    if "labels" in given:
+        model.labels = merge(model.labels or {}, given["labels"]) if given["labels"] is not None else {}
+    if "settings" in given:
+        model.settings = body.settings.apply(model.settings) if body.settings is not None else ModelSettings()
+    try:
+        model.replace(old_name)
+    except ConditionFailed:
+        if find(organization_id, model_id).name != old_name:
+            raise Conflict("The model was changed by somebody else at the same moment.", retry_after=1) from None
+        raise Conflict(f"A model named {model.name!r} already exists.") from None
+    return view(model, Statuses.one(organization_id, model_id))
+
+
+def delete(organization_id: str, model_id: str, *, erase: Callable[[str, str], None], now: datetime) -> None:
+    """Take a model out of every answer and have its data erased; `erase` is given organization and model.
+
+    The mark that is left behind makes the schedule ask again, should asking fail here. Raises NotFound.
+    """
+    for _try in range(TRIES):
+        try:
+            find(organization_id, model_id).remove(now)
+        except ConditionFailed:
+            continue  # deleted, or changed by somebody else: look again
+        erase(organization_id, model_id)
+        return
+    raise Conflict("The model is being changed by others; please try again.", retry_after=1)
+
+
+def view(model: Models, status: Statuses) -> Model:
+    """A model as clients see it."""
+    state = status.state or ("no_baseline" if model.baseline_version is None else "no_data")
+    return Model(
+        id=model.model_id,
+        name=str(model.name),
+        description=model.description,
+        labels=model.labels or {},
+        settings=model.settings,
+        created_at=parse(model.created_at),
+        baseline_version=None if model.baseline_version is None else int(model.baseline_version),
+        state=state,
+        preliminary=bool(status.preliminary),
+        last_checked_at=parse(status.checked_at) if status.checked_at else None,
+        drift_score=status.drift_score,
+        open_alerts=len(status.open_alerts or {}),
+        recent_scores=[RecentScore(day=day, drift_score=score) for day, score in status.recent or []],
+    )

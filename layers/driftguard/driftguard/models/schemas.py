@@ -1,0 +1,72 @@
+"""Models, their settings and their baselines, as clients see them."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from driftguard.models.settings import ModelSettings, SettingsPatch
+from driftguard.platform.serialization import Name, Wire
+from driftguard.platform.times import UtcTime
+
+type State = Literal["ok", "drift", "data_quality", "insufficient_data", "no_baseline", "no_data"]
+
+
+Description = Annotated[str, Field(max_length=2000, strict=True)]
+LabelValue = Annotated[str, Field(max_length=256, strict=True)]
+Labels = Annotated[dict[Name, LabelValue], Field(max_length=50)]
+
+
+class NewModel(Wire):
+    """The body of POST /models."""
+
+    name: Name
+    description: Description | None = None
+    labels: Labels = Field(default_factory=dict)
+    settings: SettingsPatch = Field(default_factory=SettingsPatch)
+
+
+class ModelPatch(Wire):
+    """The body of PATCH /models/{model_id}: what is absent stays, null restores a default."""
+
+    name: Name | None = None
+    description: Description | None = None
+    labels: Annotated[dict[Name, LabelValue | None], Field(max_length=50)] | None = None
+    settings: SettingsPatch | None = None
+
+    @model_validator(mode="after")
+    def _name_stays(self) -> Self:
+        if "name" in self.model_fields_set and self.name is None:
+            raise ValueError("a model must have a name")
+        return self
+
+
+class RecentScore(Wire):
+    """The highest drift score of one day."""
+
+    day: str
+    drift_score: float | None
+
+
+class Model(Wire):
+    """A model and how it is."""
+
+    id: str
+    name: str
+    description: str | None
+    labels: dict[str, str]
+    settings: ModelSettings
+    created_at: UtcTime
+    baseline_version: int | None
+    state: State
+    preliminary: bool
+    last_checked_at: UtcTime | None
+    drift_score: float | None
+    open_alerts: int
+    recent_scores: list[RecentScore]
+
+
+class EraseMessage(BaseModel):
+    """The body of a message in the erase queue."""
+
+    organization_id: str
+    model_id: str

@@ -1,0 +1,109 @@
+"""Small pictures of a feature: bars for HTML, blocks for text."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from driftguard.alerts.schemas import AlertFeature, Histogram
+from driftguard.alerts.words import QUALITY, number, percent
+from driftguard.distributions.categories import NEW, RARE
+
+BINS = 12
+CATEGORIES = 5
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One place of a picture: how much of the baseline and of the window is there (0 to 1)."""
+
+    label: str
+    baseline: float
+    window: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Baseline against window. upright: bins in their order, from `low` to `high`; otherwise a row each."""
+
+    bars: Sequence[Bar]
+    upright: bool
+    low: str = ""
+    high: str = ""
+
+    def heights(self) -> list[tuple[float, float]]:
+        """The bars scaled so that the highest is 1."""
+        top = max((max(bar.baseline, bar.window) for bar in self.bars), default=0.0) or 1.0
+        return [(bar.baseline / top, bar.window / top) for bar in self.bars]
+
+
+def picture_of(feature: AlertFeature) -> Picture | None:
+    """The picture that tells most: the shares of a data-quality finding, otherwise the distribution; None without."""
+    if feature.kind is not None:
+        if feature.shares is None:
+            return None
+        return Picture([Bar(QUALITY[feature.kind], feature.shares.baseline, feature.shares.window)], upright=False)
+    histogram = feature.histogram
+    if histogram is None or not histogram.baseline or len(histogram.baseline) != len(histogram.window):
+        return None
+    before, now = _shares(histogram.baseline), _shares(histogram.window)
+    if histogram.categories is not None and len(histogram.categories) == len(before):
+        return _categories(histogram.categories, before, now)
+    before, now = merge(before, BINS), merge(now, BINS)
+    low, high = _ends(histogram)
+    bars = [Bar("", old, new) for old, new in zip(before, now, strict=True)]
+    return Picture(bars, upright=True, low=low, high=high)
+
+
+def _categories(labels: Sequence[str], before: Sequence[float], now: Sequence[float]) -> Picture:
+    """The categories that changed most, in the order they came in."""
+    changes = [abs(new - old) for old, new in zip(before, now, strict=True)]
+    places = sorted(sorted(range(len(labels)), key=lambda place: -changes[place])[:CATEGORIES])
+    named = {RARE: "rare ones", NEW: "new ones"}
+    bars = [Bar(named.get(labels[place], labels[place]), before[place], now[place]) for place in places]
+    return Picture(bars, upright=False)
+
+
+def _ends(histogram: Histogram) -> tuple[str, str]:
+    edges = [edge for edge in histogram.edges or [] if edge is not None and math.isfinite(edge)]
+    return (number(edges[0]), number(edges[-1])) if edges else ("", "")
+
+
+def _shares(values: Sequence[float]) -> list[float]:
+    total = sum(values)
+    return [value / total if total > 0 else 0.0 for value in values]
+
+
+def merge(values: Sequence[float], bins: int) -> list[float]:
+    """Neighbours added up so that at most `bins` are left, as even in width as they go."""
+    count = min(bins, len(values))
+    cuts = [round(place * len(values) / count) for place in range(count + 1)]
+    return [sum(values[start:end]) for start, end in pairwise(cuts)]
+
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def blocks(heights: Sequence[float]) -> str:
+    """A row of bars in text; an empty place is a blank."""
+    return "".join(BLOCKS[min(7, int(height * 7.999))] if height > 0 else " " for height in heights)
+
+
+def text_picture(picture: Picture) -> list[str]:
+    """A picture in lines of a fixed-width font."""
+    heights = picture.heights()
+    if picture.upright:
+        ends = f"  {picture.low} … {picture.high}" if picture.low else ""
+        return [
+            f"baseline  {blocks([before for before, _ in heights])}{ends}",
+            f"window    {blocks([now for _, now in heights])}",
+        ]
+    lines = []
+    for bar, (before, now) in zip(picture.bars, heights, strict=True):
+        label = bar.label if len(bar.label) <= 24 else bar.label[:23] + "…"
+        lines += [
+            label,
+            f"  baseline  {'█' * max(round(before * 20), int(before > 0)):<20}  {percent(bar.baseline)}",
+            f"  window    {'█' * max(round(now * 20), int(now > 0)):<20}  {percent(bar.window)}",
+        ]
+    return lines

@@ -1,0 +1,121 @@
+"""Organizations and the API keys that speak for them."""
+
+from datetime import datetime
+from typing import Literal, get_args
+
+from pynamodb.attributes import UnicodeAttribute
+
+from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional, transaction
+from driftguard.platform.times import iso
+
+type Role = Literal["ingest", "viewer", "admin"]
+ROLES: tuple[str, ...] = get_args(Role.__value__)
+
+
+class ApiKeys(Table):
+    """Organizations and keys.
+
+    | pk | sk | what |
+    |---|---|---|
+    | `org#<organization>` | `org` | the organization: name, created_at; revoked_at while it is being erased |
+    | `org#<organization>` | `key#<api key id>` | one of its keys: role, name, created_at, revoked_at |
+    | `key#<api key id>` | `key` | whose key it is; what each request reads, once |
+
+    A key's value is API Gateway's; only its id is here.
+    """
+
+    table_setting = "ORGANIZATIONS"
+
+    class Meta(Options):
+        pass
+
+    organization_id = UnicodeAttribute()
+    organization_name = UnicodeAttribute()
+    name = UnicodeAttribute(null=True)
+    role: Role = UnicodeAttribute(null=True)  # type: ignore[assignment]
+    created_at = UnicodeAttribute()
+    revoked_at = UnicodeAttribute(null=True)
+    key_id = UnicodeAttribute(null=True)
+
+    @classmethod
+    def of(cls, key_id: str) -> "ApiKeys | None":
+        """The key with API Gateway's id `key_id`, revoked ones included; strongly consistent: a revoked key
+        opens nothing from that moment on."""
+        return cls.find(f"key#{key_id}", "key")
+
+    @classmethod
+    def organization(cls, organization_id: str) -> "ApiKeys | None":
+        """The organization's own item."""
+        return cls.find(f"org#{organization_id}", "org")
+
+    @classmethod
+    def add_organization(cls, organization_id: str, name: str, now: datetime) -> None:
+        """Store a new organization. Raises ConditionFailed when the id is taken."""
+        with conditional():
+            cls(
+                f"org#{organization_id}",
+                "org",
+                organization_id=organization_id,
+                organization_name=name,
+                created_at=iso(now),
+            ).save(cls.pk.does_not_exist())
+
+    @classmethod
+    def add_key(cls, organization: "ApiKeys", key_id: str, role: Role, name: str, now: datetime) -> None:
+        """Store a key in both its places at once. Raises ConditionFailed when the organization is gone or going."""
+        with transaction() as write:
+            write.condition_check(
+                cls,
+                organization.pk,
+                organization.sk,
+                condition=cls.pk.exists() & cls.revoked_at.does_not_exist(),
+            )
+            for pk, sk in ((f"key#{key_id}", "key"), (f"org#{organization.organization_id}", f"key#{key_id}")):
+                item = cls(
+                    pk,
+                    sk,
+                    organization_id=organization.organization_id,
+                    organization_name=organization.organization_name,
+                    role=role,
+                    name=name,
+                    key_id=key_id,
+                    created_at=iso(now),
+                )
+                write.save(item, condition=cls.pk.does_not_exist())
+
+    @classmethod
+    def keys(cls, organization_id: str) -> "list[ApiKeys]":
+        """The organization's keys, revoked ones included."""
+        return list(cls.query(f"org#{organization_id}", cls.sk.startswith("key#"), consistent_read=True))
+
+    @classmethod
+    def remove_key(cls, organization_id: str, key_id: str) -> None:
+        """Delete a key from both its places; one that is not there is fine."""
+        with transaction() as write:
+            for pk, sk in ((f"key#{key_id}", "key"), (f"org#{organization_id}", f"key#{key_id}")):
+                write.delete(cls(pk, sk))
+
+    @classmethod
+    def close(cls, organization_id: str, now: datetime) -> str:
+        """Let the organization have no further keys; returns since when."""
+        item = cls(f"org#{organization_id}", "org")
+        item.update(
+            actions=[cls.revoked_at.set(cls.revoked_at | iso(now))],
+            condition=cls.pk.exists(),
+        )
+        return str(item.revoked_at)
+
+    @classmethod
+    def revoke(cls, organization_id: str, key_id: str, now: datetime) -> bool:
+        """Mark a key as revoked in both its places; False when the organization has no such key."""
+        try:
+            with transaction() as write:
+                for pk, sk in ((f"key#{key_id}", "key"), (f"org#{organization_id}", f"key#{key_id}")):
+                    write.update(
+                        cls(pk, sk),
+                        actions=[cls.revoked_at.set(iso(now))],
+                        condition=cls.organization_id == organization_id,
+                    )
+        except ConditionFailed:
+            return False
+        return True

@@ -1,0 +1,94 @@
+"""Logged predictions, listed."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from driftguard.models.registry import find
+from driftguard.platform.errors import Invalid
+from driftguard.platform.paging import Page, decode_cursor, encode_cursor
+from driftguard.platform.serialization import MAX_ANSWER_BYTES, to_json
+from driftguard.platform.times import iso
+from driftguard.predictions.intake import _ids
+from driftguard.predictions.tables import Head, Key, Predictions
+from driftguard.rows.columns import Row
+from driftguard.rows.unpacking import unpack_rows
+
+ROWS_READ_A_PAGE = 50_000
+BATCHES_READ_A_PAGE = 500
+BATCHES_SEEN_A_PAGE = 10_000
+ARRIVED_AT = re.compile("[0-9TZ:.-]{27}#[0-9a-f]{16}")
+
+
+def list_logged(
+    organization_id: str,
+    model_id: str,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> Page[dict[str, Any]]:
+    """What was logged, newest arrival first, a batch's rows in their order; with `start` and `end` only events from
+    `start` up to before `end`.
+
+    A page may hold less than `limit`, or nothing, and still have a next one: it stops before 5 MB, and after a bounded
+    number of batches. Raises NotFound, Invalid.
+    """
+    model = find(organization_id, model_id)
+    if start is not None and end is not None and start >= end:
+        raise Invalid.at(["query", "end"], "must be after start")
+    since, skip = decode_cursor("predictions", model_id, cursor, _is_position) or (None, 0)
+    heads = Predictions.around(model_id, model.partition_count, start, end, until=since or "~")
+    chosen, following = _choose(heads, start, end)
+    items: list[dict[str, Any]] = []
+    size = 2
+    for head, packed in Predictions.payloads(chosen, rows_at_once=max(limit, 500)):
+        key = Key(head.sk[0], head.sk[2:])  # type: ignore[arg-type]
+        rows, rejected = unpack_rows(packed)
+        for number, (row, prediction_id) in enumerate(zip(rows, _ids(key, rows, rejected), strict=True)):
+            if (head.arrived_at == since and number < skip) or not _within(row, start, end):
+                continue
+            item = _view(row, prediction_id)
+            # The answer is quoted once more on its way to the gateway, which is what has a limit.
+            size += len(json.dumps(to_json(item))) - 1
+            if len(items) == limit or (items and size > MAX_ANSWER_BYTES):
+                return Page(items, encode_cursor("predictions", model_id, [head.arrived_at, number]))
+            items.append(item)
+    return Page(items, encode_cursor("predictions", model_id, [following.arrived_at, 0]) if following else None)
+
+
+def _is_position(position: Any) -> bool:
+    """Whether a page can start there: at the `arrived_at` of a batch, of which so many rows came before."""
+    match position:
+        case [str() as arrived_at, int() as number]:
+            return number >= 0 and ARRIVED_AT.fullmatch(arrived_at) is not None
+    return False
+
+
+def _choose(heads: Iterator[Head], start: datetime | None, end: datetime | None) -> tuple[list[Head], Head | None]:
+    """The batches that a page may read, and the one that the next page starts with."""
+    chosen: list[Head] = []
+    rows = 0
+    for seen, head in enumerate(heads):
+        if seen >= BATCHES_SEEN_A_PAGE or len(chosen) >= BATCHES_READ_A_PAGE or rows >= ROWS_READ_A_PAGE:
+            return chosen, head
+        if head.overlaps(start, end):
+            chosen.append(head)
+            rows += head.rows
+    return chosen, None
+
+
+def _within(row: Row, start: datetime | None, end: datetime | None) -> bool:
+    return (start is None or row.event_time >= start.timestamp()) and (end is None or row.event_time < end.timestamp())
+
+
+def _view(row: Row, prediction_id: str) -> dict[str, Any]:
+    return {
+        "prediction_id": prediction_id,
+        "timestamp": iso(datetime.fromtimestamp(row.event_time, UTC)),
+        "features": row.features,
+        "prediction": row.prediction,
+    }

@@ -1,0 +1,127 @@
+"""Pieces of a file in bounded memory, and what is wrong with its lines."""
+
+import io
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from driftguard.platform.serialization import Wire
+from driftguard.rows.columns import Scalar
+
+MAX_UNPACKED_BYTES = 4 * 1024**3
+MAX_ROW_CHARACTERS = 4_000_000
+"""More than 500 of the longest names and values take in JSON, however they are escaped."""
+
+CHUNK_CELLS = 1_000_000
+CHUNK_CHARACTERS = 32_000_000
+"""A chunk ends when it has as many of either: about 100 MB as Python holds them."""
+
+MAX_BAD_LINES = 20
+
+type Column = Sequence[Scalar]
+
+
+class BadLine(Wire):
+    """A line that is refused: its number (the first is 1), the wrong place in it, and what is wrong there."""
+
+    line: int
+    loc: list[str]
+    msg: str
+
+
+class Chunk(NamedTuple):
+    """Some of the rows as columns of one length; `days` are the UTC days of their timestamps."""
+
+    columns: dict[str, Column]
+    predictions: Column | None
+    days: set[date]
+    rows: int
+
+
+class BadFile(Exception):
+    """A file of which no baseline is made: why, and which lines are to blame."""
+
+    def __init__(self, reason: str, errors: Sequence[BadLine] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.errors = list(errors)
+
+
+class Errors:
+    """The lines found wrong so far."""
+
+    def __init__(self) -> None:
+        self.found: list[BadLine] = []
+
+    def add(self, line: int, loc: Sequence[str | int], msg: str) -> None:
+        """Note a bad line; the first place of a line that is wrong stands for it. Raises BadFile when enough are."""
+        if self.found and self.found[-1].line == line:
+            return
+        self.found.append(BadLine(line=line, loc=[str(part) for part in loc], msg=msg))
+        if len(self.found) == MAX_BAD_LINES:
+            self.check()
+
+    def check(self) -> None:
+        """Raises BadFile when a line was wrong."""
+        if not self.found:
+            return
+        first = self.found[0]
+        place = f", {'.'.join(first.loc)}" if first.loc else ""
+        more = f" (and {len(self.found) - 1} more lines)" if len(self.found) > 1 else ""
+        raise BadFile(f"line {first.line}{place}: {first.msg}{more}", self.found)
+
+
+class Bounded(io.RawIOBase):
+    """Bytes of which there may not be too many, neither altogether nor in a line."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._total = 0
+        self._lines = 0
+        self._line = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self._source.read(len(buffer))
+        size = len(block)
+        buffer[:size] = block
+        self._total += size
+        if self._total > MAX_UNPACKED_BYTES:
+            raise BadFile(f"the file holds more than {MAX_UNPACKED_BYTES:,} bytes once unpacked")
+        end = block.rfind(b"\n")
+        self._line = self._line + size if end < 0 else size - end - 1
+        if self._line > 4 * MAX_ROW_CHARACTERS:
+            raise BadFile(f"line {self._lines + 1} does not end")
+        self._lines += block.count(b"\n")
+        return size
+
+
+class Lines:
+    """Lines of text, counted; `mark` ends a row and `reset` a chunk."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.number = 0
+        self._row = 0
+        self.characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self.number += 1
+            self._row += len(line)
+            if self._row > MAX_ROW_CHARACTERS:
+                raise BadFile(f"the row that ends in line {self.number} is too long, or a quote in it is never closed")
+            yield line
+
+    def mark(self) -> None:
+        self.characters += self._row
+        self._row = 0
+
+    def fill(self, cells: int) -> bool:
+        """Whether what was read since the last `reset`, in so many cells, is a whole chunk."""
+        return cells >= CHUNK_CELLS or self.characters >= CHUNK_CHARACTERS
+
+    def reset(self) -> None:
+        self.characters = 0

@@ -1,0 +1,179 @@
+"""What makes a row good or bad: logged predictions and baseline rows by the same rules, one by one.
+
+A bad row is named by the first place that is wrong in it, so that the good rows beside it can be kept.
+"""
+
+import math
+import re
+import sys
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from driftguard.platform.errors import FieldError, Location
+from driftguard.platform.times import parse
+from driftguard.rows.columns import Row, Scalar
+
+MAX_FEATURES = 500
+MAX_NAME = 128
+MAX_STRING = 256
+MAX_AHEAD = timedelta(minutes=15)
+MAX_AGE = timedelta(days=21)
+
+_UNFIT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNFIT_IN_TEXT = re.compile("[\ud800-\udfff]")
+_LOGGED_FIELDS = frozenset({"features", "prediction", "prediction_id", "timestamp"})
+_BASELINE_FIELDS = frozenset({"features", "prediction", "timestamp"})
+
+
+class BadRow(ValueError):
+    """A row that is refused: `loc` is the wrong place, `msg` what is wrong there."""
+
+    def __init__(self, loc: Location, msg: str) -> None:
+        super().__init__(msg)
+        self.loc = list(loc)
+        self.msg = msg
+
+    @property
+    def error(self) -> FieldError:
+        """The entry of an answer's `errors`."""
+        return {"loc": self.loc, "msg": self.msg}
+
+
+class BaselineRow(NamedTuple):
+    """A row of a baseline; `day` is the UTC day of its timestamp, None without one."""
+
+    features: dict[str, Scalar]
+    prediction: Scalar
+    day: date | None
+
+
+class RowReader:
+    """Reads the rows of one request, which share most names: each name is looked at once.
+
+    now: the time (aware) that timestamps are compared with, and what a row without one gets.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._names: set[str] = set()
+
+    def logged(self, item: Any, loc: Location) -> Row:
+        """A row to log: features, prediction?, prediction_id?, timestamp?. Raises BadRow naming the place."""
+        fields = _fields(item, _LOGGED_FIELDS, loc)
+        return Row(
+            event_time=self._time(fields.get("timestamp"), [*loc, "timestamp"]),
+            features=self.features(fields.get("features"), [*loc, "features"]),
+            prediction=scalar(fields.get("prediction"), [*loc, "prediction"]),
+            prediction_id=prediction_id(fields.get("prediction_id"), [*loc, "prediction_id"]),
+        )
+
+    def baseline(self, item: Any, loc: Location) -> BaselineRow:
+        """A row of a baseline: features, prediction?, timestamp? (of any age). Raises BadRow naming the place."""
+        fields = _fields(item, _BASELINE_FIELDS, loc)
+        timestamp = fields.get("timestamp")
+        return BaselineRow(
+            features=self.features(fields.get("features"), [*loc, "features"]),
+            prediction=scalar(fields.get("prediction"), [*loc, "prediction"]),
+            day=None if timestamp is None else moment(timestamp, [*loc, "timestamp"]).date(),
+        )
+
+    def features(self, features: Any, loc: Location) -> dict[str, Scalar]:
+        """Features that may be counted, nulls included. Raises BadRow naming the place."""
+        if not isinstance(features, dict):
+            raise BadRow(loc, "must be an object of names and values")
+        if len(features) > MAX_FEATURES:
+            raise BadRow(loc, f"has {len(features)} features; {MAX_FEATURES} at most")
+        if not features.keys() <= self._names:
+            for feature in features:
+                check_name(feature, [*loc, _shown(feature)])
+            self._names |= features.keys()
+        for feature, value in features.items():
+            kind = type(value)
+            # The common cases first: this is the loop that every value logged goes through.
+            if (kind is float or kind is int) and -sys.float_info.max <= value <= sys.float_info.max:
+                continue
+            if (kind is str and len(value) <= MAX_STRING and value.isascii()) or kind is bool or value is None:
+                continue
+            scalar(value, [*loc, feature])
+        return features
+
+    def _time(self, timestamp: Any, loc: Location) -> float:
+        if timestamp is None:
+            return self._now.timestamp()
+        time = moment(timestamp, loc)
+        if time > self._now + MAX_AHEAD:
+            raise BadRow(loc, "is more than 15 minutes ahead")
+        if time < self._now - MAX_AGE:
+            raise BadRow(loc, "is more than 21 days old")
+        return time.timestamp()
+
+
+def moment(timestamp: Any, loc: Location) -> datetime:
+    """The aware UTC time of a row's timestamp. Raises BadRow."""
+    if not isinstance(timestamp, str):
+        raise BadRow(loc, "must be a string in RFC 3339, such as 2026-11-06T07:26:10Z")
+    try:
+        return parse(timestamp)
+    except ValueError as error:
+        raise BadRow(loc, str(error)) from None
+
+
+def scalar(value: Any, loc: Location) -> Scalar:
+    """A value that may be counted: number, string, boolean or null. Raises BadRow."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if len(value) > MAX_STRING:
+            raise BadRow(loc, f"has {len(value)} characters; {MAX_STRING} at most")
+        if _UNFIT_IN_TEXT.search(value):
+            raise BadRow(loc, "is not valid Unicode")
+        return value
+    if isinstance(value, (int, float)):
+        if not _is_finite(value):
+            raise BadRow(loc, "must be a finite number that a 64-bit float can hold")
+        return value
+    raise BadRow(loc, "must be a number, a string, a boolean or null, not a nested value")
+
+
+def check_name(name: str, loc: Location) -> None:
+    """Raises BadRow when no feature can have this name."""
+    if not 1 <= len(name) <= MAX_NAME:
+        raise BadRow(loc, f"a name has 1 to {MAX_NAME} characters")
+    if _UNFIT_IN_NAMES.search(name):
+        raise BadRow(loc, "a name has no control characters")
+
+
+def prediction_id(value: Any, loc: Location) -> str | None:
+    """A client's id of a prediction, None where there is none. Raises BadRow."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise BadRow(loc, "must be a string")
+    if not 1 <= len(value) <= MAX_NAME:
+        raise BadRow(loc, f"has 1 to {MAX_NAME} characters")
+    if _UNFIT_IN_TEXT.search(value):
+        raise BadRow(loc, "is not valid Unicode")
+    return value
+
+
+def _fields(item: Any, known: frozenset[str], loc: Location) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise BadRow(loc, "must be an object")
+    for field in item:
+        if field not in known:
+            raise BadRow([*loc, _shown(field)], "unknown field")
+    if "features" not in item:
+        raise BadRow([*loc, "features"], "is required")
+    return item
+
+
+def _shown(name: str) -> str:
+    """A name that may be anything as an answer can show it."""
+    return _UNFIT_IN_TEXT.sub("\ufffd", name[:MAX_NAME])
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
