@@ -2,7 +2,7 @@ import { Fragment } from "preact";
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { at, call, forget } from "../api";
-import { Miniature, ScoreBar, direction } from "../charts";
+import { Miniature, ScoreBar, direction } from "../charts/scores";
 import { count, duration, moment, pValue, plural, points, score, share, utc } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { setQuery, to } from "../router";

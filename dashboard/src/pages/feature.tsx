@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { Categories, Distributions, ScoreChart, shape } from "../charts";
-import type { Check } from "../charts";
+import { Categories, Distributions, ScoreChart, shape } from "../charts/scores";
+import type { Check } from "../charts/scores";
 import { pValue, quantity, score, share } from "../format";
 import { useResource } from "../hooks";
 import { at } from "../api";

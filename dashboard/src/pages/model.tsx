@@ -2,7 +2,7 @@ import { Fragment } from "preact";
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { at, call, forget } from "../api";
-import { Miniature, ScoreBar, ScoreChart } from "../charts";
+import { Miniature, ScoreBar, ScoreChart } from "../charts/scores";
 import { ago, count, moment, pValue, plural, score, share } from "../format";
 import { useAction, useAdmin, useResource, useTick, useTitle } from "../hooks";
 import { setQuery, to } from "../router";

@@ -1,11 +1,11 @@
 // Charts, drawn by hand in SVG: what they show is small, and a library would be larger than the rest of the page.
 import type { ComponentChildren, JSX } from "preact";
 import { useId, useMemo, useState } from "preact/hooks";
-import { atClock, brief, duration, moment, onDay, onWeekday, points, quantity, score, share, utc } from "./format";
-import { useWidth } from "./hooks";
-import { to } from "./router";
-import type { Alert, Feature, Histogram } from "./types";
-import { ALERT_TYPES, category } from "./words";
+import { atClock, brief, duration, moment, onDay, onWeekday, points, quantity, score, share, utc } from "../format";
+import { useWidth } from "../hooks";
+import { to } from "../router";
+import type { Alert, Feature, Histogram } from "../types";
+import { ALERT_TYPES, category } from "../words";
 
 const LEFT = 44;
 const RIGHT = 12;
