@@ -1,6 +1,8 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { Categories, Distributions, ScoreChart, shape } from "../charts/scores";
+import { Categories } from "../charts/categories";
+import { Distributions, shape } from "../charts/distribution";
+import { ScoreChart } from "../charts/scores";
 import type { Check } from "../charts/scores";
 import { pValue, quantity, score, share } from "../format";
 import { useResource } from "../hooks";

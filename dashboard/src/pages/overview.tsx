@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { call, forget } from "../api";
-import { Sparkline } from "../charts/scores";
+import { Sparkline } from "../charts/sparkline";
 import { plural, score } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { go, setQuery, to } from "../router";
