@@ -1,5 +1,5 @@
 // What the contract's names are called on the page.
-import type { AlertStatus, AlertType, Feature, State } from "./types";
+import type { AlertStatus, AlertType, Feature, Kind, State } from "./types";
 
 export const STATES: Record<State, { label: string; tone: string; about: string }> = {
   drift: { label: "Drift", tone: "bad", about: "A feature or the prediction has moved away from the baseline." },
@@ -41,7 +41,7 @@ export const EVENTS: Record<string, string> = {
   test: "Test",
 };
 
-export const KINDS: Record<NonNullable<Feature["kind"]>, string> = {
+export const KINDS: Record<Kind, string> = {
   missing: "missing values",
   new_categories: "new categories",
   out_of_range: "values out of range",

@@ -11,11 +11,11 @@ import { HOUR, LEFT, RIGHT, line, ticks, timeTicks } from "./axes";
 const ROOM = 220;
 
 /** A score between 0 and 1 with its limit, as a bar in a table. */
-export function ScoreBar({ value, limit, scale }: { value: number | null; limit: number | null | undefined; scale: number }): JSX.Element {
+export function ScoreBar({ value, limit, scale }: { value: number | null | undefined; limit: number | null | undefined; scale: number }): JSX.Element {
   const place = (number: number): string => `${Math.min(100, (number / scale) * 100)}%`;
   return (
     <span class="scorebar" aria-hidden="true">
-      {value !== null && <span class={limit !== null && limit !== undefined && value > limit ? "over" : ""} style={{ width: place(value) }} />}
+      {value !== null && value !== undefined && <span class={limit !== null && limit !== undefined && value > limit ? "over" : ""} style={{ width: place(value) }} />}
       {limit !== null && limit !== undefined && <i style={{ left: place(limit) }} />}
     </span>
   );

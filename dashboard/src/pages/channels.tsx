@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { at, call, forget } from "../api";
 import { plural } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
-import type { Channel, ChannelType, Model, Severity } from "../types";
+import type { Channel, ChannelType, Model, Severity, TestResult } from "../types";
 import { Dialog, Empty, Field, Loaded, Problem, Switch, Tag, Time } from "../ui";
 import { CHANNELS } from "../words";
 
@@ -70,7 +70,7 @@ function ChannelCard({ channel, models, admin, edit, changed }: { channel: Chann
   const [arrived, setArrived] = useState<string | null>(null);
   const test = useAction(async () => {
     setArrived(null);
-    const { data } = await call<{ delivered: boolean; detail?: string | null }>("POST", at`/alert-channels/${channel.id}/test`);
+    const { data } = await call<TestResult>("POST", at`/alert-channels/${channel.id}/test`);
     setArrived(data.delivered ? "The test message was taken." : `Not delivered. ${data.detail ?? ""}`);
   });
   const toggle = useAction(async (enabled: boolean) => {

@@ -7,7 +7,7 @@ import type { Check } from "../charts/scores";
 import { pValue, quantity, score, share } from "../format";
 import { useResource } from "../hooks";
 import { at } from "../api";
-import type { Alert, Feature, HistoryRow, Shares } from "../types";
+import type { Alert, Feature, HistoryRow, Kind, Shares } from "../types";
 import { Facts, Problem } from "../ui";
 import { KINDS } from "../words";
 
@@ -74,7 +74,7 @@ export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feat
 }
 
 /** The share that a data-quality finding is about, before and now. */
-function ShareChange({ kind, shares }: { kind: NonNullable<Feature["kind"]>; shares: Shares }): JSX.Element {
+function ShareChange({ kind, shares }: { kind: Kind; shares: Shares }): JSX.Element {
   const widest = Math.max(shares.baseline, shares.window, 1e-9);
   return (
     <div class="change">

@@ -358,7 +358,7 @@ function Outcome({ title, of }: { title: string; of: Simulation }): JSX.Element 
       </p>
       <ul>
         {of.alerts.slice(0, 20).map((alert, index) => {
-          const names = alert.features.map((feature) => (typeof feature === "string" ? feature : feature.name));
+          const names = alert.features;
           return (
             <li key={index}>
               <SeverityMark severity={alert.severity} />

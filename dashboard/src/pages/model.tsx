@@ -7,7 +7,7 @@ import { ScoreBar, ScoreChart } from "../charts/scores";
 import { ago, count, moment, pValue, plural, score, share } from "../format";
 import { useAction, useAdmin, useResource, useTick, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
-import type { Alert, AlertDetail, AlertType, Feature, Model, Report, State } from "../types";
+import type { Alert, AlertDetail, AlertType, Feature, Model, Queued, Report, State } from "../types";
 import { Empty, Facts, Loaded, Name, Problem, Sorted, StateTag, Time } from "../ui";
 import { ALERT_TYPES, KINDS, limit } from "../words";
 import { BaselinePart } from "./baseline";
@@ -92,7 +92,7 @@ function CheckNow({ model, changed }: { model: Model; changed: () => void }): JS
   const [said, setSaid] = useState("");
   const { run, busy, error } = useAction(async () => {
     setSaid("");
-    const { data } = await call<{ status: string; reason?: string | null }>("POST", at`/drift/models/${model.id}/check`);
+    const { data } = await call<Report | Queued>("POST", at`/drift/models/${model.id}/check`);
     forget(at`/drift/models/${model.id}`);
     const nothing = data.status === "no_data" || data.status === "no_baseline";
     setSaid(data.status === "queued" ? "The check goes on in the background." : nothing && data.reason ? `Checked: ${data.reason}.` : "Checked.");

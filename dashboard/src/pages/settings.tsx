@@ -5,6 +5,7 @@ import { useResource, useTitle } from "../hooks";
 import { useStore } from "../store";
 import { applyTheme, theme } from "../theme";
 import type { Theme } from "../theme";
+import type { Health } from "../types";
 import { Facts } from "../ui";
 
 const MAY = {
@@ -16,7 +17,7 @@ const MAY = {
 export function SettingsPage(): JSX.Element {
   useTitle("Settings");
   const { me, key } = useStore(session);
-  const health = useResource<{ status: string; version: string }>("/health", { refresh: false });
+  const health = useResource<Health>("/health", { refresh: false });
   const [chosen, setChosen] = useState<Theme>(theme());
   return (
     <>
