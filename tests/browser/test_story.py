@@ -16,7 +16,8 @@ def test_a_link_to_an_alert_leads_through_the_key_to_an_acknowledged_and_resolve
     page, stack = visit.page, visit.stack
     visit.open(f"#/alerts/{stack.alert}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Data drift in arrival-delays")
-    expect(page.locator(".lead")).to_contain_text("delay moved towards higher values")
+    headline = re.compile(r"^delay moved by 0\.\d{3} \(towards higher values\), limit 0\.\d{3}\.$")
+    expect(page.locator(".lead")).to_have_text(headline)
     expect(page.get_by_role("button", name="delay", exact=True)).to_have_attribute("aria-expanded", "true")
     expect(page.get_by_role("img", name=re.compile("Baseline against window"))).to_be_visible()
     expect(page.locator("svg .gapmark")).to_have_text(re.compile(r"^D = 0\.\d{3}$"))
@@ -48,6 +49,16 @@ def test_a_link_to_an_alert_leads_through_the_key_to_an_acknowledged_and_resolve
     expect(page.locator("h1 + .tags")).to_contain_text("Resolved")
     expect(page.locator(".head .actions")).to_have_count(0)
     assert stack.call("GET", f"/drift/alerts/{stack.alert}")["status"] == "resolved"
+
+
+def test_an_alert_stored_without_a_direction_names_none(visit: Visit) -> None:
+    """The headline of an older alert has the score and the limit only."""
+    page, stack = visit.page, visit.stack
+    alert = stack.call("GET", f"/drift/alerts/{stack.alert}")
+    alert["features"] = [{name: value for name, value in alert["features"][0].items() if name != "direction"}]
+    visit.answer(f"/drift/alerts/{stack.alert}", body=alert)
+    visit.open(f"#/alerts/{stack.alert}")
+    expect(page.locator(".lead")).to_have_text(re.compile(r"^delay moved by 0\.\d{3}, limit 0\.\d{3}\.$"))
 
 
 def test_a_model_shows_its_features_opened_one_at_a_time(visit: Visit) -> None:

@@ -2,7 +2,6 @@ import type { JSX } from "preact";
 import { quantity, score, share } from "../format";
 import { useWidth } from "../hooks";
 import type { Feature, Histogram } from "../types";
-import { category } from "../words";
 import { Key, LEFT, RIGHT, line, ticks } from "./axes";
 
 export interface Shape {
@@ -34,27 +33,6 @@ export interface Gap {
   at: number;
   baseline: number;
   window: number;
-}
-
-/** Which way a feature went, in words that complete "moved …"; empty when there is no telling. */
-export function direction(feature: Feature): string {
-  const drawn = shape(feature.histogram);
-  if (drawn) {
-    let [before, now, up, down] = [0, 0, 0, 0];
-    drawn.baseline.forEach((value, index) => {
-      before += value;
-      now += drawn.window[index]!;
-      up = Math.max(up, before - now);
-      down = Math.max(down, now - before);
-    });
-    if (Math.max(up, down) === 0 || Math.min(up, down) > 0.5 * Math.max(up, down)) return "";
-    return up > down ? "towards higher values" : "towards lower values";
-  }
-  const names = feature.histogram?.categories;
-  if (!names?.length) return "";
-  const [before, now] = [shares(feature.histogram!.baseline), shares(feature.histogram!.window)];
-  const most = names.reduce((best, _, index) => (Math.abs(now[index]! - before[index]!) > Math.abs(now[best]! - before[best]!) ? index : best), 0);
-  return `most in “${category(names[most]!)}”, from ${share(before[most]!)} to ${share(now[most]!)}`;
 }
 
 /** The edge at which the cumulative curves are farthest apart. */

@@ -2,7 +2,6 @@ import { Fragment } from "preact";
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { at, call, forget } from "../api";
-import { direction } from "../charts/distribution";
 import { Miniature } from "../charts/miniature";
 import { ScoreBar } from "../charts/scores";
 import { count, duration, moment, pValue, plural, points, score, share, utc } from "../format";
@@ -149,12 +148,10 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
         {others > 0 && `, and ${plural(others, "more feature")} too`}.
       </>
     );
-  const way = direction(first);
   return (
     <>
-      <b>{first.role === "prediction" ? "The prediction" : first.name}</b> moved {way ? `${way}: ` : "by "}
-      {way && "score "}
-      <b>{score(first.drift_score)}</b>
+      <b>{first.role === "prediction" ? "The prediction" : first.name}</b> moved by <b>{score(first.drift_score)}</b>
+      {first.direction && ` (${first.direction})`}
       {first.threshold ? `, limit ${first.threshold.toFixed(3)}` : ""}
       {others > 0 && `; ${plural(others, "more feature")} moved with it`}.
     </>
