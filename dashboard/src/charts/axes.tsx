@@ -1,4 +1,4 @@
-// What every chart stands on. Charts are drawn by hand in SVG: a library would be larger than the rest of the page.
+// Margins, ticks and paths of all charts. Charts are plain SVG: a library would be larger than the rest of the page.
 import type { ComponentChildren, JSX } from "preact";
 import { atClock, onDay, onWeekday } from "../format";
 
@@ -6,7 +6,7 @@ export const LEFT = 44;
 export const RIGHT = 12;
 export const HOUR = 3_600_000;
 
-/** Round values that span a range, about `wanted` of them. */
+/** About `wanted` round values within a range. */
 export function ticks(low: number, high: number, wanted: number): number[] {
   const span = high - low;
   if (!(span > 0) || !Number.isFinite(span)) return [low];
@@ -20,7 +20,7 @@ export function ticks(low: number, high: number, wanted: number): number[] {
 const MINUTE = 60_000;
 const STEPS = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 4320, 5760, 10_080, 20_160, 43_200];
 
-/** Round times of the viewer's own clock, at most `wanted` of them. */
+/** At most `wanted` round times of the viewer's clock within a range. */
 export function timeTicks(from: number, until: number, wanted: number): { at: number; text: string }[] {
   const minutes = STEPS.find((step) => (until - from) / (step * MINUTE) <= wanted) ?? 86_400;
   const days = minutes / 1440;

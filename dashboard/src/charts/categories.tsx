@@ -6,7 +6,7 @@ import { category } from "../words";
 import { Key } from "./axes";
 import { shares } from "./distribution";
 
-/** Categories and booleans: two bars each. */
+/** Shares of each category or boolean, as two bars per value. */
 export function Categories({ histogram }: { histogram: Histogram }): JSX.Element {
   const [all, setAll] = useState(false);
   const before = shares(histogram.baseline);

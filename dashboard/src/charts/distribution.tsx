@@ -10,7 +10,7 @@ export interface Shape {
   window: number[];
 }
 
-/** A numeric histogram as shares with finite edges, or null when there is nothing to draw. */
+/** A numeric histogram as shares with finite edges, or null if it cannot be drawn. */
 export function shape(histogram: Histogram | null | undefined): Shape | null {
   const edges = histogram?.edges;
   if (!edges || edges.length < 2 || edges.length !== histogram.baseline.length + 1) return null;
@@ -49,13 +49,13 @@ export function widestGap({ edges, baseline, window }: Shape): Gap {
   return widest;
 }
 
-/** Whether an outermost bar stands out as one does that holds a tail. */
+/** Whether an outermost bar is so much taller than its neighbour that it probably holds a tail. */
 function overflows({ baseline, window }: Shape): boolean {
   const stands = (values: number[]): boolean => values.length > 4 && (values.at(-1)! > 1.5 * values.at(-2)! || values[0]! > 1.5 * values[1]!);
   return stands(baseline) || stands(window);
 }
 
-/** Heights to draw: shares where the bins are of one width, otherwise densities, so that areas stay true. */
+/** Heights to draw: shares if all bins have one width, otherwise densities, so that areas stay proportional. */
 export function heights(drawn: Shape): { baseline: number[]; window: number[]; even: boolean } {
   const widths = drawn.edges.slice(1).map((edge, index) => edge - drawn.edges[index]!);
   const inner = widths.length > 2 ? widths.slice(1, -1) : widths;
@@ -73,7 +73,7 @@ export function outline(edges: number[], values: number[], x: (value: number) =>
   return places;
 }
 
-/** Baseline against window, as distributions above and cumulative curves below, on one axis. */
+/** Baseline and window on one axis: distributions above, cumulative curves below. */
 export function Distributions({ feature, drawn }: { feature: Feature; drawn: Shape }): JSX.Element {
   const [box, width] = useWidth();
   const gap = widestGap(drawn);
@@ -94,12 +94,12 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
   };
   const gapX = x(gap.at);
   const size = feature.kind || feature.drift_score === null ? Math.abs(gap.baseline - gap.window) : feature.drift_score;
-  // Left of the gap nothing is drawn above it, right of it nothing below.
+  // The label goes above the curves on the left of the gap, or below them on the right: both places are empty.
   const onLeft = gapX > LEFT + 84;
   const [upper, lower] = [Math.max(gap.baseline, gap.window), Math.min(gap.baseline, gap.window)];
   const across = ticks(low, high, Math.max(2, Math.floor(width / 110)));
   const summary =
-    `Baseline against window. The cumulative curves are farthest apart, ${score(size)}, at ${quantity(gap.at)}: ` +
+    `Baseline against window. The cumulative curves differ most at ${quantity(gap.at)}, by ${score(size)}: ` +
     `${share(gap.baseline)} of the baseline and ${share(gap.window)} of the window lie at or below it.`;
   return (
     <figure class="chart">
@@ -158,8 +158,8 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
         )}
       </div>
       <figcaption>
-        Farthest apart at <b>{quantity(gap.at)}</b>: {share(gap.baseline)} of the baseline and {share(gap.window)} of the window lie at or below it.
-        {overflows(drawn) && " The outermost bars hold what lies beyond them, too."}
+        The cumulative curves differ most at <b>{quantity(gap.at)}</b>: {share(gap.baseline)} of the baseline and {share(gap.window)} of the window lie at or below it.
+        {overflows(drawn) && " The outermost bars include all values beyond them."}
       </figcaption>
     </figure>
   );

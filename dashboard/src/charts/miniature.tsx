@@ -3,7 +3,7 @@ import type { Histogram } from "../types";
 import { line } from "./axes";
 import { heights, outline, shape, shares } from "./distribution";
 
-/** A small overlaid picture for rows of a table. */
+/** A small histogram of baseline and window for a table row. */
 export function Miniature({ histogram, width = 96, height = 26 }: { histogram: Histogram | null | undefined; width?: number; height?: number }): JSX.Element | null {
   if (!histogram || histogram.baseline.length === 0) return null;
   const drawn = shape(histogram);

@@ -7,7 +7,7 @@ import type { Alert } from "../types";
 import { ALERT_TYPES } from "../words";
 import { HOUR, LEFT, RIGHT, line, ticks, timeTicks } from "./axes";
 
-/** Left of the first check, as wide as the words that say when it was. */
+/** Width of the text left of the first check, in pixels. */
 const ROOM = 220;
 
 /** A score between 0 and 1 with its limit, as a bar in a table. */
@@ -26,7 +26,7 @@ export interface Check {
   score: number | null;
 }
 
-/** Scores over time with the limit and the alerts' spans. The slider beneath is the same with a keyboard. */
+/** Scores over time with the limit and the alerts. The slider below gives the same readout by keyboard. */
 export function ScoreChart({
   checks,
   from,
@@ -73,7 +73,7 @@ export function ScoreChart({
   const lastScore = scored.at(-1)?.score ?? null;
   const summary = scored.length
     ? `${label}: ${brief(scored.length)} checks in ${duration(until - from)}, last ${score(lastScore)}, highest ${score(Math.max(...scored.map((check) => check.score!)))}${limit === null ? "" : `, limit ${score(limit)}`}.`
-    : `${label}: no scored check in this time.`;
+    : `${label}: no check with a score in this period.`;
 
   return (
     <figure class="chart timeline">
@@ -96,12 +96,12 @@ export function ScoreChart({
             ))}
             {first === undefined ? (
               <text x={(LEFT + width - RIGHT) / 2} y={bottom / 2} class="tick middle">
-                no check in this time
+                no checks in this period
               </text>
             ) : (
               x(first) - LEFT > ROOM && (
                 <text x={x(first) - 8} y={bottom - 7} class="tick end">
-                  no check before {moment(new Date(first).toISOString())}
+                  no checks before {moment(new Date(first).toISOString())}
                 </text>
               )
             )}
@@ -161,7 +161,7 @@ export function ScoreChart({
           max={checks.length - 1}
           value={chosen ?? checks.length - 1}
           aria-label={`${label}, check by check`}
-          aria-valuetext={picked ? `${moment(new Date(picked.at).toISOString())}, ${picked.score === null ? "no score" : `score ${score(picked.score)}`}` : "none chosen"}
+          aria-valuetext={picked ? `${moment(new Date(picked.at).toISOString())}, ${picked.score === null ? "no score" : `score ${score(picked.score)}`}` : "no check selected"}
           onFocus={(event) => setChosen(Number(event.currentTarget.value))}
           onInput={(event) => setChosen(Number(event.currentTarget.value))}
           onBlur={() => setChosen(null)}
@@ -201,7 +201,7 @@ interface Lane extends Stretch {
   lane: number;
 }
 
-/** The time in which any alert was open, however many at once. `spans` begin one after the other. */
+/** Merges overlapping spans. `spans` must be sorted by start. */
 function covered(spans: Stretch[]): Stretch[] {
   const found: Stretch[] = [];
   for (const { start, end } of spans) {
@@ -212,7 +212,7 @@ function covered(spans: Stretch[]): Stretch[] {
   return found;
 }
 
-/** The alerts' spans as far as they are in the picture; those that overlap lie in lanes above each other. */
+/** The parts of the alerts between `from` and `until`. Overlapping alerts get lanes above each other. */
 function lanes(alerts: Alert[], from: number, until: number): Lane[] {
   const ends: number[] = [];
   return alerts
@@ -231,7 +231,7 @@ function lanes(alerts: Alert[], from: number, until: number): Lane[] {
     });
 }
 
-/** Lines end where there was no score, or no check for several times the usual pause. */
+/** Splits checks into lines. A line ends at a check without a score, or at a gap of several usual intervals. */
 function split(checks: Check[]): Check[][] {
   const pauses = checks.slice(1).map((check, index) => check.at - checks[index]!.at).sort((a, b) => a - b);
   const usual = pauses[Math.floor(pauses.length / 2)] ?? HOUR;

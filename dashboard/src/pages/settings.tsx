@@ -9,8 +9,8 @@ import type { Health } from "../types";
 import { Facts } from "../ui";
 
 const MAY = {
-  viewer: "Sees everything of its organization, changes nothing.",
-  admin: "Sees and changes everything of its organization.",
+  viewer: "Reads all data of its organization.",
+  admin: "Reads and changes all data of its organization.",
   ingest: "Logs predictions only.",
 } as const;
 
@@ -52,7 +52,7 @@ export function SettingsPage(): JSX.Element {
                 setChosen(name);
               }}
             >
-              {{ system: "As the system", light: "Light", dark: "Dark" }[name]}
+              {{ system: "System", light: "Light", dark: "Dark" }[name]}
             </button>
           ))}
         </div>
