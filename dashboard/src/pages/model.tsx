@@ -95,7 +95,7 @@ function CheckNow({ model, changed }: { model: Model; changed: () => void }): JS
     const { data } = await call<Report | Queued>("POST", at`/drift/models/${model.id}/check`);
     forget(at`/drift/models/${model.id}`);
     const nothing = data.status === "no_data" || data.status === "no_baseline";
-    setSaid(data.status === "queued" ? "The check continues in the background." : nothing && data.reason ? `Checked. ${data.reason}` : "Checked.");
+    setSaid(data.status === "queued" ? "The check continues in the background." : nothing && data.reason ? `Checked: ${data.reason.replace(/\.$/, "")}.` : "Checked.");
     changed();
   });
   if (!admin || model.baseline_version === null) return null;
