@@ -73,30 +73,20 @@ export function outline(edges: number[], values: number[], x: (value: number) =>
   return places;
 }
 
+/** Heights of the two plots and of the caption between them, in pixels. */
+const [ABOVE, BETWEEN, BELOW] = [150, 40, 170];
+const TOP = 12;
+const MIDDLE = TOP + ABOVE + BETWEEN;
+
 /** Baseline and window on one axis: distributions above, cumulative curves below. */
 export function Distributions({ feature, drawn }: { feature: Feature; drawn: Shape }): JSX.Element {
   const [box, width] = useWidth();
   const gap = widestGap(drawn);
-  const tall = heights(drawn);
-  const above = 150;
-  const below = 170;
-  const between = 40;
-  const height = 12 + above + between + below + 26;
+  const height = MIDDLE + BELOW + 26;
   const low = drawn.edges[0]!;
   const high = drawn.edges.at(-1)!;
   const x = (value: number): number => LEFT + ((value - low) / (high - low || 1)) * (width - LEFT - RIGHT);
-  const top = Math.max(...tall.baseline, ...tall.window, 1e-9) * 1.06;
-  const yAbove = (value: number): number => 12 + above - (value / top) * above;
-  const yBelow = (value: number): number => 12 + above + between + below - value * below;
-  const cumulative = (values: number[]): [number, number][] => {
-    let sum = 0;
-    return [[x(low), yBelow(0)], ...values.map((value, index): [number, number] => [x(drawn.edges[index + 1]!), yBelow((sum += value))])];
-  };
-  const gapX = x(gap.at);
   const size = feature.kind || feature.drift_score === null ? Math.abs(gap.baseline - gap.window) : feature.drift_score;
-  // The label goes above the curves on the left of the gap, or below them on the right: both places are empty.
-  const onLeft = gapX > LEFT + 84;
-  const [upper, lower] = [Math.max(gap.baseline, gap.window), Math.min(gap.baseline, gap.window)];
   const across = ticks(low, high, Math.max(2, Math.floor(width / 110)));
   const summary =
     `Baseline against window. The cumulative curves differ most at ${quantity(gap.at)}, by ${score(size)}: ` +
@@ -109,46 +99,11 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
       <div ref={box}>
         {width > 0 && (
           <svg width={width} height={height} role="img" aria-label={summary}>
-            <text x={LEFT} y="9" class="caption">
-              {tall.even ? "Share of values" : "Density of values"}
-            </text>
-            {tall.even &&
-              ticks(0, top, 3).slice(1).map((tick) => (
-                <g key={tick}>
-                  <line x1={LEFT} x2={width - RIGHT} y1={yAbove(tick)} y2={yAbove(tick)} class="grid" />
-                  <text x={LEFT - 6} y={yAbove(tick) + 4} class="tick end">{`${Number((tick * 100).toFixed(1))}%`}</text>
-                </g>
-              ))}
-            <path d={line(outline(drawn.edges, tall.baseline, x, yAbove))} class="area baseline" />
-            <path d={line(outline(drawn.edges, tall.window, x, yAbove))} class="area window" />
-            <line x1={LEFT} x2={width - RIGHT} y1={yAbove(0)} y2={yAbove(0)} class="axis" />
-
-            <text x={LEFT} y={12 + above + between - 9} class="caption">
-              Share at or below
-            </text>
-            {[0, 0.5, 1].map((tick) => (
-              <g key={tick}>
-                <line x1={LEFT} x2={width - RIGHT} y1={yBelow(tick)} y2={yBelow(tick)} class={tick ? "grid" : "axis"} />
-                <text x={LEFT - 6} y={yBelow(tick) + 4} class="tick end">{`${tick * 100}%`}</text>
-              </g>
-            ))}
-            <line x1={gapX} x2={gapX} y1="12" y2={yBelow(0)} class="guide" />
-            <path d={line(cumulative(drawn.baseline))} class="curve baseline" />
-            <path d={line(cumulative(drawn.window))} class="curve window" />
-            <line x1={gapX} x2={gapX} y1={yBelow(gap.baseline)} y2={yBelow(gap.window)} class="gap" />
-            {[gap.baseline, gap.window].map((value, index) => (
-              <line key={index} x1={gapX - 5} x2={gapX + 5} y1={yBelow(value)} y2={yBelow(value)} class="gap" />
-            ))}
-            <text
-              x={gapX + (onLeft ? -10 : 10)}
-              y={onLeft ? Math.max(yBelow(1) + 12, yBelow(upper) + 5) : Math.min(yBelow(0) - 6, yBelow(lower) + 14)}
-              class={`gapmark ${onLeft ? "end" : ""}`}
-            >
-              D = {score(size)}
-            </text>
+            <Densities drawn={drawn} width={width} x={x} />
+            <Cumulative drawn={drawn} width={width} x={x} gap={gap} size={size} />
             {across.map((tick) => (
               <g key={tick}>
-                <line x1={x(tick)} x2={x(tick)} y1={yBelow(0)} y2={yBelow(0) + 4} class="axis" />
+                <line x1={x(tick)} x2={x(tick)} y1={MIDDLE + BELOW} y2={MIDDLE + BELOW + 4} class="axis" />
                 <text x={x(tick)} y={height - 6} class="tick middle">
                   {quantity(tick)}
                 </text>
@@ -162,5 +117,81 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
         {overflows(drawn) && " The outermost bars include all values beyond them."}
       </figcaption>
     </figure>
+  );
+}
+
+/** The distributions, as shares or densities. */
+function Densities({ drawn, width, x }: { drawn: Shape; width: number; x: (value: number) => number }): JSX.Element {
+  const tall = heights(drawn);
+  const top = Math.max(...tall.baseline, ...tall.window, 1e-9) * 1.06;
+  const y = (value: number): number => TOP + ABOVE - (value / top) * ABOVE;
+  return (
+    <>
+      <text x={LEFT} y="9" class="caption">
+        {tall.even ? "Share of values" : "Density of values"}
+      </text>
+      {tall.even &&
+        ticks(0, top, 3).slice(1).map((tick) => (
+          <g key={tick}>
+            <line x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} class="grid" />
+            <text x={LEFT - 6} y={y(tick) + 4} class="tick end">{`${Number((tick * 100).toFixed(1))}%`}</text>
+          </g>
+        ))}
+      <path d={line(outline(drawn.edges, tall.baseline, x, y))} class="area baseline" />
+      <path d={line(outline(drawn.edges, tall.window, x, y))} class="area window" />
+      <line x1={LEFT} x2={width - RIGHT} y1={y(0)} y2={y(0)} class="axis" />
+    </>
+  );
+}
+
+/** The cumulative curves, with a mark where they differ most. */
+function Cumulative({
+  drawn,
+  width,
+  x,
+  gap,
+  size,
+}: {
+  drawn: Shape;
+  width: number;
+  x: (value: number) => number;
+  gap: Gap;
+  size: number | null | undefined;
+}): JSX.Element {
+  const y = (value: number): number => MIDDLE + BELOW - value * BELOW;
+  const curve = (values: number[]): [number, number][] => {
+    let sum = 0;
+    return [[x(drawn.edges[0]!), y(0)], ...values.map((value, index): [number, number] => [x(drawn.edges[index + 1]!), y((sum += value))])];
+  };
+  const gapX = x(gap.at);
+  // The label goes above the curves on the left of the gap, or below them on the right: both places are empty.
+  const onLeft = gapX > LEFT + 84;
+  const [upper, lower] = [Math.max(gap.baseline, gap.window), Math.min(gap.baseline, gap.window)];
+  return (
+    <>
+      <text x={LEFT} y={MIDDLE - 9} class="caption">
+        Share at or below
+      </text>
+      {[0, 0.5, 1].map((tick) => (
+        <g key={tick}>
+          <line x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} class={tick ? "grid" : "axis"} />
+          <text x={LEFT - 6} y={y(tick) + 4} class="tick end">{`${tick * 100}%`}</text>
+        </g>
+      ))}
+      <line x1={gapX} x2={gapX} y1={TOP} y2={y(0)} class="guide" />
+      <path d={line(curve(drawn.baseline))} class="curve baseline" />
+      <path d={line(curve(drawn.window))} class="curve window" />
+      <line x1={gapX} x2={gapX} y1={y(gap.baseline)} y2={y(gap.window)} class="gap" />
+      {[gap.baseline, gap.window].map((value, index) => (
+        <line key={index} x1={gapX - 5} x2={gapX + 5} y1={y(value)} y2={y(value)} class="gap" />
+      ))}
+      <text
+        x={gapX + (onLeft ? -10 : 10)}
+        y={onLeft ? Math.max(y(1) + 12, y(upper) + 5) : Math.min(y(0) - 6, y(lower) + 14)}
+        class={`gapmark ${onLeft ? "end" : ""}`}
+      >
+        D = {score(size)}
+      </text>
+    </>
   );
 }
