@@ -157,7 +157,7 @@ def test_settings_are_previewed_before_they_are_saved(visit: Visit) -> None:
     """A minimum above the drift shows no alert where the saved settings show some; then it is stored."""
     page, model = visit.page, visit.stack.steady
     visit.open(f"#/models/{visit.stack.drifted}/settings")
-    page.get_by_label("Smallest score", exact=True).fill("0.95")
+    page.get_by_label("Minimum score", exact=True).fill("0.95")
     page.get_by_role("button", name="Preview").click()
     outcomes = page.locator(".outcome")
     expect(outcomes).to_have_count(2)
@@ -168,7 +168,7 @@ def test_settings_are_previewed_before_they_are_saved(visit: Visit) -> None:
     page.get_by_label("Remind every, hours").fill("48")
     page.get_by_label("Name of a feature").fill("carrier")
     page.get_by_role("button", name="Add").click()
-    page.get_by_label("Smallest score of carrier").fill("0.2")
+    page.get_by_label("Minimum score of carrier").fill("0.2")
     expect(page.get_by_text("2 changes not saved.")).to_be_visible()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved. The next check uses the new settings.")).to_be_visible()

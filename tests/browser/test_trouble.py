@@ -58,7 +58,7 @@ def test_a_viewer_is_offered_nothing_that_it_may_not_do(visit: Visit) -> None:
     words = "new|acknowledge|snooze|resolve|check now|restore|make|create|save|preview|delete|edit|test"
     assert [text for text in seen if re.search(words, text, re.I)] == []
     visit.go(f"#/models/{stack.drifted}/settings")
-    expect(page.get_by_label("Smallest score", exact=True)).to_be_disabled()
+    expect(page.get_by_label("Minimum score", exact=True)).to_be_disabled()
 
 
 def issue_viewer_key(stack: Stack) -> tuple[str, str]:

@@ -24,7 +24,7 @@ export function Categories({ histogram }: { histogram: Histogram }): JSX.Element
           <tr>
             <th scope="col">Value</th>
             <th scope="col">
-              <span class="hidden">Picture</span>
+              <span class="hidden">Histogram</span>
             </th>
             <th scope="col" class="number">Baseline</th>
             <th scope="col" class="number">Window</th>

@@ -171,7 +171,7 @@ function Moved({ features, alert, opened, children }: { features: Feature[]; ale
             <tr>
               <th scope="col">Feature</th>
               <th scope="col" class="wide">
-                <span class="hidden">Picture</span>
+                <span class="hidden">Histogram</span>
               </th>
               {quality ? (
                 <>

@@ -43,7 +43,7 @@ export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
       <div class="filters" role="group" aria-label="Filters">
         <Choice name="status" query={query} label="Status" all="Any status" options={Object.entries(ALERT_STATUSES)} />
         <Choice name="severity" query={query} label="Severity" all="Any severity" options={[["HIGH", "High"], ["MEDIUM", "Medium"], ["LOW", "Low"]]} />
-        <Choice name="alert_type" query={query} label="Kind" all="Any kind" options={Object.entries(ALERT_TYPES)} />
+        <Choice name="alert_type" query={query} label="Type" all="Any type" options={Object.entries(ALERT_TYPES)} />
         <Choice name="days" query={query} label="Time" all="Any time" options={[["1", "Last day and open"], ["7", "Last 7 days and open"], ["30", "Last 30 days and open"], ["90", "Last 90 days and open"]]} />
         {model && (
           <button type="button" class="chip" onClick={() => setQuery({ model: null })} aria-label="Show all models">

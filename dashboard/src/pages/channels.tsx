@@ -178,7 +178,7 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
         }}
       >
         {!channel && (
-          <div class="chips" role="group" aria-label="Kind of channel">
+          <div class="chips" role="group" aria-label="Channel type">
             {(Object.keys(CHANNELS) as ChannelType[]).map((kind) => (
               <button
                 key={kind}

@@ -38,10 +38,10 @@ const GROUPS: { title: string; about: string; entries: Entry[] }[] = [
     title: "What counts as drift",
     about: "These settings apply to every feature and to the prediction.",
     entries: [
-      { name: "min_drift_score", label: "Smallest score", hint: "A feature with a smaller score has not drifted, whatever its p-value is.", min: 0, max: 1, step: "any" },
+      { name: "min_drift_score", label: "Minimum score", hint: "A feature with a smaller score has not drifted, whatever its p-value is.", min: 0, max: 1, step: "any" },
       { name: "alpha", label: "Alpha", hint: "Budget: false alarms per month. p-value: significance level of each test.", min: 0, max: 1, step: "any" },
-      { name: "min_samples", label: "Smallest sample", hint: "A feature with fewer values in the window gets no verdict.", min: 1, max: 1e9, step: 1 },
-      { name: "min_share_change", label: "Smallest change of a share", hint: "For missing, new, out-of-range and wrongly typed values. 0.02 is 2 percentage points.", min: 0, max: 1, step: "any" },
+      { name: "min_samples", label: "Minimum sample size", hint: "A feature with fewer values in the window gets no verdict.", min: 1, max: 1e9, step: 1 },
+      { name: "min_share_change", label: "Minimum change of a share", hint: "For missing, new, out-of-range and wrongly typed values. 0.02 is 2 percentage points.", min: 0, max: 1, step: "any" },
     ],
   },
   {
@@ -230,9 +230,9 @@ function Overrides({ draft, set, editable }: { draft: ModelSettings; set: (chang
                 <th scope="col">Feature</th>
                 <th scope="col">Tested</th>
                 <th scope="col">Rule</th>
-                <th scope="col">Smallest score</th>
+                <th scope="col">Minimum score</th>
                 <th scope="col">Alpha</th>
-                <th scope="col">Smallest sample</th>
+                <th scope="col">Minimum sample size</th>
                 {editable && (
                   <th scope="col">
                     <span class="hidden">Remove</span>
@@ -256,9 +256,9 @@ function Overrides({ draft, set, editable }: { draft: ModelSettings; set: (chang
                         <option value="p_value">p-value</option>
                       </select>
                     </td>
-                    <td>{number(feature, "min_drift_score", "Smallest score")}</td>
+                    <td>{number(feature, "min_drift_score", "Minimum score")}</td>
                     <td>{number(feature, "alpha", "Alpha")}</td>
-                    <td>{number(feature, "min_samples", "Smallest sample")}</td>
+                    <td>{number(feature, "min_samples", "Minimum sample size")}</td>
                     {editable && (
                       <td class="end">
                         <button

@@ -263,7 +263,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                   Feature
                 </Sorted>
                 <th scope="col" class="wide">
-                  <span class="hidden">Picture</span>
+                  <span class="hidden">Histogram</span>
                 </th>
                 <Sorted {...head} name="score" falls class="number">
                   Score
