@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from rules.house import target
+from rules.stack import target
 from sandbox import stack
 from sandbox.calls import Call, intercepted
 

@@ -35,7 +35,7 @@ from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import transaction
 from driftguard.platform.s3 import Bucket, ObjectReader
 from driftguard.platform.times import iso
-from rules.house import target
+from rules.stack import target
 from sandbox import stack
 from sandbox.gateway import LambdaContext, function
 from sandbox.roles import under_role
