@@ -280,7 +280,7 @@ def test_a_stored_baseline_remembers_that_it_forgot_categories() -> None:
 
 def as_read(report: dict[str, Any]) -> dict[str, Any]:
     """A report of version 0.1 as today's code reads it: the same values, and null for each field that it lacked."""
-    lacking = {"direction": None, "mean": None, "range": None, "new_categories": []}
+    lacking: dict[str, Any] = {"direction": None, "mean": None, "range": None, "new_categories": []}
     features = [
         {**lacking, **feature, "histogram": {"edges": None, "categories": None, **feature["histogram"]}}
         for feature in report["features"]
