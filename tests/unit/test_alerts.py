@@ -785,12 +785,12 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
                     "histogram": {"categories": ["__new__", "A", "D"], "baseline": [0, 5, 5], "window": [2, 4, 4]},
                 }
             ],
-            "(the share of values that the baseline lacks rose from 0% to 20.0%)",
+            "(the share of values not in the baseline rose from 0% to 20.0%)",
         ),
         (
             "data_drift",
             [{"name": "land", "histogram": {"categories": ["__rare__", "AA"], "baseline": [9, 1], "window": [1, 3]}}],
-            "(the share of rarer values fell from 90.0% to 25.0%)",
+            "(the share of rare values fell from 90.0% to 25.0%)",
         ),
         ("data_drift", [{"name": f"f{number}"} for number in range(6)], "6 features drifted at once"),
         ("data_drift", [{"name": f"f{number}"} for number in range(6)], "“f1”, “f2”, “f3” and 2 more"),

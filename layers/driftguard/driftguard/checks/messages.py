@@ -76,7 +76,7 @@ def schedule(queues: Queues, tick: str, now: datetime) -> int:
                 failed += len(answer.get("Failed", []))
     count("ChecksScheduled", sent)
     if failed:
-        raise Incomplete(f"SQS accepted only {sent} of {sent + failed} messages. The schedule will send them again.")
+        raise Incomplete(f"SQS accepted only {sent} of {sent + failed} messages. Lambda retries the run.")
     return sent
 
 

@@ -58,9 +58,7 @@ def interval(expression: str) -> timedelta:
     """Return the interval of a schedule such as `rate(15 minutes)`. Raises DriftGuardError for other expressions."""
     match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if match is None:
-        raise DriftGuardError(
-            "The schedule rule has no fixed rate. Set its expression to, for example, rate(15 minutes)."
-        )
+        raise DriftGuardError("The schedule rule has no fixed rate. Set its expression to rate(15 minutes).")
     return int(match[1]) * UNITS[match[2]]
 
 

@@ -56,7 +56,7 @@ class Simulation(Wire):
     """The result of a simulation.
 
     `checks` is the number of replayed checks, one every `hours_between_checks` hours. `messages` is the number of
-    messages that would have been sent to a channel.
+    messages for a channel that receives every severity.
     """
 
     checks: int

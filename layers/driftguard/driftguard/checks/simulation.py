@@ -23,7 +23,7 @@ from driftguard.platform.errors import Conflict, Invalid
 from driftguard.platform.times import hour_of, hour_start
 
 FEATURES_AN_HOURLY_CHECK = 100
-"""Models with up to this many features are replayed every hour, with up to twice as many every second hour, etc."""
+"""With up to this many features, a check is replayed every hour. With up to twice as many, every second hour."""
 
 
 @dataclass
