@@ -68,8 +68,8 @@ def _prediction_drift(moved: Sequence[AlertFeature]) -> list[str]:
             "the post-processing change?"
         ),
         (
-            "Check this model for data drift. If the inputs drifted, they explain the change. If they did not, the "
-            "model itself changed."
+            "Check this model for data drift. If the inputs drifted, they probably explain the change. If they did "
+            "not, check the model itself."
         ),
         "Compare recent predictions with actual outcomes before you rely on them.",
         "If a new model version caused the change on purpose, create a baseline from its predictions.",
@@ -124,8 +124,8 @@ def _no_data() -> list[str]:
     return [
         "No predictions have arrived. Check that the service still calls the model and logs its predictions.",
         (
-            "Search the service's log for 403 or 422 responses from DriftGuard. 403 means a revoked API key, and 422 "
-            "means a changed schema."
+            "Search the service's log for 403 or 422 responses from DriftGuard. A revoked API key causes 403, and a "
+            "changed schema causes 422."
         ),
         "If you no longer use the model, disable its checks or delete the model.",
     ]

@@ -71,7 +71,7 @@ def _open(finding: Finding, done: Outcome, occasion: Occasion) -> Outcome:
         **_found(finding, None, occasion),
     )
     alert = _occurred(alert)
-    note = alert.severity if told else f"{alert.severity}; not sent: a preliminary alert was sent for this baseline"
+    note = alert.severity if told else f"{alert.severity}; not sent, as this baseline already had a preliminary alert"
     alert = _note(alert, occasion.now, "opened", note)
     events = []
     if told:

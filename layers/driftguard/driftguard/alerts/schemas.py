@@ -135,7 +135,7 @@ class AlertFields(BaseModel):
 class Alert(AlertFields):
     """An alert as it is stored. Only `driftguard.alerts.lifecycle` creates and changes alerts.
 
-    below_since: the first check since which the score is below the level that keeps the alert open.
+    below_since: the time since when the score has been below the level that keeps the alert open.
     told: whether the `opened` event was sent. For preliminary alerts it is sent once per alert type and baseline.
     told_severity: the severity in the last message. highest_told: the highest severity in any message.
     notified_at: the time of the last message. messages: the number of events so far, used in the event ids.
