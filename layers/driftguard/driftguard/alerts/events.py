@@ -26,8 +26,8 @@ class EventAlert(AlertFields):
 class AlertEvent(BaseModel):
     """A change of an alert that is sent to channels.
 
-    severity: compared with a channel's `min_severity`. In a `resolved` event it is the highest severity that was sent,
-    so every channel that received the alert also receives its end.
+    severity: compared with a channel's `min_severity`. A `resolved` event has the highest severity that was sent.
+    So every channel that received the alert also receives the `resolved` event.
     """
 
     model_config = ConfigDict(extra="ignore")

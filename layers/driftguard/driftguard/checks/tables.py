@@ -49,8 +49,8 @@ class History(Table):
         The caller then writes the slot into the model's status, which makes the report current.
         over: the check whose report the slot contains, according to the status.
         Raises ConditionFailed if the slot contains the report of a later check, which may be the current report.
-        Check ids are ordered even if clocks differ: a check takes an expired lease only after its own clock has passed
-        the end of that lease.
+        Ids order the checks even if clocks differ. A check takes over a lease only when its own clock is past the end
+        of that lease.
         """
         pieces = chunks(data)
         for number, piece in enumerate(pieces):

@@ -51,8 +51,8 @@ def fisher_greater(a: Ints, n: Ints, b: Ints, m: Ints) -> Floats:
 
     The p-value is the hypergeometric probability of a, times the sum of the ratios of all further terms to it. The
     probability is computed from binomial probabilities, which stay accurate for large counts. The number of terms
-    grows with the width of the distribution: some tens of thousands for counts of 10⁸ with nearly equal shares, a few
-    for shares that differ.
+    grows with the width of the distribution. Counts of 10⁸ with nearly equal shares need some tens of thousands of
+    terms. Shares that differ need a few.
     """
     if not len(a):
         return np.zeros(0)
