@@ -195,8 +195,8 @@ def test_every_type_keeps_its_secrets_and_is_tried_through_one_function(
     [
         (Lambda({"delivered": True, "detail": "ok"}), 200, "ok"),
         (Lambda({"delivered": False, "detail": "404: no_service"}), 502, "404: no_service"),
-        (Lambda({"errorMessage": "secret internals"}, "Unhandled"), 502, "its log says why"),
-        (Lambda(None), 502, "its log says why"),
+        (Lambda({"errorMessage": "secret internals"}, "Unhandled"), 502, "Its log has the reason"),
+        (Lambda(None), 502, "Its log has the reason"),
     ],
 )
 def test_a_channel_is_tried_through_its_own_sender(

@@ -12,10 +12,12 @@ from moto.ses.models import ses_backends
 
 from driftguard.alerts.publishing import to_topic
 from driftguard.notifications import delivery
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import LEASE, MAX_ATTEMPTS
 from driftguard.notifications.outgoing import Answer, DeliveryFailed
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
-from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.notifications.providers.base import StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
+from driftguard.notifications.tables import Channels
 from driftguard.platform import aws
 from tests.functional.conftest import Stack
 from tests.functional.gateway import LambdaContext, function

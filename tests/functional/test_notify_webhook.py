@@ -10,11 +10,12 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from driftguard.alerts.events import AlertEvent
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import MAX_ATTEMPTS
 from driftguard.notifications.outgoing import Answer, by_urllib3
+from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.providers.webhook import signature
-from driftguard.notifications.schemas import StoredChannel
-from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.notifications.tables import Channels
 from local.outbox import read_request
 from tests.functional.conftest import Stack
 from tests.functional.gateway import function
@@ -174,7 +175,7 @@ def test_no_secret_reaches_the_log_or_a_record(
     waiting = queued(deployed, name.upper())
     assert len(waiting) == 2
     said = [str(vars(record)) for record in caplog.records]
-    assert len([line for line in said if "will be tried again" in line]) == 2
+    assert len([line for line in said if "will be retried" in line]) == 2
     shown = deployed.call("GET", f"/alert-channels/{channel.id}").text
     records = str([Deliveries.of(event.alert.id) for event in events])
     for text in [*said, json.dumps(waiting), records, shown]:

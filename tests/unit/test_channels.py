@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from driftguard.alerts.schemas import Severity
-from driftguard.notifications.addresses import Refused, Target, check_url, literal_address, pin
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.addresses import ParsedUrl, Refused, check_url, literal_address, pin
+from driftguard.notifications.providers.base import ShownChannel, StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 HOOK = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx"
@@ -20,6 +21,12 @@ def stored(**body: Any) -> StoredChannel:
     return StoredChannel("C1", "org", NEW_CHANNEL.validate_python(body), NOW, NOW)
 
 
+def shown(**body: Any) -> ShownChannel:
+    """What the API returns for a channel of these settings."""
+    channel = stored(**body)
+    return channel.settings.shown(channel.common)
+
+
 @pytest.mark.parametrize(
     ("body", "place", "said"),
     [
@@ -28,7 +35,7 @@ def stored(**body: Any) -> StoredChannel:
         ({"type": "email"}, ("to",), "required"),
         ({"type": "email", "to": []}, ("to",), "at least 1"),
         ({"type": "email", "to": [f"a{n}@example.com" for n in range(51)]}, ("to",), "at most 50"),
-        ({"type": "email", "to": ["a@example.com", "a@example.com"]}, ("to",), "twice"),
+        ({"type": "email", "to": ["a@example.com", "a@example.com"]}, ("to",), "duplicates"),
         ({"type": "email", "to": ["not an address"]}, ("to", 0), "@"),
         ({"type": "email", "to": ["a@example.com\r\nBcc: b@example.com"]}, ("to", 0), "invalid characters"),
         ({"type": "email", "to": ["a@example.com", "x" * 10**6]}, ("to", 1), "at most 320"),
@@ -69,7 +76,7 @@ def test_what_is_wrong_with_a_channel_is_named_by_its_place(body: Any, place: tu
 def test_addresses_are_taken_in_their_ascii_form_and_local_domains_too() -> None:
     """A company's own mail domain is fine, an international one is written as mail servers read it."""
     channel = stored(type="email", to=["ops@mail.local", "ops@localhost", "team@bücher.example"])
-    assert list(channel.targets) == ["ops@mail.local", "ops@localhost", "team@xn--bcher-kva.example"]
+    assert list(channel.settings.targets) == ["ops@mail.local", "ops@localhost", "team@xn--bcher-kva.example"]
 
 
 SECRETS: list[tuple[dict[str, Any], dict[str, str]]] = [
@@ -86,30 +93,31 @@ SECRETS: list[tuple[dict[str, Any], dict[str, str]]] = [
 def test_secrets_are_shown_masked_and_nowhere_else(body: dict[str, Any], masks: dict[str, str]) -> None:
     """Neither the answer nor the representation holds more than the host."""
     channel = stored(**body)
-    shown = channel.shown().model_dump(mode="json")
-    assert {name: shown[name] for name in masks} == masks
-    for text in (repr(channel), str(channel), channel.name, channel.shown().model_dump_json()):
+    answer = shown(**body)
+    fields = answer.model_dump(mode="json")
+    assert {name: fields[name] for name in masks} == masks
+    for text in (repr(channel), str(channel), channel.name, answer.model_dump_json()):
         assert "T00000000" not in text
 
 
 def test_a_webhook_without_a_secret_shows_none() -> None:
     """Whether messages are signed can be seen."""
-    assert "secret" not in stored(type="webhook", url="https://a.example/x").shown().model_dump(mode="json")
+    assert "secret" not in shown(type="webhook", url="https://a.example/x").model_dump(mode="json")
 
 
 def test_model_ids_are_absent_rather_than_null() -> None:
     """A channel for all models shows no model_ids; one for some shows them."""
-    assert "model_ids" not in stored(type="slack", webhook_url=HOOK).shown().model_dump(mode="json")
-    some = stored(type="slack", webhook_url=HOOK, model_ids=["m1"])
-    assert some.shown().model_dump(mode="json")["model_ids"] == ["m1"]
+    assert "model_ids" not in shown(type="slack", webhook_url=HOOK).model_dump(mode="json")
+    some = shown(type="slack", webhook_url=HOOK, model_ids=["m1"])
+    assert some.model_dump(mode="json")["model_ids"] == ["m1"]
 
 
 def test_a_channel_has_defaults_and_a_name_that_says_what_it_is() -> None:
     """Without more, a channel is enabled, for all models, from MEDIUM on."""
-    shown = stored(type="email", to=["ops@example.com"]).shown()
-    assert (shown.name, shown.enabled, shown.min_severity) == ("E-mail to ops@example.com", True, "MEDIUM")
-    assert shown.health.status == "ok"
-    assert stored(type="slack", webhook_url=HOOK, name="Alerts").shown().name == "Alerts"
+    email = shown(type="email", to=["ops@example.com"])
+    assert (email.name, email.enabled, email.min_severity) == ("E-mail to ops@example.com", True, "MEDIUM")
+    assert email.health.status == "ok"
+    assert shown(type="slack", webhook_url=HOOK, name="Alerts").name == "Alerts"
     assert stored(type="webhook", url="https://a.example/x").name == "Webhook at a.example"
     assert stored(type="teams", webhook_url="https://a.example/x").name == "Microsoft Teams"
 
@@ -183,8 +191,8 @@ def test_what_is_not_plainly_an_https_address_is_refused(url: str) -> None:
 def test_a_public_address_is_taken_apart() -> None:
     """Host in lower case, port, and the path with its query are what will be used."""
     assert check_url(HOOK).host == "hooks.slack.com"
-    assert check_url("https://Example.COM.:8443/a/b?c=d#e") == Target("example.com", 8443, "/a/b?c=d")
-    assert check_url("https://8.8.8.8") == Target("8.8.8.8", 443, "/")
+    assert check_url("https://Example.COM.:8443/a/b?c=d#e") == ParsedUrl("example.com", 8443, "/a/b?c=d")
+    assert check_url("https://8.8.8.8") == ParsedUrl("8.8.8.8", 443, "/")
     assert check_url("https://[2606:4700::1111]/x").host == "2606:4700::1111"
     assert literal_address("hooks.slack.com") is None
 

@@ -16,9 +16,9 @@ from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import AlertType
 from driftguard.notifications.example import example
 from driftguard.notifications.messages import ChannelNotice
-from driftguard.notifications.posts import Post, posts
 from driftguard.notifications.providers import pagerduty, teams
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.providers.base import Post, StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
 from scripts.webhook_schema import TARGET, document
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
@@ -38,7 +38,7 @@ def happened(kind: str = "opened", **changes: Any) -> AlertEvent:
 def posted(event: AlertEvent | ChannelNotice, **body: Any) -> list[Post]:
     """The requests to a channel of these settings."""
     channel = StoredChannel("C1", "acme", NEW_CHANNEL.validate_python(body), NOW, NOW)
-    return posts(event, channel, public_url=PUBLIC, now=NOW)
+    return channel.posts(event, public_url=PUBLIC, now=NOW)
 
 
 def hook(event: AlertEvent, **more: Any) -> Post:

@@ -18,7 +18,8 @@ from driftguard.alerts.findings import Context, Finding, Memory
 from driftguard.alerts.schemas import Alert
 from driftguard.notifications import example, pictures
 from driftguard.notifications.providers import email, slack
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.providers.base import StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 PUBLIC = "https://drift.example.com/v1"
@@ -155,8 +156,8 @@ def test_each_message_links_to_the_alert_in_the_dashboard() -> None:
     [
         ("opened", "“dep_delay” of “flight delays” has moved"),
         ("escalated", "rose from MEDIUM to HIGH"),
-        ("repeated", "going on for 26 hours and nobody has acknowledged it"),
-        ("resolved", "is resolved after 2 days. It has stayed below"),
+        ("repeated", "firing for 26 hours and nobody has acknowledged it"),
+        ("resolved", "is resolved after 2 days. The score has stayed below"),
     ],
 )
 def test_each_kind_of_event_has_its_own_words(kind: str, said: str) -> None:
@@ -173,10 +174,10 @@ def test_each_kind_of_event_has_its_own_words(kind: str, said: str) -> None:
             "prediction_drift",
             [{**DELAY, "name": "prediction"}],
             "Prediction drift in flight delays",
-            "predicts has moved",
+            "The predictions of “flight delays” have moved",
         ),
         ("data_quality", [MISSING], "Data quality of flight delays", "missing values, 3.4% → 7.8%"),
-        ("no_data", [], "No data from flight delays", "stopped arriving"),
+        ("no_data", [], "No data from flight delays", "No more predictions of “flight delays” are arriving"),
     ],
 )
 def test_each_type_of_alert_has_its_own_words(alert_type: str, features: Any, subject: str, said: str) -> None:
@@ -273,7 +274,7 @@ def test_pictures_show_baseline_against_window() -> None:
     assert [(bar.label, bar.baseline, bar.window) for bar in carrier.bars] == [
         ("UA", 0.5, 0.3),
         ("AA", 0.5, 0.5),
-        ("new ones", 0.0, 0.2),
+        ("new values", 0.0, 0.2),
     ]
 
 
@@ -383,7 +384,7 @@ def test_a_test_message_says_that_it_is_one() -> None:
     assert message["Subject"] == "Test: Data drift in example model"
     assert message["References"] is None
     for shown in (html_of, text_of, slack_of):
-        assert "nothing has drifted" in re.sub(r"\s+", " ", shown(event))
+        assert "Nothing has drifted" in re.sub(r"\s+", " ", shown(event))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import botocore.exceptions
 import pytest
 
 from driftguard.notifications.delivery import delay
-from driftguard.notifications.outgoing import Answer, Call, DeliveryFailed, Outgoing, encode, retry_after
+from driftguard.notifications.outgoing import Answer, Call, DeliveryFailed, Outgoing, retry_after
+from driftguard.notifications.providers.base import Post, encode
 from driftguard.notifications.transports import SmtpServer, by_log, by_ses, by_smtp, smtp_credentials
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
@@ -79,7 +80,7 @@ def test_what_ses_says_of_our_own_role_is_for_the_log_alone(caplog: pytest.LogCa
     with pytest.raises(DeliveryFailed) as caught:
         by_ses(Ses(error))(message(), "ops@example.com")
     assert caught.value.permanent
-    assert caught.value.detail == "AccessDeniedException: this stack may not send from its sender's address"
+    assert caught.value.detail == "AccessDeniedException: this stack is not allowed to send from its sender address"
     assert words in [record.__dict__.get("reason") for record in caplog.records]
 
 
@@ -242,7 +243,7 @@ def test_a_webhook_is_called_at_the_address_that_was_checked() -> None:
     """The client is told to connect to the resolved address, so that DNS cannot change in between."""
     client = Client()
     assert (
-        Outgoing(public, client).post(HOOK, encode({"text": "hé"}), {"x-own": "1"}, channel_type="slack", now=NOW)
+        Outgoing(public, client).post(Post(HOOK, encode({"text": "hé"}), {"x-own": "1"}), channel_type="slack", now=NOW)
         == "ok"
     )
     (call,) = client.calls
@@ -261,7 +262,7 @@ def test_what_a_provider_answers_decides_whether_to_try_again(status: int, perma
     """4xx and redirects are permanent, time-outs, throttling and faults pass; the provider's words are kept."""
     with pytest.raises(DeliveryFailed) as caught:
         Outgoing(public, Client(status, "no_service", retry_after="7", location="https://10.0.0.1/")).post(
-            HOOK, b"{}", {}, channel_type="slack", now=NOW
+            Post(HOOK, b"{}"), channel_type="slack", now=NOW
         )
     assert caught.value.permanent is permanent
     assert caught.value.detail.startswith(str(status))
@@ -277,7 +278,7 @@ def test_a_private_address_is_never_called(url: str, endpoint: str) -> None:
     """Neither on AWS nor locally, and trying again does not help."""
     client = Client()
     with pytest.raises(DeliveryFailed) as caught:
-        Outgoing(public, client, endpoint).post(url, b"{}", {}, channel_type="slack", now=NOW)
+        Outgoing(public, client, endpoint).post(Post(url, b"{}"), channel_type="slack", now=NOW)
     assert caught.value.permanent
     assert client.calls == []
 
@@ -286,14 +287,14 @@ def test_a_name_that_now_leads_inside_is_never_called() -> None:
     """The check when the channel was made does not count: it is made again at each sending."""
     client = Client()
     with pytest.raises(DeliveryFailed, match="private"):
-        Outgoing(lambda host, port: ["169.254.169.254"], client).post(HOOK, b"{}", {}, channel_type="slack", now=NOW)
+        Outgoing(lambda host, port: ["169.254.169.254"], client).post(Post(HOOK, b"{}"), channel_type="slack", now=NOW)
     assert client.calls == []
 
 
 def test_an_unknown_host_is_tried_again_later() -> None:
     """DNS may be down for a moment."""
     with pytest.raises(DeliveryFailed, match=r"cannot be resolved: later\.example") as caught:
-        Outgoing(public, Client()).post("https://later.example/secret", b"{}", {}, channel_type="slack", now=NOW)
+        Outgoing(public, Client()).post(Post("https://later.example/secret", b"{}"), channel_type="slack", now=NOW)
     assert not caught.value.permanent
     assert "secret" not in caught.value.detail
 
@@ -303,7 +304,7 @@ def test_with_an_endpoint_set_every_request_goes_there_and_says_where_it_was_mea
     client = Client()
     outgoing = Outgoing(public, client, "http://127.0.0.1:4000/outbox")
     for url in (HOOK, "https://unknown.example/x"):
-        outgoing.post(url, b"{}", {}, channel_type="teams", now=NOW)
+        outgoing.post(Post(url, b"{}"), channel_type="teams", now=NOW)
     assert {call.headers["x-driftguard-channel"] for call in client.calls} == {"teams"}
     assert [(call.url, call.address, call.headers["x-driftguard-to"]) for call in client.calls] == [
         ("http://127.0.0.1:4000/outbox", None, HOOK),

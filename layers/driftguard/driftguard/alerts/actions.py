@@ -10,7 +10,7 @@ from driftguard.alerts.tables import Alerts, Outbox
 from driftguard.models.registry import MAX_ID
 from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models, Statuses
-from driftguard.notifications.tables import Deliveries
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.platform.dynamodb import ConditionFailed, transaction
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import earliest_id
