@@ -10,12 +10,12 @@ from bench.alarms.history import A_DAY, QUARTERS, History, cumulative, milliseco
 from bench.alarms.scenarios import DAY, MONDAY
 from bench.columns import Floats, Ints
 from bench.stored import model, series
-from driftguard import statistics
 from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.schemas import Alert
 from driftguard.checks.window import Moment, verdict_on, whole_days
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.times import hour_of
+from driftguard.statistics import budget, ks
 from driftguard.verdicts.drift import STAY_OPEN_SCORE
 
 DAY_0 = MONDAY // DAY
@@ -74,7 +74,7 @@ class Replay:
             covered_since=hour_of(_moment(0)),
             silent=False,
         )
-        verdict, context = verdict_on(
+        verdict = verdict_on(
             model(),
             self.settings,
             series(self.history.baseline),
@@ -84,12 +84,12 @@ class Replay:
         )
         self.firing_checks += any(finding.firing for finding in verdict.findings)
         for finding in verdict.findings:
-            self._apply(finding, context, quarter)
+            self._apply(finding, verdict.occasion, quarter)
 
-    def _apply(self, finding: findings.Finding, context: findings.Context, quarter: int) -> None:
+    def _apply(self, finding: findings.Finding, occasion: findings.Occasion, quarter: int) -> None:
         kind = finding.alert_type
         before = self.open.pop(kind, None)
-        outcome = lifecycle.apply(finding, before, self.memory.get(kind, findings.Memory()), context)
+        outcome = lifecycle.apply(finding, before, self.memory.get(kind, findings.Memory()), occasion)
         self.memory[kind] = outcome.memory
         if before is not None and not outcome.alerts:
             self.open[kind] = before
@@ -128,10 +128,10 @@ def _may_drift(
     sizes = np.full(len(n), m)
     if settings.rule == "p_value":
         # Further out the p-value is smaller: a statistic just below the seen one is as safe a bound.
-        return statistics.ks_p_value(distance, n, sizes) < settings.alpha * (1 + SLACK)
-    lowest = statistics.threshold(
+        return ks.ks_p_value(distance, n, sizes) < settings.alpha * (1 + SLACK)
+    lowest = budget.threshold(
         # Fewer tests in a check only lower the threshold: features come to be tested one by one.
-        statistics.critical(1, np.array(settings.alpha)),
+        budget.critical(1, np.array(settings.alpha)),
         n,
         sizes,
         rho=np.zeros(1),

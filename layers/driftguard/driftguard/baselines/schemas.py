@@ -16,6 +16,12 @@ type UploadState = Literal["pending", "processing", "done", "failed"]
 CSV_ONLY = ("prediction_column", "timestamp_column", "text_columns")
 
 
+Days = Annotated[
+    Annotated[int, Field(ge=1, le=3660, strict=True)] | None,
+    Field(description="How many days the rows come from; the distinct UTC days of their timestamps when absent"),
+]
+
+
 class NewUpload(Wire):
     """The body of POST /models/{model_id}/baseline/uploads: what the file will be.
 
@@ -102,12 +108,6 @@ class FromPredictions(Wire):
         if self.start >= self.end:
             raise ValueError("start must be before end")
         return self
-
-
-Days = Annotated[
-    Annotated[int, Field(ge=1, le=3660, strict=True)] | None,
-    Field(description="How many days the rows come from; the distinct UTC days of their timestamps when absent"),
-]
 
 
 class BaselineBody(Wire):
