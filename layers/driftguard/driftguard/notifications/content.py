@@ -175,9 +175,8 @@ def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
     said = [QUALITY[feature.kind]] if feature.kind else []
     if feature.shares is not None:
         said.append(f"{percent(feature.shares.baseline)} → {percent(feature.shares.window)}")
-    elif feature.kind is None:
-        if feature.direction:
-            said.append(feature.direction)
+    elif feature.kind is None and feature.direction:
+        said.append(feature.direction)
     if feature.new_categories:
         said.append("new: " + ", ".join(quoted(value, 30) for value in feature.new_categories[:3]))
     return FeatureView(

@@ -126,19 +126,19 @@ def _send(call: Call, context: ssl.SSLContext | None) -> urllib3.BaseHTTPRespons
     if call.address is None:
         pool, url, headers = urllib3.PoolManager(ssl_context=context), call.url, dict(call.headers)
     else:
-        url_parts = check_url(call.url)
+        parsed = check_url(call.url)
         pool = urllib3.HTTPSConnectionPool(
             call.address,
-            url_parts.port,
-            server_hostname=url_parts.host,
-            assert_hostname=url_parts.host,
+            parsed.port,
+            server_hostname=parsed.host,
+            assert_hostname=parsed.host,
             cert_reqs="CERT_REQUIRED",
             ssl_context=context,
         )
-        url = url_parts.path
+        url = parsed.path
         headers = {
             **call.headers,
-            "host": url_parts.host if url_parts.port == 443 else f"{url_parts.host}:{url_parts.port}",
+            "host": parsed.host if parsed.port == 443 else f"{parsed.host}:{parsed.port}",
         }
     return pool.request(
         "POST",
