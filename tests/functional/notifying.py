@@ -1,4 +1,4 @@
-"""What tests of the notify functions share: channels, events, the envelopes of SNS and SQS, and a provider."""
+"""Helpers for tests of the notify functions: channels, events, envelopes of SNS and SQS, and a provider."""
 
 import json
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ HOOK = "https://hooks.slack.com/services/T1/B1/secret"
 
 
 class Provider:
-    """A provider at the other end: answers in turn as told, then `ok`."""
+    """A provider that gives `answers` in turn, then `ok`, and records its calls."""
 
     def __init__(self) -> None:
         self.answers: list[Answer | BaseException] = []
@@ -51,7 +51,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def add(channel_id: str = "C1", organization_id: str = "acme", **body: Any) -> StoredChannel:
-    """A stored channel of the organization; Slack's, unless its type is given."""
+    """A stored channel of the organization. Its default type is Slack."""
     now = datetime.now(UTC)
     kind = body.pop("type", "slack")
     own = {"webhook_url": f"{HOOK}-{channel_id}"} if kind == "slack" else SETTINGS[kind]
@@ -71,7 +71,7 @@ def happened(severity: Severity = "MEDIUM", model_id: str = "m1", **changes: Any
 
 
 def by_sns(event: AlertEvent) -> dict[str, Any]:
-    """What SNS invokes a function with."""
+    """The event with which SNS invokes a function."""
     return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": event.model_dump_json(), "MessageId": "m"}}]}
 
 
@@ -81,7 +81,7 @@ def invoke(name: str, event: dict[str, Any], seconds_left: float = 60) -> Any:
 
 
 def queued(deployed: Stack, name: str = "SLACK") -> list[tuple[dict[str, Any], int]]:
-    """The retry queue's messages with their delays, taken from moto's own memory."""
+    """The messages of the retry queue with their delays. They are removed from moto's memory."""
     url = deployed.variables[f"{name}_RETRY_QUEUE_URL"]
     queue = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].get_queue(url.rsplit("/", 1)[-1])
     messages: list[Any] = list(queue._messages)
@@ -94,7 +94,7 @@ def queued(deployed: Stack, name: str = "SLACK") -> list[tuple[dict[str, Any], i
 
 
 def by_sqs(*bodies: dict[str, Any]) -> dict[str, Any]:
-    """What SQS invokes a function with."""
+    """The event with which SQS invokes a function."""
     records = [
         {"messageId": f"q{place}", "eventSource": "aws:sqs", "body": json.dumps(body)}
         for place, body in enumerate(bodies)
@@ -103,7 +103,7 @@ def by_sqs(*bodies: dict[str, Any]) -> dict[str, Any]:
 
 
 def told(event: AlertEvent) -> list[tuple[str, int, str]]:
-    """Channel, attempt and outcome of each attempt, in their order."""
+    """Channel, attempt and outcome of each attempt, in order."""
     return [(record.channel_id, record.attempt, record.outcome) for record in reversed(Deliveries.of(event.alert.id))]
 
 

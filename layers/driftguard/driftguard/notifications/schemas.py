@@ -7,7 +7,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from driftguard.notifications.providers.base import Flag, MinSeverity, ModelIds, StoredChannel, WebhookUrl
 from driftguard.notifications.providers.email import EmailChannel, NewEmailChannel, Recipients
-from driftguard.notifications.providers.pagerduty import NewPagerDutyChannel, PagerDutyChannel, RoutingKey
+from driftguard.notifications.providers.pagerduty import NewPagerDutyChannel, PagerDutyChannel, Region, RoutingKey
 from driftguard.notifications.providers.slack import NewSlackChannel, SlackChannel
 from driftguard.notifications.providers.teams import NewTeamsChannel, TeamsChannel
 from driftguard.notifications.providers.webhook import NewWebhookChannel, Secret, WebhookChannel
@@ -65,7 +65,7 @@ class ChannelPatch(Wire):
     url: WebhookUrl | None = None
     secret: Secret | None = None
     routing_key: RoutingKey | None = None
-    region: Literal["us", "eu"] | None = None
+    region: Region | None = None
 
 
 class TestResult(Wire):

@@ -23,10 +23,10 @@ from driftguard.notifications.providers.base import (
 )
 from driftguard.platform.times import iso
 
-HOSTS = {"us": "events.pagerduty.com", "eu": "events.eu.pagerduty.com"}
-"""The host of each service region. An account belongs to one region."""
+Region = Literal["us", "eu"]
 
-type Region = Literal["us", "eu"]
+HOSTS: dict[Region, str] = {"us": "events.pagerduty.com", "eu": "events.eu.pagerduty.com"}
+"""The host of each service region. An account belongs to one region."""
 
 type Action = Literal["trigger", "acknowledge", "resolve"]
 
@@ -66,12 +66,12 @@ class NewPagerDutyChannel(NewChannel):
     """A PagerDuty service, through the integration key of its Events API v2."""
 
     # An acknowledgement makes PagerDuty stop calling further people.
-    event_kinds: ClassVar = NewChannel.event_kinds | {"acknowledged"}
+    event_kinds: ClassVar[frozenset[EventKind]] = NewChannel.event_kinds | {"acknowledged"}
     closed_by_resolved: ClassVar[bool] = True
 
     type: Literal["pagerduty"]
     routing_key: RoutingKey
-    region: Literal["us", "eu"] = "us"
+    region: Region = "us"
 
     @property
     @override
@@ -95,7 +95,7 @@ class PagerDutyChannel(ShownChannel):
 
     type: Literal["pagerduty"]
     routing_key: str
-    region: Literal["us", "eu"]
+    region: Region
 
 
 def url(region: Region) -> str:
