@@ -264,7 +264,7 @@ def test_a_crash_before_people_were_told_is_made_good(
         def crash(*_arguments: Any) -> None:
             raise KeyboardInterrupt
 
-        broken.setattr(Channels, "mark_told", crash)
+        broken.setattr(Channels, "mark_notified", crash)
         with pytest.raises(KeyboardInterrupt):
             fail(run, provider)
     fail(run, provider)

@@ -50,7 +50,7 @@ class FeatureView:
     """One feature as a message shows it."""
 
     name: str
-    said: str
+    change: str
     score: str
     p_value: str
     test: str
@@ -172,16 +172,16 @@ def _baseline(event: AlertEvent) -> str:
 
 
 def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
-    said = [QUALITY[feature.kind]] if feature.kind else []
+    changes = [QUALITY[feature.kind]] if feature.kind else []
     if feature.shares is not None:
-        said.append(f"{percent(feature.shares.baseline)} → {percent(feature.shares.window)}")
+        changes.append(f"{percent(feature.shares.baseline)} → {percent(feature.shares.window)}")
     elif feature.kind is None and feature.direction:
-        said.append(feature.direction)
+        changes.append(feature.direction)
     if feature.new_categories:
-        said.append("new: " + ", ".join(quoted(value, 30) for value in feature.new_categories[:3]))
+        changes.append("new: " + ", ".join(quoted(value, 30) for value in feature.new_categories[:3]))
     return FeatureView(
         name=feature.name,
-        said=", ".join(said),
+        change=", ".join(changes),
         score=number(feature.drift_score),
         p_value=probability(feature.p_value),
         test=TESTS.get(feature.test or "", feature.test or ""),

@@ -219,7 +219,7 @@ class Notifier:
         for other in Channels.of(channel.organization_id):
             if other.settings.type == "email" and other.settings.enabled and other.health.status == "ok":
                 self.enqueue_email(Retry(event=notice, channel_id=other.id, attempt=1), 0)
-        Channels.mark_told(channel, since)
+        Channels.mark_notified(channel, since)
         count("ChannelsUnhealthy")
         logger.error("channel does not work", extra={"channel_id": channel.id, "detail": reason})
 

@@ -111,7 +111,7 @@ class Channels(Table):
         return now
 
     @classmethod
-    def mark_told(cls, channel: StoredChannel, since: datetime) -> None:
+    def mark_notified(cls, channel: StoredChannel, since: datetime) -> None:
         """Record that people were notified of the channel that has been unhealthy since `since`."""
         with suppress(ConditionFailed), conditional():
             cls(channel.organization_id, channel.id).update(

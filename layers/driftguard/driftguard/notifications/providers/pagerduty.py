@@ -110,7 +110,7 @@ def render(event: AlertEvent, action: Action, *, routing_key: str, public_url: s
         return known
     content = describe(event, public_url)
     features = {
-        feature.name: f"score {feature.score}, p {feature.p_value}" + (f", {feature.said}" if feature.said else "")
+        feature.name: f"score {feature.score}, p {feature.p_value}" + (f", {feature.change}" if feature.change else "")
         for feature in content.features
     }
     return {

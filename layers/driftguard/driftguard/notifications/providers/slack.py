@@ -129,11 +129,11 @@ def _features(content: Content) -> list[dict[str, Any]]:
 
 
 def _feature(feature: FeatureView, *, with_picture: bool) -> str:
-    said = f" — {escape(feature.said.replace('`', 'ˋ'))}" if feature.said else ""
+    change = f" — {escape(feature.change.replace('`', 'ˋ'))}" if feature.change else ""
     line = f"{code(feature.name)}  score *{feature.score}*, p {feature.p_value}"
     if feature.test:
         line += f", {escape(feature.test)}"
-    text = f"{line}{_inert(said)}"
+    text = f"{line}{_inert(change)}"
     if with_picture and feature.picture is not None:
         drawn = "\n".join(escape(row.replace("`", "ˋ")) for row in text_picture(feature.picture))
         text += f"\n```{drawn}```"

@@ -136,8 +136,8 @@ def _feature(feature: FeatureView, *, with_picture: bool) -> list[Block]:
         _text(shorten(feature.name, NAME), weight="bolder", separator=True),
         _text(f"score {feature.score}, p {feature.p_value}{test}", spacing="none"),
     ]
-    if feature.said:
-        blocks.append(_text(feature.said, spacing="none"))
+    if feature.change:
+        blocks.append(_text(feature.change, spacing="none"))
     if with_picture and feature.picture is not None:
         # Teams drops trailing spaces and merges runs of spaces.
         lines = [line.replace(" ", "\u00a0") for line in text_picture(feature.picture)]
