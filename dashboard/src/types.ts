@@ -23,17 +23,8 @@ export type Kind = NonNullable<AlertFeature["kind"]>;
 export type Shares = Schemas["Shares"];
 export type Histogram = Schemas["Histogram"];
 
-/** Fields of a report's feature that the document does not declare yet. Delete a field here when the document has it. */
-interface Undeclared {
-  direction?: string | null;
-  p_threshold?: number | null;
-  min_detectable_score?: number | null;
-  wasserstein?: number | null;
-  mean?: { baseline: number | null; window: number | null };
-  data_quality?: { kind: Kind; baseline: number; window: number; fired: boolean }[];
-}
-type ReportFeature = Schemas["ReportFeature"] & Undeclared;
-export type Report = Omit<Schemas["Report"], "features"> & { features: ReportFeature[] };
+type ReportFeature = Schemas["ReportFeature"];
+export type Report = Schemas["Report"];
 export type HistoryRow = Schemas["HistoryRow"];
 
 /** A feature of an alert or of a report. An alert keeps fewer fields. */

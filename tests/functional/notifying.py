@@ -1,4 +1,4 @@
-"""Helpers for tests of the notify functions: channels, events, envelopes of SNS and SQS, and a provider."""
+"""Channels, events, envelopes of SNS and SQS, and a provider, for tests of the notify functions."""
 
 import json
 from datetime import UTC, datetime
@@ -16,14 +16,14 @@ from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL
 from driftguard.notifications.tables import Channels
 from driftguard.platform.ids import new_id
+from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
-from tests.functional.gateway import LambdaContext, function
 
 HOOK = "https://hooks.slack.com/services/T1/B1/secret"
 
 
 class Provider:
-    """A provider that gives `answers` in turn, then `ok`, and records its calls."""
+    """A provider that returns or raises its `answers` in order, and `ok` afterwards. `calls` lists its requests."""
 
     def __init__(self) -> None:
         self.answers: list[Answer | BaseException] = []
@@ -51,7 +51,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def add(channel_id: str = "C1", organization_id: str = "acme", **body: Any) -> StoredChannel:
-    """A stored channel of the organization. Its default type is Slack."""
+    """Store a channel of the organization. The type is Slack if `body` names none."""
     now = datetime.now(UTC)
     kind = body.pop("type", "slack")
     own = {"webhook_url": f"{HOOK}-{channel_id}"} if kind == "slack" else SETTINGS[kind]
@@ -62,7 +62,7 @@ def add(channel_id: str = "C1", organization_id: str = "acme", **body: Any) -> S
 
 
 def happened(severity: Severity = "MEDIUM", model_id: str = "m1", **changes: Any) -> AlertEvent:
-    """An event of a new alert."""
+    """An event that opens a new alert."""
     now = datetime.now(UTC)
     event = example("acme", now)
     alert = event.alert.model_copy(update={"id": new_id(now), "model_id": model_id, "severity": severity})
@@ -71,17 +71,17 @@ def happened(severity: Severity = "MEDIUM", model_id: str = "m1", **changes: Any
 
 
 def by_sns(event: AlertEvent) -> dict[str, Any]:
-    """The event with which SNS invokes a function."""
+    """The event that SNS sends to a function."""
     return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": event.model_dump_json(), "MessageId": "m"}}]}
 
 
 def invoke(name: str, event: dict[str, Any], seconds_left: float = 60) -> Any:
-    """The notify function's answer."""
+    """Call a function. Return its answer."""
     return function(name).handler(event, LambdaContext(seconds_left=seconds_left))
 
 
 def queued(deployed: Stack, name: str = "SLACK") -> list[tuple[dict[str, Any], int]]:
-    """The messages of the retry queue with their delays. They are removed from moto's memory."""
+    """Take all messages of a retry queue out of moto's memory. Return them with their delays in seconds."""
     url = deployed.variables[f"{name}_RETRY_QUEUE_URL"]
     queue = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].get_queue(url.rsplit("/", 1)[-1])
     messages: list[Any] = list(queue._messages)
@@ -94,7 +94,7 @@ def queued(deployed: Stack, name: str = "SLACK") -> list[tuple[dict[str, Any], i
 
 
 def by_sqs(*bodies: dict[str, Any]) -> dict[str, Any]:
-    """The event with which SQS invokes a function."""
+    """The event that SQS sends to a function."""
     records = [
         {"messageId": f"q{place}", "eventSource": "aws:sqs", "body": json.dumps(body)}
         for place, body in enumerate(bodies)
@@ -103,10 +103,10 @@ def by_sqs(*bodies: dict[str, Any]) -> dict[str, Any]:
 
 
 def told(event: AlertEvent) -> list[tuple[str, int, str]]:
-    """Channel, attempt and outcome of each attempt, in order."""
+    """Channel, attempt and outcome of each delivery, oldest first."""
     return [(record.channel_id, record.attempt, record.outcome) for record in reversed(Deliveries.of(event.alert.id))]
 
 
 def record_of(event: AlertEvent) -> DeliveryRecord:
-    """The newest attempt."""
+    """The record of the newest delivery."""
     return Deliveries.of(event.alert.id)[0]
