@@ -36,8 +36,7 @@ BAR_HEIGHT = 44
 
 
 def _email_address(text: str) -> str:
-    # Only functions that read or store an e-mail channel pay for this import.
-    import email_validator  # noqa: PLC0415
+    import email_validator  # noqa: PLC0415  only invocations that read or store an e-mail channel pay for it
 
     # A company's own mail server may use `.local` or `.test`. The test message shows whether mail arrives.
     email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -94,8 +93,13 @@ class EmailChannel(ShownChannel):
 
 @cache
 def _environment() -> "Environment":
-    # Only notify_email renders e-mails. The functions of the API import this module for its settings.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415
+    # Only notify_email renders e-mails. Other functions import this module for its settings.
+    from jinja2 import (  # noqa: PLC0415  see above
+        Environment,
+        FileSystemLoader,
+        StrictUndefined,
+        select_autoescape,
+    )
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
