@@ -13,7 +13,8 @@ from driftguard.alerts.tables import Alerts
 from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.notifications.messages import Retry
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.providers.base import StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
 from driftguard.notifications.tables import Channels
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import connect, transaction

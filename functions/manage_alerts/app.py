@@ -10,7 +10,7 @@ from driftguard.alerts.publishing import to_topic
 from driftguard.alerts.schemas import AlertDetail, Note, Snooze
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
-from driftguard.notifications.tables import Deliveries
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.platform import aws
 
 app = Api()

@@ -1,4 +1,4 @@
-"""Alert channels: where alerts are sent."""
+"""The API of alert channels, which are the places that alerts are sent to."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,13 +17,13 @@ from driftguard.notifications.schemas import AnyNewChannel, Channel, ChannelPatc
 
 app = Api()
 
-# a slow provider has time, and no test message is sent twice
+# The read time-out gives slow providers time. Without retries no test message is sent twice.
 ONCE = Config(connect_timeout=2, read_timeout=25, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 @app.post("/alert-channels", status_code=201, responses=answers(201, Channel), tags=["Alert channels"])
 def create_channel(body: Annotated[AnyNewChannel, Body()]) -> Channel:
-    """Make a channel that alerts are sent to. What is secret in it never comes back: every answer masks it."""
+    """Create a channel that alerts are sent to. Responses never contain its secrets: they are masked."""
     return channels.create(app.caller.organization_id, body, resolve=system_resolver, now=datetime.now(UTC))
 
 
@@ -36,12 +36,12 @@ def list_channels(limit: Limit = 50, cursor: CursorText = None) -> Response[list
 @app.get("/alert-channels/<channel_id>", responses=answers(200, Channel, 404), tags=["Alert channels"])
 def get_channel(channel_id: str) -> Channel:
     """Show one channel. Secrets are masked."""
-    return channels.find(app.caller.organization_id, channel_id).shown()
+    return channels.shown(channels.find(app.caller.organization_id, channel_id))
 
 
 @app.patch("/alert-channels/<channel_id>", responses=answers(200, Channel, 404, 409), tags=["Alert channels"])
 def change_channel(channel_id: str, body: Annotated[ChannelPatch, Body()]) -> Channel:
-    """Change a channel. What is absent stays, null restores a default; the type cannot change."""
+    """Change a channel. Omitted fields stay as they are, null restores the default. The type cannot change."""
     org, now = app.caller.organization_id, datetime.now(UTC)
     return channels.change(org, channel_id, body, resolve=system_resolver, now=now)
 
@@ -55,7 +55,7 @@ def delete_channel(channel_id: str) -> Response[None]:
 
 @app.post("/alert-channels/<channel_id>/test", responses=answers(200, TestResult, 404, 502), tags=["Alert channels"])
 def test_channel(channel_id: str) -> TestResult:
-    """Send a test message to a channel. It goes the way that alerts go; 502 tells the provider's own error."""
+    """Send a test message to a channel. It takes the same path as alerts. A 502 contains the provider's own error."""
     org, client = app.caller.organization_id, boto3.client("lambda", config=ONCE)
     return channels.try_out(org, channel_id, function_of=app.settings.notify_function, client=client)
 

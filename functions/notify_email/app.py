@@ -1,4 +1,4 @@
-"""Alert events by e-mail: through SES, through an SMTP server, or into the log."""
+"""Send alert events by e-mail: through SES, through an SMTP server, or to the log."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +8,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from driftguard.alerts.events import AlertEvent
 from driftguard.notifications.delivery import Notifier, to_queue
 from driftguard.notifications.messages import Event
+from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.providers.email import render, render_notice
-from driftguard.notifications.schemas import StoredChannel
 from driftguard.notifications.transports import (
     SmtpServer,
     Transport,
@@ -28,7 +28,7 @@ settings = Settings()
 
 
 def transport() -> Transport:
-    """The way out that the template's EmailTransport chose."""
+    """The transport that the template's parameter EmailTransport selects."""
     match settings.email_transport:
         case "smtp":
             username, password = smtp_credentials(aws.client("secretsmanager"), settings.text("SMTP_SECRET_ARN", ""))
@@ -40,7 +40,7 @@ def transport() -> Transport:
 
 
 def send(event: Event, channel: StoredChannel, recipient: str) -> str:
-    """Send to one address; returns the provider's message id."""
+    """Send to one address. Returns the provider's message id."""
     sender = settings.text("EMAIL_FROM", "driftguard@localhost" if settings.email_transport == "log" else None)
     if isinstance(event, AlertEvent):
         message = render(event, channel, recipient, sender=sender, public_url=settings.public_url)
@@ -52,8 +52,8 @@ def send(event: Event, channel: StoredChannel, recipient: str) -> str:
 @measured
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """SNS's records, the retry queue's, or a test."""
+    """Handle records of SNS, records of the retry queue, or a test."""
     connect(settings)
     retries = to_queue(aws.client("sqs"), settings.retry_queue_url)
-    notifier = Notifier(("email",), send, retries, retries, lambda: datetime.now(UTC), settings.history_retention_days)
+    notifier = Notifier("email", send, retries, retries, lambda: datetime.now(UTC), settings.history_retention_days)
     return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)

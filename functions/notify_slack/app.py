@@ -1,4 +1,4 @@
-"""Alert events to Slack."""
+"""Send alert events to Slack."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,8 +9,7 @@ from driftguard.notifications.addresses import system_resolver
 from driftguard.notifications.delivery import Notifier, to_queue
 from driftguard.notifications.messages import Event
 from driftguard.notifications.outgoing import Outgoing, by_urllib3
-from driftguard.notifications.posts import posts
-from driftguard.notifications.schemas import StoredChannel
+from driftguard.notifications.providers.base import StoredChannel
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Settings
@@ -20,21 +19,21 @@ settings = Settings()
 
 
 def send(event: Event, channel: StoredChannel, target: str) -> str:
-    """Post to the channel's webhook; returns Slack's answer."""
+    """Post to the channel's webhook. Returns Slack's answer."""
     now = datetime.now(UTC)
     outgoing = Outgoing(system_resolver, by_urllib3, settings.outgoing_endpoint)
-    (post,) = posts(event, channel, public_url=settings.public_url, now=now)
-    return outgoing.post(post.url, post.body, post.headers, channel_type=target, now=now)
+    (post,) = channel.posts(event, public_url=settings.public_url, now=now)
+    return outgoing.post(post, channel_type=target, now=now)
 
 
 @measured
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """SNS's records, the retry queue's, or a test."""
+    """Handle records of SNS, records of the retry queue, or a test."""
     connect(settings)
     sqs = aws.client("sqs")
     notifier = Notifier(
-        ("slack",),
+        "slack",
         send,
         to_queue(sqs, settings.retry_queue_url),
         to_queue(sqs, settings.email_queue_url),

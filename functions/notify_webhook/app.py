@@ -1,4 +1,4 @@
-"""Alert events to webhooks of one's own, to PagerDuty and to Microsoft Teams."""
+"""Send alert events to every channel type that has no function of its own: webhooks, PagerDuty, Microsoft Teams."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,12 +6,11 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from driftguard.notifications.addresses import system_resolver
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import Notifier, to_queue
 from driftguard.notifications.messages import Event
 from driftguard.notifications.outgoing import Outgoing, by_urllib3
-from driftguard.notifications.posts import posts
-from driftguard.notifications.schemas import StoredChannel
-from driftguard.notifications.tables import Deliveries
+from driftguard.notifications.providers.base import StoredChannel
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Settings
@@ -21,25 +20,26 @@ settings = Settings()
 
 
 def send(event: Event, channel: StoredChannel, target: str) -> str:
-    """Post to the channel's provider; returns its answer, to the last request where there are several."""
-    if target == "pagerduty" and event.kind != "resolved" and Deliveries.has_resolved(event.subject_id, channel.id):
-        return "not sent: PagerDuty knows already that it is over, and would open the incident again"
+    """Post to the channel's provider. Returns its answer to the last request."""
+    late = channel.settings.closed_by_resolved and event.kind != "resolved"
+    if late and Deliveries.has_resolved(event.subject_id, channel.id):
+        return "not sent: the alert is resolved, and this event would reopen it at the provider"
     now = datetime.now(UTC)
     outgoing = Outgoing(system_resolver, by_urllib3, settings.outgoing_endpoint)
     return [
-        outgoing.post(post.url, post.body, post.headers, channel_type=target, now=now, secrets=post.secrets)
-        for post in posts(event, channel, public_url=settings.public_url, now=now)
+        outgoing.post(post, channel_type=target, now=now)
+        for post in channel.posts(event, public_url=settings.public_url, now=now)
     ][-1]
 
 
 @measured
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """SNS's records, the retry queue's, or a test."""
+    """Handle records of SNS, records of the retry queue, or a test."""
     connect(settings)
     sqs = aws.client("sqs")
     notifier = Notifier(
-        ("webhook", "pagerduty", "teams"),
+        "webhook",
         send,
         to_queue(sqs, settings.retry_queue_url),
         to_queue(sqs, settings.email_queue_url),

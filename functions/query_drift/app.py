@@ -14,7 +14,7 @@ from driftguard.api.resolver import Api
 from driftguard.checks import reports
 from driftguard.checks.schemas import HistoryRow
 from driftguard.models import registry
-from driftguard.notifications.tables import Deliveries
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.verdicts.shapes import Report
 
 app = Api()

@@ -9,10 +9,12 @@ from moto.sqs.models import sqs_backends
 
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import DeliveryRecord, Severity
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.example import example
 from driftguard.notifications.outgoing import Answer, Call
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
-from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.notifications.providers.base import StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
+from driftguard.notifications.tables import Channels
 from driftguard.platform.ids import new_id
 from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack

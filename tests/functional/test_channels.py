@@ -64,7 +64,7 @@ def test_channels_are_made_read_listed_and_deleted(deployed: Stack) -> None:
     ],
 )
 def test_a_bad_channel_is_422_at_its_place(deployed: Stack, body: Any, loc: list[Any]) -> None:
-    """The contract's error shape names what is wrong, private hosts behind a public name included."""
+    """Each invalid field is a 422 at its place, private hosts behind a public name included."""
     answer = deployed.call("POST", "/alert-channels", body)
     assert answer.status == 422, answer.text
     assert answer.body["errors"][0]["loc"] == loc
@@ -72,13 +72,13 @@ def test_a_bad_channel_is_422_at_its_place(deployed: Stack, body: Any, loc: list
 
 
 def test_a_host_that_is_not_known_yet_is_let_through(deployed: Stack) -> None:
-    """DNS that is down or slow does not keep a channel from being made."""
+    """A channel can be created while DNS does not know its host."""
     body = {"type": "slack", "webhook_url": "https://later.example/x"}
     assert deployed.call("POST", "/alert-channels", body).status == 201
 
 
 def test_a_patch_merges_and_null_restores_a_default(deployed: Stack) -> None:
-    """What is absent stays, the webhook too; null takes back; what a type lacks is refused."""
+    """Omitted fields stay as they are, null restores the default, and fields of other types are refused."""
     path = (
         "/alert-channels/" + deployed.call("POST", "/alert-channels", {"type": "slack", "webhook_url": HOOK}).body["id"]
     )
@@ -109,7 +109,7 @@ def test_a_patch_merges_and_null_restores_a_default(deployed: Stack) -> None:
 
 
 def test_channels_of_another_organization_are_not_there(deployed: Stack) -> None:
-    """Every route is 404 for a foreign id, a foreign model cannot be named, and a list shows only one's own."""
+    """Another organization's channel is 404 on every route, its models are refused, and lists omit its channels."""
     channel = deployed.call("POST", "/alert-channels", {"type": "email", "to": ["ops@example.com"]}).body["id"]
     model = deployed.call("POST", "/models", {"name": "churn"}).body["id"]
     add_organization("other")
@@ -124,7 +124,7 @@ def test_channels_of_another_organization_are_not_there(deployed: Stack) -> None
 
 
 def test_only_an_admin_changes_channels(deployed: Stack) -> None:
-    """A viewer reads, an ingest key does neither; the role is checked before existence."""
+    """Viewers can only read, ingest keys can do neither, and the role is checked before existence."""
     assert deployed.call("GET", "/alert-channels", role="viewer").status == 200
     assert deployed.call("POST", "/alert-channels", {}, role="viewer").status == 403
     assert deployed.call("POST", "/alert-channels/nope/test", role="viewer").status == 403
@@ -132,7 +132,7 @@ def test_only_an_admin_changes_channels(deployed: Stack) -> None:
 
 
 class Lambda:
-    """Lambda's client, answering as told."""
+    """Lambda's client, which returns `payload` and records its calls."""
 
     def __init__(self, payload: Any, error: str | None = None) -> None:
         self.answer = {
@@ -170,7 +170,7 @@ class Lambda:
 def test_every_type_keeps_its_secrets_and_is_tried_through_one_function(
     deployed: Stack, monkeypatch: pytest.MonkeyPatch, body: Any, secrets: dict[str, str], change: dict[str, str]
 ) -> None:
-    """Made, read, changed and tried without a secret ever coming back; a masked one sent back is refused."""
+    """No response of any route contains a secret, and a masked secret that is sent back is refused."""
     monkeypatch.setenv("NOTIFY_WEBHOOK_FUNCTION", "notify-webhook")
     client = Lambda({"delivered": True, "detail": "ok"})
     monkeypatch.setattr(function("manage_channels").boto3, "client", lambda service, config: client)
@@ -195,14 +195,14 @@ def test_every_type_keeps_its_secrets_and_is_tried_through_one_function(
     [
         (Lambda({"delivered": True, "detail": "ok"}), 200, "ok"),
         (Lambda({"delivered": False, "detail": "404: no_service"}), 502, "404: no_service"),
-        (Lambda({"errorMessage": "secret internals"}, "Unhandled"), 502, "its log says why"),
-        (Lambda(None), 502, "its log says why"),
+        (Lambda({"errorMessage": "secret internals"}, "Unhandled"), 502, "Its log has the reason"),
+        (Lambda(None), 502, "Its log has the reason"),
     ],
 )
 def test_a_channel_is_tried_through_its_own_sender(
     deployed: Stack, monkeypatch: pytest.MonkeyPatch, client: Lambda, status: int, said: str
 ) -> None:
-    """The notify function of the channel's type is invoked with the channel's id; the provider's word comes back."""
+    """A test invokes the notify function of the channel's type and returns the provider's answer."""
     for kind in ("EMAIL", "SLACK"):
         monkeypatch.setenv(f"NOTIFY_{kind}_FUNCTION", f"notify-{kind.lower()}")
     monkeypatch.setattr(function("manage_channels").boto3, "client", lambda service, config: client)
@@ -216,7 +216,7 @@ def test_a_channel_is_tried_through_its_own_sender(
 
 
 def test_a_channel_whose_model_was_deleted_can_be_changed(deployed: Stack) -> None:
-    """It keeps the id of a model that is gone, until it is given others; a model that is gone cannot be named anew."""
+    """A channel keeps the id of a deleted model, but a deleted model cannot be added to another channel."""
     model_id = deployed.call("POST", "/models", {"name": "gone"}).body["id"]
     channel = {"type": "email", "to": ["a@example.com"]}
     limited, other = (

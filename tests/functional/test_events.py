@@ -28,7 +28,8 @@ from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.notifications.messages import Retry
 from driftguard.notifications.outgoing import Answer
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.providers.base import StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
 from driftguard.notifications.tables import Channels
 from driftguard.organizations.commands import COMMAND
 from driftguard.organizations.tables import ApiKeys

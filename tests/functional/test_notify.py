@@ -1,4 +1,4 @@
-"""Alert events to channels, by the notify functions' own handlers on the template's own tables, queues and topic."""
+"""Delivery of alert events by the notify functions, on the template's own tables, queues and topic."""
 
 import json
 from contextlib import suppress
@@ -12,10 +12,12 @@ from moto.ses.models import ses_backends
 
 from driftguard.alerts.publishing import to_topic
 from driftguard.notifications import delivery
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import LEASE, MAX_ATTEMPTS
 from driftguard.notifications.outgoing import Answer, DeliveryFailed
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
-from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.notifications.providers.base import StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
+from driftguard.notifications.tables import Channels
 from driftguard.platform import aws
 from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
@@ -24,7 +26,7 @@ from tests.functional.notifying import HOOK, Provider, add, by_sns, by_sqs, happ
 
 @pytest.fixture
 def slack(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Provider:
-    """notify_slack with a Slack that is here."""
+    """notify_slack with a provider in place of Slack."""
     end = Provider()
     app = function("notify_slack")
     monkeypatch.setattr(app, "by_urllib3", end)
@@ -36,7 +38,7 @@ def slack(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Provider:
 
 @pytest.fixture
 def mailbox(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """notify_email on moto's SES, whose sent messages these are."""
+    """The messages that notify_email sent through moto's SES."""
     monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables["EMAIL_RETRY_QUEUE_URL"])
     monkeypatch.setenv("EMAIL_FROM", "drift@example.com")
     boto3.client("ses").verify_email_identity(EmailAddress="drift@example.com")
@@ -44,7 +46,7 @@ def mailbox(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_an_event_reaches_each_channel_that_wants_it_and_no_other(slack: Provider) -> None:
-    """Type, severity, model and switch choose; another organization's channels are never looked at."""
+    """Type, severity, model and switch select the channels, and only the organization's own are read."""
     add("C1")
     add("C2", min_severity="HIGH")
     add("C3", model_ids=["m2"])
@@ -63,7 +65,7 @@ def test_an_event_reaches_each_channel_that_wants_it_and_no_other(slack: Provide
 
 
 def test_an_event_that_comes_twice_is_sent_once(slack: Provider, deployed: Stack) -> None:
-    """SNS's redelivery and a late retry find the record and send nothing."""
+    """A redelivery by SNS and a late retry send nothing."""
     add()
     event = happened()
     invoke("notify_slack", by_sns(event))
@@ -75,7 +77,7 @@ def test_an_event_that_comes_twice_is_sent_once(slack: Provider, deployed: Stack
 
 
 def test_different_events_of_one_alert_are_each_sent(slack: Provider) -> None:
-    """A record belongs to the event, not to the alert."""
+    """Each event of one alert has its own delivery."""
     add()
     event = happened()
     invoke("notify_slack", by_sns(event))
@@ -86,7 +88,7 @@ def test_different_events_of_one_alert_are_each_sent(slack: Provider) -> None:
 def test_throttling_is_honoured_and_neither_blocks_nor_repeats_another_channel(
     slack: Provider, deployed: Stack
 ) -> None:
-    """Slack's Retry-After becomes the queue's delay for that channel alone; the retry then arrives."""
+    """Retry-After becomes the queue's delay for that channel only, and the retry is delivered."""
     add("C1")
     add("C2")
     slack.answers = [Answer(429, {"retry-after": "77"}, "rate_limited")]
@@ -102,7 +104,7 @@ def test_throttling_is_honoured_and_neither_blocks_nor_repeats_another_channel(
 
 
 def test_attempts_end_in_a_failure_that_sqs_sees(slack: Provider, deployed: Stack) -> None:
-    """Longer and longer waits, then the record says failed and the queue gets its message back for the dead letters."""
+    """Delays double, then the delivery is failed and SQS keeps the message for the dead-letter queue."""
     add()
     slack.answers = [Answer(503, {}, "down")] * MAX_ATTEMPTS
     event = happened()
@@ -125,7 +127,7 @@ def test_attempts_end_in_a_failure_that_sqs_sees(slack: Provider, deployed: Stac
 
 
 def test_what_cannot_help_is_not_tried_for_an_hour(slack: Provider, deployed: Stack) -> None:
-    """A revoked webhook gets one more try and then counts as failed."""
+    """After a permanent refusal there is one more attempt, then the delivery is failed."""
     add()
     slack.answers = [Answer(404, {}, "no_service")] * 2
     event = happened()
@@ -140,7 +142,7 @@ def test_what_cannot_help_is_not_tried_for_an_hour(slack: Provider, deployed: St
 def test_a_crash_while_sending_is_made_good_once_the_claim_has_run_out(
     slack: Provider, deployed: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who finds a claim waits it out in the queue instead of sending beside it or forgetting the event."""
+    """An event whose delivery is claimed waits in the queue until the claim expires and is then delivered."""
     add()
     event = happened()
     slack.answers = [KeyboardInterrupt()]
@@ -168,7 +170,7 @@ def test_a_crash_while_sending_is_made_good_once_the_claim_has_run_out(
 def test_a_crash_after_queueing_the_retry_loses_nothing(
     slack: Provider, deployed: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The retry is in the queue before the record says so; the record in between is only a claim."""
+    """The retry is queued before the result is recorded, so a crash in between loses nothing."""
     add()
     slack.answers = [Answer(500, {}, "")]
     event = happened()
@@ -187,7 +189,7 @@ def test_a_crash_after_queueing_the_retry_loses_nothing(
 def test_one_channels_fault_of_ours_does_not_keep_others_from_theirs(
     slack: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An unexpected exception is raised for Lambda to repeat, once every other channel has been served."""
+    """An unexpected exception is raised only after every other channel was served."""
     for channel_id in ("C1", "C2", "C3"):
         add(channel_id)
     slack.answers = [RuntimeError("a bug")]
@@ -198,7 +200,7 @@ def test_one_channels_fault_of_ours_does_not_keep_others_from_theirs(
 
 
 def test_channels_there_is_no_time_for_go_to_the_queue(slack: Provider, deployed: Stack) -> None:
-    """With little of the function's time left nothing is begun that could be cut off."""
+    """Channels that there is no time for go to the retry queue and nothing is sent."""
     add("C1")
     add("C2")
     invoke("notify_slack", by_sns(happened()), seconds_left=10)
@@ -211,7 +213,7 @@ def test_channels_there_is_no_time_for_go_to_the_queue(slack: Provider, deployed
 
 @pytest.mark.parametrize("gone", ["deleted", "disabled"])
 def test_a_retry_for_a_channel_that_is_gone_ends_quietly(slack: Provider, gone: str) -> None:
-    """Deleted or switched off in the meantime: nothing is sent, nothing fails."""
+    """A retry for a deleted or disabled channel sends nothing and does not fail."""
     channel = add(enabled=gone != "disabled")
     if gone == "deleted":
         Channels.remove("acme", channel.id)
@@ -221,7 +223,7 @@ def test_a_retry_for_a_channel_that_is_gone_ends_quietly(slack: Provider, gone: 
 
 
 def test_a_poisoned_message_fails_alone(slack: Provider) -> None:
-    """What is no retry goes back to the queue; the message beside it is delivered."""
+    """An invalid message goes back to the queue, and the message beside it is delivered."""
     add()
     good = {"event": happened().model_dump(mode="json"), "channel_id": "C1", "attempt": 2}
     assert invoke("notify_slack", by_sqs({"nonsense": 1}, good)) == {"batchItemFailures": [{"itemIdentifier": "q0"}]}
@@ -229,7 +231,7 @@ def test_a_poisoned_message_fails_alone(slack: Provider) -> None:
 
 
 def test_no_secret_reaches_the_log(slack: Provider, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither success nor failure writes the webhook's URL."""
+    """The log never contains the webhook's URL."""
     add()
     slack.answers = [Answer(500, {}, "down"), DeliveryFailed("The connection failed."), RuntimeError("a bug")]
     for _ in range(4):
@@ -241,7 +243,7 @@ def test_no_secret_reaches_the_log(slack: Provider, caplog: pytest.LogCaptureFix
 
 
 def test_an_email_goes_to_each_address_by_itself(mailbox: list[Any]) -> None:
-    """Each address gets one message of its own, by SES, with both parts; the record keeps the message ids."""
+    """Each address receives its own message with both parts, and the record has the message ids."""
     add(type="email", to=["a@example.com", "b@example.com"])
     event = happened("HIGH")
     invoke("notify_email", by_sns(event))
@@ -260,7 +262,7 @@ def test_an_email_goes_to_each_address_by_itself(mailbox: list[Any]) -> None:
 def test_one_bad_address_neither_blocks_nor_repeats_the_others(
     mailbox: list[Any], deployed: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The retry goes only to the address that has nothing yet."""
+    """A retry goes only to the address that does not have the message."""
     add(type="email", to=["bad@example.com", "good@example.com"])
     app, sent = function("notify_email"), []
 
@@ -285,7 +287,7 @@ def test_one_bad_address_neither_blocks_nor_repeats_the_others(
 def test_addresses_there_is_no_time_for_follow_later(
     mailbox: list[Any], deployed: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A slow server must not take the function's life in the middle: who has it already is spared the next time."""
+    """Addresses that there is no time for get the message on the next attempt, and the others do not get it twice."""
     add(type="email", to=[f"a{number}@example.com" for number in range(4)])
     left = iter([60, 60, 50, 15])
     monkeypatch.setattr(LambdaContext, "get_remaining_time_in_millis", lambda self: 1000 * next(left, 60))
@@ -302,7 +304,7 @@ def test_addresses_there_is_no_time_for_follow_later(
 def test_a_development_stack_writes_mail_to_the_log(
     mailbox: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """EmailTransport=log sends nothing and needs no sender's address."""
+    """EmailTransport=log sends nothing and needs no sender address."""
     monkeypatch.setenv("EMAIL_TRANSPORT", "log")
     monkeypatch.delenv("EMAIL_FROM")
     add(type="email", to=["a@example.com"])
@@ -326,7 +328,7 @@ def test_a_development_stack_writes_mail_to_the_log(
 def test_a_test_goes_the_real_way_and_tells_what_the_provider_says(
     slack: Provider, deployed: Stack, answers: list[Any], result: dict[str, Any]
 ) -> None:
-    """A channel that is switched off can be tried too; nothing is queued or recorded."""
+    """A test returns the provider's answer, works for disabled channels, and queues nothing."""
     add(enabled=False)
     slack.answers = answers
     assert invoke("notify_slack", {"test": {"organization_id": "acme", "channel_id": "C1"}}) == result
@@ -335,14 +337,14 @@ def test_a_test_goes_the_real_way_and_tells_what_the_provider_says(
 
 
 def test_a_test_of_another_organizations_channel_sends_nothing(slack: Provider) -> None:
-    """The organization is part of the key."""
+    """A test of another organization's channel sends nothing."""
     add()
     assert not invoke("notify_slack", {"test": {"organization_id": "other", "channel_id": "C1"}})["delivered"]
     assert slack.calls == []
 
 
 def test_what_is_published_is_what_the_notifiers_accept(slack: Provider, deployed: Stack) -> None:
-    """An event published to the template's topic arrives, in SNS's own envelope, and is delivered."""
+    """An event published to the template's topic is accepted in SNS's own envelope and delivered."""
     add()
     sqs, sns = boto3.client("sqs"), boto3.client("sns")
     inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
@@ -357,7 +359,7 @@ def test_what_is_published_is_what_the_notifiers_accept(slack: Provider, deploye
 
 
 def test_deliveries_are_shown_newest_first_and_forgotten_in_time(slack: Provider) -> None:
-    """Each attempt is a record; the item has a time to live."""
+    """The item of a delivery expires after the retention period."""
     add()
     slack.answers = [Answer(500, {}, "down")]
     event = happened()

@@ -1,4 +1,4 @@
-"""Webhooks of one's own, PagerDuty and Teams through notify_webhook; and channels that do not work."""
+"""Webhooks, PagerDuty and Teams through notify_webhook; and channels that do not work."""
 
 import json
 from datetime import UTC, datetime
@@ -10,11 +10,12 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from driftguard.alerts.events import AlertEvent
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import MAX_ATTEMPTS
 from driftguard.notifications.outgoing import Answer, by_urllib3
+from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.providers.webhook import signature
-from driftguard.notifications.schemas import StoredChannel
-from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.notifications.tables import Channels
 from local.outbox import read_request
 from sandbox.gateway import function
 from sandbox.roles import under_role
@@ -27,7 +28,7 @@ DOWN = Answer(503, {}, "down")
 
 @pytest.fixture
 def provider(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Provider:
-    """The notify functions, each under its role, with every provider here and mail in moto's SES."""
+    """A provider in place of all real ones, with e-mail in moto's SES."""
     end = Provider()
     boto3.client("ses").verify_email_identity(EmailAddress="drift@example.com")
     monkeypatch.setenv("EMAIL_FROM", "drift@example.com")
@@ -41,7 +42,7 @@ def provider(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Provider:
 
 @pytest.fixture
 def run(provider: Provider, deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Invoke a notify function under its role, with its own retry queue."""
+    """Invokes a notify function under its role, with its own retry queue."""
 
     def invoked(name: str, event: dict[str, Any]) -> Any:
         monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables[f"{name.upper()}_RETRY_QUEUE_URL"])
@@ -52,19 +53,19 @@ def run(provider: Provider, deployed: Stack, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def mails() -> list[Any]:
-    """What SES was given."""
+    """The messages that SES received."""
     return list(ses_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].sent_messages)
 
 
 def seen(channel_id: str = "C1") -> StoredChannel:
-    """The channel as it is stored now."""
+    """The channel as it is stored."""
     channel = Channels.one("acme", channel_id)
     assert channel is not None
     return channel
 
 
 def test_one_event_reaches_every_type_once(run: Any, provider: Provider) -> None:
-    """notify_webhook serves its three types, each in its own words; what comes twice is sent once."""
+    """notify_webhook sends to its three types in their own formats, and sends a repeated event once."""
     for place, kind in enumerate(SETTINGS):
         add(f"C{place}", type=kind)
     event = happened()
@@ -79,7 +80,7 @@ def test_one_event_reaches_every_type_once(run: Any, provider: Provider) -> None
 
 
 def test_a_webhook_can_check_who_sent_it(run: Any, provider: Provider) -> None:
-    """The signature is over the very bytes that arrive and the time at which they were sent, anew at each attempt."""
+    """The signature covers the received bytes and the time of sending, and is new for each attempt."""
     add(type="webhook")
     provider.answers = [DOWN]
     event = happened()
@@ -95,7 +96,7 @@ def test_a_webhook_can_check_who_sent_it(run: Any, provider: Provider) -> None:
 
 
 def test_only_pagerduty_hears_of_an_acknowledgement(run: Any, provider: Provider) -> None:
-    """It stops calling people; all others get what the design's list of messages names."""
+    """Only PagerDuty receives acknowledgements."""
     for place, kind in enumerate(SETTINGS):
         add(f"C{place}", type=kind)
     for name in ("email", "slack", "webhook"):
@@ -106,7 +107,7 @@ def test_only_pagerduty_hears_of_an_acknowledgement(run: Any, provider: Provider
 
 
 def test_a_late_trigger_does_not_open_a_closed_incident(run: Any, provider: Provider, deployed: Stack) -> None:
-    """The opening that was throttled comes after the resolving: PagerDuty is not told of it any more, others are."""
+    """A delayed opening that arrives after the resolution is sent to webhooks but not to PagerDuty."""
     add("C1", type="pagerduty")
     add("C2", type="webhook")
     provider.answers = [DOWN, DOWN]
@@ -126,7 +127,7 @@ def test_a_late_trigger_does_not_open_a_closed_incident(run: Any, provider: Prov
 
 @pytest.mark.parametrize("kind", ["webhook", "pagerduty", "teams"])
 def test_a_test_goes_the_real_way(run: Any, provider: Provider, kind: str) -> None:
-    """The provider's own answer comes back; PagerDuty's incident is closed again."""
+    """A test returns the provider's own answer, and PagerDuty's incident is resolved."""
     add(type=kind)
     provider.answers = [Answer(202, {}, "taken")] * 2
     test = {"test": {"organization_id": "acme", "channel_id": "C1"}}
@@ -139,7 +140,7 @@ def test_a_test_goes_the_real_way(run: Any, provider: Provider, kind: str) -> No
 def test_locally_every_type_ends_in_the_outbox_under_its_name(
     run: Any, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The endpoint is told the type of the channel and where the request was meant for."""
+    """The local outbox receives every request with its channel type and original URL."""
     monkeypatch.setenv("OUTGOING_ENDPOINT", "http://127.0.0.1:1/outbox")
     for place, kind in enumerate(SETTINGS):
         add(f"C{place}", type=kind)
@@ -162,7 +163,7 @@ def test_locally_every_type_ends_in_the_outbox_under_its_name(
 def test_no_secret_reaches_the_log_or_a_record(
     run: Any, provider: Provider, caplog: pytest.LogCaptureFixture, deployed: Stack, kind: str, name: str
 ) -> None:
-    """URLs, keys and the signing secret are in no line, no delivery, no message of a queue and no answer."""
+    """URLs, keys and signing secrets are in no log line, delivery, queue message or response."""
     channel = add(type=kind)
     echo = channel.settings.model_dump_json()  # a provider that repeats what it was sent
     provider.answers = [Answer(503, {}, echo), Answer(404, {}, echo), RuntimeError("a bug")]
@@ -174,7 +175,7 @@ def test_no_secret_reaches_the_log_or_a_record(
     waiting = queued(deployed, name.upper())
     assert len(waiting) == 2
     said = [str(vars(record)) for record in caplog.records]
-    assert len([line for line in said if "will be tried again" in line]) == 2
+    assert len([line for line in said if "will be retried" in line]) == 2
     shown = deployed.call("GET", f"/alert-channels/{channel.id}").text
     records = str([Deliveries.of(event.alert.id) for event in events])
     for text in [*said, json.dumps(waiting), records, shown]:
@@ -187,7 +188,7 @@ def test_no_secret_reaches_the_log_or_a_record(
 
 
 def fail(run: Any, provider: Provider, answer: Answer = GONE, name: str = "slack") -> AlertEvent:
-    """An event that the provider does not take."""
+    """An event that the provider refuses."""
     provider.answers = [answer]
     event = happened()
     run(name, by_sns(event))
@@ -197,7 +198,7 @@ def fail(run: Any, provider: Provider, answer: Answer = GONE, name: str = "slack
 def test_a_revoked_webhook_is_marked_told_of_once_and_healed_by_success(
     run: Any, provider: Provider, deployed: Stack
 ) -> None:
-    """The API shows why and since when; each e-mail channel hears of it once; the next arrival heals."""
+    """The API shows reason and time, each e-mail channel sends one notice, and a delivery makes it ok again."""
     add("C1")
     add("C2", type="email", to=["a@example.com", "b@example.com"], min_severity="HIGH")
     add("C3", type="email", to=["off@example.com"], enabled=False)
@@ -223,7 +224,7 @@ def test_a_revoked_webhook_is_marked_told_of_once_and_healed_by_success(
 def test_a_change_heals_and_a_failure_of_the_old_settings_does_not_count(
     run: Any, provider: Provider, deployed: Stack
 ) -> None:
-    """PATCH makes it ok again; who still sends to the old URL marks nothing."""
+    """A change makes the channel ok, and a late failure of the old settings does not mark it."""
     before = add("C1")
     fail(run, provider)
     assert seen().health.status == "unhealthy"
@@ -233,7 +234,7 @@ def test_a_change_heals_and_a_failure_of_the_old_settings_does_not_count(
 
 
 def test_a_deleted_channel_does_not_come_back_as_unhealthy(run: Any, provider: Provider) -> None:
-    """Deleted while a message was on its way."""
+    """A failure that arrives after the deletion does not create the channel again."""
     channel = add("C1")
     Channels.remove("acme", "C1")
     assert Channels.mark_unhealthy(channel, "404", datetime.now(UTC)) is None
@@ -243,7 +244,7 @@ def test_a_deleted_channel_does_not_come_back_as_unhealthy(run: Any, provider: P
 def test_a_provider_that_is_down_for_long_is_marked_when_every_attempt_is_spent(
     run: Any, provider: Provider, deployed: Stack
 ) -> None:
-    """Not before: a fault that passes is nobody's business."""
+    """A temporary failure marks a channel as unhealthy only after the last attempt."""
     add("C1")
     event = fail(run, provider, DOWN)
     assert seen().health.status == "ok"
@@ -255,7 +256,7 @@ def test_a_provider_that_is_down_for_long_is_marked_when_every_attempt_is_spent(
 def test_a_crash_before_people_were_told_is_made_good(
     run: Any, provider: Provider, deployed: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The mark is there and nobody was told: the next failure tells, as of the first, so that none gets it twice."""
+    """After a crash before the notice, the next failure sends the same notice once."""
     add("C1")
     add("C2", type="email")
     with monkeypatch.context() as broken:
@@ -263,7 +264,7 @@ def test_a_crash_before_people_were_told_is_made_good(
         def crash(*_arguments: Any) -> None:
             raise KeyboardInterrupt
 
-        broken.setattr(Channels, "mark_told", crash)
+        broken.setattr(Channels, "mark_notified", crash)
         with pytest.raises(KeyboardInterrupt):
             fail(run, provider)
     fail(run, provider)
@@ -276,7 +277,7 @@ def test_a_crash_before_people_were_told_is_made_good(
 def test_email_channels_that_fail_do_not_tell_each_other_for_ever(
     run: Any, provider: Provider, deployed: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is told of the other once while it works itself; then there is silence."""
+    """Two failing e-mail channels send each other a limited number of notices."""
     add("C1", type="email", to=["a@example.com"])
     add("C2", type="email", to=["b@example.com"])
     boto3.client("ses").delete_identity(Identity="drift@example.com")
@@ -292,7 +293,7 @@ def test_email_channels_that_fail_do_not_tell_each_other_for_ever(
 
 
 def test_trying_a_channel_heals_it_and_marks_nothing(run: Any, provider: Provider) -> None:
-    """Whoever tries it sees the answer; nobody else is told."""
+    """A failed test does not mark a channel, and a successful test makes it ok."""
     add("C1")
     test = {"test": {"organization_id": "acme", "channel_id": "C1"}}
     provider.answers = [GONE]
@@ -307,19 +308,19 @@ def test_trying_a_channel_heals_it_and_marks_nothing(run: Any, provider: Provide
 
 
 def from_sns(event: AlertEvent) -> dict[str, Any]:
-    """What SNS writes into the dead-letter queue of a subscription that it could not serve."""
+    """The dead letter that SNS writes when it cannot deliver to a subscription."""
     return {"Type": "Notification", "MessageId": "m", "TopicArn": "arn", "Message": event.model_dump_json()}
 
 
 def from_lambda(event: AlertEvent) -> dict[str, Any]:
-    """What Lambda writes into the queue of an asynchronous invocation that failed three times."""
+    """The dead letter that Lambda writes when an asynchronous invocation failed three times."""
     context = {"requestId": "r", "functionArn": "arn", "condition": "RetriesExhausted", "approximateInvokeCount": 3}
     failed = {"errorMessage": "timed out", "errorType": "Sandbox.Timedout"}
     return {"version": "1.0", "requestContext": context, "requestPayload": by_sns(event), "responsePayload": failed}
 
 
 def from_queue(event: AlertEvent) -> dict[str, Any]:
-    """What SQS moves there: the retry itself."""
+    """The dead letter that SQS moves: the retry itself."""
     return {"event": event.model_dump(mode="json"), "channel_id": "C1", "attempt": MAX_ATTEMPTS}
 
 
@@ -328,7 +329,7 @@ def from_queue(event: AlertEvent) -> dict[str, Any]:
 def test_every_dead_letter_can_be_put_into_the_retry_queue(
     run: Any, provider: Provider, deployed: Stack, letter: Any, name: str, kind: str
 ) -> None:
-    """Whoever wrote it, the event arrives, once however often the letter comes."""
+    """A dead letter of SNS, Lambda or SQS in the retry queue delivers its event once."""
     add("C1", type=kind)
     event = happened()
     queues = [deployed.variables[f"{name.upper()}_{which}_QUEUE_URL"] for which in ("DEAD_LETTER", "RETRY")]
@@ -348,7 +349,7 @@ def test_every_dead_letter_can_be_put_into_the_retry_queue(
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"Type": "Notification"}', '{"requestPayload": {"Records": [{}]}}'])
 def test_what_is_no_letter_of_ours_goes_back(run: Any, provider: Provider, body: str) -> None:
-    """A poisoned message fails by itself and ends among the dead letters again."""
+    """An invalid message fails alone and goes back to the queue."""
     add("C1")
     record = {"messageId": "q0", "eventSource": "aws:sqs", "body": body}
     assert run("slack", {"Records": [record]}) == {"batchItemFailures": [{"itemIdentifier": "q0"}]}
@@ -356,6 +357,6 @@ def test_what_is_no_letter_of_ours_goes_back(run: Any, provider: Provider, body:
 
 
 def test_the_real_client_is_what_the_functions_use() -> None:
-    """The tests above put a provider in its place."""
+    """The functions use the real HTTP client, which the tests above replace."""
     for name in ("slack", "webhook"):
         assert function(f"notify_{name}").by_urllib3 is by_urllib3

@@ -15,8 +15,9 @@ import pytest
 from driftguard.alerts.tables import Outbox
 from driftguard.counting import folding
 from driftguard.models.tables import Models
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.messages import ChannelNotice, Event
-from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.notifications.tables import Channels
 from driftguard.organizations import administration
 from driftguard.platform import dynamodb
 from driftguard.predictions import intake

@@ -32,9 +32,11 @@ from moto import mock_aws
 
 from driftguard.alerts.events import AlertEvent
 from driftguard.notifications import outgoing, transports
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.example import example
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
-from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.notifications.providers.base import StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
+from driftguard.notifications.tables import Channels
 from driftguard.platform import aws, dynamodb
 from driftguard.platform.environment import Settings
 from driftguard.platform.ids import new_id

@@ -1,23 +1,32 @@
-"""Channels: what is accepted, what is shown, who wants what; and where a webhook may point."""
+"""Channels: accepted settings, shown fields, wanted events, and the URLs that a webhook may have."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
 from driftguard.alerts.schemas import Severity
-from driftguard.notifications.addresses import Refused, Target, check_url, literal_address, pin
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.addresses import ParsedUrl, Refused, check_url, literal_address, pin
+from driftguard.notifications.providers import base
+from driftguard.notifications.providers.base import NewChannel, ShownChannel, StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL, Channel, ChannelPatch, ChannelSettings, ChannelType
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 HOOK = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx"
 
 
 def stored(**body: Any) -> StoredChannel:
-    """A channel of these settings."""
+    """A channel with these settings."""
     return StoredChannel("C1", "org", NEW_CHANNEL.validate_python(body), NOW, NOW)
+
+
+def shown(**body: Any) -> ShownChannel:
+    """The API's response for a channel with these settings."""
+    channel = stored(**body)
+    return channel.settings.shown(channel.common)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +37,7 @@ def stored(**body: Any) -> StoredChannel:
         ({"type": "email"}, ("to",), "required"),
         ({"type": "email", "to": []}, ("to",), "at least 1"),
         ({"type": "email", "to": [f"a{n}@example.com" for n in range(51)]}, ("to",), "at most 50"),
-        ({"type": "email", "to": ["a@example.com", "a@example.com"]}, ("to",), "twice"),
+        ({"type": "email", "to": ["a@example.com", "a@example.com"]}, ("to",), "duplicates"),
         ({"type": "email", "to": ["not an address"]}, ("to", 0), "@"),
         ({"type": "email", "to": ["a@example.com\r\nBcc: b@example.com"]}, ("to", 0), "invalid characters"),
         ({"type": "email", "to": ["a@example.com", "x" * 10**6]}, ("to", 1), "at most 320"),
@@ -57,7 +66,7 @@ def stored(**body: Any) -> StoredChannel:
     ],
 )
 def test_what_is_wrong_with_a_channel_is_named_by_its_place(body: Any, place: tuple[Any, ...], said: str) -> None:
-    """Each fault is one error at the place the client wrote, and never repeats a secret."""
+    """Each mistake gives one error at the place that the client wrote, and no error repeats a secret."""
     with pytest.raises(ValidationError) as caught:
         NEW_CHANNEL.validate_python(body)
     (error,) = caught.value.errors()
@@ -67,9 +76,20 @@ def test_what_is_wrong_with_a_channel_is_named_by_its_place(body: Any, place: tu
 
 
 def test_addresses_are_taken_in_their_ascii_form_and_local_domains_too() -> None:
-    """A company's own mail domain is fine, an international one is written as mail servers read it."""
+    """A company's internal mail domain is accepted, and an international domain is stored in ASCII."""
     channel = stored(type="email", to=["ops@mail.local", "ops@localhost", "team@bücher.example"])
-    assert list(channel.targets) == ["ops@mail.local", "ops@localhost", "team@xn--bcher-kva.example"]
+    assert list(channel.settings.targets) == ["ops@mail.local", "ops@localhost", "team@xn--bcher-kva.example"]
+
+
+def test_every_channel_type_is_a_file_and_a_member_of_each_union() -> None:
+    """A provider's file, the types' names, both unions and the fields of a patch list the same channel types."""
+    settings: tuple[type[NewChannel], ...] = get_args(ChannelSettings.__value__)
+    files = {path.stem for path in Path(base.__file__).parent.glob("*.py")} - {"__init__", "base"}
+    assert {get_args(each.model_fields["type"].annotation)[0] for each in settings} == set(get_args(ChannelType))
+    assert {each.__module__.rpartition(".")[2] for each in settings} == set(get_args(ChannelType)) == files
+    answers = get_args(get_args(Channel)[0])
+    assert [each.__name__ for each in settings] == [f"New{each.__name__}" for each in answers]
+    assert set(ChannelPatch.model_fields) == {name for each in settings for name in each.model_fields}
 
 
 SECRETS: list[tuple[dict[str, Any], dict[str, str]]] = [
@@ -84,38 +104,39 @@ SECRETS: list[tuple[dict[str, Any], dict[str, str]]] = [
 
 @pytest.mark.parametrize(("body", "masks"), SECRETS, ids=lambda part: part.get("type", ""))
 def test_secrets_are_shown_masked_and_nowhere_else(body: dict[str, Any], masks: dict[str, str]) -> None:
-    """Neither the answer nor the representation holds more than the host."""
+    """Responses, names and representations contain at most the host of a secret URL."""
     channel = stored(**body)
-    shown = channel.shown().model_dump(mode="json")
-    assert {name: shown[name] for name in masks} == masks
-    for text in (repr(channel), str(channel), channel.name, channel.shown().model_dump_json()):
+    answer = shown(**body)
+    fields = answer.model_dump(mode="json")
+    assert {name: fields[name] for name in masks} == masks
+    for text in (repr(channel), str(channel), channel.name, answer.model_dump_json()):
         assert "T00000000" not in text
 
 
 def test_a_webhook_without_a_secret_shows_none() -> None:
-    """Whether messages are signed can be seen."""
-    assert "secret" not in stored(type="webhook", url="https://a.example/x").shown().model_dump(mode="json")
+    """A webhook channel without a secret is shown without one."""
+    assert "secret" not in shown(type="webhook", url="https://a.example/x").model_dump(mode="json")
 
 
 def test_model_ids_are_absent_rather_than_null() -> None:
-    """A channel for all models shows no model_ids; one for some shows them."""
-    assert "model_ids" not in stored(type="slack", webhook_url=HOOK).shown().model_dump(mode="json")
-    some = stored(type="slack", webhook_url=HOOK, model_ids=["m1"])
-    assert some.shown().model_dump(mode="json")["model_ids"] == ["m1"]
+    """A channel for all models is shown without model_ids, a channel for some models with them."""
+    assert "model_ids" not in shown(type="slack", webhook_url=HOOK).model_dump(mode="json")
+    some = shown(type="slack", webhook_url=HOOK, model_ids=["m1"])
+    assert some.model_dump(mode="json")["model_ids"] == ["m1"]
 
 
 def test_a_channel_has_defaults_and_a_name_that_says_what_it_is() -> None:
-    """Without more, a channel is enabled, for all models, from MEDIUM on."""
-    shown = stored(type="email", to=["ops@example.com"]).shown()
-    assert (shown.name, shown.enabled, shown.min_severity) == ("E-mail to ops@example.com", True, "MEDIUM")
-    assert shown.health.status == "ok"
-    assert stored(type="slack", webhook_url=HOOK, name="Alerts").shown().name == "Alerts"
+    """By default a channel is enabled, receives alerts of all models from MEDIUM on, and is named by its type."""
+    email = shown(type="email", to=["ops@example.com"])
+    assert (email.name, email.enabled, email.min_severity) == ("E-mail to ops@example.com", True, "MEDIUM")
+    assert email.health.status == "ok"
+    assert shown(type="slack", webhook_url=HOOK, name="Alerts").name == "Alerts"
     assert stored(type="webhook", url="https://a.example/x").name == "Webhook at a.example"
     assert stored(type="teams", webhook_url="https://a.example/x").name == "Microsoft Teams"
 
 
 def test_only_who_calls_people_hears_of_acknowledgements() -> None:
-    """PagerDuty stops calling; nobody gets a message more."""
+    """Only PagerDuty channels want acknowledgements."""
     kinds: list[dict[str, Any]] = [
         {"type": "pagerduty", "routing_key": "k" * 32},
         {"type": "slack", "webhook_url": HOOK},
@@ -142,7 +163,7 @@ def test_only_who_calls_people_hears_of_acknowledgements() -> None:
 def test_a_channel_wants_its_models_and_severities(
     settings: dict[str, Any], model_id: str, severity: Severity, wanted: bool
 ) -> None:
-    """Severity, models and the switch decide together."""
+    """An event is wanted only if the severity, the model and the switch all allow it."""
     assert stored(type="slack", webhook_url=HOOK, **settings).settings.wants("opened", model_id, severity) is wanted
 
 
@@ -158,7 +179,7 @@ def test_a_channel_wants_its_models_and_severities(
     ],
 )  # fmt: skip
 def test_private_and_local_hosts_are_refused_without_asking_anybody(host: str) -> None:
-    """However it is written, a private, loopback, link-local or metadata address never gets as far as the resolver."""
+    """Private, loopback, link-local and metadata addresses are refused in every notation before DNS is asked."""
     with pytest.raises(Refused, match="private or local"):
         check_url(f"https://{host}/hook")
 
@@ -174,23 +195,23 @@ def test_private_and_local_hosts_are_refused_without_asking_anybody(host: str) -
     ],
 )  # fmt: skip
 def test_what_is_not_plainly_an_https_address_is_refused(url: str) -> None:
-    """Other schemes, credentials, control characters and half URLs do not pass."""
+    """Other schemes, credentials, control characters and incomplete URLs are refused."""
     with pytest.raises(Refused) as caught:
         check_url(url)
     assert "secret" not in str(caught.value)
 
 
 def test_a_public_address_is_taken_apart() -> None:
-    """Host in lower case, port, and the path with its query are what will be used."""
+    """A URL is parsed into its lower-case host, its port, and its path with the query."""
     assert check_url(HOOK).host == "hooks.slack.com"
-    assert check_url("https://Example.COM.:8443/a/b?c=d#e") == Target("example.com", 8443, "/a/b?c=d")
-    assert check_url("https://8.8.8.8") == Target("8.8.8.8", 443, "/")
+    assert check_url("https://Example.COM.:8443/a/b?c=d#e") == ParsedUrl("example.com", 8443, "/a/b?c=d")
+    assert check_url("https://8.8.8.8") == ParsedUrl("8.8.8.8", 443, "/")
     assert check_url("https://[2606:4700::1111]/x").host == "2606:4700::1111"
     assert literal_address("hooks.slack.com") is None
 
 
 def test_a_name_is_pinned_to_a_public_address_ipv4_first() -> None:
-    """Of several public addresses an IPv4 one is chosen."""
+    """IPv4 addresses are preferred over IPv6 addresses."""
     answers: dict[str, Sequence[str]] = {"example.com": ["2606:4700::1111", "93.184.216.34"]}
     assert pin(check_url("https://example.com/"), lambda host, port: answers[host]) == "93.184.216.34"
 
@@ -199,12 +220,12 @@ def test_a_name_is_pinned_to_a_public_address_ipv4_first() -> None:
     "private", ["127.0.0.1", "169.254.169.254", "10.0.0.8", "::1", "::ffff:127.0.0.1", "fe80::1%eth0"]
 )
 def test_a_name_with_any_private_address_is_refused(private: str) -> None:
-    """One private address among public ones is enough."""
+    """One private address among public addresses makes the host refused."""
     with pytest.raises(Refused, match="private or local"):
         pin(check_url("https://rebinding.example/"), lambda host, port: ["93.184.216.34", private])
 
 
 def test_a_name_without_addresses_is_unknown() -> None:
-    """No address is the same as no such host."""
+    """A host without addresses is treated as unknown."""
     with pytest.raises(OSError, match="no addresses"):
         pin(check_url("https://example.com/"), lambda host, port: [])

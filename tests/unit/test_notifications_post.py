@@ -1,4 +1,4 @@
-"""What is posted to webhooks of one's own, to PagerDuty and to Teams."""
+"""The requests to webhooks, PagerDuty and Teams."""
 
 import hashlib
 import hmac
@@ -16,9 +16,9 @@ from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import AlertType
 from driftguard.notifications.example import example
 from driftguard.notifications.messages import ChannelNotice
-from driftguard.notifications.posts import Post, posts
 from driftguard.notifications.providers import pagerduty, teams
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.providers.base import Post, StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
 from scripts.generate.webhook_schema import TARGET, document
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
@@ -28,7 +28,7 @@ SHOWN = ("opened", "escalated", "repeated", "resolved", "test")
 
 
 def happened(kind: str = "opened", **changes: Any) -> AlertEvent:
-    """An event of that kind."""
+    """An event of this kind."""
     alert = changes.pop("alert", {})
     event = example("acme", NOW)
     event = event.model_copy(update={"kind": kind, "event_id": "A1-0001", **changes})
@@ -36,19 +36,19 @@ def happened(kind: str = "opened", **changes: Any) -> AlertEvent:
 
 
 def posted(event: AlertEvent | ChannelNotice, **body: Any) -> list[Post]:
-    """The requests to a channel of these settings."""
+    """The requests to a channel with these settings."""
     channel = StoredChannel("C1", "acme", NEW_CHANNEL.validate_python(body), NOW, NOW)
-    return posts(event, channel, public_url=PUBLIC, now=NOW)
+    return channel.posts(event, public_url=PUBLIC, now=NOW)
 
 
 def hook(event: AlertEvent, **more: Any) -> Post:
-    """The one request to a webhook."""
+    """The single request to a webhook."""
     (post,) = posted(event, type="webhook", url="https://a.example/hook?x=1", **more)
     return post
 
 
 def paged(event: AlertEvent) -> list[dict[str, Any]]:
-    """The bodies for PagerDuty."""
+    """The request bodies for PagerDuty."""
     return [json.loads(post.body) for post in posted(event, type="pagerduty", routing_key=KEY)]
 
 
@@ -60,14 +60,14 @@ def card(event: AlertEvent) -> dict[str, Any]:
 
 
 def test_the_published_schema_is_that_of_the_model() -> None:
-    """`python -m scripts.generate.webhook_schema` writes it; whoever changes the model publishes the change."""
+    """docs/webhook.schema.json is what `python -m scripts.generate.webhook_schema` writes."""
     assert json.loads(TARGET.read_text()) == document()
 
 
 @pytest.mark.parametrize("kind", SHOWN)
 @pytest.mark.parametrize("alert_type", get_args(AlertType))
 def test_a_webhook_gets_json_by_the_published_schema(kind: str, alert_type: str) -> None:
-    """Every kind of event of every type of alert, null scores included."""
+    """Every kind of event of every alert type is valid by the published schema, null scores included."""
     nothing = {"drift_score": None, "p_value": None} if alert_type == "no_data" else {}
     reason = {"reason": "below", "previous_severity": "LOW"}
     body = json.loads(hook(happened(kind, alert={"alert_type": alert_type, **nothing}, **reason)).body)
@@ -79,7 +79,7 @@ def test_a_webhook_gets_json_by_the_published_schema(kind: str, alert_type: str)
 
 
 def test_the_schema_refuses_what_is_no_message() -> None:
-    """A schema that takes anything would say nothing."""
+    """The schema refuses invalid messages."""
     validator = jsonschema.Draft202012Validator(document())
     body = json.loads(hook(happened()).body)
     wrong: list[dict[str, Any]] = [{"event": "acknowledged"}, {"alert": {}}, {"version": 2}, {"severity": "none"}]
@@ -88,7 +88,7 @@ def test_the_schema_refuses_what_is_no_message() -> None:
 
 
 def test_the_signature_is_over_timestamp_and_body() -> None:
-    """Computed here from the bytes that are sent; the headers also say which event it is."""
+    """The signature covers the timestamp and the sent bytes, and the headers name the event."""
     post = hook(happened(), secret="s3cret")
     timestamp = str(int(NOW.timestamp()))
     expected = hmac.new(b"s3cret", f"{timestamp}.".encode() + post.body, hashlib.sha256).hexdigest()
@@ -103,13 +103,13 @@ def test_the_signature_is_over_timestamp_and_body() -> None:
 
 
 def test_without_a_secret_nothing_pretends_to_be_signed() -> None:
-    """The other headers are there."""
+    """Without a secret there is no signature header, and the other headers stay."""
     assert "x-driftguard-signature" not in hook(happened()).headers
     assert hook(happened()).headers["x-driftguard-event-id"] == "A1-0001"
 
 
 def test_pagerduty_has_one_incident_an_alert() -> None:
-    """Trigger, acknowledge and resolve carry the same key; only a trigger has a payload."""
+    """All actions of one alert have the same key, and only a trigger has a payload."""
     told = {kind: paged(happened(kind)) for kind in ("opened", "escalated", "repeated", "acknowledged", "resolved")}
     actions = {kind: [body["event_action"] for body in bodies] for kind, bodies in told.items()}
     assert actions == {
@@ -125,7 +125,7 @@ def test_pagerduty_has_one_incident_an_alert() -> None:
 
 
 def test_a_trigger_says_what_pagerduty_shows() -> None:
-    """Summary, source, severity in its words, a link, and the features in the details."""
+    """A trigger has a summary, source, PagerDuty severity, link, and the features in its details."""
     (body,) = paged(happened(severity="HIGH"))
     payload = body["payload"]
     assert payload["summary"].startswith("Data drift in example model: ")
@@ -139,21 +139,21 @@ def test_a_trigger_says_what_pagerduty_shows() -> None:
 
 
 def test_a_test_of_pagerduty_leaves_no_incident_open() -> None:
-    """It is opened as information and closed at once."""
+    """A test opens an incident of severity info and resolves it immediately."""
     opened, closed = paged(happened("test"))
     assert (opened["event_action"], opened["payload"]["severity"]) == ("trigger", "info")
     assert (closed["event_action"], closed["dedup_key"]) == ("resolve", opened["dedup_key"])
 
 
 def test_pagerduty_has_a_host_of_each_region() -> None:
-    """An account lives in one of them."""
+    """Each service region has its own host."""
     (post,) = posted(happened(), type="pagerduty", routing_key=KEY, region="eu")
     assert post.url == "https://events.eu.pagerduty.com/v2/enqueue"
     assert pagerduty.url("us") == "https://events.pagerduty.com/v2/enqueue"
 
 
 def texts(block: Any) -> list[str]:
-    """Every text of a card."""
+    """All texts of a card."""
     if isinstance(block, dict):
         own = [block["text"]] if block.get("type") == "TextRun" else []
         return own + [text for value in block.values() for text in texts(value)]
@@ -162,7 +162,7 @@ def texts(block: Any) -> list[str]:
 
 @pytest.mark.parametrize("kind", SHOWN)
 def test_a_card_says_what_an_email_says(kind: str) -> None:
-    """Model and id, score and p-value, severity, features with a picture, actions, baseline, window, and the link."""
+    """A card has model, score, p-value, severity, features with pictures, actions, baseline and link."""
     made = card(happened(kind))
     said = texts(made)
     for part in ("example model", "example", "0.168", "1.3e-112", "MEDIUM", "tenure", "Version 3, 10,000 rows"):
@@ -183,7 +183,7 @@ def kinds(block: Any) -> set[str]:
 
 @given(name=st.text(min_size=1, max_size=128))
 def test_no_name_can_format_a_card(name: str) -> None:
-    """Names stand only where Teams formats nothing: neither links nor mentions can be made of them."""
+    """Names appear only in elements that Teams does not format."""
     feature = happened().alert.features[0].model_copy(update={"name": name, "new_categories": [name]})
     made = card(happened(model_name=name, alert={"model_name": name, "features": [feature]}))
     assert kinds(made["body"]) <= {"None", "RichTextBlock", "TextRun", "ColumnSet", "Column"}
@@ -192,7 +192,7 @@ def test_no_name_can_format_a_card(name: str) -> None:
 
 
 def test_a_card_fits_however_long_names_are() -> None:
-    """Teams refuses more than 28 kB: pictures and then features are left out, and counted."""
+    """A card stays under 28 kB, and features that are left out are counted."""
     histogram = {"categories": ["語" * 60] * 5, "baseline": [1.0] * 5, "window": [1.0] * 5}
     sample = happened().alert.features[0]
     long = sample.model_validate({"name": "語" * 128, "drift_score": 0.5, "histogram": histogram})
@@ -207,7 +207,7 @@ def test_a_card_fits_however_long_names_are() -> None:
 
 
 def test_only_alerts_go_out_by_http() -> None:
-    """A notice that a channel does not work is for e-mail."""
+    """Notices, and channels that do not use HTTP, raise TypeError."""
     notice = ChannelNotice(
         organization_id="acme", channel_id="C2", channel_name="Slack", channel_type="slack", reason="404", since=NOW
     )

@@ -1,4 +1,4 @@
-"""Messages as people see them: what they say, and what no name can make of them."""
+"""The content of messages, and names that must not break them."""
 
 import json
 import re
@@ -19,7 +19,8 @@ from driftguard.alerts.schemas import Alert, AlertFeature, Window
 from driftguard.models.settings import ModelSettings
 from driftguard.notifications import example, pictures
 from driftguard.notifications.providers import email, slack
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.providers.base import StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
 from driftguard.verdicts.directions import direction
 from driftguard.verdicts.shapes import ReportHistogram
 
@@ -76,7 +77,7 @@ def life(
     name: str = "flight delays",
     preliminary: bool = False,
 ) -> dict[str, AlertEvent]:
-    """The messages of an alert's life: opened, escalated, repeated, resolved."""
+    """The events of one alert: opened, escalated, repeated, resolved."""
     memory = Memory()
     alert: Alert | None = None
     found: dict[str, AlertEvent] = {}
@@ -107,7 +108,7 @@ def life(
 
 
 def mail(event: AlertEvent) -> Any:
-    """The message as a mail program reads it, from the very bytes that are sent."""
+    """The e-mail, parsed from the bytes that are sent."""
     made = email.render(event, CHANNEL, "ops@example.com", sender="drift@example.com", public_url=PUBLIC)
     return message_from_bytes(made.as_bytes(policy=SMTP), policy=default)
 
@@ -123,7 +124,7 @@ def text_of(event: AlertEvent) -> str:
 
 
 def slack_of(event: AlertEvent) -> str:
-    """Every text of the Slack message, one after the other."""
+    """All texts of the Slack message, in order."""
     found: list[str] = []
 
     def walk(part: Any) -> None:
@@ -142,7 +143,7 @@ def slack_of(event: AlertEvent) -> str:
 
 @pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
 def test_a_message_says_all_that_a_team_needs(shown: Any) -> None:
-    """Model, id, score, p-value, severity, features, actions, baseline and window are in each kind of message."""
+    """Each message has model, id, score, p-value, severity, features, actions, baseline and window."""
     text = shown(life(DELAY, CARRIER)["opened"])
     for said in [
         "flight delays", "M1", "0.15", "1.3e-112", "MEDIUM", "dep_delay", "0.242", "carrier", "towards higher values",
@@ -153,7 +154,7 @@ def test_a_message_says_all_that_a_team_needs(shown: Any) -> None:
 
 
 def test_each_message_links_to_the_alert_in_the_dashboard() -> None:
-    """HTML, text and Slack's button lead to the same address."""
+    """The HTML part, the text part and Slack's button link to the alert in the dashboard."""
     event = life(DELAY)["opened"]
     url = f"{PUBLIC}/dashboard#/alerts/A1"
     assert f'href="{url}"' in html_of(event)
@@ -167,12 +168,12 @@ def test_each_message_links_to_the_alert_in_the_dashboard() -> None:
     [
         ("opened", "“dep_delay” of “flight delays” has moved"),
         ("escalated", "rose from MEDIUM to HIGH"),
-        ("repeated", "going on for 26 hours and nobody has acknowledged it"),
-        ("resolved", "is resolved after 2 days. It has stayed below"),
+        ("repeated", "firing for 26 hours and nobody has acknowledged it"),
+        ("resolved", "is resolved after 2 days. The score has stayed below"),
     ],
 )
 def test_each_kind_of_event_has_its_own_words(kind: str, said: str) -> None:
-    """Opening, rise, reminder and end can be told apart."""
+    """Each kind of event has its own lead."""
     event = life(DELAY)[kind]
     for shown in (html_of, text_of, slack_of):
         assert said in re.sub(r"\s+", " ", shown(event))
@@ -185,14 +186,14 @@ def test_each_kind_of_event_has_its_own_words(kind: str, said: str) -> None:
             "prediction_drift",
             [{**DELAY, "name": "prediction"}],
             "Prediction drift in flight delays",
-            "predicts has moved",
+            "The predictions of “flight delays” have moved",
         ),
         ("data_quality", [MISSING], "Data quality of flight delays", "missing values, 3.4% → 7.8%"),
-        ("no_data", [], "No data from flight delays", "stopped arriving"),
+        ("no_data", [], "No data from flight delays", "No more predictions of “flight delays” are arriving"),
     ],
 )
 def test_each_type_of_alert_has_its_own_words(alert_type: str, features: Any, subject: str, said: str) -> None:
-    """Subject and lead fit the type; a score that is not there is a dash and never `None` or `nan`."""
+    """Each alert type has its own subject and lead, and a missing score never shows as `None` or `nan`."""
     event = life(*features, alert_type=alert_type)["opened"]
     assert mail(event)["Subject"] == subject
     for shown in (html_of, text_of, slack_of):
@@ -202,7 +203,7 @@ def test_each_type_of_alert_has_its_own_words(alert_type: str, features: Any, su
 
 @pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
 def test_preliminary_is_said_in_every_message(shown: Any) -> None:
-    """The opening explains it, the end mentions it; otherwise the word does not appear."""
+    """Messages of a preliminary alert say so, and messages of other alerts do not contain the word."""
     preliminary = life(DELAY, preliminary=True)
     assert preliminary.keys() == {"opened", "resolved"}
     assert "Preliminary:" in shown(preliminary["opened"])
@@ -211,7 +212,7 @@ def test_preliminary_is_said_in_every_message(shown: Any) -> None:
 
 
 def test_an_alerts_messages_stay_one_conversation() -> None:
-    """One subject, one reference, ids that differ by message and recipient and come out the same each time."""
+    """Messages of one alert share subject and reference, and each message and recipient has a stable id."""
     events = life(DELAY)
     messages = [mail(events[kind]) for kind in ("opened", "escalated", "repeated", "resolved")]
     assert [message["Subject"] for message in messages] == ["Data drift in flight delays"] + [
@@ -231,7 +232,7 @@ def test_an_alerts_messages_stay_one_conversation() -> None:
 
 
 def test_headers_say_who_sends_and_how_it_is_left() -> None:
-    """From, To, List-Unsubscribe and Auto-Submitted are set; a HIGH opening is important, an end is not."""
+    """From, To, List-Unsubscribe and Auto-Submitted are set, and only a HIGH opening or escalation is important."""
     events = life(DELAY)
     message = mail(events["escalated"])
     assert message["From"] == "DriftGuard <drift@example.com>"
@@ -262,7 +263,7 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("kind", ["opened", "resolved"])
 def test_html_is_well_formed_and_loads_nothing(kind: str) -> None:
-    """Every tag is closed, nothing remote is fetched, no script, and Gmail shows all of it."""
+    """Every tag is closed, nothing remote loads, there is no script, and the size stays under Gmail's limit."""
     page = html_of(life(DELAY, CARRIER, MISSING, *[{**DELAY, "name": f"f{number}"} for number in range(20)])[kind])
     tags = Tags(page)
     assert tags.open == []
@@ -272,7 +273,7 @@ def test_html_is_well_formed_and_loads_nothing(kind: str) -> None:
 
 
 def test_pictures_show_baseline_against_window() -> None:
-    """A numeric feature has 12 pairs of bars with its ends, a category its share before and now."""
+    """A numeric feature has 12 pairs of bars with its range, a category has both of its shares."""
     picture = pictures.picture_of(life(DELAY)["opened"].alert.features[0])
     assert picture is not None
     assert (len(picture.bars), picture.low, picture.high) == (12, "0", "32")
@@ -285,7 +286,7 @@ def test_pictures_show_baseline_against_window() -> None:
     assert [(bar.label, bar.baseline, bar.window) for bar in carrier.bars] == [
         ("UA", 0.5, 0.3),
         ("AA", 0.5, 0.5),
-        ("new ones", 0.0, 0.2),
+        ("new values", 0.0, 0.2),
     ]
 
 
@@ -301,7 +302,7 @@ def test_pictures_show_baseline_against_window() -> None:
     ],
 )
 def test_odd_histograms_never_break_a_message(histogram: Any) -> None:
-    """Empty, uneven and all-zero pictures are left out or drawn flat."""
+    """Empty, uneven and all-zero histograms do not break a message."""
     event = life({**DELAY, "histogram": histogram})["opened"]
     assert "dep_delay" in html_of(event)
     assert "dep_delay" in text_of(event)
@@ -315,7 +316,7 @@ NASTY = (
 
 
 def test_no_name_becomes_markup_in_an_email() -> None:
-    """Tags, quotes and template code in names come out as the text they are."""
+    """Tags, quotes and template code in names appear as plain text."""
     feature = {**CARRIER, "name": NASTY}
     feature["histogram"] = {"categories": [NASTY, "b"], "baseline": [1, 1], "window": [1, 2]}
     event = life(feature, {**MISSING, "new_categories": [NASTY], "kind": "new_categories"}, name=NASTY[:128])["opened"]
@@ -329,7 +330,7 @@ def test_no_name_becomes_markup_in_an_email() -> None:
 
 
 def test_no_name_mentions_links_or_formats_in_slack() -> None:
-    """Slack's special characters are escaped wherever Slack reads markup; names are code or plain text."""
+    """Slack's special characters are escaped in markup, and names are inline code or plain text."""
     feature = {**CARRIER, "name": NASTY}
     feature["histogram"] = {"categories": [NASTY, "b"], "baseline": [1, 1], "window": [1, 2]}
     message = slack.render(life(feature, name=NASTY[:128])["opened"], public_url=PUBLIC)
@@ -356,7 +357,7 @@ def plain_parts(part: Any) -> list[dict[str, Any]]:
 
 @given(name=st.text(min_size=1, max_size=128), feature=st.text(min_size=1, max_size=128))
 def test_any_name_gives_one_message_with_its_own_headers(name: str, feature: str) -> None:
-    """Whatever a name holds, line ends included, no header is added and Slack's limits hold."""
+    """No name can add a header or break Slack's limits."""
     name, feature = (re.sub("[\ud800-\udfff]", "?", text) for text in (name, feature))
     event = life({**DELAY, "name": feature}, name=name)["opened"]
     message = mail(event)
@@ -372,7 +373,7 @@ def test_any_name_gives_one_message_with_its_own_headers(name: str, feature: str
 
 
 def test_slack_limits_hold_for_the_largest_alert() -> None:
-    """20 features with names of 128 escaped characters stay within 50 blocks and 3,000 characters a section."""
+    """The largest alert stays within 50 blocks and 3,000 characters per section."""
     wide = [{**CARRIER, "name": "&" * 125 + f"{number:03d}"} for number in range(100)]
     for feature in wide:
         feature["histogram"] = {
@@ -389,13 +390,13 @@ def test_slack_limits_hold_for_the_largest_alert() -> None:
 
 
 def test_a_test_message_says_that_it_is_one() -> None:
-    """The example is marked in subject, text and Slack, and refers to no conversation."""
+    """A test message says so in every form and refers to no conversation."""
     event = example.example("org", NOW)
     message = mail(event)
     assert message["Subject"] == "Test: Data drift in example model"
     assert message["References"] is None
     for shown in (html_of, text_of, slack_of):
-        assert "nothing has drifted" in re.sub(r"\s+", " ", shown(event))
+        assert "Nothing has drifted" in re.sub(r"\s+", " ", shown(event))
 
 
 @pytest.mark.parametrize(
@@ -411,7 +412,7 @@ def test_a_test_message_says_that_it_is_one() -> None:
     ],
 )
 def test_durations_are_said_in_the_unit_that_fits(minutes: int, said: str) -> None:
-    """Minutes, hours, then days."""
+    """Durations are given in minutes, hours or days."""
     assert words.duration(timedelta(minutes=minutes)) == said
 
 
@@ -428,12 +429,12 @@ def test_durations_are_said_in_the_unit_that_fits(minutes: int, said: str) -> No
     ],
 )
 def test_numbers_are_said_in_three_digits(value: float | None, said: str) -> None:
-    """Short, and never in a form that hides their size."""
+    """Numbers have three significant digits and keep their magnitude."""
     assert words.number(value) == said
 
 
 def test_every_test_message_is_an_event_of_its_own() -> None:
-    """Receivers drop an event whose id they have seen: a second test must not look like the first."""
+    """Each test message has its own event id, because receivers drop ids that they have seen."""
     now = datetime(2026, 11, 27, 6, 30, tzinfo=UTC)
     ids = {example.example("acme", now + timedelta(milliseconds=number)).event_id for number in range(3)}
     assert len(ids) == 3

@@ -1,4 +1,4 @@
-"""The ways out: SES, SMTP, the log and webhooks, and what each failure means."""
+"""Sending through SES, SMTP, the log and HTTP, and the meaning of each failure."""
 
 import json
 import smtplib
@@ -12,7 +12,8 @@ import botocore.exceptions
 import pytest
 
 from driftguard.notifications.delivery import delay
-from driftguard.notifications.outgoing import Answer, Call, DeliveryFailed, Outgoing, encode, retry_after
+from driftguard.notifications.outgoing import Answer, Call, DeliveryFailed, Outgoing, retry_after
+from driftguard.notifications.providers.base import Post, encode
 from driftguard.notifications.transports import SmtpServer, by_log, by_ses, by_smtp, smtp_credentials
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
@@ -31,7 +32,7 @@ def message() -> EmailMessage:
 
 
 class Ses:
-    """SES's client, answering or failing as told."""
+    """SES's client, which answers or raises `error`."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -45,7 +46,7 @@ class Ses:
 
 
 def test_ses_gets_the_whole_message_for_one_recipient() -> None:
-    """The raw bytes, the sender and the one address go to SES; its message id comes back."""
+    """SES receives the raw message, the sender and one address, and its message id is returned."""
     client = Ses()
     assert by_ses(client)(message(), "ops@example.com") == "ses-1"
     (sent,) = client.sent
@@ -65,7 +66,7 @@ def test_ses_gets_the_whole_message_for_one_recipient() -> None:
     ],
 )
 def test_ses_errors_are_told_in_its_own_words(code: str, permanent: bool) -> None:
-    """A refusal is permanent, throttling and faults are not."""
+    """Refusals are permanent, throttling and server faults are not, and SES's own words are kept."""
     error = botocore.exceptions.ClientError({"Error": {"Code": code, "Message": "Address not verified"}}, "SendEmail")
     with pytest.raises(DeliveryFailed) as caught:
         by_ses(Ses(error))(message(), "ops@example.com")
@@ -73,25 +74,25 @@ def test_ses_errors_are_told_in_its_own_words(code: str, permanent: bool) -> Non
 
 
 def test_what_ses_says_of_our_own_role_is_for_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
-    """A denial names the stack's role; the channel's owner reads what it means, the operator all of it."""
+    """When SES denies our role, its words go to the log and the channel's owner reads a neutral reason."""
     words = "User: arn:aws:sts::123456789012:assumed-role/driftguard-NotifyEmailRole is not authorized"
     error = botocore.exceptions.ClientError({"Error": {"Code": "AccessDeniedException", "Message": words}}, "SendEmail")
     with pytest.raises(DeliveryFailed) as caught:
         by_ses(Ses(error))(message(), "ops@example.com")
     assert caught.value.permanent
-    assert caught.value.detail == "AccessDeniedException: this stack may not send from its sender's address"
+    assert caught.value.detail == "AccessDeniedException: this stack is not allowed to send from its sender address"
     assert words in [record.__dict__.get("reason") for record in caplog.records]
 
 
 def test_ses_out_of_reach_is_tried_again() -> None:
-    """A connection that fails says nothing against the message."""
+    """A failed connection to SES is not permanent."""
     with pytest.raises(DeliveryFailed) as caught:
         by_ses(Ses(botocore.exceptions.EndpointConnectionError(endpoint_url="https://x")))(message(), "a@b.example")
     assert not caught.value.permanent
 
 
 class Smtp:
-    """smtplib's connection, doing and failing as told."""
+    """smtplib's connection, which records its calls and raises the errors in `fails`."""
 
     fails: ClassVar[dict[str, Exception]] = {}
     calls: ClassVar[list[tuple[Any, ...]]] = []
@@ -131,14 +132,14 @@ def smtp(monkeypatch: pytest.MonkeyPatch) -> type[Smtp]:
 
 
 def test_smtp_starts_tls_before_it_logs_in(smtp: type[Smtp]) -> None:
-    """On 587 the connection is encrypted before the password and the message go out."""
+    """On port 587 TLS starts before the password and the message are sent."""
     send = by_smtp(SmtpServer("smtp.example.com", 587, "user", "password"))
     assert send(message(), "ops@example.com") == "<E1@example.com>"
     assert [call[0] for call in smtp.calls] == ["connect", "starttls", "login", "send", "quit", "close"]
 
 
 def test_smtp_on_465_is_tls_from_the_first_byte_and_needs_no_password(smtp: type[Smtp]) -> None:
-    """Port 465 connects with TLS; without credentials nobody logs in."""
+    """Port 465 connects with TLS, and without credentials there is no login."""
     by_smtp(SmtpServer("smtp.example.com", 465))(message(), "ops@example.com")
     assert smtp.calls[0] == ("connect", "smtp.example.com", 465, "tls")
     assert [call[0] for call in smtp.calls[1:]] == ["send", "quit", "close"]
@@ -161,7 +162,7 @@ def test_smtp_on_465_is_tls_from_the_first_byte_and_needs_no_password(smtp: type
 def test_smtp_failures_are_told_and_the_connection_is_closed(
     smtp: type[Smtp], step: str, error: Exception, permanent: bool, said: str
 ) -> None:
-    """5xx is permanent, everything else is tried again; nothing is sent without TLS."""
+    """Only 5xx is permanent, the connection is always closed, and nothing is sent without TLS."""
     smtp.fails[step] = error
     with pytest.raises(DeliveryFailed) as caught:
         by_smtp(SmtpServer("smtp.example.com", 587, "user", "password"))(message(), "ops@example.com")
@@ -173,7 +174,7 @@ def test_smtp_failures_are_told_and_the_connection_is_closed(
 
 
 def test_a_farewell_that_fails_does_not_send_the_message_again(smtp: type[Smtp]) -> None:
-    """Once the server has taken the message, it is delivered."""
+    """A message that the server accepted counts as delivered when QUIT fails."""
     smtp.fails["quit"] = smtplib.SMTPServerDisconnected("gone")
     assert by_smtp(SmtpServer("smtp.example.com", 587))(message(), "ops@example.com") == "<E1@example.com>"
 
@@ -191,14 +192,14 @@ class Secrets:
 
 
 def test_smtp_credentials_come_from_the_secret() -> None:
-    """User name and password; none without a secret."""
+    """User name and password come from the secret; without a secret both are None."""
     assert smtp_credentials(Secrets('{"username": "u", "password": "p"}'), "arn") == ("u", "p")
     assert smtp_credentials(Secrets("unused"), "") == (None, None)
 
 
 @pytest.mark.parametrize("text", ["not json, but hunter2", '{"user": "hunter2"}', "[]"])
 def test_a_secret_of_another_shape_is_told_without_its_content(text: str) -> None:
-    """What is wrong is said, what is secret is not."""
+    """A secret with the wrong shape is a permanent failure, and its content is not repeated."""
     with pytest.raises(DeliveryFailed) as caught:
         smtp_credentials(Secrets(text), "arn")
     assert caught.value.permanent
@@ -206,21 +207,21 @@ def test_a_secret_of_another_shape_is_told_without_its_content(text: str) -> Non
 
 
 def test_a_secret_out_of_reach_is_tried_again() -> None:
-    """Secrets Manager's own failure is not the message's."""
+    """A failure of Secrets Manager is not permanent."""
     with pytest.raises(DeliveryFailed) as caught:
         smtp_credentials(Secrets(botocore.exceptions.ConnectTimeoutError(endpoint_url="x")), "arn")
     assert not caught.value.permanent
 
 
 def test_the_log_gets_recipient_subject_and_text(caplog: pytest.LogCaptureFixture) -> None:
-    """The development transport shows what would have been sent."""
+    """The log transport logs recipient, subject and text."""
     assert by_log(message(), "ops@example.com") == "<E1@example.com>"
     said = vars(caplog.records[-1])
     assert (said["to"], said["subject"], said["text"]) == ("ops@example.com", "Data drift in churn", "Hello\n")
 
 
 class Client:
-    """An HTTP client that answers as told and remembers what was asked."""
+    """An HTTP client that gives one answer and records its calls."""
 
     def __init__(self, status: int = 200, words: str = "ok", **headers: str) -> None:
         self.answer = Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, words)
@@ -232,17 +233,17 @@ class Client:
 
 
 def public(host: str, port: int) -> list[str]:
-    """A resolver that knows Slack."""
+    """A resolver that knows only Slack's host."""
     if host != "hooks.slack.com":
         raise socket.gaierror(-2, "Name or service not known")
     return ["3.3.3.3"]
 
 
 def test_a_webhook_is_called_at_the_address_that_was_checked() -> None:
-    """The client is told to connect to the resolved address, so that DNS cannot change in between."""
+    """The request goes to the address that was checked, so DNS cannot change in between."""
     client = Client()
     assert (
-        Outgoing(public, client).post(HOOK, encode({"text": "hé"}), {"x-own": "1"}, channel_type="slack", now=NOW)
+        Outgoing(public, client).post(Post(HOOK, encode({"text": "hé"}), {"x-own": "1"}), channel_type="slack", now=NOW)
         == "ok"
     )
     (call,) = client.calls
@@ -258,10 +259,10 @@ def test_a_webhook_is_called_at_the_address_that_was_checked() -> None:
     + [(status, False) for status in (500, 502, 503, 504)],
 )
 def test_what_a_provider_answers_decides_whether_to_try_again(status: int, permanent: bool) -> None:
-    """4xx and redirects are permanent, time-outs, throttling and faults pass; the provider's words are kept."""
+    """4xx and redirects are permanent; time-outs, throttling and 5xx are retried with the provider's words kept."""
     with pytest.raises(DeliveryFailed) as caught:
         Outgoing(public, Client(status, "no_service", retry_after="7", location="https://10.0.0.1/")).post(
-            HOOK, b"{}", {}, channel_type="slack", now=NOW
+            Post(HOOK, b"{}"), channel_type="slack", now=NOW
         )
     assert caught.value.permanent is permanent
     assert caught.value.detail.startswith(str(status))
@@ -274,36 +275,36 @@ def test_what_a_provider_answers_decides_whether_to_try_again(status: int, perma
 @pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:4000/outbox"])
 @pytest.mark.parametrize("url", ["https://10.0.0.1/x", "https://localhost/x", "https://[::1]/x", "http://example.com/"])
 def test_a_private_address_is_never_called(url: str, endpoint: str) -> None:
-    """Neither on AWS nor locally, and trying again does not help."""
+    """A private address is a permanent failure, on AWS and locally."""
     client = Client()
     with pytest.raises(DeliveryFailed) as caught:
-        Outgoing(public, client, endpoint).post(url, b"{}", {}, channel_type="slack", now=NOW)
+        Outgoing(public, client, endpoint).post(Post(url, b"{}"), channel_type="slack", now=NOW)
     assert caught.value.permanent
     assert client.calls == []
 
 
 def test_a_name_that_now_leads_inside_is_never_called() -> None:
-    """The check when the channel was made does not count: it is made again at each sending."""
+    """The host is checked before each request, not only when the channel is created."""
     client = Client()
     with pytest.raises(DeliveryFailed, match="private"):
-        Outgoing(lambda host, port: ["169.254.169.254"], client).post(HOOK, b"{}", {}, channel_type="slack", now=NOW)
+        Outgoing(lambda host, port: ["169.254.169.254"], client).post(Post(HOOK, b"{}"), channel_type="slack", now=NOW)
     assert client.calls == []
 
 
 def test_an_unknown_host_is_tried_again_later() -> None:
-    """DNS may be down for a moment."""
+    """An unknown host is a temporary failure, and the error contains only the host."""
     with pytest.raises(DeliveryFailed, match=r"cannot be resolved: later\.example") as caught:
-        Outgoing(public, Client()).post("https://later.example/secret", b"{}", {}, channel_type="slack", now=NOW)
+        Outgoing(public, Client()).post(Post("https://later.example/secret", b"{}"), channel_type="slack", now=NOW)
     assert not caught.value.permanent
     assert "secret" not in caught.value.detail
 
 
 def test_with_an_endpoint_set_every_request_goes_there_and_says_where_it_was_meant_for() -> None:
-    """Locally nothing leaves the machine, also for hosts that no DNS knows here."""
+    """With an endpoint every request goes there with the original URL and channel type in its headers."""
     client = Client()
     outgoing = Outgoing(public, client, "http://127.0.0.1:4000/outbox")
     for url in (HOOK, "https://unknown.example/x"):
-        outgoing.post(url, b"{}", {}, channel_type="teams", now=NOW)
+        outgoing.post(Post(url, b"{}"), channel_type="teams", now=NOW)
     assert {call.headers["x-driftguard-channel"] for call in client.calls} == {"teams"}
     assert [(call.url, call.address, call.headers["x-driftguard-to"]) for call in client.calls] == [
         ("http://127.0.0.1:4000/outbox", None, HOOK),
@@ -326,7 +327,7 @@ def test_with_an_endpoint_set_every_request_goes_there_and_says_where_it_was_mea
     ],
 )
 def test_retry_after_is_read_in_both_its_forms(value: str | None, seconds: float | None) -> None:
-    """Seconds or an HTTP date; what is neither is as good as absent."""
+    """Retry-After is read as seconds or an HTTP date, and anything else is ignored."""
     assert retry_after(value, NOW) == seconds
 
 
@@ -335,5 +336,5 @@ def test_retry_after_is_read_in_both_its_forms(value: str | None, seconds: float
     [(1, None, 30), (2, None, 60), (5, None, 480), (6, None, 900), (1, 7.2, 8), (5, 0, 1), (1, 10**9, 900)],
 )
 def test_waiting_doubles_or_is_what_the_provider_asks(attempt: int, asked: float | None, seconds: int) -> None:
-    """Exponential back-off up to SQS's 15 minutes, Retry-After before everything."""
+    """The delay doubles up to SQS's 15 minutes, and Retry-After has priority."""
     assert delay(attempt, asked) == seconds

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.notifications.providers.base import StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "layers/driftguard/driftguard/openapi.json").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -74,7 +75,8 @@ def test_every_setting_is_described(name: str) -> None:
 def test_a_channels_answer_is_described_field_by_field(schema: str, settings: dict[str, Any]) -> None:
     """What is answered is in the schema, what the schema requires is answered, and what is absent is left out."""
     now = datetime(2026, 11, 6, tzinfo=UTC)
-    shown = StoredChannel("c", "acme", NEW_CHANNEL.validate_python(settings), now, now).shown().model_dump(mode="json")
+    channel = StoredChannel("c", "acme", NEW_CHANNEL.validate_python(settings), now, now)
+    shown = channel.settings.shown(channel.common).model_dump(mode="json")
     told = SCHEMAS[schema]
     assert set(told["required"]) <= set(shown) <= set(told["properties"])
     assert {"id", "type", "name", "enabled", "min_severity", "health"} <= set(told["required"])

@@ -42,9 +42,10 @@ from driftguard.distributions.numbers import Numbers
 from driftguard.models.schemas import EraseMessage
 from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models, Statuses
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import undelivered
 from driftguard.notifications.messages import ChannelNotice, Retry
-from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.notifications.tables import Channels
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import ConditionFailed, Table, connect, disconnect
 from driftguard.platform.environment import Settings
@@ -679,7 +680,7 @@ def test_stored_deliveries_say_what_became_of_an_event(store: None) -> None:
     assert {(record.event, record.attempt, record.at) for record in records} == {("opened", 1, moment("later"))}
     item = Deliveries.find(alert_id, f"{alert_id}-0001#{email}")
     assert item is not None
-    assert item.have_it == {f"{name}@example.com": f"accepted for {name}@example.com" for name in "ab"}
+    assert item.done == {f"{name}@example.com": f"accepted for {name}@example.com" for name in "ab"}
     (notice,) = Deliveries.of(f"channel#{teams}")
     assert (notice.channel_id, notice.event, notice.outcome) == (email, "channel_unhealthy", "delivered")
 

@@ -7,7 +7,8 @@ from driftguard.baselines.tables import Baselines, Uploads
 from driftguard.checks.tables import History, Runs
 from driftguard.counting.tables import Counts
 from driftguard.models.tables import Models, Statuses
-from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.notifications.deliveries import Deliveries
+from driftguard.notifications.tables import Channels
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import Table
 from driftguard.predictions.tables import Predictions

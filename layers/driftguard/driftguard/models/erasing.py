@@ -10,7 +10,7 @@ from driftguard.baselines.tables import Baselines
 from driftguard.checks.tables import History, Runs
 from driftguard.counting.tables import Counts
 from driftguard.models.tables import Models, Statuses
-from driftguard.notifications.tables import Deliveries
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.platform.dynamodb import Table
 from driftguard.platform.times import iso
 from driftguard.predictions.tables import Predictions

@@ -1,4 +1,4 @@
-"""Where a webhook may point: https, and only to addresses of the public internet. Pure: the resolver is passed in."""
+"""Where a webhook may point: to https URLs with public addresses only. Pure: the resolver is an argument."""
 
 import ipaddress
 import re
@@ -10,39 +10,39 @@ from urllib.parse import urlsplit
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 type Resolver = Callable[[str, int], Sequence[str]]
-"""Host and port to addresses. Raises OSError when the host is not known."""
+"""Returns the addresses of a host and port. Raises OSError when the host is unknown."""
 
 MAX_URL = 2048
 
 LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "home.arpa")
-"""Names, and what ends in them, that never mean a public host: this machine, a home or office, a cloud's inside."""
+"""Names and suffixes that never mean a public host: this machine, home and office networks, cloud-internal names."""
 
 TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-"""IPv6 addresses that stand for IPv4 ones (RFC 6052); the IPv4 one counts."""
+"""IPv6 addresses that stand for IPv4 addresses (RFC 6052). The IPv4 address is checked."""
 
 
 class Refused(ValueError):
-    """The URL may not be called; the text says why, without repeating the URL."""
+    """The URL is not allowed. The text gives the reason without repeating the URL."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """An https address taken apart, the host in its ASCII form."""
+class ParsedUrl:
+    """The parts of an https URL. The host is in lower-case ASCII."""
 
     host: str
     port: int
     path: str
 
 
-def check_url(url: str) -> Target:
-    """Take apart a URL that may be called, as far as can be told without asking for the host's addresses.
+def check_url(url: str) -> ParsedUrl:
+    """Check and parse a URL without resolving its host.
 
-    Raises Refused for anything but https, for credentials in it, and for private addresses however they are written.
+    Raises Refused for schemes other than https, for credentials, and for private addresses in any notation.
     """
     if len(url) > MAX_URL:
         raise Refused(f"must have at most {MAX_URL} characters")
     if not re.fullmatch(r"[!-~]+", url):
-        raise Refused("must hold only visible ASCII characters; write others percent-encoded")
+        raise Refused("must contain only printable ASCII characters; percent-encode all others")
     try:
         parts = urlsplit(url)
         port = parts.port or 443
@@ -51,27 +51,27 @@ def check_url(url: str) -> Target:
     if parts.scheme != "https":
         raise Refused("must start with https://")
     if parts.username is not None or parts.password is not None:
-        raise Refused("must not hold a user name or a password")
+        raise Refused("must not contain a user name or a password")
     host = (parts.hostname or "").rstrip(".")
     if not host:
-        raise Refused("must name a host")
+        raise Refused("must contain a valid host name")
     literal = literal_address(host)
     if literal is not None:
         _check_address(literal)
     elif not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
-        raise Refused("must name a host")
+        raise Refused("must contain a valid host name")
     elif any(host == name or host.endswith(f".{name}") for name in LOCAL_NAMES):
-        raise Refused("must not lead to a private or local address")
+        raise Refused("must not point to a private or local address")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(host, port, path)
+    return ParsedUrl(host, port, path)
 
 
-def pin(target: Target, resolve: Resolver) -> str:
-    """The address to connect to, once every address of the host was found to be public; IPv4 before IPv6.
+def pin(url: ParsedUrl, resolve: Resolver) -> str:
+    """The address to connect to, IPv4 before IPv6. Every address of the host must be public.
 
-    Raises Refused when any is private, OSError when the host is not known.
+    Raises Refused when any address is private, OSError when the host is unknown.
     """
-    addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in resolve(target.host, target.port)]
+    addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in resolve(url.host, url.port)]
     if not addresses:
         raise OSError("no addresses")
     for address in addresses:
@@ -80,7 +80,7 @@ def pin(target: Target, resolve: Resolver) -> str:
 
 
 def literal_address(host: str) -> Address | None:
-    """The address that a host is when it is no name: also 127.1, 0x7f.1 or 2130706433, as C libraries read them."""
+    """The address when the host is not a name. Accepts 127.1, 0x7f.1 and 2130706433, as C libraries do."""
     try:
         return ipaddress.ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
@@ -102,7 +102,7 @@ def _check_address(address: Address) -> None:
             _check_address(inner)
             return
     if not address.is_global or address.is_multicast:
-        raise Refused("must not lead to a private or local address")
+        raise Refused("must not point to a private or local address")
 
 
 def system_resolver(host: str, port: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a message says, whatever it is sent through: texts, facts and pictures, made from an event. Pure."""
+"""The content of a message for every channel type: texts, facts and pictures of an event. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from driftguard.alerts.words import QUALITY, TESTS, duration, minute, number, pe
 from driftguard.notifications.pictures import Picture, picture_of
 
 SHOWN_FEATURES = 6
-"""Features in a message; the alert's page has them all."""
+"""Most features in a message. The alert's page shows all of them."""
 
 PICTURES = 4
-"""Features with a picture: a mail over 102 kB is clipped by Gmail."""
+"""Most features with a picture. Gmail clips e-mails over 102 kB."""
 
 
 SUBJECTS: dict[AlertType, str] = {
@@ -25,23 +25,23 @@ SUBJECTS: dict[AlertType, str] = {
 NEWS: dict[EventKind, str] = {
     "opened": "New alert",
     "escalated": "Severity rose",
-    "repeated": "Still going on",
+    "repeated": "Still firing",
     "acknowledged": "Acknowledged",
     "resolved": "Resolved",
     "test": "Test message",
 }
 
 ENDINGS: dict[ResolveReason, str] = {
-    "below": "It has stayed below the threshold long enough",
-    "traffic_returned": "Predictions arrive again",
-    "baseline_replaced": "The baseline was replaced, so that the comparison no longer stands",
-    "by_hand": "It was resolved by hand",
+    "below": "The score has stayed below the threshold long enough",
+    "traffic_returned": "Predictions are arriving again",
+    "baseline_replaced": "The baseline was replaced, so this comparison is no longer valid",
+    "by_hand": "Somebody resolved it by hand",
 }
 
 
 PRELIMINARY = (
-    "Preliminary: the counted hours do not span a full window yet, so daily and weekly cycles are not averaged. "
-    "You get this opening and the resolving, nothing in between."
+    "Preliminary: there is less than one full window of data, so daily and weekly cycles are not averaged out. "
+    "You get one message now and one when the alert is resolved."
 )
 
 
@@ -50,7 +50,7 @@ class FeatureView:
     """One feature as a message shows it."""
 
     name: str
-    said: str
+    change: str
     score: str
     p_value: str
     test: str
@@ -59,7 +59,7 @@ class FeatureView:
 
 @dataclass(frozen=True)
 class Content:
-    """Everything a message says. `subject` is the same for all messages of one alert."""
+    """The content of one message. `subject` is the same for all messages of one alert."""
 
     subject: str
     news: str
@@ -81,7 +81,7 @@ class Content:
 
 
 def describe(event: AlertEvent, public_url: str) -> Content:
-    """The content of an event's message; `public_url` is where people reach the API and its dashboard."""
+    """The content of an event's message. `public_url` is the address of the API and its dashboard."""
     alert = event.alert
     shown = alert.features[:SHOWN_FEATURES]
     lead = _lead(event)
@@ -132,17 +132,17 @@ def _lead(event: AlertEvent) -> str:
             return f"The severity rose from {event.previous_severity} to {event.severity}. {found}"
         case "repeated":
             return (
-                f"It has been going on for {duration(event.at - event.alert.detected_at)} and nobody has acknowledged "
-                f"it. {found}"
+                f"This alert has been firing for {duration(event.at - event.alert.detected_at)} and nobody has "
+                f"acknowledged it. {found}"
             )
         case "acknowledged":
-            return f"Somebody looks after it. {found}"
+            return f"Somebody has acknowledged this alert. {found}"
         case "resolved":
-            ending = ENDINGS[event.reason] if event.reason else "It is over"
+            ending = ENDINGS[event.reason] if event.reason else "The alert has ended"
             lasted = duration(event.at - event.alert.detected_at)
             return f"{SUBJECTS[event.alert.alert_type].format(event.model_name)} is resolved after {lasted}. {ending}."
         case "test":
-            return "This channel works. What follows is an example of what an alert looks like; nothing has drifted."
+            return "This channel works. Below is an example of an alert. Nothing has drifted."
 
 
 def _found(event: AlertEvent) -> str:
@@ -156,11 +156,11 @@ def _found(event: AlertEvent) -> str:
         case "data_drift":
             return f"{what} of {quoted(alert.model_name)} {verb} moved away from the baseline{most}."
         case "prediction_drift":
-            return f"What {quoted(alert.model_name)} predicts has moved away from the baseline."
+            return f"The predictions of {quoted(alert.model_name)} have moved away from the baseline."
         case "data_quality":
-            return f"The data of {quoted(alert.model_name)} got worse in {what}{most}."
+            return f"The data quality of {quoted(alert.model_name)} got worse in {what}{most}."
         case "no_data":
-            return f"Predictions of {quoted(alert.model_name)} have stopped arriving."
+            return f"No more predictions of {quoted(alert.model_name)} are arriving."
 
 
 def _baseline(event: AlertEvent) -> str:
@@ -172,17 +172,16 @@ def _baseline(event: AlertEvent) -> str:
 
 
 def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
-    said = [QUALITY[feature.kind]] if feature.kind else []
+    changes = [QUALITY[feature.kind]] if feature.kind else []
     if feature.shares is not None:
-        said.append(f"{percent(feature.shares.baseline)} → {percent(feature.shares.window)}")
-    elif feature.kind is None:
-        if feature.direction:
-            said.append(feature.direction)
+        changes.append(f"{percent(feature.shares.baseline)} → {percent(feature.shares.window)}")
+    elif feature.kind is None and feature.direction:
+        changes.append(feature.direction)
     if feature.new_categories:
-        said.append("new: " + ", ".join(quoted(value, 30) for value in feature.new_categories[:3]))
+        changes.append("new: " + ", ".join(quoted(value, 30) for value in feature.new_categories[:3]))
     return FeatureView(
         name=feature.name,
-        said=", ".join(said),
+        change=", ".join(changes),
         score=number(feature.drift_score),
         p_value=probability(feature.p_value),
         test=TESTS.get(feature.test or "", feature.test or ""),

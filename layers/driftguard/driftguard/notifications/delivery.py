@@ -1,9 +1,9 @@
-"""From an alert event to its channels: each delivery claimed before it is sent and recorded before it is done.
+"""Deliver an alert event to its channels. Each delivery is claimed before it is sent, and its result is recorded.
 
-An event that SNS or SQS brings twice goes out once. A channel that fails goes to its notifier's own retry queue, with
-the delay its provider asks for, and neither blocks nor repeats another. Once MAX_ATTEMPTS have failed, or when trying
-again cannot help, the last one raises, so that SQS moves the message to the dead-letter queue. What lies there can be
-put into the retry queue again, whoever put it there.
+An event that SNS or SQS delivers twice is sent once. A failed delivery goes to its notifier's retry queue with the
+delay that the provider asks for. It neither blocks nor repeats the deliveries to other channels. The last of
+MAX_ATTEMPTS attempts raises, so that SQS moves the message to the dead-letter queue. After a permanent failure the next
+attempt is the last. Any message in the dead-letter queue can be moved back to the retry queue.
 """
 
 import json
@@ -13,40 +13,45 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from driftguard.alerts.events import AlertEvent
+from driftguard.notifications.deliveries import Deliveries, Held
 from driftguard.notifications.example import example
-from driftguard.notifications.messages import ChannelNotice, Event, Retry
+from driftguard.notifications.messages import ChannelNotice, Event, Retry, TestRequest
 from driftguard.notifications.outgoing import DeliveryFailed
-from driftguard.notifications.schemas import ChannelType, StoredChannel
-from driftguard.notifications.tables import Channels, Deliveries, Held
+from driftguard.notifications.providers.base import NotifierName, StoredChannel
+from driftguard.notifications.schemas import TestResult
+from driftguard.notifications.tables import Channels
 from driftguard.platform.observability import count, logger
 
 MAX_ATTEMPTS = 6
 
 FIRST_DELAY = 30
-"""Seconds before the second attempt; each later one waits twice as long."""
+"""Seconds before the second attempt. Each later attempt waits twice as long."""
 
 MAX_DELAY = 900
-"""SQS's longest delay, in seconds; a longer Retry-After is asked for anew when it has passed."""
+"""SQS's longest delay, in seconds. A longer Retry-After is split over several attempts."""
 
 LEASE = timedelta(seconds=90)
-"""How long a claim holds: longer than a notifier may run, so that nobody sends while it still might."""
+"""How long a claim holds. It is longer than a notifier may run, so the holder has ended when the claim expires."""
 
 ENOUGH_SECONDS = 20
-"""A sending may take so long; with less time left the retry queue takes over."""
+"""The longest time for one message, in seconds. With less time left, the retry queue takes over."""
 
 type Send = Callable[[Event, StoredChannel, str], str]
-"""Sends an event to one target of a channel; returns the provider's message id or answer, raises DeliveryFailed."""
+"""Sends an event to one target of a channel. Returns the provider's message id or answer, raises DeliveryFailed."""
 
 type Enqueue = Callable[[Retry, int], None]
-"""Puts a retry into the queue, with a delay in seconds."""
+"""Puts a retry into a queue, with a delay in seconds."""
 
 
 @dataclass(frozen=True)
 class Notifier:
-    """What delivering needs: the types of channels it serves, its sender, its queue, the clock, and the queue of
-    notify_email, through which people hear of a channel that does not work."""
+    """One of the functions that send.
 
-    channel_types: tuple[ChannelType, ...]
+    name: serves the channels whose settings name this notifier. enqueue: to its own retry queue. enqueue_email: to the
+    retry queue of notify_email, for notices that a channel does not work. keep_days: how long deliveries are kept.
+    """
+
+    name: NotifierName
     send: Send
     enqueue: Enqueue
     enqueue_email: Enqueue
@@ -54,12 +59,12 @@ class Notifier:
     keep_days: int
 
     def handle(self, event: Mapping[str, Any], seconds_left: Callable[[], float]) -> dict[str, Any]:
-        """Everything a notify function is invoked with: SNS's records, its retry queue's, or a test.
+        """Handle an invocation by SNS, by the retry queue, or by a test.
 
-        Returns SQS's partial batch answer, a test's result, or nothing.
+        Returns the partial batch response for SQS, or the result of the test.
         """
         if "test" in event:
-            return self.test(event["test"]["organization_id"], event["test"]["channel_id"])
+            return self.test(TestRequest.model_validate(event["test"])).model_dump()
         failed = []
         for record in event["Records"]:
             if "Sns" in record:
@@ -67,7 +72,7 @@ class Notifier:
                 continue
             try:
                 self._queued(record["body"], seconds_left)
-            except Exception:  # noqa: BLE001  the queue brings it again, and in the end to the dead letters
+            except Exception:  # noqa: BLE001  SQS retries it, then moves it to the dead-letter queue
                 logger.exception("not delivered", extra={"message_id": record["messageId"]})
                 failed.append({"itemIdentifier": record["messageId"]})
         return {"batchItemFailures": failed}
@@ -80,14 +85,15 @@ class Notifier:
             self.notify(event, seconds_left)
 
     def notify(self, event: AlertEvent, seconds_left: Callable[[], float]) -> None:
-        """Deliver an event to every channel of these types that wants it; those there is no time for are queued.
+        """Deliver an event to every channel of this notifier that wants it.
 
-        Whatever one channel runs into, the others are tried before it is raised.
+        Channels that there is no time for go to the retry queue. An error at one channel is raised after all other
+        channels were tried.
         """
         faults: list[Exception] = []
         for channel in Channels.of(event.organization_id):
             wanted = channel.settings.wants(event.kind, event.model_id, event.severity)
-            if channel.settings.type not in self.channel_types or not wanted:
+            if channel.settings.notifier != self.name or not wanted:
                 continue
             try:
                 if seconds_left() < ENOUGH_SECONDS:
@@ -100,7 +106,7 @@ class Notifier:
             raise ExceptionGroup("not delivered to every channel", faults)
 
     def retry(self, message: Retry, seconds_left: Callable[[], float]) -> None:
-        """Deliver what waited in the queue. Raises DeliveryFailed when it was the last attempt."""
+        """Deliver a message from the retry queue. Raises DeliveryFailed when its last attempt fails."""
         channel = Channels.one(message.event.organization_id, message.channel_id)
         if channel is None or not channel.settings.enabled:
             logger.info("channel gone", extra={"channel_id": message.channel_id, "event_id": message.event.event_id})
@@ -108,14 +114,14 @@ class Notifier:
         self.deliver(message.event, channel, message.attempt, seconds_left)
 
     def deliver(self, event: Event, channel: StoredChannel, attempt: int, seconds_left: Callable[[], float]) -> None:
-        """One attempt to bring one event to one channel, unless it is there already.
+        """Make one attempt to deliver an event to a channel, unless it is delivered.
 
-        Raises DeliveryFailed when it failed and MAX_ATTEMPTS are spent; otherwise a failure is queued.
+        A failure goes to the retry queue. Raises DeliveryFailed when the last attempt fails.
         """
         try:
             delivery = Deliveries.claim(event, channel, attempt, now=self.now(), lease=LEASE, keep_days=self.keep_days)
         except Held as held:
-            # Whoever has it may have died: what it did is seen once its claim has run out.
+            # The holder may have died. Its result is known when its claim has expired.
             self.enqueue(
                 Retry(event=event, channel_id=channel.id, attempt=attempt), min(int(held.seconds) + 1, MAX_DELAY)
             )
@@ -133,30 +139,32 @@ class Notifier:
         count("DeliveriesMade")
         logger.info("delivered", extra=_about(event, channel, attempt) | {"detail": detail})
 
-    def test(self, organization_id: str, channel_id: str) -> dict[str, Any]:
-        """Send a test message to every target of a channel; the provider's own word comes back."""
-        channel = Channels.one(organization_id, channel_id)
+    def test(self, request: TestRequest) -> TestResult:
+        """Send a test message to every target of a channel. The result has the provider's own answer."""
+        channel = Channels.one(request.organization_id, request.channel_id)
         if channel is None:
-            return {"delivered": False, "detail": "the channel is gone"}
-        event = example(organization_id, self.now())
+            return TestResult(delivered=False, detail="the channel was deleted")
+        event = example(request.organization_id, self.now())
         try:
-            details = [self.send(event, channel, target) for target in channel.targets]
+            details = [self.send(event, channel, target) for target in channel.settings.targets]
         except DeliveryFailed as error:
             logger.warning("test message failed", extra={"channel_id": channel.id, "detail": error.detail})
-            return {"delivered": False, "detail": error.detail}
+            return TestResult(delivered=False, detail=error.detail)
         self._works(channel)
-        return {"delivered": True, "detail": ", ".join(details)}
+        return TestResult(delivered=True, detail=", ".join(details))
 
     def _send_all(
         self, event: Event, channel: StoredChannel, delivery: Deliveries, seconds_left: Callable[[], float]
     ) -> str:
-        """To each target that does not have it yet; the first failure is raised once the others were tried."""
+        """Send to each target that does not have the message. Failures are raised after all targets were tried."""
         failures: list[DeliveryFailed] = []
-        for target in channel.targets:
-            if target in delivery.have_it:
+        for target in channel.settings.targets:
+            if target in delivery.done:
                 continue
             if seconds_left() < ENOUGH_SECONDS:
-                failures.append(DeliveryFailed("out of time: the remaining addresses follow", retry_after=1))
+                failures.append(
+                    DeliveryFailed("out of time: the remaining addresses are sent on the next attempt", retry_after=1)
+                )
                 break
             try:
                 detail = self.send(event, channel, target)
@@ -170,7 +178,7 @@ class Notifier:
                 permanent=all(failure.permanent for failure in failures),
                 retry_after=max((failure.retry_after or 0 for failure in failures), default=0) or None,
             )
-        return ", ".join(delivery.have_it.values())
+        return ", ".join(delivery.done.values())
 
     def _failed(
         self, event: Event, channel: StoredChannel, delivery: Deliveries, attempt: int, error: DeliveryFailed
@@ -183,17 +191,20 @@ class Notifier:
             logger.error("delivery failed for good", extra=about)
             raise error
         following = MAX_ATTEMPTS if error.permanent else attempt + 1
-        # Queued before it is recorded: a crash in between repeats the attempt instead of losing it.
+        # The retry is queued before the result is recorded. A crash in between repeats the attempt and loses nothing.
         self.enqueue(Retry(event=event, channel_id=channel.id, attempt=following), delay(attempt, error.retry_after))
         delivery.finish("retrying", error.detail, self.now())
         count("DeliveriesRetried")
-        logger.warning("delivery failed, will be tried again", extra=about)
+        logger.warning("delivery failed, will be retried", extra=about)
         if error.permanent:
             self._does_not_work(channel, error.detail)
 
     def _does_not_work(self, channel: StoredChannel, reason: str) -> None:
-        """Mark the channel, and have everybody told who gets e-mail: once, however often it fails and whatever dies
-        in between, since the notices have the same id until the channel works again."""
+        """Mark the channel as unhealthy and send a notice through every e-mail channel that works.
+
+        The notices keep the same id until the channel works again. Each e-mail channel therefore sends one notice, even
+        after a crash or further failures.
+        """
         since = Channels.mark_unhealthy(channel, reason, self.now())
         if since is None:
             return
@@ -208,7 +219,7 @@ class Notifier:
         for other in Channels.of(channel.organization_id):
             if other.settings.type == "email" and other.settings.enabled and other.health.status == "ok":
                 self.enqueue_email(Retry(event=notice, channel_id=other.id, attempt=1), 0)
-        Channels.mark_told(channel, since)
+        Channels.mark_notified(channel, since)
         count("ChannelsUnhealthy")
         logger.error("channel does not work", extra={"channel_id": channel.id, "detail": reason})
 
@@ -218,7 +229,7 @@ class Notifier:
 
 
 def delay(attempt: int, retry_after: float | None) -> int:
-    """Seconds to wait after a failed attempt: what the provider asks, at least; else twice as long each time."""
+    """Seconds to wait after a failed attempt: as long as the provider asks, otherwise twice as long each time."""
     if retry_after is not None:
         return int(min(MAX_DELAY, max(1, -(-retry_after // 1))))
     return int(min(MAX_DELAY, FIRST_DELAY * 2 ** (attempt - 1)))
@@ -234,9 +245,11 @@ def to_queue(client: Any, queue_url: str) -> Enqueue:
 
 
 def undelivered(body: str) -> list[AlertEvent]:
-    """The events in a dead letter that SNS (its envelope) or Lambda (its record of a failed invocation) wrote; none
-    for any other message. Raises ValueError for what is no JSON, or in such a
-    letter no event."""
+    """The events in a dead letter that SNS or Lambda wrote. Empty for any other message.
+
+    SNS writes its own envelope, Lambda the record of a failed invocation. Raises ValueError for invalid JSON and for a
+    dead letter without a valid event.
+    """
     content = json.loads(body)
     if not isinstance(content, dict):
         return []

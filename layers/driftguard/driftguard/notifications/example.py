@@ -6,7 +6,7 @@ from driftguard.alerts.events import AlertEvent
 
 
 def example(organization_id: str, now: datetime) -> AlertEvent:
-    """The event of a test message: an alert that could be, on a model that is not."""
+    """The event of a test message: a made-up alert of a model that does not exist."""
     start = now - timedelta(days=7)
     alert = {
         "id": "example",
@@ -41,7 +41,7 @@ def example(organization_id: str, now: datetime) -> AlertEvent:
             }
         ],
         "features_total": 1,
-        "recommended_actions": ["Nothing: this is what recommended actions will look like."],
+        "recommended_actions": ["None. This is only an example of a recommended action."],
     }
     return AlertEvent.model_validate(
         {

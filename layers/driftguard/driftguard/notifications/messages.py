@@ -1,4 +1,4 @@
-"""What the notifiers are sent besides alert events: notices of channels, and retries."""
+"""The messages that notifiers receive: alert events, notices about channels, and retries."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from driftguard.platform.times import UtcTime, iso
 
 
 class ChannelNotice(BaseModel):
-    """A channel that does not work any more: of no model, and told to e-mail channels only."""
+    """The notice that a channel does not work. It belongs to no model and goes to e-mail channels only."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -23,20 +23,29 @@ class ChannelNotice(BaseModel):
 
     @property
     def subject_id(self) -> str:
-        """The channel, in the place of an alert."""
+        """The partition of the notice's deliveries, where an alert event has its alert id."""
         return f"channel#{self.channel_id}"
 
     @property
     def event_id(self) -> str:
-        """The same however often the trouble is found."""
+        """The same id however often the channel fails before it works again."""
         return iso(self.since)
 
 
 type Event = AlertEvent | ChannelNotice
 
 
+class TestRequest(BaseModel):
+    """A request to send a test message, which `manage_channels` makes of a notifier."""
+
+    __test__ = False
+
+    organization_id: str
+    channel_id: str
+
+
 class Retry(BaseModel):
-    """What waits in a notifier's retry queue: one event's next attempt at one channel."""
+    """A message in a notifier's retry queue: the next attempt to deliver one event to one channel."""
 
     event: AlertEvent | ChannelNotice
     channel_id: str

@@ -1,30 +1,30 @@
-"""Outgoing HTTP: to public addresses only, pinned to the one that was checked, never following a redirect."""
+"""Outgoing HTTP. Requests go to public addresses only, to the address that was checked, and follow no redirect."""
 
 import email.utils
-import json
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as HttpTimeoutError
 
 from driftguard.notifications.addresses import Refused, Resolver, check_url, pin
+from driftguard.notifications.providers.base import MASK, Post
 
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
 
 WORDS = 300
-"""Characters of a provider's answer that are kept."""
+"""Most characters of a provider's answer that are kept."""
 
-AGAIN_LATER = (408, 425, 429)
+WORTH_RETRYING = (408, 425, 429)
+"""The 4xx statuses that a later attempt may not get."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A POST. address: what to connect to when the host's name must not be looked up again."""
+    """A POST. address: the address to connect to without another DNS lookup."""
 
     url: str
     headers: Mapping[str, str]
@@ -34,7 +34,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status, the headers by lower-case name, and the first words of the body."""
+    """A response: the status, the headers by lower-case name, and the beginning of the body."""
 
     status: int
     headers: Mapping[str, str]
@@ -42,51 +42,43 @@ class Answer:
 
 
 type HttpClient = Callable[[Call], Answer]
-"""Makes a call as it stands, without retries or redirects. Raises DeliveryFailed when no answer came."""
+"""Makes one call without retries or redirects. Raises DeliveryFailed when there is no answer."""
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """Posts to webhooks.
+    """Sends requests to providers.
 
-    endpoint: where every request goes instead, with the URL it was meant for in `x-driftguard-to` and the type of
-    channel in `x-driftguard-channel`; empty on AWS.
-    Private addresses are refused all the same, but a host that is unknown there is let through.
+    endpoint: empty on AWS. Otherwise every request goes to this URL. The header `x-driftguard-to` then has the
+    original URL and `x-driftguard-channel` the channel type. Private addresses are still refused, unknown hosts are
+    accepted.
     """
 
     resolve: Resolver
     client: HttpClient
     endpoint: str = ""
 
-    def post(
-        self,
-        url: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        *,
-        channel_type: str,
-        now: datetime,
-        secrets: Sequence[str] = (),
-    ) -> str:
-        """Post JSON; returns the provider's answer, shortened. Raises DeliveryFailed.
+    def post(self, post: Post, *, channel_type: str, now: datetime) -> str:
+        """Send a request. Returns the beginning of the provider's answer. Raises DeliveryFailed.
 
-        What a provider repeats of the URL or of `secrets` is masked: its words are recorded and logged.
+        The answer is recorded and logged. The URL's path and `post.secrets` are therefore masked in it.
         """
-        sent = {"content-type": "application/json", "user-agent": "DriftGuard", **headers}
-        address = self._pin(url)
+        headers = {"content-type": "application/json", "user-agent": "DriftGuard", **post.headers}
+        address = self._pin(post.url)
         if self.endpoint:
-            call = Call(self.endpoint, {**sent, "x-driftguard-to": url, "x-driftguard-channel": channel_type}, body)
+            headers |= {"x-driftguard-to": post.url, "x-driftguard-channel": channel_type}
+            call = Call(self.endpoint, headers, post.body)
         else:
-            call = Call(url, sent, body, address)
+            call = Call(post.url, headers, post.body, address)
         answer = self.client(call)
-        words = _masked(answer.words, [check_url(url).path, *secrets])
+        words = _masked(answer.words, [check_url(post.url).path, *post.secrets])
         if 200 <= answer.status < 300:
             return words or str(answer.status)
         if 300 <= answer.status < 400:
             raise DeliveryFailed(f"{answer.status}: redirects are not followed.", permanent=True)
         raise DeliveryFailed(
             f"{answer.status}: {words}" if words else str(answer.status),
-            permanent=answer.status < 500 and answer.status not in AGAIN_LATER,
+            permanent=answer.status < 500 and answer.status not in WORTH_RETRYING,
             retry_after=retry_after(answer.headers.get("retry-after"), now),
         )
 
@@ -104,17 +96,12 @@ class Outgoing:
 def _masked(words: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         if len(secret) > 1:  # not the path "/"
-            words = words.replace(secret, "****")
+            words = words.replace(secret, MASK)
     return words
 
 
-def encode(payload: Mapping[str, Any]) -> bytes:
-    """JSON in UTF-8. Raises ValueError for NaN, which providers do not read."""
-    return json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
-
-
 def by_urllib3(call: Call, context: ssl.SSLContext | None = None) -> Answer:
-    """The real client; `context` is what a certificate is checked with, against the host's name and not its address."""
+    """The real client. The certificate is checked with `context` and against the host's name, not its address."""
     try:
         answer = _send(call, context)
         try:
@@ -122,14 +109,14 @@ def by_urllib3(call: Call, context: ssl.SSLContext | None = None) -> Answer:
         finally:
             answer.close()
     except NewConnectionError:
-        # By urllib3's classes a kind of time-out, though nobody was waited for.
-        raise DeliveryFailed("The connection failed: nobody answers at that address and port.") from None
+        # urllib3 makes this a subclass of its time-out error.
+        raise DeliveryFailed("The connection failed: no server answers at that address and port.") from None
     except HttpTimeoutError:
         raise DeliveryFailed("The provider did not answer in time.") from None
     except SSLError as error:
         raise DeliveryFailed(f"The TLS connection failed: {str(error)[:WORDS]}") from None
     except HTTPError as error:
-        # Not the error's text: it may hold the URL, which is a secret.
+        # The error's text may contain the URL, which is a secret.
         raise DeliveryFailed(f"The connection failed: {type(error).__name__}.") from None
     return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, words)
 
@@ -139,17 +126,20 @@ def _send(call: Call, context: ssl.SSLContext | None) -> urllib3.BaseHTTPRespons
     if call.address is None:
         pool, url, headers = urllib3.PoolManager(ssl_context=context), call.url, dict(call.headers)
     else:
-        target = check_url(call.url)
+        parsed = check_url(call.url)
         pool = urllib3.HTTPSConnectionPool(
             call.address,
-            target.port,
-            server_hostname=target.host,
-            assert_hostname=target.host,
+            parsed.port,
+            server_hostname=parsed.host,
+            assert_hostname=parsed.host,
             cert_reqs="CERT_REQUIRED",
             ssl_context=context,
         )
-        url = target.path
-        headers = {**call.headers, "host": target.host if target.port == 443 else f"{target.host}:{target.port}"}
+        url = parsed.path
+        headers = {
+            **call.headers,
+            "host": parsed.host if parsed.port == 443 else f"{parsed.host}:{parsed.port}",
+        }
     return pool.request(
         "POST",
         url,
@@ -163,7 +153,7 @@ def _send(call: Call, context: ssl.SSLContext | None) -> urllib3.BaseHTTPRespons
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks to wait: a number or an HTTP date; None without a readable one."""
+    """The seconds to wait by a Retry-After header, which is a number or an HTTP date. None when it is neither."""
     if not value:
         return None
     if value.strip().isdecimal():
@@ -178,10 +168,10 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 
 class DeliveryFailed(Exception):
-    """A provider did not take a message.
+    """A provider did not accept a message.
 
-    detail: the provider's own words, or what happened on the way; never a secret. permanent: trying again later does
-    not help. retry_after: seconds that the provider asked to wait.
+    detail: the provider's own words, or the error on the way to it. It never contains a secret.
+    permanent: a retry cannot succeed. retry_after: the seconds that the provider asked to wait.
     """
 
     def __init__(self, detail: str, *, permanent: bool = False, retry_after: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Small pictures of a feature: bars for HTML, blocks for text."""
+"""Small bar charts of a feature: bars for HTML, block characters for text."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ CATEGORIES = 5
 
 @dataclass(frozen=True)
 class Bar:
-    """One place of a picture: how much of the baseline and of the window is there (0 to 1)."""
+    """One bin or category with its share (0 to 1) of the baseline and of the window."""
 
     label: str
     baseline: float
@@ -24,7 +24,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Picture:
-    """Baseline against window. upright: bins in their order, from `low` to `high`; otherwise a row each."""
+    """Baseline against window. upright: bins in order, from `low` to `high`. Otherwise one row per category."""
 
     bars: Sequence[Bar]
     upright: bool
@@ -32,13 +32,13 @@ class Picture:
     high: str = ""
 
     def heights(self) -> list[tuple[float, float]]:
-        """The bars scaled so that the highest is 1."""
+        """The heights of the bars, baseline and window, scaled so that the highest is 1."""
         top = max((max(bar.baseline, bar.window) for bar in self.bars), default=0.0) or 1.0
         return [(bar.baseline / top, bar.window / top) for bar in self.bars]
 
 
 def picture_of(feature: AlertFeature) -> Picture | None:
-    """The picture that tells most: the shares of a data-quality finding, otherwise the distribution; None without."""
+    """The shares of a data-quality finding, otherwise the distribution. None when the alert has neither."""
     if feature.kind is not None:
         if feature.shares is None:
             return None
@@ -56,10 +56,10 @@ def picture_of(feature: AlertFeature) -> Picture | None:
 
 
 def _categories(labels: Sequence[str], before: Sequence[float], now: Sequence[float]) -> Picture:
-    """The categories that changed most, in the order they came in."""
+    """The categories that changed most, in their original order."""
     changes = [abs(new - old) for old, new in zip(before, now, strict=True)]
     places = sorted(sorted(range(len(labels)), key=lambda place: -changes[place])[:CATEGORIES])
-    named = {RARE: "rare ones", NEW: "new ones"}
+    named = {RARE: "rare values", NEW: "new values"}
     bars = [Bar(named.get(labels[place], labels[place]), before[place], now[place]) for place in places]
     return Picture(bars, upright=False)
 
@@ -75,7 +75,7 @@ def _shares(values: Sequence[float]) -> list[float]:
 
 
 def merge(values: Sequence[float], bins: int) -> list[float]:
-    """Neighbours added up so that at most `bins` are left, as even in width as they go."""
+    """Sums of neighbouring values, so that at most `bins` of about the same width remain."""
     count = min(bins, len(values))
     cuts = [round(place * len(values) / count) for place in range(count + 1)]
     return [sum(values[start:end]) for start, end in pairwise(cuts)]
@@ -85,12 +85,12 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def blocks(heights: Sequence[float]) -> str:
-    """A row of bars in text; an empty place is a blank."""
+    """A row of bars in text. Height 0 gives a space."""
     return "".join(BLOCKS[min(7, int(height * 7.999))] if height > 0 else " " for height in heights)
 
 
 def text_picture(picture: Picture) -> list[str]:
-    """A picture in lines of a fixed-width font."""
+    """The picture as lines of text in a fixed-width font."""
     heights = picture.heights()
     if picture.upright:
         ends = f"  {picture.low} … {picture.high}" if picture.low else ""

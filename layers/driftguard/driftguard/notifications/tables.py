@@ -1,16 +1,15 @@
-"""Alert channels."""
+"""The table of alert channels."""
 
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from driftguard.alerts.schemas import DeliveryRecord
-from driftguard.notifications.messages import Event
-from driftguard.notifications.schemas import NEW_CHANNEL, ChannelHealth, StoredChannel
+from driftguard.notifications.providers.base import ChannelHealth, StoredChannel
+from driftguard.notifications.schemas import NEW_CHANNEL, AnyStoredChannel
 from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional
-from driftguard.platform.times import DAY, iso, parse
+from driftguard.platform.times import iso, parse
 
 
 class Channels(Table):
@@ -18,10 +17,10 @@ class Channels(Table):
 
     | pk | sk | what |
     |---|---|---|
-    | organization | channel id | a channel; `settings` is the JSON its owner gave, secrets included |
+    | organization | channel id | a channel; `settings` is the JSON that its owner sent, secrets included |
 
-    The notifiers write `unhealthy_since`, `unhealthy_reason` and `told_unhealthy` beside it and nothing else; whoever
-    changes the channel takes them away.
+    The notifiers write only `unhealthy_since`, `unhealthy_reason` and `told_unhealthy` (people were notified). A change
+    of the channel removes all three.
     """
 
     table_setting = "CHANNELS"
@@ -37,7 +36,7 @@ class Channels(Table):
     told_unhealthy = BooleanAttribute(null=True)
 
     @property
-    def channel(self) -> StoredChannel:
+    def channel(self) -> AnyStoredChannel:
         """The channel itself."""
         return StoredChannel(
             self.sk,
@@ -55,19 +54,19 @@ class Channels(Table):
         return ChannelHealth(status="unhealthy", reason=self.unhealthy_reason, since=parse(self.unhealthy_since))
 
     @classmethod
-    def one(cls, organization_id: str, channel_id: str) -> StoredChannel | None:
-        """The organization's channel, or None: another organization's is not there."""
+    def one(cls, organization_id: str, channel_id: str) -> AnyStoredChannel | None:
+        """The organization's channel. None for an unknown id and for a channel of another organization."""
         item = cls.find(organization_id, channel_id)
         return item.channel if item else None
 
     @classmethod
-    def of(cls, organization_id: str) -> list[StoredChannel]:
+    def of(cls, organization_id: str) -> list[AnyStoredChannel]:
         """All channels of an organization, oldest first."""
         return [item.channel for item in cls.query(organization_id, consistent_read=True)]
 
     @classmethod
-    def newest(cls, organization_id: str, before: str | None, limit: int) -> list[StoredChannel]:
-        """Up to `limit` channels older than the id `before`, newest first."""
+    def newest(cls, organization_id: str, before: str | None, limit: int) -> list[AnyStoredChannel]:
+        """Up to `limit` channels that are older than the id `before`, newest first."""
         older: Any = cls.sk < before if before else None
         found = cls.query(organization_id, older, scan_index_forward=False, limit=limit, consistent_read=True)
         return [item.channel for item in found]
@@ -80,19 +79,22 @@ class Channels(Table):
 
     @classmethod
     def replace(cls, channel: StoredChannel, before: StoredChannel) -> None:
-        """Store a changed channel. Raises ConditionFailed when it is no longer what it was."""
+        """Store a changed channel. Raises ConditionFailed when it was changed or deleted after `before` was read."""
         with conditional():
             cls._item(channel).save(cls.updated_at == iso(before.updated_at))
 
     @classmethod
     def remove(cls, organization_id: str, channel_id: str) -> None:
-        """Delete a channel; one that is not there is fine."""
+        """Delete a channel. An unknown id is no error."""
         cls(organization_id, channel_id).delete()
 
     @classmethod
     def mark_unhealthy(cls, channel: StoredChannel, reason: str, now: datetime) -> datetime | None:
-        """Note that the channel as it was read does not work. Returns since when, as long as nobody was told of it;
-        None when somebody was, or when the channel was changed or deleted in the meantime."""
+        """Mark the channel as unhealthy, unless it was changed after it was read.
+
+        Returns since when the channel is unhealthy if people must still be notified. Returns None if they were
+        notified, or if the channel was changed or deleted in the meantime.
+        """
         item = cls(channel.organization_id, channel.id)
         unchanged = cls.updated_at == iso(channel.updated_at)
         try:
@@ -109,8 +111,8 @@ class Channels(Table):
         return now
 
     @classmethod
-    def mark_told(cls, channel: StoredChannel, since: datetime) -> None:
-        """Note that people were told of the channel that does not work since then."""
+    def mark_notified(cls, channel: StoredChannel, since: datetime) -> None:
+        """Record that people were notified of the channel that has been unhealthy since `since`."""
         with suppress(ConditionFailed), conditional():
             cls(channel.organization_id, channel.id).update(
                 actions=[cls.told_unhealthy.set(True)], condition=cls.unhealthy_since == iso(since)
@@ -118,7 +120,7 @@ class Channels(Table):
 
     @classmethod
     def mark_healthy(cls, channel: StoredChannel) -> None:
-        """Note that the channel works again."""
+        """Remove the mark that the channel is unhealthy."""
         with suppress(ConditionFailed), conditional():
             cls(channel.organization_id, channel.id).update(
                 actions=[cls.unhealthy_since.remove(), cls.unhealthy_reason.remove(), cls.told_unhealthy.remove()],
@@ -134,141 +136,3 @@ class Channels(Table):
             created_at=iso(channel.created_at),
             updated_at=iso(channel.updated_at),
         )
-
-
-KEPT_ATTEMPTS = 20
-
-type FinalOutcome = Literal["delivered", "retrying", "failed"]
-
-
-class Held(Exception):
-    """Another invocation is at it, or was when it died: look again in `seconds`."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"claimed for another {seconds:.0f} s")
-        self.seconds = seconds
-
-
-class Deliveries(Table):
-    """One alert event's way to one channel.
-
-    | pk | sk | what |
-    |---|---|---|
-    | alert id | `<event id>#<channel id>` | the state and every attempt |
-    | `channel#<channel id>` | `<since>#<e-mail channel id>` | the same, of the notice that a channel does not work |
-
-    An item is claimed for a time before anything is sent (`sending`, `claimed_until`), so that an event delivered
-    twice by SNS or SQS goes out once; `delivered_to` says which addresses of a channel have it already.
-    """
-
-    table_setting = "DELIVERIES"
-
-    class Meta(Options):
-        pass
-
-    channel_id = UnicodeAttribute(null=True)
-    channel_type = UnicodeAttribute(null=True)
-    event = UnicodeAttribute(null=True)
-    outcome = UnicodeAttribute(null=True)
-    attempt = NumberAttribute(null=True)
-    claimed_at = UnicodeAttribute(null=True)
-    claimed_until = UnicodeAttribute(null=True)
-    delivered_to = JSONAttribute(null=True)
-    attempts = JSONAttribute(null=True)
-
-    @classmethod
-    def claim(
-        cls, event: Event, channel: StoredChannel, attempt: int, *, now: datetime, lease: timedelta, keep_days: int
-    ) -> "Deliveries | None":
-        """Take the delivery for `lease`; None when there is nothing to do: it is delivered, or this attempt was made.
-
-        Raises Held while somebody else has it.
-        """
-        item = cls(event.subject_id, f"{event.event_id}#{channel.id}")
-        free = (
-            cls.outcome.does_not_exist()
-            | ((cls.outcome == "retrying") & (cls.attempt < attempt))
-            | ((cls.outcome == "failed") & (cls.attempt <= attempt))
-            | ((cls.outcome == "sending") & (cls.claimed_until < iso(now)))
-        )
-        try:
-            with conditional():
-                item.update(
-                    actions=[
-                        cls.channel_id.set(channel.id),
-                        cls.channel_type.set(channel.settings.type),
-                        cls.event.set(event.kind),
-                        cls.outcome.set("sending"),
-                        cls.attempt.set(attempt),
-                        cls.claimed_at.set(iso(now)),
-                        cls.claimed_until.set(iso(now + lease)),
-                        cls.expires_at.set(int((now + keep_days * DAY).timestamp())),
-                    ],
-                    condition=free,
-                )
-        except ConditionFailed:
-            return cls._not_free(item, now)
-        return item
-
-    @classmethod
-    def _not_free(cls, item: "Deliveries", now: datetime) -> None:
-        found = cls.find(item.pk, item.sk)
-        if found is not None and found.outcome == "sending":
-            raise Held(max(0.0, (parse(found.claimed_until) - now).total_seconds()))
-
-    @property
-    def have_it(self) -> dict[str, str]:
-        """The addresses that have it already, each with the provider's word."""
-        return dict(self.delivered_to or {})
-
-    def reached(self, target: str, detail: str) -> None:
-        """Remember that one address has it, so that a repetition spares it."""
-        reached = {**self.have_it, target: detail}
-        self.update(actions=[Deliveries.delivered_to.set(reached)])
-
-    def finish(self, outcome: FinalOutcome, detail: str, now: datetime) -> None:
-        """Record how this attempt ended. One that is delivered stays so, whatever a slower invocation says."""
-        entry = {"attempt": int(self.attempt), "at": iso(now), "outcome": outcome, "detail": detail}
-        attempts = [*(self.attempts or []), entry][-KEPT_ATTEMPTS:]
-        still_ours = Deliveries.claimed_until == self.claimed_until
-        try:
-            with conditional():
-                self.update(
-                    actions=[Deliveries.outcome.set(outcome), Deliveries.attempts.set(attempts)],
-                    condition=None if outcome == "delivered" else still_ours & (Deliveries.outcome == "sending"),
-                )
-        except ConditionFailed:
-            return
-
-    @classmethod
-    def has_resolved(cls, alert_id: str, channel_id: str) -> bool:
-        """Whether the channel has been told already that the alert is over."""
-        return any(
-            (item.channel_id, item.event, item.outcome) == (channel_id, "resolved", "delivered")
-            for item in cls.query(alert_id, consistent_read=True)
-        )
-
-    @classmethod
-    def forget_notices(cls, channel_id: str) -> None:
-        """Delete what became of the notices that a channel does not work."""
-        notices = cls.query(f"channel#{channel_id}", consistent_read=True, attributes_to_get=["pk", "sk"])
-        with cls.batch_write() as batch:
-            for notice in notices:
-                batch.delete(notice)
-
-    @classmethod
-    def of(cls, alert_id: str) -> list[DeliveryRecord]:
-        """Every attempt to tell of an alert, newest first."""
-        records = [record for item in cls.query(alert_id, consistent_read=True) for record in item._records()]
-        return sorted(records, key=lambda record: record.at, reverse=True)
-
-    def _records(self) -> list[DeliveryRecord]:
-        attempts = list(self.attempts or [])
-        if self.outcome == "sending":
-            attempts.append({"attempt": int(self.attempt), "at": self.claimed_at, "outcome": "sending", "detail": None})
-        return [
-            DeliveryRecord(
-                channel_id=str(self.channel_id), type=str(self.channel_type), event=str(self.event), **attempt
-            )
-            for attempt in attempts
-        ]

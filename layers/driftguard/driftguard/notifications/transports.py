@@ -1,5 +1,7 @@
-"""E-mail's ways out: SES, an SMTP server, or the log. Each takes a finished message and gives back the provider's
-message id or raises DeliveryFailed."""
+"""The e-mail transports: SES, an SMTP server, or the log.
+
+Each sends a finished message and returns the provider's message id, or raises DeliveryFailed.
+"""
 
 import json
 import smtplib
@@ -20,7 +22,7 @@ from driftguard.notifications.outgoing import DeliveryFailed
 from driftguard.platform.observability import logger
 
 type Transport = Callable[[EmailMessage, str], str]
-"""A message and its one recipient to the provider's message id."""
+"""Sends a message to one recipient and returns the provider's message id."""
 
 TIMEOUT_SECONDS = 10
 
@@ -31,19 +33,21 @@ PERMANENT = {
     "MessageRejected",
     "NotFoundException",
 }
-"""SES's errors that stay; throttling, a paused or suspended account and faults pass."""
+"""The SES errors that a retry cannot fix. Throttling, a paused or suspended account and server faults are temporary."""
 
 
 @cache
 def ses_client() -> Any:
-    """boto3's client of SES v2, which sends nothing twice by itself: whether SES took what it did not answer to is
-    not known, and repeats are the retry queue's."""
+    """boto3's SES v2 client without its own retries.
+
+    When SES does not answer, it may have accepted the message. Only the retry queue repeats messages.
+    """
     options = Config(connect_timeout=3, read_timeout=TIMEOUT_SECONDS, retries={"total_max_attempts": 1})
     return boto3.client("sesv2", config=options)
 
 
 def by_ses(client: Any) -> Transport:
-    """Through SES's v2 API; `client` is `ses_client()`."""
+    """Send through the SES v2 API. `client` is `ses_client()`."""
 
     def send(message: EmailMessage, recipient: str) -> str:
         try:
@@ -55,9 +59,9 @@ def by_ses(client: Any) -> Transport:
         except botocore.exceptions.ClientError as error:
             code = str(error.response["Error"]["Code"])
             words = error.response["Error"].get("Message", "")
-            if code.startswith("AccessDenied"):  # SES's words name the role, which is no business of a channel's owner
+            if code.startswith("AccessDenied"):  # SES names our IAM role, which the channel's owner must not see
                 logger.error("SES denied", extra={"reason": words})
-                words = "this stack may not send from its sender's address"
+                words = "this stack is not allowed to send from its sender address"
             raise DeliveryFailed(f"{code}: {words}", permanent=code in PERMANENT) from None
         except botocore.exceptions.BotoCoreError as error:
             raise DeliveryFailed(f"SES cannot be reached: {type(error).__name__}") from None
@@ -68,7 +72,7 @@ def by_ses(client: Any) -> Transport:
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """An SMTP server. On port 465 TLS from the first byte, on any other STARTTLS, without which nothing is sent."""
+    """An SMTP server. Port 465 uses TLS from the first byte. All other ports require STARTTLS."""
 
     host: str
     port: int
@@ -77,7 +81,7 @@ class SmtpServer:
 
 
 def by_smtp(server: SmtpServer, context: ssl.SSLContext | None = None) -> Transport:
-    """Through an SMTP server; `context` is what its certificate is checked with."""
+    """Send through an SMTP server. Its certificate is checked with `context`."""
     context = context or ssl.create_default_context()
 
     def connect() -> smtplib.SMTP:
@@ -96,7 +100,7 @@ def by_smtp(server: SmtpServer, context: ssl.SSLContext | None = None) -> Transp
             if server.username is not None and server.password is not None:
                 connection.login(server.username, server.password)
             connection.send_message(message, to_addrs=[recipient])
-            # The server has it: a farewell that fails must not send it again.
+            # The server has accepted the message. A failing QUIT must not cause a second one.
             with suppress(smtplib.SMTPException, OSError):
                 connection.quit()
         finally:
@@ -127,7 +131,7 @@ def _refused(code: int, words: bytes | str) -> DeliveryFailed:
 
 
 def by_log(message: EmailMessage, recipient: str) -> str:
-    """Into the log only, for development."""
+    """Write the message to the log only, for development."""
     text = message.get_body(("plain",))
     logger.info(
         "e-mail",
@@ -137,7 +141,7 @@ def by_log(message: EmailMessage, recipient: str) -> str:
 
 
 def smtp_credentials(client: Any, secret_arn: str) -> tuple[str | None, str | None]:
-    """User name and password from Secrets Manager, (None, None) without an ARN; `client` is boto3's.
+    """User name and password from Secrets Manager, or (None, None) without an ARN. `client` is boto3's.
 
     Raises DeliveryFailed when the secret cannot be read or is not `{"username", "password"}`.
     """

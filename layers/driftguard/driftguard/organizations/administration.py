@@ -8,7 +8,8 @@ from typing import Any
 from driftguard.checks.tables import Runs
 from driftguard.models import registry
 from driftguard.models.tables import Models
-from driftguard.notifications.tables import Channels, Deliveries
+from driftguard.notifications.deliveries import Deliveries
+from driftguard.notifications.tables import Channels
 from driftguard.organizations.commands import (
     COMMAND,
     CreateOrganization,

@@ -103,10 +103,9 @@ class Settings:
     def smtp_secret_arn(self) -> str:
         return self.text("SMTP_SECRET_ARN")
 
-    def notify_function(self, channel_type: str) -> str:
-        """The name of the function that delivers to channels of `channel_type`."""
-        name = channel_type if channel_type in ("email", "slack") else "webhook"
-        return self.text(f"NOTIFY_{name.upper()}_FUNCTION")
+    def notify_function(self, notifier: str) -> str:
+        """The name of the Lambda function of a notifier: email, slack or webhook."""
+        return self.text(f"NOTIFY_{notifier.upper()}_FUNCTION")
 
     @property
     def email_queue_url(self) -> str:

@@ -1,29 +1,106 @@
-"""An event as an e-mail: HTML and plain text, threading headers, nothing remote. Pure."""
+"""E-mail channels: settings, and messages in HTML and plain text that load nothing remote. Pure."""
 
 import hashlib
+from collections.abc import Sequence
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NoReturn, override
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from pydantic import AfterValidator, Field, StringConstraints
 
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.words import minute, percent
 from driftguard.notifications.content import describe
 from driftguard.notifications.messages import ChannelNotice
 from driftguard.notifications.pictures import text_picture
-from driftguard.notifications.schemas import StoredChannel
+from driftguard.notifications.providers.base import (
+    Common,
+    NewChannel,
+    NotifierName,
+    ShownChannel,
+    StoredChannel,
+    distinct,
+)
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 BAR_HEIGHT = 44
-"""Pixels of the highest upright bar."""
+"""Height of the highest upright bar, in pixels."""
+
+
+def _email_address(text: str) -> str:
+    import email_validator  # noqa: PLC0415  only invocations that read or store an e-mail channel pay for it
+
+    # A company's own mail server may use `.local` or `.test`. The test message shows whether mail arrives.
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+    try:
+        address = email_validator.validate_email(
+            text, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False
+        )
+    except email_validator.EmailNotValidError as error:
+        raise ValueError(str(error)) from None
+    return address.ascii_email or address.normalized
+
+
+EmailAddress = Annotated[str, StringConstraints(max_length=320, strict=True), AfterValidator(_email_address)]
+Recipients = Annotated[
+    list[EmailAddress],
+    Field(min_length=1, max_length=50, description="E-mail addresses. Each address receives its own message."),
+    AfterValidator(distinct),
+]
+
+
+class NewEmailChannel(NewChannel):
+    """E-mail to up to 50 addresses. Each address receives its own message."""
+
+    notifier: ClassVar[NotifierName] = "email"
+
+    type: Literal["email"]
+    to: Recipients
+
+    @property
+    @override
+    def default_name(self) -> str:
+        return f"E-mail to {self.to[0]}"
+
+    @property
+    @override
+    def targets(self) -> Sequence[str]:
+        return self.to
+
+    @override
+    def shown(self, common: Common) -> "EmailChannel":
+        return EmailChannel(type="email", to=self.to, **common)
+
+    @override
+    def posts(self, event: AlertEvent, *, public_url: str, now: datetime) -> NoReturn:
+        raise TypeError("e-mail channels do not use HTTP")
+
+
+class EmailChannel(ShownChannel):
+    """An e-mail channel."""
+
+    type: Literal["email"]
+    to: list[str]
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    # Only notify_email renders e-mails. Other functions import this module for its settings.
+    from jinja2 import (  # noqa: PLC0415  see above
+        Environment,
+        FileSystemLoader,
+        StrictUndefined,
+        select_autoescape,
+    )
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(("html",)),
@@ -38,10 +115,10 @@ def _environment() -> Environment:
 
 
 def render(event: AlertEvent, channel: StoredChannel, recipient: str, *, sender: str, public_url: str) -> EmailMessage:
-    """The message about an event to one address of a channel; the same each time it is made.
+    """The e-mail about an event to one address of a channel. The same arguments always give the same bytes.
 
-    Every message of an alert refers to one id, so that mail programs keep them as one conversation even where the
-    provider, as SES does, puts ids of its own on them; the subject stays the same for the same reason.
+    All e-mails of one alert refer to one message id and keep one subject. Mail programs therefore show them as one
+    conversation, even when the provider replaces the Message-ID, as SES does.
     """
     content = describe(event, public_url)
     domain = sender.rpartition("@")[2]
@@ -72,7 +149,7 @@ def render(event: AlertEvent, channel: StoredChannel, recipient: str, *, sender:
 
 
 def render_notice(notice: ChannelNotice, recipient: str, *, sender: str, public_url: str) -> EmailMessage:
-    """The message that a channel does not work, to one address; the same each time it is made."""
+    """The e-mail about a channel that does not work, to one address. The same arguments always give the same bytes."""
     domain = sender.rpartition("@")[2]
     message = EmailMessage()
     message["From"] = Address("DriftGuard", addr_spec=sender)
@@ -92,6 +169,6 @@ def render_notice(notice: ChannelNotice, recipient: str, *, sender: str, public_
 
 
 def one_line(text: str) -> str:
-    """A text fit for a header: no control characters, at most 200 characters."""
+    """The text as a header value: without control characters, at most 200 characters."""
     clean = "".join(character if character.isprintable() else " " for character in text)
     return clean if len(clean) <= 200 else clean[:199] + "…"

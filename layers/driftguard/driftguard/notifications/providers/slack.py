@@ -1,26 +1,72 @@
-"""An event as a Slack message in Block Kit. Pure.
+"""Slack channels: settings, and messages in Block Kit. Pure.
 
-What people named (models, features, categories) is put where Slack formats nothing (`plain_text`), or into code with
-Slack's three special characters escaped and backticks replaced, so that no name can format, link or mention.
+Names of models, features and categories are user input. They appear only as `plain_text`, which Slack does not format,
+or as inline code with Slack's three special characters escaped and backticks replaced. A name therefore cannot create
+formatting, links or mentions.
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar, Literal, override
 
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.words import shorten
 from driftguard.notifications.content import Content, FeatureView, describe
 from driftguard.notifications.pictures import text_picture
+from driftguard.notifications.providers.base import (
+    Common,
+    NewChannel,
+    NotifierName,
+    Post,
+    ShownChannel,
+    WebhookUrl,
+    encode,
+    masked,
+)
 
 SIGNS = {"high": "🔴", "medium": "🟠", "low": "🔵", "resolved": "🟢"}
 
 HEADER, SECTION, FALLBACK = 150, 3000, 1000
-"""Characters: what Slack takes in a header, in a section, and what we put into the notification's text."""
+"""Most characters: Slack's limits for a header and a section, and our limit for the notification's text."""
 
 PICTURES = 3
 
 
+class NewSlackChannel(NewChannel):
+    """Slack, through an incoming webhook."""
+
+    notifier: ClassVar[NotifierName] = "slack"
+
+    type: Literal["slack"]
+    webhook_url: WebhookUrl
+
+    @property
+    @override
+    def default_name(self) -> str:
+        return "Slack"
+
+    @property
+    @override
+    def custom_url(self) -> tuple[str, str]:
+        return "webhook_url", self.webhook_url
+
+    @override
+    def shown(self, common: Common) -> "SlackChannel":
+        return SlackChannel(type="slack", webhook_url=masked(self.webhook_url), **common)
+
+    @override
+    def posts(self, event: AlertEvent, *, public_url: str, now: datetime) -> list[Post]:
+        return [Post(self.webhook_url, encode(render(event, public_url=public_url)))]
+
+
+class SlackChannel(ShownChannel):
+    """A Slack channel. `webhook_url` is a secret and is masked."""
+
+    type: Literal["slack"]
+    webhook_url: str
+
+
 def render(event: AlertEvent, *, public_url: str) -> dict[str, Any]:
-    """The body for Slack's incoming webhook."""
+    """The request body for Slack's incoming webhook."""
     content = describe(event, public_url)
     sign = SIGNS[content.tone]
     header = f"{sign} {content.news}: {content.subject}"
@@ -53,9 +99,7 @@ def render(event: AlertEvent, *, public_url: str) -> dict[str, Any]:
             ],
         }
     )
-    blocks.append(
-        {"type": "context", "elements": [_markdown(f"DriftGuard · alert {code(content.alert_id)}")]},
-    )
+    blocks.append({"type": "context", "elements": [_markdown(f"DriftGuard · alert {code(content.alert_id)}")]})
     return {
         "text": escape(shorten(f"{header}. {content.lead}", FALLBACK)),
         "mrkdwn": False,
@@ -66,7 +110,7 @@ def render(event: AlertEvent, *, public_url: str) -> dict[str, Any]:
 
 
 def _fields(content: Content) -> list[dict[str, Any]]:
-    """At most ten, which is what Slack takes."""
+    """At most ten fields, which is Slack's limit."""
     named = [("Model", code(content.model_name)), ("Model id", code(content.model_id))]
     facts = [(name, escape(value)) for name, value in content.facts if name not in ("First seen", "Seen in")]
     return [_markdown(f"*{name}*\n{value}") for name, value in [*named, *facts][:10]]
@@ -85,11 +129,11 @@ def _features(content: Content) -> list[dict[str, Any]]:
 
 
 def _feature(feature: FeatureView, *, with_picture: bool) -> str:
-    said = f" — {escape(feature.said.replace('`', 'ˋ'))}" if feature.said else ""
+    change = f" — {escape(feature.change.replace('`', 'ˋ'))}" if feature.change else ""
     line = f"{code(feature.name)}  score *{feature.score}*, p {feature.p_value}"
     if feature.test:
         line += f", {escape(feature.test)}"
-    text = f"{line}{_inert(said)}"
+    text = f"{line}{_inert(change)}"
     if with_picture and feature.picture is not None:
         drawn = "\n".join(escape(row.replace("`", "ˋ")) for row in text_picture(feature.picture))
         text += f"\n```{drawn}```"
@@ -97,17 +141,17 @@ def _feature(feature: FeatureView, *, with_picture: bool) -> str:
 
 
 def escape(text: str) -> str:
-    """Slack's three special characters as text."""
+    """The text with Slack's three special characters escaped."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def code(text: str) -> str:
-    """A name as inline code, in which nothing else is formatted."""
+    """A name as inline code, which Slack does not format."""
     return f"`{escape(shorten(text, 128).replace('`', 'ˋ'))}`"
 
 
 def _inert(text: str) -> str:
-    """Formatting characters within names made ones that only look like them."""
+    """The text with formatting characters replaced by look-alikes."""
     return text.translate({ord("*"): "∗", ord("_"): "ˍ", ord("~"): "∼"})
 
 

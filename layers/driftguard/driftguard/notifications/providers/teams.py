@@ -1,29 +1,72 @@
-"""An event as an Adaptive Card, as a Teams workflow posts it. Pure.
+"""Microsoft Teams channels: settings, and messages as Adaptive Cards that a Teams workflow posts. Pure.
 
-Every text is a `TextRun` of a `RichTextBlock`, in which nothing is formatted: no name can make a link or a mention.
+Every text is a `TextRun` of a `RichTextBlock`, which Teams does not format. A name therefore cannot create links or
+mentions.
 """
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal, override
 
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.words import shorten
 from driftguard.notifications.content import Content, FeatureView, describe
 from driftguard.notifications.pictures import text_picture
+from driftguard.notifications.providers.base import (
+    Common,
+    NewChannel,
+    Post,
+    ShownChannel,
+    WebhookUrl,
+    encode,
+    masked,
+)
 
 COLORS = {"high": "attention", "medium": "warning", "low": "accent", "resolved": "good"}
 
 MESSAGE = 26_000
-"""Bytes that a message may have; Teams refuses those over 28 kB."""
+"""Most bytes in a message. Teams refuses messages over 28 kB."""
 
 NAME, TEXT = 128, 1000
 
 type Block = dict[str, Any]
 
 
+class NewTeamsChannel(NewChannel):
+    """A channel or chat in Microsoft Teams, through the URL of a workflow that posts each request as a message."""
+
+    type: Literal["teams"]
+    webhook_url: WebhookUrl
+
+    @property
+    @override
+    def default_name(self) -> str:
+        return "Microsoft Teams"
+
+    @property
+    @override
+    def custom_url(self) -> tuple[str, str]:
+        return "webhook_url", self.webhook_url
+
+    @override
+    def shown(self, common: Common) -> "TeamsChannel":
+        return TeamsChannel(type="teams", webhook_url=masked(self.webhook_url), **common)
+
+    @override
+    def posts(self, event: AlertEvent, *, public_url: str, now: datetime) -> list[Post]:
+        return [Post(self.webhook_url, encode(render(event, public_url=public_url)))]
+
+
+class TeamsChannel(ShownChannel):
+    """A Microsoft Teams workflow. `webhook_url` is a secret and is masked."""
+
+    type: Literal["teams"]
+    webhook_url: str
+
+
 def render(event: AlertEvent, *, public_url: str) -> dict[str, Any]:
-    """The body for a workflow's webhook: with as many pictures, then features, as its size allows."""
+    """The request body for a workflow's webhook. Pictures and then features are left out until it fits MESSAGE."""
     content = describe(event, public_url)
     for pictures, features in ((3, 6), (1, 6), (0, 6), (0, 3)):
         message = _message(content, pictures, features)
@@ -93,10 +136,10 @@ def _feature(feature: FeatureView, *, with_picture: bool) -> list[Block]:
         _text(shorten(feature.name, NAME), weight="bolder", separator=True),
         _text(f"score {feature.score}, p {feature.p_value}{test}", spacing="none"),
     ]
-    if feature.said:
-        blocks.append(_text(feature.said, spacing="none"))
+    if feature.change:
+        blocks.append(_text(feature.change, spacing="none"))
     if with_picture and feature.picture is not None:
-        # blanks at the ends of a line, and rows of them, are otherwise lost
+        # Teams drops trailing spaces and merges runs of spaces.
         lines = [line.replace(" ", "\u00a0") for line in text_picture(feature.picture)]
         blocks += [_text(line, spacing="none", font="monospace", size="small") for line in lines]
     return blocks

@@ -1,45 +1,112 @@
-"""An event as JSON for a webhook of one's own, and its signature. Pure."""
+"""Webhook channels: settings, the JSON message by a published schema, and its signature. Pure."""
 
 import hashlib
 import hmac
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal, override
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from driftguard.alerts.events import AlertEvent, ResolveReason
 from driftguard.alerts.schemas import AlertFields, Severity, dashboard_url
+from driftguard.notifications.addresses import check_url
 from driftguard.notifications.content import describe
+from driftguard.notifications.providers.base import (
+    MASK,
+    Common,
+    NewChannel,
+    Post,
+    ShownChannel,
+    WebhookUrl,
+    encode,
+    is_absent,
+    masked,
+    still_masked,
+)
 from driftguard.platform.times import UtcTime
 
 
+def _secret(text: str) -> str:
+    if text == MASK:
+        raise still_masked("secret")
+    if not text.isprintable():
+        raise ValueError("must not contain control characters")
+    return text
+
+
+Secret = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, strict=True),
+    AfterValidator(_secret),
+    Field(description="The key of the HMAC-SHA256 signature of each message."),
+]
+
+
+class NewWebhookChannel(NewChannel):
+    """Your own webhook. It receives JSON by a published schema, signed when there is a secret."""
+
+    type: Literal["webhook"]
+    url: WebhookUrl
+    secret: Secret | None = None
+
+    @property
+    @override
+    def default_name(self) -> str:
+        return f"Webhook at {check_url(self.url).host}"
+
+    @property
+    @override
+    def custom_url(self) -> tuple[str, str]:
+        return "url", self.url
+
+    @override
+    def shown(self, common: Common) -> "WebhookChannel":
+        secret = None if self.secret is None else MASK
+        return WebhookChannel(type="webhook", url=masked(self.url), secret=secret, **common)
+
+    @override
+    def posts(self, event: AlertEvent, *, public_url: str, now: datetime) -> list[Post]:
+        message = render(event, public_url=public_url)
+        body = encode(message.model_dump(mode="json"))
+        secrets = [self.secret] if self.secret else []
+        return [Post(self.url, body, headers(message, body, self.secret, now), secrets)]
+
+
+class WebhookChannel(ShownChannel):
+    """Your own webhook. `url` and `secret` are secrets and are masked."""
+
+    type: Literal["webhook"]
+    url: str
+    secret: str | None = Field(default=None, exclude_if=is_absent, description="Absent when messages are not signed.")
+
+
 class WebhookAlert(AlertFields):
-    """The alert as it is when the event happens; `features` holds the strongest, `features_total` counts all."""
+    """The alert at the time of the event. `features` contains the strongest, `features_total` counts all."""
 
     features_total: int
     dashboard_url: str
 
 
 class WebhookMessage(BaseModel):
-    """The body of a request to a webhook channel. Fields may be added; none changes its meaning within a version."""
+    """The request body for a webhook channel. Fields may be added. Meanings change only with `version`."""
 
     version: Literal[1] = 1
-    event_id: str = Field(description="The same when a message is sent again: what has come already can be dropped.")
+    event_id: str = Field(description="The same when a message is sent again, so drop ids that you already have.")
     event: Literal["opened", "escalated", "repeated", "resolved", "test"]
     at: UtcTime
     organization_id: str
     model_id: str
     model_name: str
     severity: Severity
-    previous_severity: Severity | None = Field(description="Of `escalated`: the severity that was told last.")
-    reason: ResolveReason | None = Field(description="Of `resolved`: why.")
-    note: str | None = Field(description="Of `resolved` by hand: the note that somebody left.")
-    text: str = Field(description="What happened, in a sentence or two for people.")
+    previous_severity: Severity | None = Field(description="For `escalated`: the severity in the previous message.")
+    reason: ResolveReason | None = Field(description="For `resolved`: the reason.")
+    note: str | None = Field(description="For `resolved` by hand: the note of the person who resolved it.")
+    text: str = Field(description="A human-readable summary in one or two sentences.")
     alert: WebhookAlert
 
 
 def render(event: AlertEvent, *, public_url: str) -> WebhookMessage:
-    """The message about an event; the same each time it is made."""
+    """The message for an event. The same event always gives the same message."""
     content = describe(event, public_url)
     fields = event.model_dump(mode="json", exclude={"kind", "alert"})
     alert = {**event.alert.model_dump(mode="json"), "dashboard_url": dashboard_url(public_url, event.alert.id)}
@@ -48,7 +115,7 @@ def render(event: AlertEvent, *, public_url: str) -> WebhookMessage:
 
 
 def headers(message: WebhookMessage, body: bytes, secret: str | None, now: datetime) -> dict[str, str]:
-    """What goes beside the body: what it is, when it was sent, and with a secret its signature."""
+    """The request headers: the event, the time of sending, and the signature if there is a secret."""
     timestamp = str(int(now.timestamp()))
     sent = {
         "x-driftguard-event": message.event,

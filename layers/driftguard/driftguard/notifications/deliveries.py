@@ -1,0 +1,161 @@
+"""The table of deliveries.
+
+It has a file of its own because functions that only show alerts read it, and need no settings of channels.
+"""
+
+from datetime import datetime, timedelta
+from typing import Literal, TypedDict
+
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+
+from driftguard.alerts.schemas import DeliveryRecord
+from driftguard.notifications.messages import Event
+from driftguard.notifications.providers.base import StoredChannel
+from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional
+from driftguard.platform.times import DAY, iso, parse
+
+KEPT_ATTEMPTS = 20
+
+type FinalOutcome = Literal["delivered", "retrying", "failed"]
+
+
+class Attempt(TypedDict):
+    """One attempt at a delivery, as it is stored."""
+
+    attempt: int
+    at: str
+    outcome: Literal["sending", FinalOutcome]
+    detail: str | None
+
+
+class Held(Exception):
+    """Another invocation has claimed the delivery, and may have died. Try again in `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"claimed for another {seconds:.0f} s")
+        self.seconds = seconds
+
+
+class Deliveries(Table):
+    """The delivery of one alert event to one channel.
+
+    | pk | sk | what |
+    |---|---|---|
+    | alert id | `<event id>#<channel id>` | the state and every attempt |
+    | `channel#<channel id>` | `<since>#<e-mail channel id>` | the same for a notice that a channel does not work |
+
+    A notifier claims an item for a limited time before it sends (`sending`, `claimed_until`). An event that SNS or SQS
+    delivers twice is therefore sent once. `delivered_to` lists the addresses of a channel that have the message.
+    """
+
+    table_setting = "DELIVERIES"
+
+    class Meta(Options):
+        pass
+
+    channel_id = UnicodeAttribute(null=True)
+    channel_type = UnicodeAttribute(null=True)
+    event = UnicodeAttribute(null=True)
+    outcome = UnicodeAttribute(null=True)
+    attempt = NumberAttribute(null=True)
+    claimed_at = UnicodeAttribute(null=True)
+    claimed_until = UnicodeAttribute(null=True)
+    delivered_to = JSONAttribute(null=True)
+    attempts = JSONAttribute(null=True)
+
+    @classmethod
+    def claim(
+        cls, event: Event, channel: StoredChannel, attempt: int, *, now: datetime, lease: timedelta, keep_days: int
+    ) -> "Deliveries | None":
+        """Claim the delivery for `lease`. Returns None if the event is delivered or this attempt was made before.
+
+        Raises Held while another invocation has claimed it.
+        """
+        item = cls(event.subject_id, f"{event.event_id}#{channel.id}")
+        free = (
+            cls.outcome.does_not_exist()
+            | ((cls.outcome == "retrying") & (cls.attempt < attempt))
+            | ((cls.outcome == "failed") & (cls.attempt <= attempt))
+            | ((cls.outcome == "sending") & (cls.claimed_until < iso(now)))
+        )
+        try:
+            with conditional():
+                item.update(
+                    actions=[
+                        cls.channel_id.set(channel.id),
+                        cls.channel_type.set(channel.settings.type),
+                        cls.event.set(event.kind),
+                        cls.outcome.set("sending"),
+                        cls.attempt.set(attempt),
+                        cls.claimed_at.set(iso(now)),
+                        cls.claimed_until.set(iso(now + lease)),
+                        cls.expires_at.set(int((now + keep_days * DAY).timestamp())),
+                    ],
+                    condition=free,
+                )
+        except ConditionFailed:
+            return cls._not_free(item, now)
+        return item
+
+    @classmethod
+    def _not_free(cls, item: "Deliveries", now: datetime) -> None:
+        found = cls.find(item.pk, item.sk)
+        if found is not None and found.outcome == "sending":
+            raise Held(max(0.0, (parse(found.claimed_until) - now).total_seconds()))
+
+    @property
+    def done(self) -> dict[str, str]:
+        """The targets that have the message, each with the provider's answer."""
+        return dict(self.delivered_to or {})
+
+    def reached(self, target: str, detail: str) -> None:
+        """Record that one target has the message, so that a retry skips it."""
+        reached = {**self.done, target: detail}
+        self.update(actions=[Deliveries.delivered_to.set(reached)])
+
+    def finish(self, outcome: FinalOutcome, detail: str, now: datetime) -> None:
+        """Record how this attempt ended. A slower invocation cannot overwrite "delivered"."""
+        entry: Attempt = {"attempt": int(self.attempt), "at": iso(now), "outcome": outcome, "detail": detail}
+        attempts = [*(self.attempts or []), entry][-KEPT_ATTEMPTS:]
+        still_ours = Deliveries.claimed_until == self.claimed_until
+        try:
+            with conditional():
+                self.update(
+                    actions=[Deliveries.outcome.set(outcome), Deliveries.attempts.set(attempts)],
+                    condition=None if outcome == "delivered" else still_ours & (Deliveries.outcome == "sending"),
+                )
+        except ConditionFailed:
+            return
+
+    @classmethod
+    def has_resolved(cls, alert_id: str, channel_id: str) -> bool:
+        """Whether the event "resolved" of the alert was delivered to the channel."""
+        return any(
+            (item.channel_id, item.event, item.outcome) == (channel_id, "resolved", "delivered")
+            for item in cls.query(alert_id, consistent_read=True)
+        )
+
+    @classmethod
+    def forget_notices(cls, channel_id: str) -> None:
+        """Delete the deliveries of the notices that a channel does not work."""
+        notices = cls.query(f"channel#{channel_id}", consistent_read=True, attributes_to_get=["pk", "sk"])
+        with cls.batch_write() as batch:
+            for notice in notices:
+                batch.delete(notice)
+
+    @classmethod
+    def of(cls, alert_id: str) -> list[DeliveryRecord]:
+        """Every attempt at every delivery of an alert, newest first."""
+        records = [record for item in cls.query(alert_id, consistent_read=True) for record in item._records()]
+        return sorted(records, key=lambda record: record.at, reverse=True)
+
+    def _records(self) -> list[DeliveryRecord]:
+        attempts: list[Attempt] = list(self.attempts or [])
+        if self.outcome == "sending":
+            attempts.append({"attempt": int(self.attempt), "at": self.claimed_at, "outcome": "sending", "detail": None})
+        return [
+            DeliveryRecord(
+                channel_id=str(self.channel_id), type=str(self.channel_type), event=str(self.event), **attempt
+            )
+            for attempt in attempts
+        ]
