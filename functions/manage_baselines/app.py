@@ -11,7 +11,7 @@ from driftguard.api.lists import CursorText, Limit, page_answer
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.baselines import uploads, versions
-from driftguard.baselines.schemas import Baseline, BaselineBody, BaselineVersion, NewUpload, Upload, UploadStatus
+from driftguard.baselines.schemas import BaselineBody, BaselineVersion, BaselineView, NewUpload, Upload, UploadStatus
 from driftguard.models import registry
 from driftguard.platform import aws
 from driftguard.platform.s3 import Bucket
@@ -20,16 +20,16 @@ app = Api()
 UPLOADS = "/models/<model_id>/baseline/uploads"
 
 
-@app.put("/models/<model_id>/baseline", responses=answers(200, Baseline, 404), tags=["Baselines"])
-def put_baseline(model_id: str, body: Annotated[BaselineBody, Body()]) -> Baseline:
+@app.put("/models/<model_id>/baseline", responses=answers(200, BaselineView, 404), tags=["Baselines"])
+def put_baseline(model_id: str, body: Annotated[BaselineBody, Body()]) -> BaselineView:
     """Make a new baseline version and make it current. Its rows come as rows, as columns, or out of what was logged;
     one bad row refuses them all."""
     model = registry.find(app.caller.organization_id, model_id)
     return versions.put(model, body, publish=_publish(), now=datetime.now(UTC))
 
 
-@app.get("/models/<model_id>/baseline", responses=answers(200, Baseline, 404), tags=["Baselines"])
-def get_baseline(model_id: str) -> Baseline:
+@app.get("/models/<model_id>/baseline", responses=answers(200, BaselineView, 404), tags=["Baselines"])
+def get_baseline(model_id: str) -> BaselineView:
     """Show the baseline in use. It tells each feature's type and distribution."""
     return versions.current(registry.find(app.caller.organization_id, model_id))
 
@@ -41,8 +41,10 @@ def list_baselines(model_id: str, limit: Limit = 50, cursor: CursorText = None) 
     return page_answer(app, versions.versions(model, cursor, limit))
 
 
-@app.post("/models/<model_id>/baselines/<version>/restore", responses=answers(200, Baseline, 404), tags=["Baselines"])
-def restore_baseline(model_id: str, version: int) -> Baseline:
+@app.post(
+    "/models/<model_id>/baselines/<version>/restore", responses=answers(200, BaselineView, 404), tags=["Baselines"]
+)
+def restore_baseline(model_id: str, version: int) -> BaselineView:
     """Make an older baseline version current again."""
     model = registry.find(app.caller.organization_id, model_id)
     return versions.restore(model, version, publish=_publish(), now=datetime.now(UTC))

@@ -23,7 +23,7 @@ MOST_VERSIONS = 10**8
 """Eight digits hold a version in a key."""
 
 
-def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: datetime) -> schemas.Baseline:
+def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: datetime) -> schemas.BaselineView:
     """Make a new version, make it current, and close the alerts that spoke of the old one.
 
     Raises Invalid naming each wrong row; then nothing is stored.
@@ -38,7 +38,7 @@ def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: dat
     return store(model, baseline, source=sample.source, publish=publish, now=now)
 
 
-def store(model: Models, baseline: Baseline, *, source: str, publish: Publish, now: datetime) -> schemas.Baseline:
+def store(model: Models, baseline: Baseline, *, source: str, publish: Publish, now: datetime) -> schemas.BaselineView:
     """Store a built baseline as the newest version and make it current. Raises NotFound when the model is gone."""
     try:
         version = model.next_baseline_version()
@@ -56,7 +56,7 @@ def store_as(
     publish: Publish,
     use: Callable[[int], None],
     now: datetime,
-) -> schemas.Baseline:
+) -> schemas.BaselineView:
     """Store a built baseline under a version number taken for it, and have `use` make it current.
 
     What an attempt that broke off has stored under this number stays as it is. Raises NotFound when `use` raises
@@ -77,7 +77,7 @@ def store_as(
     return view(head, baseline)
 
 
-def current(model: Models) -> schemas.Baseline:
+def current(model: Models) -> schemas.BaselineView:
     """The baseline in use. Raises NotFound when there is none."""
     if model.baseline_version is None:
         raise NotFound("The model has no baseline yet.")
@@ -95,7 +95,7 @@ def versions(model: Models, cursor: str | None, limit: int) -> Page[schemas.Base
     return Page([_version(model, head) for head in heads], following)
 
 
-def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> schemas.Baseline:
+def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> schemas.BaselineView:
     """Make an older version current again; its counts go on from where they stopped. Raises NotFound."""
     head = _head(model, version)
     if model.baseline_version != version:
@@ -131,9 +131,9 @@ def _version(model: Models, head: Baselines) -> schemas.BaselineVersion:
     )
 
 
-def view(head: Baselines, baseline: Baseline) -> schemas.Baseline:
+def view(head: Baselines, baseline: Baseline) -> schemas.BaselineView:
     """A baseline as clients see it."""
-    return schemas.Baseline(
+    return schemas.BaselineView(
         version=int(head.version),
         rows=int(head.rows),
         days=None if head.days is None else int(head.days),

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
-from driftguard.baselines.schemas import NewUpload
 from driftguard.platform.errors import Location
 from driftguard.rows.chunks import MAX_BAD_LINES, Chunk, Column, Errors, Lines
 from driftguard.rows.columns import Scalar
+from driftguard.rows.file_format import FileFormat
 from driftguard.rows.reading import MAX_FEATURES, BadRow, check_name, moment, scalar
 
 _NUMBER_CHARACTERS = re.compile(r"[0-9.eE+-]*")
@@ -18,7 +18,7 @@ _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": 
 _NOT_FINITE = frozenset(sign + text for sign in ("", "+", "-") for text in ("nan", "inf", "infinity"))
 
 
-def read_csv(lines: Lines, about: NewUpload, errors: Errors) -> Iterator[Chunk]:
+def read_csv(lines: Lines, about: FileFormat, errors: Errors) -> Iterator[Chunk]:
     records = csv.reader(iter(lines), strict=True)
     header: list[str] = []
     rows: list[tuple[int, list[str]]] = []
@@ -55,7 +55,7 @@ def _records(records: Iterator[list[str]], lines: Lines, wrong: dict[int, BadRow
             yield number, row
 
 
-def _check_header(header: Sequence[str], about: NewUpload, line: int) -> None:
+def _check_header(header: Sequence[str], about: FileFormat, line: int) -> None:
     """Raises BadFile when the header cannot be one."""
 
     def refuse(loc: Sequence[str], msg: str) -> None:
@@ -87,7 +87,7 @@ def _check_header(header: Sequence[str], about: NewUpload, line: int) -> None:
 def _typed(
     header: Sequence[str],
     rows: Sequence[tuple[int, list[str]]],
-    about: NewUpload,
+    about: FileFormat,
     wrong: dict[int, BadRow],
     errors: Errors,
 ) -> Chunk:

@@ -11,18 +11,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import BinaryIO
 
-from driftguard.baselines.schemas import NewUpload
 from driftguard.rows.chunks import BadFile, Bounded, Chunk, Errors, Lines
 from driftguard.rows.csv_lines import read_csv
+from driftguard.rows.file_format import FileFormat
 from driftguard.rows.json_lines import read_json_lines
 
 MAX_FILE_BYTES = 2 * 1024**3
-
-
 _BLOCK = 1 << 20
 
 
-def read(file: io.RawIOBase | BinaryIO, about: NewUpload, now: datetime) -> Iterator[Chunk]:
+def read(file: io.RawIOBase | BinaryIO, about: FileFormat, now: datetime) -> Iterator[Chunk]:
     """The rows of a file that is `about` what it says. Raises BadFile, at the latest at the end."""
     errors = Errors()
     source = gzip.GzipFile(fileobj=file) if about.compression == "gzip" else file
@@ -48,13 +46,3 @@ def read(file: io.RawIOBase | BinaryIO, about: NewUpload, now: datetime) -> Iter
     errors.check()
     if not rows:
         raise BadFile("the file has no rows")
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# JSON Lines
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# CSV
-# ---------------------------------------------------------------------------------------------------------------------
