@@ -17,7 +17,7 @@ from driftguard.distributions import encoding
 from driftguard.distributions.baseline import Baseline
 from driftguard.models.tables import Models
 from driftguard.platform.times import hour_of, iso
-from driftguard.verdicts import Verdict
+from driftguard.verdicts.judging import Verdict
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 """Half a day after midnight: the window has 12 hours on one side of its whole days and 13 on the other."""

@@ -10,12 +10,12 @@ from bench.alarms.history import A_DAY, QUARTERS, History, cumulative, milliseco
 from bench.alarms.scenarios import DAY, MONDAY
 from bench.columns import Floats, Ints
 from bench.stored import model, series
-from driftguard import statistics
 from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.schemas import Alert
 from driftguard.checks.window import Moment, verdict_on, whole_days
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.times import hour_of
+from driftguard.statistics import budget, ks
 from driftguard.verdicts.drift import STAY_OPEN_SCORE
 
 DAY_0 = MONDAY // DAY
@@ -128,10 +128,10 @@ def _may_drift(
     sizes = np.full(len(n), m)
     if settings.rule == "p_value":
         # Further out the p-value is smaller: a statistic just below the seen one is as safe a bound.
-        return statistics.ks_p_value(distance, n, sizes) < settings.alpha * (1 + SLACK)
-    lowest = statistics.threshold(
+        return ks.ks_p_value(distance, n, sizes) < settings.alpha * (1 + SLACK)
+    lowest = budget.threshold(
         # Fewer tests in a check only lower the threshold: features come to be tested one by one.
-        statistics.critical(1, np.array(settings.alpha)),
+        budget.critical(1, np.array(settings.alpha)),
         n,
         sizes,
         rho=np.zeros(1),

@@ -16,7 +16,7 @@ from driftguard.platform.times import hour_of
 from driftguard.rows.columns import Row
 from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns
-from driftguard.verdicts import Verdict
+from driftguard.verdicts.judging import Verdict
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 FIRING = Finding("data_drift", True, True, True, 0.3, 1e-9, "HIGH", [{"name": "age", "drifted": True}])

@@ -11,12 +11,12 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftguard import statistics
 from driftguard.counting import Counts, count, layout_of
 from driftguard.distributions.baseline import build
 from driftguard.rows.columns import Row
 from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns
+from driftguard.statistics import budget, contingency, distances, ks, pictures
 from driftguard.statistics.kolmogorov import FEW_ROWS, survival
 
 type Values = Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -45,17 +45,15 @@ def measure(baseline: Values, window: Values) -> tuple[float, float, float]:
     rows = [Row(START, {"x": float(value)}, None, None) for value in window]
     counts = sum(count(made, [columns(pack(rows))]).values(), Counts.empty(made))
     layout = layout_of(made)
-    first, second = (
-        statistics.cumulative_shares(bins, layout.starts, layout.sizes) for bins in (layout.bins, counts.bins)
-    )
-    d = statistics.ks_distance(first, second, layout.starts)
-    bound = statistics.ks_error_bound(
-        statistics.shares(layout.bins, layout.starts, layout.sizes),
-        statistics.shares(counts.bins, layout.starts, layout.sizes),
+    first, second = (ks.cumulative_shares(bins, layout.starts, layout.sizes) for bins in (layout.bins, counts.bins))
+    d = ks.ks_distance(first, second, layout.starts)
+    bound = ks.ks_error_bound(
+        ks.shares(layout.bins, layout.starts, layout.sizes),
+        ks.shares(counts.bins, layout.starts, layout.sizes),
         layout.several,
         layout.starts,
     )
-    p_value = statistics.ks_p_value(d, counts.present, layout.present)
+    p_value = ks.ks_p_value(d, counts.present, layout.present)
     return float(d[0]), float(bound[0]), float(p_value[0])
 
 
@@ -96,10 +94,10 @@ def test_d_is_within_its_bound_for_a_million_rows(shift: float) -> None:
     made = build({"x": baseline.tolist()})
     layout = layout_of(made)
     bins = np.bincount(layout.numbers[0].find(window), minlength=len(layout.bins))
-    first, second = (statistics.cumulative_shares(some, layout.starts, layout.sizes) for some in (layout.bins, bins))
-    d = statistics.ks_distance(first, second, layout.starts)[0]
-    base, seen = (statistics.shares(some, layout.starts, layout.sizes) for some in (layout.bins, bins))
-    bound = statistics.ks_error_bound(base, seen, layout.several, layout.starts)[0]
+    first, second = (ks.cumulative_shares(some, layout.starts, layout.sizes) for some in (layout.bins, bins))
+    d = ks.ks_distance(first, second, layout.starts)[0]
+    base, seen = (ks.shares(some, layout.starts, layout.sizes) for some in (layout.bins, bins))
+    bound = ks.ks_error_bound(base, seen, layout.several, layout.starts)[0]
     exact = scipy.stats.ks_2samp(baseline, window, method="asymp").statistic
     assert -1e-12 <= exact - d <= bound + 1e-12
     assert bound <= 1 / 256
@@ -139,7 +137,7 @@ def test_p_values_at_any_size_fall_with_the_distance() -> None:
 def chi_square(baseline: Sequence[int], window: Sequence[int]) -> tuple[float, int, float]:
     """The test of one feature."""
     starts, sizes = np.zeros(1, np.int64), np.array([len(baseline)])
-    found = statistics.chi_square(np.array(baseline), np.array(window), starts, sizes)
+    found = contingency.chi_square(np.array(baseline), np.array(window), starts, sizes)
     return float(found[0][0]), int(found[1][0]), float(found[2][0])
 
 
@@ -171,7 +169,7 @@ def test_features_are_tested_apart() -> None:
     """Features that lie one after the other do not touch each other."""
     first, second = [50, 60, 3], [10, 20, 30, 40]
     third, fourth = [500, 600, 1], [70, 80, 90, 10]
-    together = statistics.chi_square(
+    together = contingency.chi_square(
         np.array(first + second), np.array(third + fourth), np.array([0, 3]), np.array([3, 4])
     )
     assert together[2].tolist() == [chi_square(first, third)[2], chi_square(second, fourth)[2]]
@@ -181,7 +179,7 @@ def test_features_are_tested_apart() -> None:
 def test_fisher_is_exact(n: int, m: int, part: float, other: float) -> None:
     """One-sided p-values are those of scipy's exact test."""
     a, b = round(n * part), round(m * other)
-    found = statistics.fisher_greater(*(np.array([value]) for value in (a, n, b, m)))
+    found = contingency.fisher_greater(*(np.array([value]) for value in (a, n, b, m)))
     exact = scipy.stats.fisher_exact([[a, n - a], [b, m - b]], alternative="greater").pvalue
     assert found[0] == pytest.approx(exact, rel=1e-9, abs=1e-300)
 
@@ -198,14 +196,14 @@ def test_fisher_is_exact(n: int, m: int, part: float, other: float) -> None:
 )
 def test_fisher_holds_for_a_hundred_million(a: int, n: int, b: int, m: int) -> None:
     """For counts of 10⁸ the p-value agrees with the hypergeometric distribution to 1e-6 of it."""
-    found = statistics.fisher_greater(*(np.array([value]) for value in (a, n, b, m)))
+    found = contingency.fisher_greater(*(np.array([value]) for value in (a, n, b, m)))
     assert found[0] == pytest.approx(scipy.stats.hypergeom.sf(a - 1, n + m, a + b, n), rel=1e-6)
 
 
 def test_total_variation_is_half_the_sum_of_differences() -> None:
     """Shares of 0.5/0.5 against 0.2/0.8 differ by 0.3; nothing in common is 1."""
     starts = np.array([0, 2])
-    found = statistics.total_variation(np.array([0.5, 0.5, 1.0, 0.0]), np.array([0.2, 0.8, 0.0, 1.0]), starts)
+    found = contingency.total_variation(np.array([0.5, 0.5, 1.0, 0.0]), np.array([0.2, 0.8, 0.0, 1.0]), starts)
     assert found == pytest.approx([0.3, 1.0])
 
 
@@ -213,9 +211,9 @@ def test_psi_by_hand() -> None:
     """The index is the smoothed sum over bins; equal samples and unused bins give 0."""
     baseline, window = np.array([[30.0, 70.0, 0.0]]), np.array([[60.0, 40.0, 0.0]])
     p, q = np.array([30.5, 70.5]) / 101, np.array([60.5, 40.5]) / 101
-    assert statistics.psi(baseline, window)[0] == pytest.approx(float(((q - p) * np.log(q / p)).sum()))
-    assert statistics.psi(baseline, baseline)[0] == 0
-    assert statistics.psi(np.array([[5000.0, 0, 0]]), np.array([[7.0, 0, 0]]))[0] == 0
+    assert distances.psi(baseline, window)[0] == pytest.approx(float(((q - p) * np.log(q / p)).sum()))
+    assert distances.psi(baseline, baseline)[0] == 0
+    assert distances.psi(np.array([[5000.0, 0, 0]]), np.array([[7.0, 0, 0]]))[0] == 0
 
 
 def test_merged_bins_hold_a_tenth_each() -> None:
@@ -236,10 +234,8 @@ def wasserstein(baseline: Values, window: Values) -> float:
         count(made, [columns(pack([Row(START, {"x": value}, None, None) for value in values.tolist()]))]).values(),
         Counts.empty(made),
     )
-    first, second = (
-        statistics.cumulative_shares(bins, layout.starts, layout.sizes) for bins in (layout.bins, counts.bins)
-    )
-    found = statistics.wasserstein(
+    first, second = (ks.cumulative_shares(bins, layout.starts, layout.sizes) for bins in (layout.bins, counts.bins))
+    found = distances.wasserstein(
         first, second, layout.starts, lows=layout.lows, highs=layout.highs, beyond=counts.beyond / len(values)
     )
     return float(found[0])
@@ -277,8 +273,8 @@ def test_the_threshold_is_the_formula() -> None:
     """T is the larger of the minimum and c·sqrt(1/n + 1/m + rho·(1/window + 1/baseline days))."""
     alpha, minimum = np.array([0.05]), np.array([0.01])
     c = math.sqrt(math.log(2 * 10 * 2880 / 0.05) / 2)
-    assert statistics.critical(10, alpha)[0] == pytest.approx(c)
-    found = statistics.threshold(
+    assert budget.critical(10, alpha)[0] == pytest.approx(c)
+    found = budget.threshold(
         np.array([c]),
         np.array([500]),
         np.array([10_000]),
@@ -288,7 +284,7 @@ def test_the_threshold_is_the_formula() -> None:
         minimum=minimum,
     )
     assert found[0] == pytest.approx(c * math.sqrt(1 / 500 + 1 / 10_000 + 0.002 * (1 / 7 + 1 / 30)))
-    none = statistics.threshold(
+    none = budget.threshold(
         np.array([c]),
         np.array([0]),
         np.array([10]),
@@ -320,7 +316,7 @@ def test_rho_is_the_formula(days: list[list[int]]) -> None:
         day[2] += 1
         day[4] += 1
     bins = np.array([[*day, 3, 5, 7] for day in days])
-    rho = statistics.overdispersion(bins, np.array([0, 6]), np.array([6, 3]))
+    rho = budget.overdispersion(bins, np.array([0, 6]), np.array([6, 3]))
     assert rho[0] == pytest.approx(plain_rho(days), abs=1e-12)
     assert rho[1] == 0
 
@@ -332,11 +328,11 @@ def test_rho_leaves_out_days_without_values() -> None:
     starts, sizes = np.array([0]), np.array([10])
     weekends = days.copy()
     weekends[[5, 6, 12, 13]] = 0
-    assert statistics.overdispersion(weekends, starts, sizes)[0] > 0
+    assert budget.overdispersion(weekends, starts, sizes)[0] > 0
     sparse = days.copy()
     sparse[::2] = 0
-    assert statistics.overdispersion(sparse, starts, sizes)[0] == 0
-    assert statistics.overdispersion(days[:3], starts, sizes)[0] == 0
+    assert budget.overdispersion(sparse, starts, sizes)[0] == 0
+    assert budget.overdispersion(days[:3], starts, sizes)[0] == 0
 
 
 def test_rho_tells_day_effects_from_chance() -> None:
@@ -349,7 +345,7 @@ def test_rho_tells_day_effects_from_chance() -> None:
             np.bincount(edges.searchsorted(random.normal(random.normal(0, effect), 1, 5000)), minlength=100)
             for _ in range(14)
         ]
-        return float(statistics.overdispersion(np.array(bins), np.array([0]), np.array([100]))[0])
+        return float(budget.overdispersion(np.array(bins), np.array([0]), np.array([100]))[0])
 
     assert np.mean([days(0.0) for _ in range(20)]) < 2e-4
     # F(x) moves by 0.1·φ(x): the mean of that squared over all edges against the mean of F(1−F).
@@ -359,10 +355,10 @@ def test_rho_tells_day_effects_from_chance() -> None:
 
 def histogram(
     edges: Floats, baseline: Floats, window: Floats, extremes: tuple[float, float], values: Floats | None
-) -> statistics.Picture:
+) -> pictures.Picture:
     """The picture of one feature."""
     least, greatest = np.array(extremes[:1]), np.array(extremes[1:])
-    (picture,) = statistics.histograms([edges], baseline, window, least=least, greatest=greatest, values=[values])
+    (picture,) = pictures.histograms([edges], baseline, window, least=least, greatest=greatest, values=[values])
     return picture
 
 
@@ -374,7 +370,7 @@ def test_histograms_are_sound_for_any_values(baseline: list[float], window: list
     edges = layout.numbers[0].values
     values = np.array(window, np.float64)
     bins = np.bincount(layout.numbers[0].find(values), minlength=len(layout.bins))
-    cdfs = [statistics.cumulative_shares(some, layout.starts, layout.sizes) for some in (layout.bins, bins)]
+    cdfs = [ks.cumulative_shares(some, layout.starts, layout.sizes) for some in (layout.bins, bins)]
     distinct = np.unique(np.array(baseline, np.float64))
     ends, first, second = histogram(
         edges,
@@ -384,7 +380,7 @@ def test_histograms_are_sound_for_any_values(baseline: list[float], window: list
         values=distinct if len(distinct) <= 256 else None,
     )
     assert len(ends) == len(first) + 1 == len(second) + 1
-    assert 1 <= len(first) <= statistics.MAX_BARS
+    assert 1 <= len(first) <= pictures.MAX_BARS
     assert all(math.isfinite(end) for end in ends)
     assert all(low < high for low, high in pairwise(ends))
     for shares in (first, second):
@@ -409,7 +405,7 @@ def test_one_outlier_does_not_squash_the_picture() -> None:
     random = np.random.default_rng(1)
     made = build({"x": [*random.normal(size=5000).tolist(), 1e9]})
     layout = layout_of(made)
-    cdf = statistics.cumulative_shares(layout.bins, layout.starts, layout.sizes)
+    cdf = ks.cumulative_shares(layout.bins, layout.starts, layout.sizes)
     ends, first, _second = histogram(layout.numbers[0].values, cdf, cdf, extremes=(-4.0, 1e9), values=None)
     assert max(ends) < 10
     assert max(first) < 0.2
@@ -418,8 +414,8 @@ def test_one_outlier_does_not_squash_the_picture() -> None:
 def test_many_categories_are_shown_as_32() -> None:
     """Beyond 30 named categories the others are joined; the new ones stay apart."""
     shares = np.full(102, 0.0098)
-    shown, first, second = statistics.bars(shares, shares, 100)
+    shown, first, second = pictures.bars(shares, shares, 100)
     assert shown == 30
-    assert len(first) == len(second) == statistics.MAX_BARS
+    assert len(first) == len(second) == pictures.MAX_BARS
     assert first[-2] == pytest.approx(71 * 0.0098)
     assert first[-1] == pytest.approx(0.0098)

@@ -21,7 +21,7 @@ from driftguard.counting import Counts, count, layout_of
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.models.settings import ModelSettings
 from driftguard.rows.columns import Row, Scalar, columns_of
-from driftguard.verdicts import Verdict, judge, severity_of
+from driftguard.verdicts.judging import Verdict, judge, severity_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 START = (NOW - timedelta(days=3)).timestamp()

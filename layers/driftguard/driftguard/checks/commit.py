@@ -12,7 +12,7 @@ from driftguard.counting.folding import Overtaken
 from driftguard.models.tables import Models, Statuses
 from driftguard.platform.dynamodb import ConditionFailed, transaction
 from driftguard.platform.times import iso
-from driftguard.verdicts import Verdict
+from driftguard.verdicts.judging import Verdict
 
 RECENT_DAYS = 7
 TRIES = 6

@@ -12,7 +12,7 @@ from driftguard.distributions import encoding
 from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.platform.times import hour_of, hour_start, parse
-from driftguard.verdicts import Verdict, judge
+from driftguard.verdicts.judging import Verdict, judge
 
 RHO_DAYS = 14
 

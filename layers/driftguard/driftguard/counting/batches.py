@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from driftguard.counting.counts import KINDS, NAME_LENGTH, Counts, Names, later, latest
-from driftguard.counting.edges import Floats
-from driftguard.counting.layout import Ints, Layout, layout_of
+from driftguard.counting.layout import Layout, layout_of
 from driftguard.distributions.baseline import Baseline
 from driftguard.distributions.categories import BOOLEANS
 from driftguard.rows.columns import Columns, Part
+from driftguard.statistics.arrays import Floats, Ints
 
 ROWS_AT_ONCE = 50_000
 HOUR = 3_600_000

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.counting.edges import Floats
-from driftguard.counting.layout import Ints, Layout, layout_of
+from driftguard.counting.layout import Layout, layout_of
 from driftguard.distributions.baseline import Baseline
 from driftguard.rows.columns import Kind
+from driftguard.statistics.arrays import Floats, Ints
 
 GROUP_SIZE = 100
 """Features in one encoded group: an item of a table holds one."""

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from driftguard.distributions.categories import Categories, digest
+from driftguard.statistics.arrays import Floats
 
-type Floats = npt.NDArray[np.float64]
 CELLS = 4096
 """Cells of the grid that finds most values' bins without a binary search."""
 

@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.counting.edges import Codes, Edges, Floats
+from driftguard.counting.edges import Codes, Edges
 from driftguard.distributions.baseline import Baseline
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.numbers import Numbers
-
-type Ints = npt.NDArray[np.int64]
+from driftguard.statistics.arrays import Floats, Ints
 
 MERGED = 10
 """Groups of bins, of about as many baseline values each or of the most frequent categories, for a coarse comparison."""

@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from driftguard.distributions.baseline import PREDICTION, Baseline, FeatureBaseline, Role, Scalar, feature_type
 from driftguard.distributions.categories import BOOLEANS, Categories, categories
 from driftguard.distributions.numbers import Numbers, numbers, to_double
-
-type Floats = npt.NDArray[np.float64]
-type Ints = npt.NDArray[np.int64]
+from driftguard.statistics.arrays import Floats, Ints
 
 NUMBERS = (int, float)
 """By exact type: a boolean is an int to Python."""

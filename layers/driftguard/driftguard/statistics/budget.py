@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-type Floats = npt.NDArray[np.float64]
-type Ints = npt.NDArray[np.int64]
+from driftguard.statistics.arrays import Floats, Ints
 
 CHECKS = 2880
 """Scheduled checks in 30 days."""

@@ -5,8 +5,7 @@ import numpy.typing as npt
 from scipy.special import chdtrc
 from scipy.stats import binom
 
-type Floats = npt.NDArray[np.float64]
-type Ints = npt.NDArray[np.int64]
+from driftguard.statistics.arrays import Floats, Ints
 
 MIN_EXPECTED = 5
 FIRST_TERMS = 64

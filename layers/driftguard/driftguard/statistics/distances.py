@@ -3,8 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-type Floats = npt.NDArray[np.float64]
-type Ints = npt.NDArray[np.int64]
+from driftguard.statistics.arrays import Floats, Ints
 
 SMOOTHING = 0.5
 

@@ -14,11 +14,10 @@ Against `kstwo.sf` the largest difference is 1e-6 of the p-value in the tail (1e
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaln
 from scipy.stats import kstwo
 
-type Floats = npt.NDArray[np.float64]
+from driftguard.statistics.arrays import Floats
 
 TAIL = 2.2
 """n·d² from which both sides together have twice the probability of one, to 2e-6 of it."""

@@ -3,10 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from driftguard.statistics.arrays import Floats, Ints
 from driftguard.statistics.kolmogorov import survival
-
-type Floats = npt.NDArray[np.float64]
-type Ints = npt.NDArray[np.int64]
 
 
 def shares(bins: Ints, starts: Ints, sizes: Ints) -> Floats:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftguard import statistics
 from driftguard.counting import MERGED, Counts, Layout
-from driftguard.verdicts.rules import Flags, Floats, Ints, Rules
+from driftguard.statistics import budget, contingency, distances, ks
+from driftguard.statistics.arrays import Flags, Floats, Ints
+from driftguard.verdicts.rules import Rules
 
 STAY_OPEN_SCORE = 0.8
 """An open alert stays open above this part of the score it opens at …"""
@@ -59,21 +60,21 @@ def drift_tests(
     """Test every feature; `days` are the last whole days, oldest first."""
     starts, sizes, numeric = layout.starts, layout.sizes, layout.numeric
     n, m = window.present, layout.present
-    base, seen = (statistics.shares(bins, starts, sizes) for bins in (layout.bins, window.bins))
-    base_cdf, seen_cdf = (statistics.cumulative_shares(bins, starts, sizes) for bins in (layout.bins, window.bins))
+    base, seen = (ks.shares(bins, starts, sizes) for bins in (layout.bins, window.bins))
+    base_cdf, seen_cdf = (ks.cumulative_shares(bins, starts, sizes) for bins in (layout.bins, window.bins))
 
     testable = rules.enabled & (m > 0) & (n >= np.where(rules.budget, rules.min_samples, 1))
     tests = int(testable.sum())
-    distance = statistics.ks_distance(base_cdf, seen_cdf, starts)
-    variation = statistics.total_variation(base, seen, starts)
+    distance = ks.ks_distance(base_cdf, seen_cdf, starts)
+    variation = contingency.total_variation(base, seen, starts)
     score = np.where(numeric, distance, variation)
-    _statistic, degrees, p_value = statistics.chi_square(layout.bins, window.bins, starts, sizes)
-    ks = numeric & testable
-    p_value[ks] = statistics.ks_p_value(distance[ks], n[ks], m[ks])
+    _statistic, degrees, p_value = contingency.chi_square(layout.bins, window.bins, starts, sizes)
+    tested = numeric & testable
+    p_value[tested] = ks.ks_p_value(distance[tested], n[tested], m[tested])
 
     rho = np.where(numeric, _overdispersion(layout, days), 0.0)
-    needed = statistics.threshold(
-        statistics.critical(tests, rules.alpha),
+    needed = budget.threshold(
+        budget.critical(tests, rules.alpha),
         n,
         m,
         rho=rho,
@@ -86,7 +87,7 @@ def drift_tests(
     blind = np.where(numeric, by_score & (needed > 1), (degrees == 0) & (variation > 0))
     testable = testable & ~blind
     threshold = np.where(by_score, needed, np.where(rules.budget, rules.min_score, np.nan))
-    corrected = rules.alpha / (max(tests, 1) * statistics.CHECKS)
+    corrected = rules.alpha / (max(tests, 1) * budget.CHECKS)
     p_threshold = np.where(by_score, np.nan, np.where(rules.budget, corrected, rules.alpha))
     # Comparisons with NaN are false, so each rule below decides where it applies only.
     fired = testable & np.select(
@@ -105,7 +106,7 @@ def drift_tests(
         threshold=threshold,
         p_threshold=p_threshold,
         detectable=np.minimum(needed, 1.0),
-        error_bound=statistics.ks_error_bound(base, seen, layout.several, starts),
+        error_bound=ks.ks_error_bound(base, seen, layout.several, starts),
         rho=rho,
         psi=_psi(layout, window),
         wasserstein=_wasserstein(layout, window, base_cdf, seen_cdf),
@@ -121,11 +122,11 @@ def drift_tests(
 def _overdispersion(layout: Layout, days: Sequence[Counts]) -> Floats:
     if len(days) < WHOLE_DAYS:
         return np.zeros(len(layout.features))
-    return statistics.overdispersion([day.bins for day in days[-WHOLE_DAYS:]], layout.starts, layout.sizes)
+    return budget.overdispersion([day.bins for day in days[-WHOLE_DAYS:]], layout.starts, layout.sizes)
 
 
 def _psi(layout: Layout, window: Counts) -> Floats:
-    return statistics.psi(*(_merged(layout, bins) for bins in (layout.bins, window.bins)))
+    return distances.psi(*(_merged(layout, bins) for bins in (layout.bins, window.bins)))
 
 
 def _merged(layout: Layout, bins: Ints) -> Floats:
@@ -136,7 +137,7 @@ def _merged(layout: Layout, bins: Ints) -> Floats:
 def _wasserstein(layout: Layout, window: Counts, base_cdf: Floats, seen_cdf: Floats) -> Floats:
     """Of numeric features; NaN or infinite where there is nothing to compare or it overflows."""
     n = window.present
-    area = statistics.wasserstein(
+    area = distances.wasserstein(
         base_cdf,
         seen_cdf,
         layout.starts,

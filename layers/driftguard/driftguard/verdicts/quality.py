@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftguard import statistics
 from driftguard.alerts.schemas import QualityKind
 from driftguard.counting import Counts, Layout
 from driftguard.distributions.categories import Categories
+from driftguard.statistics import budget, contingency
+from driftguard.statistics.arrays import Flags, Ints
 from driftguard.verdicts.drift import STAY_OPEN_P, STAY_OPEN_SCORE
-from driftguard.verdicts.rules import Flags, Ints, Rules
+from driftguard.verdicts.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def quality_tests(layout: Layout, window: Counts, rules: Rules, min_change: floa
     kinds = list(_shares(layout, window))
     testable = [rules.enabled & one.possible & (one.m > 0) & (one.n >= rules.min_samples) for one in kinds]
     tests = int(sum(flags.sum() for flags in testable))
-    limit = rules.alpha / (max(tests, 1) * statistics.CHECKS)
+    limit = rules.alpha / (max(tests, 1) * budget.CHECKS)
     return tests > 0, [
         test
         for one, flags in zip(kinds, testable, strict=True)
@@ -58,7 +59,7 @@ def _grown(one: Shares, testable: Flags, limit: Sequence[float], min_change: flo
     score = window - baseline
     # Only these can fire or keep an alert open, and only for them an exact p-value is worth its time.
     grown = np.flatnonzero(testable & (score > 0) & (score > STAY_OPEN_SCORE * min_change))
-    p_values = statistics.fisher_greater(one.a[grown], one.n[grown], one.b[grown], one.m[grown])
+    p_values = contingency.fisher_greater(one.a[grown], one.n[grown], one.b[grown], one.m[grown])
     for index, p_value in zip(grown.tolist(), p_values.tolist(), strict=True):
         yield QualityTest(
             index=index,

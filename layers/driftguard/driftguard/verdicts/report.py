@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from driftguard import statistics
 from driftguard.alerts.schemas import QualityKind
 from driftguard.counting import KINDS, Counts, Layout
 from driftguard.distributions.categories import NEW, RARE, Categories
 from driftguard.distributions.numbers import Numbers
+from driftguard.statistics import pictures
+from driftguard.statistics.arrays import Floats
 from driftguard.verdicts.drift import DriftTests
 from driftguard.verdicts.quality import QualityTest
-from driftguard.verdicts.rules import Floats, Rules
+from driftguard.verdicts.rules import Rules
 
 TYPE_OF_KIND = {"number": "numeric", "string": "categorical", "boolean": "boolean"}
 
@@ -36,8 +37,8 @@ def feature_rows(
     for test in quality:
         grown.setdefault(test.index, []).append(test)
     shown = np.flatnonzero(rules.enabled).tolist()
-    pictures = _pictures(layout, window, tests, shown)
-    return {index: _row(layout, window, tests, index, pictures[index], grown.get(index, ())) for index in shown}
+    drawn = _pictures(layout, window, tests, shown)
+    return {index: _row(layout, window, tests, index, drawn[index], grown.get(index, ())) for index in shown}
 
 
 def _row(
@@ -142,11 +143,11 @@ def quality_reason(layout: Layout, quality: Iterable[QualityTest]) -> str:
 
 def _pictures(layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The histogram of each of some features, by index."""
-    pictures = {index: _bars(layout, tests, index) for index in features if index in layout.categories}
+    found = {index: _bars(layout, tests, index) for index in features if index in layout.categories}
     numeric = [index for index in features if index in layout.numbers and len(layout.numbers[index].values)]
     spans = [np.arange(layout.starts[index], layout.starts[index] + layout.sizes[index]) for index in numeric]
     places = np.concatenate([np.zeros(0, np.int64), *spans])
-    drawn = statistics.histograms(
+    drawn = pictures.histograms(
         [layout.numbers[index].values for index in numeric],
         tests.baseline_cdf[places],
         tests.window_cdf[places],
@@ -154,11 +155,11 @@ def _pictures(layout: Layout, window: Counts, tests: DriftTests, features: Seque
         greatest=window.greatest[numeric],
         values=[_distinct(layout, index) for index in numeric],
     )
-    pictures |= {
+    found |= {
         index: {"edges": ends, "baseline": first, "window": second}
         for index, (ends, first, second) in zip(numeric, drawn, strict=True)
     }
-    return {index: pictures.get(index, {"edges": [], "baseline": [], "window": []}) for index in features}
+    return {index: found.get(index, {"edges": [], "baseline": [], "window": []}) for index in features}
 
 
 def _distinct(layout: Layout, index: int) -> Floats | None:
@@ -170,7 +171,7 @@ def _bars(layout: Layout, tests: DriftTests, index: int) -> dict[str, Any]:
     span = layout.span(index)
     values = layout.features[index].values
     names = values.names if isinstance(values, Categories) else ()
-    shown, first, second = statistics.bars(tests.baseline_shares[span], tests.window_shares[span], len(names))
+    shown, first, second = pictures.bars(tests.baseline_shares[span], tests.window_shares[span], len(names))
     labels = [*names[:shown], RARE, NEW]
     # The last two are shown only where there is any of them.
     kept = [k for k in range(len(labels)) if k < shown or first[k] or second[k]]

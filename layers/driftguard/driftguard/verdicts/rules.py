@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from driftguard.counting import Layout
 from driftguard.models.settings import ModelSettings
-
-type Floats = npt.NDArray[np.float64]
-type Ints = npt.NDArray[np.int64]
-type Flags = npt.NDArray[np.bool_]
+from driftguard.statistics.arrays import Flags, Floats, Ints
 
 
 @dataclass(frozen=True)
