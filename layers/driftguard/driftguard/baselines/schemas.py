@@ -15,7 +15,7 @@ type UploadState = Literal["pending", "processing", "done", "failed"]
 Days = Annotated[
     Annotated[int, Field(ge=1, le=3660, strict=True)] | None,
     Field(
-        description="Number of days that the rows come from. Default: the number of distinct UTC days in their timestamps."
+        description="Number of days that the rows come from. Default: the number of distinct UTC days in the timestamps."
     ),
 ]
 

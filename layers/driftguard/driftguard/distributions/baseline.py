@@ -140,7 +140,3 @@ def _of_types(values: Sequence[Any], kinds: Counter[type], types: tuple[type, ..
     if sum(kinds[wanted] for wanted in types) == len(values):
         return values
     return [value for value in values if type(value) in types]
-
-
-# Stored: the format, the length of the header, the deflated header (JSON), the deflated arrays of all numeric features
-# one after the other as byte planes, so that what neighbours have in common deflates well.
