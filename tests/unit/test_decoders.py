@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from driftguard.counting import Counts
+from driftguard.counting.counts import Counts
 from driftguard.distributions import baseline
 from driftguard.rows.columns import Row, values_of
 from driftguard.rows.packing import pack

@@ -7,7 +7,7 @@ import pytest
 
 from driftguard.alerts.findings import Finding
 from driftguard.checks import check, simulation
-from driftguard.counting import count
+from driftguard.counting.batches import count
 from driftguard.counting.series import Series
 from driftguard.distributions.baseline import build
 from driftguard.models.settings import ModelSettings

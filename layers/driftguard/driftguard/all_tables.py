@@ -5,7 +5,7 @@ from typing import Final
 from driftguard.alerts.tables import Alerts, Outbox
 from driftguard.baselines.tables import Baselines, Uploads
 from driftguard.checks.tables import History, Runs
-from driftguard.counting.tables import Counts
+from driftguard.counting.tables import StoredCounts
 from driftguard.models.tables import Models, Statuses
 from driftguard.notifications.tables import Channels, Deliveries
 from driftguard.organizations.tables import ApiKeys
@@ -17,7 +17,6 @@ ALL: Final[tuple[type[Table], ...]] = (
     ApiKeys,
     Baselines,
     Channels,
-    Counts,
     Deliveries,
     History,
     Models,
@@ -25,5 +24,6 @@ ALL: Final[tuple[type[Table], ...]] = (
     Predictions,
     Runs,
     Statuses,
+    StoredCounts,
     Uploads,
 )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from driftguard.alerts import findings
 from driftguard.baselines.tables import Baselines
-from driftguard.counting import Counts
+from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, State, read_days, window
 from driftguard.distributions import encoding
 from driftguard.models.settings import ModelSettings

@@ -22,7 +22,7 @@ The header of mode `C` is deflated JSON, an object with these keys:
 | `b` | length of each buffer in bytes; a negative length means that the buffer is deflated |
 
 A column is a list of parts, one part for each kind of value in the column. Rows without a part are missing values. A
-part is `[kind, encoding, mask, count, first, …]`, see `PartSpec`. The kinds are `n` (number), `s` (string) and `b`
+part is `[kind, encoding, mask, length, first, …]`, see `PartSpec`. The kinds are `n` (number), `s` (string) and `b`
 (boolean). The encoding decides which buffers hold the values and which fields follow `first`:
 
 | encoding | values | buffers from `first` on | further fields |
@@ -111,21 +111,21 @@ class Values(NamedTuple):
 class PartSpec(NamedTuple):
     """The values of one kind in one column.
 
-    mask: number of the mask's buffer; None if every row has a value of this kind. count: number of values.
+    mask: number of the mask's buffer; None if every row has a value of this kind. length: number of values.
     """
 
     kind: str
     encoding: str
     mask: int | None
-    count: int
+    length: int
     first: int
     fields: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, stored: Sequence[Any]) -> "PartSpec":
         """Return the part that `stored` describes. Raises ValueError or TypeError if the fields do not fit."""
-        kind, encoding, mask, count, first, *fields = stored
-        return cls(kind, encoding, mask, count, first, tuple(fields))
+        kind, encoding, mask, length, first, *fields = stored
+        return cls(kind, encoding, mask, length, first, tuple(fields))
 
     def stored(self) -> list[Any]:
         """Return the part as the header holds it."""

@@ -128,7 +128,7 @@ def _integers(spec: Integers, count: int, buffers: BufferReader) -> Iterable[int
 
 def _part(spec: PartSpec, rows: int, buffers: BufferReader) -> Part:
     """Return the part as buffers. Integers beyond int64 become floats there, unlike in `_values`."""
-    kind, encoding, count, first = KINDS[spec.kind], ENCODINGS[spec.encoding], spec.count, spec.first
+    kind, encoding, count, first = KINDS[spec.kind], ENCODINGS[spec.encoding], spec.length, spec.first
     mask = None if spec.mask is None else _mask(spec.mask, rows, buffers)
     match spec.encoding:
         case "i":

@@ -13,7 +13,8 @@ import numpy as np
 
 from driftguard.alerts.findings import Finding
 from driftguard.alerts.schemas import AlertType, Severity
-from driftguard.counting import Counts, layout_of
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import layout_of
 from driftguard.distributions.baseline import Baseline
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.times import iso

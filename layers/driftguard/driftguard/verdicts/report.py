@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from driftguard.alerts.schemas import QualityKind
-from driftguard.counting import KINDS, Counts, Layout
+from driftguard.counting.counts import KINDS, Counts
+from driftguard.counting.layout import Layout
 from driftguard.distributions.categories import NEW, RARE, Categories
 from driftguard.distributions.numbers import Numbers
 from driftguard.statistics import pictures
