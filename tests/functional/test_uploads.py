@@ -183,7 +183,7 @@ def test_a_lying_file_is_refused(deployed: Stack, model: str, monkeypatch: pytes
     """No gzip, one cut off, a file too large, and one that takes too long: failed, with the reason."""
     monkeypatch.setattr(building, "MAX_FILE_BYTES", 2000)
     for content, body, says in (
-        (CSV, {"compression": "gzip"}, "not good gzip"),
+        (CSV, {"compression": "gzip"}, "not valid gzip"),
         (gzip.compress(CSV)[:-5], {"compression": "gzip"}, "too early"),
         (CSV * 2, {}, "2,000 at most"),
     ):
@@ -424,7 +424,7 @@ def test_what_never_came_or_broke_off_is_told_as_failed(deployed: Stack, model: 
     now = datetime.now(UTC)
     assert uploads.status(found, upload_id, now=now + timedelta(hours=23)).status == "pending"
     late = uploads.status(found, upload_id, now=now + timedelta(hours=25))
-    assert (late.status, late.reason) == ("failed", "no file came")
+    assert (late.status, late.reason) == ("failed", "no file arrived within a day; create a new upload")
     item = Uploads.one(found.model_id, upload_id)
     assert item is not None
     item.start("r1", 10, timedelta(minutes=1), now)

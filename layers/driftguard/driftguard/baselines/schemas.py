@@ -14,9 +14,7 @@ type UploadState = Literal["pending", "processing", "done", "failed"]
 
 Days = Annotated[
     Annotated[int, Field(ge=1, le=3660, strict=True)] | None,
-    Field(
-        description="Number of days that the rows come from. Default: the number of distinct UTC days in the timestamps."
-    ),
+    Field(description="Number of days that the rows come from. Default: the number of UTC days in the timestamps."),
 ]
 
 
