@@ -96,7 +96,7 @@ class FromPredictions(Wire):
 class BaselineBody(Wire):
     """The body of PUT /models/{model_id}/baseline: rows, columns, or a time range of logged predictions.
 
-    Each row is validated by itself in `baselines.samples`, so an error names the row by its index.
+    Each row is validated by itself, so an error names the row by its index.
     """
 
     rows: list[Any] | None = Field(default=None, description='`[{"features": {…}, "prediction": …, "timestamp": …}]`')

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from driftguard.alerts.publishing import Publish
 from driftguard.models.tables import CheckOutcome, Models
+from driftguard.verdicts.shapes import Report
 
 
 class Busy(Exception):
@@ -45,5 +45,5 @@ class Result:
     """
 
     outcome: CheckOutcome
-    report: dict[str, Any] | None
+    report: Report | None
     finished: bool = True
