@@ -30,7 +30,7 @@ def put_baseline(model_id: str, body: Annotated[BaselineBody, Body()]) -> Baseli
 
 @app.get("/models/<model_id>/baseline", responses=answers(200, BaselineView, 404), tags=["Baselines"])
 def get_baseline(model_id: str) -> BaselineView:
-    """Show the current baseline with the type and distribution of each feature."""
+    """Show the current baseline. The response has the type and the distribution of each feature."""
     return versions.current(registry.find(app.caller.organization_id, model_id))
 
 

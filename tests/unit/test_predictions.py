@@ -587,7 +587,7 @@ def test_a_page_reads_a_bounded_number_of_batches(model: Models, monkeypatch: py
         one(model, timestamp=iso(NOW - number * timedelta(days=1)), features={"x": number}, now=NOW + number * MINUTE)
     start, end = NOW - timedelta(days=1, hours=1), NOW + timedelta(hours=1)
     for bound in ("BATCHES_SEEN_A_PAGE", "BATCHES_READ_A_PAGE", "ROWS_READ_A_PAGE"):
-        monkeypatch.setattr(intake, bound, 2)
+        monkeypatch.setattr(listing, bound, 2)
         page = listing.list_logged("org", model.model_id, limit=10)
         assert len(page.items) == 2
         assert page.cursor is not None

@@ -98,6 +98,7 @@ class _Column:
     def add(self, values: Sequence[Scalar]) -> None:
         kinds = set(map(type, values))
         if kinds & {int, float}:
+            # mypy does not narrow a type by `type(value) in`.
             given = [to_double(value) for value in values if type(value) in NUMBERS]  # type: ignore[arg-type]
             found = np.array(given, np.float64)
             finite = found[np.isfinite(found)]

@@ -12,8 +12,9 @@ from driftguard.models.registry import find
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES, ConditionFailed, chunks
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, TooLarge, Unavailable
+from driftguard.predictions.keys import Key
 from driftguard.predictions.schemas import MAX_ROWS, BatchBody, BatchLogged, Logged, PredictionBody, RejectedRow
-from driftguard.predictions.tables import Key, Predictions
+from driftguard.predictions.tables import Predictions
 from driftguard.rows.columns import Row
 from driftguard.rows.packing import pack
 from driftguard.rows.reading import BadRow, RowReader

@@ -12,7 +12,8 @@ from driftguard.platform.paging import Page, decode_cursor, encode_cursor
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, to_json
 from driftguard.platform.times import iso
 from driftguard.predictions.intake import ids_of
-from driftguard.predictions.tables import Head, Key, Predictions
+from driftguard.predictions.keys import Key
+from driftguard.predictions.tables import Head, Predictions
 from driftguard.rows.columns import Row
 from driftguard.rows.unpacking import unpack_rows
 
@@ -47,7 +48,7 @@ def list_logged(
     items: list[dict[str, Any]] = []
     size = 2
     for head, packed in Predictions.payloads(chosen, rows_at_once=max(limit, 500)):
-        key = Key(head.sk[0], head.sk[2:])  # type: ignore[arg-type]
+        key = Key.read(head.sk)
         rows, rejected = unpack_rows(packed)
         for number, (row, prediction_id) in enumerate(zip(rows, ids_of(key, rows, rejected), strict=True)):
             if (head.arrived_at == since and number < skip) or not _within(row, start, end):

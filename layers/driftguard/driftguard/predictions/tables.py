@@ -1,14 +1,11 @@
 """The table of logged predictions: packed batches, each stored once under a key that a retry has too."""
 
 import heapq
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from itertools import groupby, islice
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError
@@ -16,6 +13,7 @@ from pynamodb.indexes import IncludeProjection, LocalSecondaryIndex
 
 from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional, transaction
 from driftguard.platform.times import iso
+from driftguard.predictions.keys import Key, place
 from driftguard.rows.reading import MAX_AGE, MAX_AHEAD
 
 RETENTION = MAX_AGE
@@ -31,36 +29,6 @@ ROUNDING = timedelta(seconds=1)
 
 ROWS_AT_ONCE = 20_000
 """Rows in memory at once: four of the largest batches."""
-
-
-class Key(NamedTuple):
-    """The key of a batch. namespace: `b` batch, `p` single prediction, `i` Idempotency-Key, `r` random."""
-
-    namespace: Literal["b", "p", "i", "r"]
-    digest: str
-
-    @classmethod
-    def of(cls, namespace: Literal["b", "p", "i", "r"], *ids: Any) -> "Key":
-        """Return the key of ids. The ids may have any characters and any length."""
-        return cls(namespace, sha256(json.dumps([namespace, *ids]).encode()).hexdigest()[:32])
-
-    @property
-    def sk(self) -> str:
-        """The sort key."""
-        return f"{self.namespace}#{self.digest}"
-
-    def prediction_id(self, index: int) -> str:
-        """Return the id of a prediction that was sent without one, by its index in the request."""
-        return f"{self.digest[:20]}-{index}"
-
-    def place(self, model_id: str, partitions: int) -> str:
-        """Return the pk of this key's partition if the model has this number of partitions."""
-        return place(model_id, int(self.digest[:12], 16) % partitions)
-
-
-def place(model_id: str, number: int) -> str:
-    """Return the pk of one of a model's partitions, counted from 0."""
-    return f"{model_id}#{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +53,7 @@ class Head:
         )
 
 
-class ByArrival(LocalSecondaryIndex["Predictions"]):  # type: ignore[no-untyped-call]
+class ByArrival(LocalSecondaryIndex["Predictions"]):  # type: ignore[no-untyped-call]  # PynamoDB has no types here
     """The batches of a partition in order of arrival, with the data of small batches. Only heads are in the index."""
 
     class Meta:
