@@ -29,7 +29,7 @@ TO_FINISH = timedelta(minutes=2)
 
 TRIES = 10
 
-type Outcome = Literal["done", "failed", "ignored"]
+type BuildResult = Literal["done", "failed", "ignored"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Worker:
     time_left: Callable[[], timedelta]
 
 
-def build(file: UploadedObject, worker: Worker) -> Outcome:
+def build(file: UploadedObject, worker: Worker) -> BuildResult:
     """Make the file the model's baseline, or set the reason of failure in the upload's status. Deletes the file.
 
     Returns `ignored` if the model is deleted, the upload has ended, or another worker is building the baseline. In the
@@ -58,7 +58,7 @@ def build(file: UploadedObject, worker: Worker) -> Outcome:
     if len(place) != 3:
         return "ignored"
     upload = _unended(*place)
-    outcome: Outcome = "ignored"
+    outcome: BuildResult = "ignored"
     if upload is not None:
         try:
             _start(file, upload, worker)
@@ -93,7 +93,7 @@ def _start(file: UploadedObject, upload: Uploads, worker: Worker) -> None:
         upload.start(worker.owner, file.size, LEASE, worker.clock())
 
 
-def _attempt(file: UploadedObject, upload: Uploads, worker: Worker) -> Outcome:
+def _attempt(file: UploadedObject, upload: Uploads, worker: Worker) -> BuildResult:
     """Read the file and store the baseline.
 
     Raises ConditionFailed or NotFound if another worker has taken the upload or the model is deleted.

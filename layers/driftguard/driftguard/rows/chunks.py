@@ -18,7 +18,7 @@ CHUNK_CHARACTERS = 32_000_000
 
 MAX_BAD_LINES = 20
 
-type Column = Sequence[Scalar]
+type ColumnValues = Sequence[Scalar]
 
 
 class BadLine(Wire):
@@ -32,8 +32,8 @@ class BadLine(Wire):
 class Chunk(NamedTuple):
     """Some rows as columns of equal length. `days` are the UTC days of their timestamps."""
 
-    columns: dict[str, Column]
-    predictions: Column | None
+    columns: dict[str, ColumnValues]
+    predictions: ColumnValues | None
     days: set[date]
     rows: int
 

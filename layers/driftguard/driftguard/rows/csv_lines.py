@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 from driftguard.platform.errors import Location
-from driftguard.rows.chunks import MAX_BAD_LINES, Chunk, Column, Errors, Lines
+from driftguard.rows.chunks import MAX_BAD_LINES, Chunk, ColumnValues, Errors, Lines
 from driftguard.rows.columns import Scalar
 from driftguard.rows.file_format import FileFormat
 from driftguard.rows.reading import MAX_FEATURES, BadRow, check_name, moment, scalar
@@ -94,7 +94,7 @@ def _typed(
 ) -> Chunk:
     """Return rows of text as columns of values. Adds rejected lines to `errors`, in order."""
     chunk = Chunk({}, None, set(), len(rows))
-    predictions: Column | None = None
+    predictions: ColumnValues | None = None
     numbers = [number for number, _row in rows]
     for name, cells in zip(header, zip(*(row for _number, row in rows), strict=True), strict=False):
         bad: dict[int, BadRow] = {}
@@ -111,7 +111,7 @@ def _typed(
     return chunk._replace(predictions=predictions)
 
 
-def _values(cells: Sequence[str], loc: Location, bad: dict[int, BadRow], *, as_text: bool) -> Column:
+def _values(cells: Sequence[str], loc: Location, bad: dict[int, BadRow], *, as_text: bool) -> ColumnValues:
     if not as_text and _NUMBER_CHARACTERS.fullmatch("".join(cells)):
         with contextlib.suppress(ValueError):  # a date, for example, has only these characters too
             numbers = [float(cell) if cell else None for cell in cells]
