@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from bench.columns import baseline, names
+from bench.cost.measure import tables
 from bench.speed.costs import FEATURES, ROWS_AN_HOUR, drawn
 from driftguard.baselines.tables import Baselines
 from driftguard.checks.check import check
@@ -21,8 +22,7 @@ from driftguard.models.tables import Models
 from driftguard.platform.times import hour_of, iso
 from driftguard.predictions import intake
 from driftguard.predictions.schemas import BatchBody
-from scripts.cost import tables
-from scripts.meter import metered
+from sandbox.meter import metered
 
 ORGANIZATION = "measured"
 TICK = timedelta(minutes=15)

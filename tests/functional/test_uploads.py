@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 
 from driftguard.baselines import building, uploads
 from driftguard.baselines.schemas import UploadedObject
@@ -19,10 +18,11 @@ from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.s3 import Bucket
 from driftguard.rows import chunks
 from driftguard.rows import files as baseline_files
+from sandbox.calls import Call, intercepted
+from sandbox.gateway import Answer, LambdaContext, function
+from sandbox.roles import under_role
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.gateway import Answer, LambdaContext, function
-from tests.functional.test_checks import log, make_model, records, rows
-from tests.roles import under_role
+from tests.functional.models import log, make_model, records, rows
 
 CSV = b"age,plan,prediction\n" + b"41,gold,0.5\n,silver,\n" * 50
 
@@ -180,7 +180,7 @@ def test_a_bad_line_refuses_the_whole_file(deployed: Stack, model: str) -> None:
 
 
 def test_a_lying_file_is_refused(deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No gzip, one cut off, a file too large, and one that could be read in the time limit: failed, with the reason."""
+    """No gzip, one cut off, a file too large, and one that takes too long to read: failed, with the reason."""
     monkeypatch.setattr(building, "MAX_FILE_BYTES", 2000)
     for content, body, says in (
         (CSV, {"compression": "gzip"}, "not valid gzip"),
@@ -228,27 +228,25 @@ class Killed(Exception):
 
 
 @pytest.fixture
-def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, bool], list[str]]]:
+def dying() -> Iterator[Callable[[int, bool], list[str]]]:
     """`dying(n, after)` makes the n-th call to AWS from then on the last, done or not; returns the calls' names."""
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]
     state: dict[str, Any] = {"calls": [], "last": -1, "after": False}
 
-    def call(client: Any, operation: str, parameters: Any) -> Any:
-        state["calls"].append(operation)
+    def counting(call: Call) -> Any:
+        state["calls"].append(call.operation)
         if len(state["calls"]) - 1 != state["last"]:
-            return original(client, operation, parameters)
+            return call.make()
         if state["after"]:
-            original(client, operation, parameters)
-        raise Killed(operation)
+            call.make()
+        raise Killed(call.operation)
 
     def die_at(number: int, after: bool) -> list[str]:
         state.update(calls=[], last=number, after=after)
         calls: list[str] = state["calls"]
         return calls
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
-    yield die_at
-    die_at(-1, False)
+    with intercepted(counting):
+        yield die_at
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -24,7 +24,7 @@ from driftguard.predictions import intake, listing
 from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, PredictionBody
 from driftguard.predictions.tables import Head, Predictions
 from driftguard.rows.unpacking import unpack_rows
-from tests.stack import deploy_tables
+from sandbox.stack import deploy_tables
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -54,7 +54,7 @@ from driftguard.predictions.schemas import BatchBody, PredictionBody
 from driftguard.predictions.tables import Predictions
 from driftguard.rows.columns import Row, values_of
 from driftguard.rows.unpacking import columns, unpack_rows
-from tests import stack
+from sandbox import stack
 
 STORED = Path(__file__).parents[1] / "stored"
 BATCHES = sorted(path.stem for path in (STORED / "batches").glob("*.bin"))

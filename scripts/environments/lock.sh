@@ -1,7 +1,7 @@
 #!/bin/sh
-# Resolves every *.in to its hashed lock. No index address is written, so the locks hold for any mirror.
+# Resolves every *.in to its hashed lock. The locks contain no index address, so they work with any mirror.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 export UV_SYSTEM_CERTS=1
 resolve() {
     .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sees to it that there is a Chromium for the tests in a browser: the one named by CHROMIUM, the machine's own, or Debian's.
+# Prints the path of a Chromium for the browser tests: $CHROMIUM, an installed one, or one that apt-get installs.
 set -eu
 for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable \
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" "/Applications/Chromium.app/Contents/MacOS/Chromium"; do
@@ -9,11 +9,11 @@ for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrom
     fi
 done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "chromium: installing Debian's for the tests in a browser" >&2
+    echo "chromium: installing Debian's package for the browser tests" >&2
     export DEBIAN_FRONTEND=noninteractive
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || true
 fi
 command -v chromium || {
-    echo "chromium: the tests in a browser need Chromium or Chrome; install one, or say where it is with CHROMIUM=/path" >&2
+    echo "chromium: the browser tests need Chromium or Chrome; install one, or set CHROMIUM=/path/to/chromium" >&2
     exit 1
 }

@@ -1,6 +1,6 @@
-"""Runs `sam deploy` on what was built: `make deploy PARAMETERS="EmailFrom=drift@example.com"`.
+"""Runs `sam deploy` on the built template: `make deploy PARAMETERS="EmailFrom=drift@example.com"`.
 
-Parameters given on SAM's command line replace those of samconfig.toml altogether, so both are joined here first.
+SAM ignores all parameters of samconfig.toml if the command line has any. So this script joins both first.
 """
 
 import argparse
@@ -10,28 +10,28 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
 BUILT: Final = ROOT / ".aws-sam" / "deploy" / "template.yaml"
 
 
 def command(environment: str, architecture: str, parameters: list[str], template: Path = BUILT) -> list[str]:
-    """SAM's command line; of a parameter given twice the one given here counts."""
+    """Return SAM's command line. `parameters` override those of samconfig.toml."""
     settings = settings_of(environment)
     configured = settings.get("deploy", {}).get("parameters", {}).get("parameter_overrides", [])
     joined = dict(one.split("=", 1) for one in (*configured, *parameters)) | {"Architecture": architecture}
-    # Named, because SAM looks for its settings beside the template.
+    # SAM would look for samconfig.toml beside the template.
     files = ["--template-file", str(template), "--config-file", str(ROOT / "samconfig.toml")]
     overrides = [f"{name}={value}" for name, value in joined.items()]
     return [str(SAM), "deploy", *files, "--config-env", environment, "--parameter-overrides", *overrides]
 
 
 def settings_of(environment: str) -> dict[str, Any]:
-    """What samconfig.toml says of an environment; ends the program where it says nothing."""
+    """Return an environment of samconfig.toml. Exits the program if there is none of that name."""
     known = tomllib.loads((ROOT / "samconfig.toml").read_text())
     if not isinstance(known.get(environment), dict):
         names = ", ".join(name for name, value in known.items() if isinstance(value, dict))
-        sys.exit(f"samconfig.toml has no environment {environment!r}, but: {names}")
+        sys.exit(f"samconfig.toml has no environment {environment!r}. Use one of: {names}")
     settings: dict[str, Any] = known[environment]
     return settings
 

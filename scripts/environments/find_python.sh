@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of a CPython 3.13 that runs, wherever it was installed; explains itself and fails where there is none.
-# Each candidate is started, because a pyenv shim is on PATH even while another version is the chosen one.
+# Prints the path of a working CPython 3.13. If there is none, prints how to install it and fails.
+# Each candidate is started, because a pyenv shim can be on PATH while another version is selected.
 
 suits() {
     [ -x "$1" ] && "$1" -c '
@@ -35,12 +35,12 @@ if [ -n "$found" ]; then
     exit 0
 fi
 cat >&2 <<'MESSAGE'
-DriftGuard needs CPython 3.13, the version its functions run on, and found none that starts.
-Install one in any of these ways, then run the command again:
+DriftGuard needs CPython 3.13, the version that its functions run on. No working one was found.
+Install it in one of these ways, then run the command again:
     uv python install 3.13
     pyenv install 3.13
-    apt-get install python3.13 python3.13-venv      (where the distribution has it)
+    apt-get install python3.13 python3.13-venv      (if your distribution has it)
     brew install python@3.13
-One that lies elsewhere is used when named:  make setup PYTHON=/path/to/python3.13
+If it is installed elsewhere, name its path:  make setup PYTHON=/path/to/python3.13
 MESSAGE
 exit 1

@@ -1,7 +1,8 @@
 #!/bin/sh
-# build.sh ARCHITECTURE FOLDER: the dashboard's page, then `sam build` for one architecture, left alone while nothing it reads has changed.
+# Usage: build.sh ARCHITECTURE FOLDER. Builds the dashboard, then runs `sam build` for one architecture.
+# The build is skipped if its sources have not changed.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 architecture=$1 folder=$2
 PATH=$PWD/.venv/bin:$PATH # python3.13 for SAM, uv for the layers
 export PATH ARCHITECTURE="$architecture" SAM_CLI_TELEMETRY=0 UV_SYSTEM_CERTS=1 AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-eu-west-1}"
@@ -15,10 +16,10 @@ sum() {
     } | cksum
 }
 
-sh scripts/dashboard.sh
+sh scripts/build/dashboard.sh
 mkdir -p .aws-sam
 exec 9>.aws-sam/lock
-flock 9 2>/dev/null || true # one build at a time, where the system has flock
+flock 9 2>/dev/null || true # one build at a time, if the system has flock
 wanted=$(sum)
 if [ -f "$folder/template.yaml" ] && [ "$(cat "$folder/.built" 2>/dev/null)" = "$wanted" ]; then
     exit 0
@@ -31,7 +32,7 @@ log=.aws-sam/build.log
     exit 1
 }
 echo "$wanted" >"$folder.new/.built"
-# In one move, so that whatever reads the old one meanwhile never sees half of the new one.
+# Rename the whole folder, so that a process that reads it never sees half of a build.
 rm -rf "$folder.old"
 [ ! -e "$folder" ] || mv "$folder" "$folder.old"
 mv "$folder.new" "$folder"

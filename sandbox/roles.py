@@ -1,21 +1,19 @@
-"""Runs a function's code under its role in the template: a call to AWS that the role does not allow is refused.
+"""Runs a function's code under its role in the template. Calls to AWS that the role does not allow are refused.
 
-moto checks no permissions of its own without an access key for each role, and names the denied action less clearly.
+moto could check permissions too. It would need an access key for each role, and names the denied action less clearly.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-import pytest
-from botocore.client import BaseClient
-
 from rules.stack import target
-from tests import stack
+from sandbox import stack
+from sandbox.calls import Call, intercepted
 
 type Grant = tuple[str, str]
-"""An action, and the logical id of its resource; an index is `<table>/index/<name>`."""
+"""An action and the logical id of its resource. An index is written `<table>/index/<name>`."""
 
 TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 PLACES = {"sqs": "QueueUrl", "sns": "TopicArn", "s3": "Bucket"}
@@ -25,38 +23,35 @@ ACTIONS = {
     "ListObjectsV2": "ListBucket",
     "HeadObject": "GetObject",
 }
-"""Actions whose permission has another name."""
+"""The permission that an operation needs, where it is named differently from the operation."""
 
 
 @contextmanager
 def under_role(function: str) -> Iterator[set[Grant]]:
-    """Refuse, in this block, what the role of the function in functions/<function> does not allow.
+    """Within the block, allow only the calls that the role of functions/<function> allows.
 
-    Yields the set in which the calls are collected as they are made. Raises PermissionError out of the refused call.
+    Yields a set that collects the permissions used. A refused call raises PermissionError.
     """
     allowed, used = granted(function), set[Grant]()
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def checked(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        service = client.meta.service_model.service_name
-        for grant in _needed(service, operation, parameters):
-            if service in CHECKED and grant not in allowed:
+    def checked(call: Call) -> Any:
+        for grant in _needed(call):
+            if call.service in CHECKED and grant not in allowed:
                 raise PermissionError(f"{function} may not {grant[0]} on {grant[1]}")
             used.add(grant)
-        return original(client, operation, parameters)
+        return call.make()
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseClient, "_make_api_call", checked)
+    with intercepted(checked):
         yield used
 
 
 CHECKED = {"dynamodb", "sqs", "sns", "s3"}
-"""Services whose resources are in the template, so that a call's resource is known by its name."""
+"""Services whose resources are in the template. Calls to other services cannot be checked."""
 
 
 @cache
 def granted(function: str) -> frozenset[Grant]:
-    """What the role of a function allows, as actions on logical ids."""
+    """The permissions of a function's role."""
     resources = stack.resolved()["Resources"]
     logical = "".join(word.capitalize() for word in function.split("_")) + "Function"
     role = target(resources[logical]["Properties"]["Role"])
@@ -69,7 +64,8 @@ def granted(function: str) -> frozenset[Grant]:
     )
 
 
-def _needed(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[Grant]:
+def _needed(call: Call) -> Iterator[Grant]:
+    service, operation, parameters = call.service, call.operation, call.parameters
     if service != "dynamodb":
         yield f"{service}:{ACTIONS.get(operation, operation)}", _logical_id(parameters.get(PLACES.get(service, "")))
     elif operation == "TransactWriteItems":

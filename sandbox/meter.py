@@ -1,8 +1,9 @@
-"""Counts what a block of the product's code asks of AWS: DynamoDB's units, calls by service, and time of its own.
+"""Measures a block of code: DynamoDB's read and write units, calls to AWS by service, and the code's own CPU time.
 
-Units by DynamoDB's published rules, from the items themselves as they are before and after each write: a write unit a
-kilobyte begun, for the table and again for every index whose entry changes, twice in a transaction; a read unit four
-kilobytes begun, half of one when read eventually consistent. The tables behind it are the template's own, in moto.
+Units follow DynamoDB's published rules and are computed from the items before and after each write. A write takes one
+unit for each started kilobyte, in the table and in every index whose entry changes. A transaction doubles the units.
+A read takes one unit for each started 4 kilobytes, or half a unit if the read is eventually consistent. The tables are
+the template's own, in moto.
 """
 
 import math
@@ -13,9 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from unittest import mock
 
-from botocore.client import BaseClient
+from sandbox.calls import Call, intercepted
 
 WRITES = {"PutItem": "Put", "UpdateItem": "Update", "DeleteItem": "Delete"}
 
@@ -24,7 +24,7 @@ type Item = Mapping[str, Mapping[str, Any]]
 
 @dataclass
 class Usage:
-    """What a block used. own_seconds: processor time outside of calls to AWS."""
+    """What a block used. `own_seconds` is CPU time outside calls to AWS, `written` is write units by kind of item."""
 
     write_units: float = 0.0
     read_units: float = 0.0
@@ -35,39 +35,37 @@ class Usage:
 
 @contextmanager
 def metered() -> Iterator[Usage]:
-    """Count what the block does; moto's own work is taken out of its time."""
+    """Measure the block. CPU time that moto uses is not counted."""
     usage = Usage()
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]
     inside = 0.0
 
-    def counted(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+    def counted(call: Call) -> Any:
         nonlocal inside
         begun = time.process_time()
-        service = client.meta.service_model.service_name
-        usage.calls[f"{service}:{operation}"] += 1
-
-        def raw(name: str, **arguments: Any) -> Any:
-            return original(client, name, arguments)
-
+        usage.calls[f"{call.service}:{call.operation}"] += 1
         try:
-            if service != "dynamodb":
-                return original(client, operation, parameters)
-            before = [_stored(raw, write) for write in _writes(operation, parameters)]
-            answer = original(client, operation, parameters)
-            factor = 2 if operation.startswith("Transact") else 1
-            for write, old in zip(_writes(operation, parameters), before, strict=True):
-                units = factor * write_units(_indexes(raw, write[0]), old, _stored(raw, write))
-                usage.write_units += units
-                usage.written[_kind(write)] += round(units)
-            usage.read_units += _read_units(raw, operation, parameters, answer)
-            return answer
+            return _counted(call, usage) if call.service == "dynamodb" else call.make()
         finally:
             inside += time.process_time() - begun
 
     begun = time.process_time()
-    with mock.patch.object(BaseClient, "_make_api_call", counted):
+    with intercepted(counted):
         yield usage
     usage.own_seconds = time.process_time() - begun - inside
+
+
+def _counted(call: Call, usage: Usage) -> Any:
+    """Make a call to DynamoDB and add its units to `usage`."""
+    writes = _writes(call.operation, call.parameters)
+    before = [_stored(call, write) for write in writes]
+    answer = call.make()
+    factor = 2 if call.operation.startswith("Transact") else 1
+    for write, old in zip(writes, before, strict=True):
+        units = factor * write_units(_indexes(call, write[0]), old, _stored(call, write))
+        usage.write_units += units
+        usage.written[_kind(write)] += round(units)
+    usage.read_units += _read_units(call, answer)
+    return answer
 
 
 def item_bytes(item: Item) -> int:
@@ -93,7 +91,7 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
 
 
 def write_units(indexes: list[dict[str, Any]], old: Item, new: Item) -> int:
-    """Units of one write outside of a transaction that turned `old` into `new` (empty: there is none)."""
+    """Units of a write that turned `old` into `new`, outside of a transaction. An empty item means that none exists."""
     units = max(1, math.ceil(max(item_bytes(old), item_bytes(new)) / 1024))
     for index in indexes:
         was, now = _entry(index, old), _entry(index, new)
@@ -117,7 +115,7 @@ def _entry(index: dict[str, Any], item: Item) -> Item:
 
 
 def _writes(operation: str, parameters: Mapping[str, Any]) -> list[tuple[str, Item]]:
-    """Table and key of each item that a call writes."""
+    """The table and key of each item that a call writes."""
     if operation in WRITES:
         source = parameters.get("Item") or parameters["Key"]
         return [(parameters["TableName"], _key(source))]
@@ -142,23 +140,24 @@ def _kind(write: tuple[str, Item]) -> str:
     return f"{table} {write[1]['sk']['S'].partition('#')[0][:10]}"
 
 
-def _stored(raw: Any, write: tuple[str, Item]) -> Item:
-    item: Item = raw("GetItem", TableName=write[0], Key=write[1], ConsistentRead=True).get("Item", {})
+def _stored(call: Call, write: tuple[str, Item]) -> Item:
+    item: Item = call.ask("GetItem", TableName=write[0], Key=write[1], ConsistentRead=True).get("Item", {})
     return item
 
 
 _DESCRIBED: dict[str, list[dict[str, Any]]] = {}
 
 
-def _indexes(raw: Any, table: str) -> list[dict[str, Any]]:
+def _indexes(call: Call, table: str) -> list[dict[str, Any]]:
     if table not in _DESCRIBED:
-        found = raw("DescribeTable", TableName=table)["Table"]
+        found = call.ask("DescribeTable", TableName=table)["Table"]
         _DESCRIBED[table] = [*found.get("LocalSecondaryIndexes", []), *found.get("GlobalSecondaryIndexes", [])]
     return _DESCRIBED[table]
 
 
-def _read_units(raw: Any, operation: str, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
-    match operation:
+def _read_units(call: Call, answer: Mapping[str, Any]) -> float:
+    parameters = call.parameters
+    match call.operation:
         case "GetItem":
             return _units(item_bytes(answer.get("Item", {})), parameters.get("ConsistentRead", False))
         case "BatchGetItem":
@@ -170,13 +169,13 @@ def _read_units(raw: Any, operation: str, parameters: Mapping[str, Any], answer:
                 total += _units(0, consistent) * (len(request["Keys"]) - len(found))
             return total
         case "Query":
-            # What is read is charged whole, whatever a projection or a filter leaves of it.
+            # DynamoDB charges for whole items, even if a projection or a filter removes parts of them.
             bare = ("ProjectionExpression", "FilterExpression", "Select")
-            whole = raw("Query", **{name: value for name, value in parameters.items() if name not in bare})
+            whole = call.ask("Query", **{name: value for name, value in parameters.items() if name not in bare})
             if "IndexName" in parameters:
                 index = next(
                     part
-                    for part in _indexes(raw, parameters["TableName"])
+                    for part in _indexes(call, parameters["TableName"])
                     if part["IndexName"] == parameters["IndexName"]
                 )
                 sizes = [item_bytes(_entry(index, item)) for item in whole["Items"]]

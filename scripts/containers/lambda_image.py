@@ -1,7 +1,7 @@
-"""Makes a stand-in for AWS's public Lambda image, for machines that cannot pull it.
+"""Builds a substitute for AWS's public Lambda image, for machines that cannot pull it.
 
-It holds this machine's CPython, the runtime client and boto3 of `.venv-runtime`, and the shell that SAM's own steps
-need. It proves the plumbing between events, functions and layers, not the operating system: that is this machine's.
+The substitute contains this machine's CPython, the runtime client and boto3 of `.venv-runtime`, and the shell tools
+that SAM needs. It tests events, functions and layers together. It does not test Lambda's operating system.
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import Final
 
 TOOLS: Final = ("sh", "cat", "ls", "chmod", "mv", "cp", "rm", "mkdir", "env", "sleep")
 LEFT_OUT: Final = ("site-packages", "test", "idlelib", "tkinter", "turtledemo", "__pycache__", "config-*")
-# What wheels may expect of every Linux, and the name service.
+# Libraries that wheels expect on every Linux, and those of name resolution.
 MANYLINUX: Final = (
     "libc.so.6",
     "libdl.so.2",
@@ -51,7 +51,7 @@ SETTINGS: Final = {
 
 
 def build(docker: str, tag: str, packages: Path) -> None:
-    """Import the image under `tag`; `packages` is a folder with awslambdaric. Raises CalledProcessError."""
+    """Import the image as `tag`. `packages` is a folder that contains awslambdaric. Raises CalledProcessError."""
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "root"
         _fill(root, packages)
@@ -93,7 +93,7 @@ def _fill(root: Path, packages: Path) -> None:
 
 
 def _libraries(binaries: list[Path], own: Path) -> set[Path]:
-    """The machine's shared libraries that these programs are linked to, the loader among them."""
+    """Return the machine's shared libraries that these programs are linked to, including the loader."""
     environment = {**os.environ, "LD_LIBRARY_PATH": str(own)}
     needed = set()
     for binary in binaries:

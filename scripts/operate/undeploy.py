@@ -1,7 +1,7 @@
-"""Takes a deployed stack away with all that it holds: `make undeploy CONFIG=default`.
+"""Deletes a deployed stack with all its data: `make undeploy CONFIG=default`.
 
-CloudFormation alone would not do: API Gateway's keys were made by a function, so no stack owns them, and a bucket that
-holds a file is not deleted.
+CloudFormation alone is not enough. A function created the API keys, so no stack owns them. CloudFormation also refuses
+to delete a bucket that contains files.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.deploy import SAM, settings_of
+from scripts.operate.deploy import SAM, settings_of
 
 BUCKET: Final = "AWS::S3::Bucket"
 PLAN: Final = "AWS::ApiGateway::UsagePlan"
@@ -21,7 +21,7 @@ TABLE: Final = "AWS::DynamoDB::Table"
 
 
 def main() -> int:
-    """Ask, take away what stands in CloudFormation's way, and have SAM delete the stack; 1 where it still stands."""
+    """Ask for confirmation and delete the stack. Return 1 if the stack was not deleted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default="default", help="environment of samconfig.toml")
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -34,21 +34,24 @@ def main() -> int:
 
 
 def undeploy(session: boto3.Session, stack: str, config: str, *, asks: bool) -> int:
-    """Delete the stack; the exit status. Nothing is touched unless all may be deleted and somebody has said so."""
+    """Delete keys, files and the stack after confirmation. Return the exit status.
+
+    Nothing is deleted if deletion protection is on for a table.
+    """
     resources = find(session.client("cloudformation"), stack)
     if held := protected(session.client("dynamodb"), resources.get(TABLE, [])):
         return _refuse(
             f"deletion protection is on for {', '.join(held)}. To switch it off:\n"
             f"  make deploy CONFIG={config} PARAMETERS=DeletionProtection=false\n"
-            "and where a first deployment failed, so that there is nothing to update, for each of them:\n"
+            "If the first deployment failed, there is no stack to update. Then run this for each table:\n"
             "  aws dynamodb update-table --no-deletion-protection-enabled --table-name …"
         )
     account = session.client("sts").get_caller_identity()["Account"]
-    print(f"This deletes the stack {stack} of account {account} in {session.region_name}: its models, their")
-    print("predictions, counts and history, its organizations and their keys. Nothing brings them back.", flush=True)
-    if asks and _typed(f"Type {stack} to go on: ") != stack:
+    print(f"This deletes the stack {stack} of account {account} in {session.region_name}: all models, predictions,")
+    print("counts, history, organizations and API keys. This cannot be undone.", flush=True)
+    if asks and _typed(f"Type {stack} to continue: ") != stack:
         return _refuse("nothing was deleted")
-    # Keys first: from here on nobody can log, or ask for another address to upload to.
+    # Keys are deleted first, so that clients can no longer log predictions or start uploads.
     print(f"{delete_keys(session.client('apigateway'), resources.get(PLAN, []))} API keys deleted")
     print(f"{empty(session.client('s3'), resources.get(BUCKET, []))} uploaded files deleted", flush=True)
     command = [str(SAM), "delete", "--no-prompts", "--stack-name", stack, "--region", session.region_name]
@@ -56,7 +59,7 @@ def undeploy(session: boto3.Session, stack: str, config: str, *, asks: bool) -> 
 
 
 def find(cloudformation: Any, stack: str) -> dict[str, list[str]]:
-    """Physical ids of what the stack holds, by type."""
+    """Return the physical ids of the stack's resources by type."""
     found: dict[str, list[str]] = {}
     for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
         for one in page["StackResourceSummaries"]:
@@ -66,14 +69,14 @@ def find(cloudformation: Any, stack: str) -> dict[str, list[str]]:
 
 
 def protected(dynamodb: Any, tables: Iterable[str]) -> list[str]:
-    """Those of the tables that refuse to be deleted: told before anything else is gone."""
+    """Return the tables that have deletion protection."""
     return [
         name for name in tables if dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled")
     ]
 
 
 def delete_keys(gateway: Any, plans: Iterable[str]) -> int:
-    """Delete all keys of the usage plans; tells how many there were."""
+    """Delete all keys of the usage plans. Return their number."""
     pages = gateway.get_paginator("get_usage_plan_keys")
     keys = [key["id"] for plan in plans for page in pages.paginate(usagePlanId=plan) for key in page["items"]]
     for key in keys:
@@ -82,7 +85,7 @@ def delete_keys(gateway: Any, plans: Iterable[str]) -> int:
 
 
 def empty(s3: Any, buckets: Iterable[str]) -> int:
-    """Delete all that the buckets hold; tells how many files there were."""
+    """Delete all files in the buckets. Return their number."""
     count = 0
     for bucket in buckets:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
@@ -93,7 +96,7 @@ def empty(s3: Any, buckets: Iterable[str]) -> int:
 
 
 def _typed(question: str) -> str:
-    """What somebody typed; nothing where there is nobody."""
+    """Return the typed answer, or an empty text if there is no terminal."""
     try:
         return input(question).strip()
     except EOFError:

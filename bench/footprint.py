@@ -1,4 +1,4 @@
-"""Prints what the numbers of the design come to on this machine: import times, sizes, the local stack's speed."""
+"""Prints import times, layer sizes and the speed of the local stack, measured on this machine."""
 
 import http.client
 import json
@@ -21,11 +21,12 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 BUILT: Final = ROOT / ".aws-sam" / "build"
 RUNTIME: Final = ROOT / ".venv-runtime" / "bin" / "python"
 MEGABYTE: Final = 1_000_000
-LIMIT: Final = 262_144_000  # what Lambda allows a function and its layers, unzipped
+LIMIT: Final = 262_144_000
+"""Bytes that Lambda allows a function with its layers, unzipped."""
 
 
 def main() -> int:
-    """Print all of it; the stack is started for the last part."""
+    """Print all measurements. The last one starts the local stack, which runs this module again."""
     if os.environ.get("DRIFTGUARD_STACK"):
         return speed(json.loads(Path(os.environ["DRIFTGUARD_STACK"]).read_text()))
     template = yaml.safe_load((BUILT / "template.yaml").read_text())
@@ -33,11 +34,11 @@ def main() -> int:
     sizes(template)
     sys.stdout.flush()
     command = [sys.executable, "-m", "local", "--port", "0", "--fresh", "--state", str(ROOT / ".local" / "bench")]
-    return subprocess.run([*command, "--run", f"{sys.executable} -m scripts.bench"], cwd=ROOT, check=False).returncode
+    return subprocess.run([*command, "--run", f"{sys.executable} -m bench.footprint"], cwd=ROOT, check=False).returncode
 
 
 def functions(template: dict[str, Any]) -> dict[str, list[str]]:
-    """The layers of each function."""
+    """Return the layers of each function."""
     shared = template.get("Globals", {}).get("Function", {}).get("Layers", [])
     kinds = {name: one for name, one in template["Resources"].items() if one["Type"] == "AWS::Serverless::Function"}
     layers = {name: [*shared, *one["Properties"].get("Layers", [])] for name, one in kinds.items()}
@@ -45,9 +46,9 @@ def functions(template: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def imports(template: dict[str, Any]) -> None:
-    """CPU time of starting Python and importing each function, with what Lambda brings and its layers."""
+    """Print the CPU time of importing each function with its layers and the packages that Lambda provides."""
     bare = _cpu_seconds("", "")
-    print(f"import, CPU milliseconds above a bare Python's {bare * 1000:.0f} (aim for the API: 500)")
+    print(f"CPU milliseconds of each import, without Python's own {bare * 1000:.0f} (target for the API: 500)")
     for name, layers in functions(template).items():
         path = os.pathsep.join([str(BUILT / name), *(str(BUILT / layer / "python") for layer in reversed(layers))])
         print(f"  {name:<30} {(_cpu_seconds('import app', path) - bare) * 1000:6.0f}")
@@ -65,14 +66,14 @@ def _cpu_seconds(code: str, path: str, repeat: int = 3) -> float:
 
 
 def sizes(template: dict[str, Any]) -> None:
-    """Unzipped megabytes of each layer, and of the largest function with its layers."""
-    print("\nsize, unzipped megabytes")
+    """Print the unzipped megabytes of each layer, and of the largest function with its layers."""
+    print("\nunzipped megabytes")
     for name, one in template["Resources"].items():
         if one["Type"] == "AWS::Serverless::LayerVersion":
             print(f"  {name:<30} {_size(name) / MEGABYTE:6.1f}")
     whole = {name: _size(name) + sum(map(_size, layers)) for name, layers in functions(template).items()}
     largest = max(whole, key=lambda name: whole[name])
-    print(f"  {largest + ' with all':<30} {whole[largest] / MEGABYTE:6.1f} of {LIMIT / MEGABYTE:.1f}")
+    print(f"  {largest + ' with layers':<30} {whole[largest] / MEGABYTE:6.1f} of {LIMIT / MEGABYTE:.1f}")
 
 
 def _size(folder: str) -> int:
@@ -80,7 +81,7 @@ def _size(folder: str) -> int:
 
 
 def speed(stack: dict[str, Any]) -> int:
-    """Requests a second and milliseconds a request of the local stack."""
+    """Print requests per second and milliseconds per request of the local stack."""
     print("\nlocal stack")
     key, address = stack["api_keys"]["admin"], urlsplit(stack["url"]).netloc
     model = json.loads(_call(http.client.HTTPConnection(address), key, "POST", "/models", {"name": "bench"})[1])["id"]
@@ -135,7 +136,7 @@ def _measure(
         thread.join()
     rate = len(milliseconds) / (time.perf_counter() - began)
     middle, late = statistics.median(milliseconds), statistics.quantiles(milliseconds, n=20)[-1]
-    print(f"  {what:<36} {rate:6.1f} a second   {middle:6.1f} ms, 95 % under {late:.1f}", flush=True)
+    print(f"  {what:<36} {rate:6.1f} per second   {middle:6.1f} ms, 95 % under {late:.1f}", flush=True)
 
 
 if __name__ == "__main__":

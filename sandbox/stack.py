@@ -1,4 +1,4 @@
-"""The template's own tables, topic and queues, deployed into moto. Call inside `mock_aws()`."""
+"""Deploys the template's own tables, topic, queues and bucket into moto. Call these functions inside `mock_aws()`."""
 
 import json
 from collections.abc import Mapping
@@ -13,40 +13,40 @@ from rules.template import Template, load, resolve, transform
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 
 DEPLOYED: dict[str, str] = {}
-"""Logical ids by what `Ref` gave for them, of all that was deployed."""
+"""The logical id of each deployed resource, by the value of its `Ref`."""
 
 
 @cache
 def source() -> Template:
-    """template.yaml as it is written. Shared: copy before changing."""
+    """Return template.yaml as written. The object is shared, so copy it before you change it."""
     return load(TEMPLATE)
 
 
 @cache
 def transformed() -> Template:
-    """template.yaml as SAM transforms it, parameters and conditions still open. Shared: copy before changing."""
+    """Return template.yaml after SAM's transform, parameters and conditions unresolved. Copy before you change it."""
     return transform(source())
 
 
 def resolved(**parameters: str) -> Template:
-    """template.yaml transformed, with these parameters and the defaults of the others."""
+    """Return the transformed template with these parameters, and the defaults of the others."""
     return resolve(transformed(), {"EmailFrom": "drift@example.com", **parameters})
 
 
 def deploy_tables(**parameters: str) -> dict[str, str]:
-    """Make every table; returns the functions' variables that name them (`MODELS_TABLE` …)."""
+    """Create every table. Return the environment variables that name them, such as `MODELS_TABLE`."""
     made = _deploy(("AWS::DynamoDB::Table",), parameters)
     return {f"{name.removesuffix('Table').upper()}_TABLE": table for name, table in made.items()}
 
 
 def deploy_messaging(**parameters: str) -> dict[str, str]:
-    """Make every queue and the topic; returns `ALERTS_TOPIC_ARN` and `CHECK_QUEUE_URL`, `EMAIL_RETRY_QUEUE_URL` …"""
+    """Create the topic and every queue. Return the variables `ALERTS_TOPIC_ARN`, `CHECK_QUEUE_URL` and so on."""
     made = _deploy(("AWS::SQS::Queue", "AWS::SNS::Topic"), {"Alarms": "false", **parameters})
     return {_variable(name): value for name, value in made.items()}
 
 
 def deploy_bucket(**parameters: str) -> dict[str, str]:
-    """Make the bucket; returns `UPLOADS_BUCKET`."""
+    """Create the bucket. Return `UPLOADS_BUCKET`."""
     return {_variable(name): value for name, value in _deploy(("AWS::S3::Bucket",), parameters).items()}
 
 
@@ -58,9 +58,9 @@ def _deploy(types: tuple[str, ...], parameters: Mapping[str, str]) -> dict[str, 
     }
     for name, resource in resources.items():
         properties = resource["Properties"]
-        properties.pop("DeletionProtectionEnabled", None)  # moto takes the text "false" for true
+        properties.pop("DeletionProtectionEnabled", None)  # moto reads the text "false" as true
         if properties.get("FifoQueue"):
-            properties["QueueName"] = f"{name}.fifo"  # moto makes no such name by itself, AWS does
+            properties["QueueName"] = f"{name}.fifo"  # AWS generates such a name, moto does not
     body: dict[str, Any] = {
         "Resources": resources,
         "Outputs": {name: {"Value": {"Ref": name}} for name in resources},

@@ -1,5 +1,7 @@
-"""A stand-in for API Gateway: the template's routes, the functions' real handlers, REST proxy events. No keys are
-checked here: a request comes with the id that the gateway would have found for its key."""
+"""A stand-in for API Gateway. It routes requests by the template and calls the functions' real handlers.
+
+API keys are not checked. A request names the key's id, which the real gateway would look up.
+"""
 
 import importlib.util
 import json
@@ -13,15 +15,15 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from driftguard.platform.environment import Settings
-from tests import stack
-from tests.roles import under_role
+from sandbox import stack
+from sandbox.roles import under_role
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass
 class LambdaContext:
-    """What a handler is told of its own invocation."""
+    """The context that Lambda passes to a handler."""
 
     function_name: str = "function"
     memory_limit_in_mb: int = 512
@@ -30,13 +32,13 @@ class LambdaContext:
     seconds_left: float = 60.0
 
     def get_remaining_time_in_millis(self) -> int:
-        """The function's time left; it stands still."""
+        """Return `seconds_left`. The clock does not run."""
         return int(self.seconds_left * 1000)
 
 
 @dataclass
 class Answer:
-    """What a client would see."""
+    """The response that a client would receive."""
 
     status: int
     headers: dict[str, str]
@@ -45,18 +47,18 @@ class Answer:
 
     @property
     def next_path(self) -> str | None:
-        """The path and query of the next page."""
+        """The path and query of the next page, or None on the last page."""
         match = re.fullmatch(r'<https://drift\.example\.com([^>]+)>; rel="next"', self.headers.get("link", ""))
         return match[1] if match else None
 
 
 @cache
 def function(name: str) -> ModuleType:
-    """The module of a function, loaded once."""
+    """Load functions/<name>/app.py. The module is loaded once."""
     path = ROOT / "functions" / name / "app.py"
     spec = importlib.util.spec_from_file_location(f"functions.{name}.app", path)
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot load {path}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -64,7 +66,7 @@ def function(name: str) -> ModuleType:
 
 @cache
 def routes() -> list[tuple[str, str, re.Pattern[str], str]]:
-    """Method, resource, pattern and function of each route of the template, the more exact ones first."""
+    """Return method, resource, pattern and function of each route. Routes with fewer variables come first."""
     found = []
     for resource in stack.source()["Resources"].values():
         for event in resource.get("Properties", {}).get("Events", {}).values():
@@ -78,7 +80,7 @@ def routes() -> list[tuple[str, str, re.Pattern[str], str]]:
 
 
 class Gateway:
-    """Sends requests to the functions' handlers, each under its own role."""
+    """Sends requests to the functions' handlers. Each handler runs under its own role."""
 
     def __init__(self) -> None:
         self.settings = Settings()
@@ -93,7 +95,7 @@ class Gateway:
         headers: dict[str, str] | None = None,
         raw: str | None = None,
     ) -> Answer:
-        """One request; `body` is sent as JSON, `raw` as it is."""
+        """Send one request. `body` is sent as JSON, `raw` unchanged. An unknown route raises LookupError."""
         parts = urlsplit(path)
         method_routes = [route for route in routes() if route[0] == method]
         matches = ((route, route[2].fullmatch(parts.path)) for route in method_routes)

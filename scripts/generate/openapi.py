@@ -1,4 +1,4 @@
-"""Writes the API's OpenAPI document out of the functions' own types, or with --check says whether it is up to date."""
+"""Generates the API's OpenAPI document from the functions' own types. With --check it only compares."""
 
 import argparse
 import importlib.util
@@ -11,15 +11,15 @@ from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn
 
 from driftguard.api.resolver import Api
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "layers/driftguard/driftguard/openapi.json"
 DESCRIPTION = "Watches machine-learning models in production for drift. Every time is RFC 3339 in UTC."
 
 
 def main() -> int:
-    """Write or check the document; returns the exit code."""
+    """Write or check the document. Return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the document is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the document is out of date")
     text = json.dumps(document(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if not parser.parse_args().check:
         TARGET.write_text(text)
@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def document() -> dict[str, Any]:
-    """The documents of all functions merged into one. Raises ValueError when two functions disagree on a name."""
+    """Merge the documents of all functions. Raises ValueError if two functions define a name differently."""
     merged: dict[str, Any] = {}
     for path in sorted(ROOT.glob("functions/*/app.py")):
         app = load(path)
@@ -51,7 +51,7 @@ def document() -> dict[str, Any]:
         for route, methods in part.pop("paths", {}).items():
             if route in app.public:
                 for operation in methods.values():
-                    operation["security"] = []  # an empty list is left out on the way, and would mean: a key
+                    operation["security"] = []  # an empty list means "no key"; Powertools drops it
             known = merged.setdefault("paths", {}).setdefault(route, {})
             add(known, methods, route)
         components = part.pop("components", {})
@@ -63,14 +63,14 @@ def document() -> dict[str, Any]:
 
 
 def add(known: dict[str, Any], entries: dict[str, Any], where: str) -> None:
-    """Merge `entries` into `known`; the same name must mean the same thing."""
+    """Merge `entries` into `known`. Raises ValueError if a name has two definitions."""
     for name, entry in entries.items():
         if known.setdefault(name, entry) != entry:
-            raise ValueError(f"two functions disagree on {where} {name}")
+            raise ValueError(f"two functions define {name} of {where} differently; make them equal or rename one")
 
 
 def load(path: Path) -> Api | None:
-    """The API of a function, None for one behind another kind of event."""
+    """Return the API of a function, or None if the function does not serve the API."""
     name = f"functions.{path.parent.name}.app"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
