@@ -140,7 +140,7 @@ class _Reader:
 def decode(data: bytes) -> Baseline:
     """Return the baseline that `encode` wrote. Raises ValueError for any other format."""
     if data[:1] != bytes([FORMAT]):
-        raise ValueError(f"a baseline of unknown format {data[:1].hex()}; this code reads format {FORMAT}")
+        raise ValueError("a baseline of unknown format")
     pieces, at = [], 1
     while at < len(data):
         start = at + LENGTH_BYTES
