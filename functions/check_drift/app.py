@@ -1,4 +1,4 @@
-"""The check of one model: from the queue, and by hand."""
+"""Lambda function that checks models, from the queue and on request, and simulates settings."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from driftguard.verdicts.shapes import Report
 
 app = Api()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True)
-processor.raise_on_entire_batch_failure = False  # one message given back is no fault of the function
+processor.raise_on_entire_batch_failure = False  # Returning a batch's only message to the queue is not an error.
 
 
 @app.post(
@@ -33,8 +33,8 @@ processor.raise_on_entire_batch_failure = False  # one message given back is no 
     tags=["Drift"],
 )
 def check_now(model_id: str) -> Response[Any]:
-    """Check a model now, as the schedule does. The answer is the report, or 202 when the check takes so long that it
-    goes on in the background; 409 while another check of the model runs."""
+    """Check a model now, as the schedule does. Returns the report, or 202 if the check takes too long for one request
+    and continues in the background. Returns 409 while another check of the model runs."""
     model = registry.find(app.caller.organization_id, model_id)
     status, body = triggers.by_hand(model, _worker(app.lambda_context, triggers.BY_HAND), datetime.now(UTC))
     return Response(status_code=status, content_type="application/json", body=body)
@@ -42,8 +42,8 @@ def check_now(model_id: str) -> Response[Any]:
 
 @app.post("/drift/models/<model_id>/simulate", responses=answers(200, Simulation, 404, 409), tags=["Drift"])
 def simulate_settings(model_id: str, body: Annotated[SimulationBody, Body()]) -> Simulation:
-    """Tell what other settings would have alerted on. They are merged into the model's and replayed on the counts of
-    the last days; nothing is stored or sent."""
+    """Simulate which alerts other settings would have opened. The settings are merged into the model's settings and
+    replayed on the counts of the last days. Nothing is stored or sent."""
     model = registry.find(app.caller.organization_id, model_id)
     left = triggers.clock(app.lambda_context.get_remaining_time_in_millis, triggers.BY_HAND)
     settings = body.settings.apply(model.settings)
@@ -52,7 +52,7 @@ def simulate_settings(model_id: str, body: Annotated[SimulationBody, Body()]) ->
 
 @measured
 def from_queue(event: dict[str, Any], context: LambdaContext) -> Any:
-    """The messages of the schedule, one a model; those that may succeed later are given back."""
+    """Check the models named in a batch of queue messages. Failed messages that may succeed later are retried."""
     connect(app.settings)
 
     def one(record: SQSRecord) -> None:
@@ -74,5 +74,5 @@ def _worker(context: LambdaContext, at_most: timedelta) -> triggers.Worker:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Lambda's entry: a batch of SQS, or a request of API Gateway."""
+    """Handle a batch of SQS messages or a request from API Gateway."""
     return from_queue(event, context) if "Records" in event else app.handle(event, context)

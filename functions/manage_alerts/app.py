@@ -1,4 +1,4 @@
-"""What people do with alerts."""
+"""Lambda function that acknowledges, snoozes and resolves alerts."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -18,19 +18,20 @@ app = Api()
 
 @app.post("/drift/alerts/<alert_id>/acknowledge", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def acknowledge(alert_id: str, body: Annotated[Note | None, Body()] = None) -> AlertDetail:
-    """Acknowledge an alert. Somebody has it, and it is not repeated any more."""
+    """Acknowledge an alert. An acknowledged alert sends no more reminders."""
     return _act(alert_id, actions.acknowledging(body or Note(), datetime.now(UTC)))
 
 
 @app.post("/drift/alerts/<alert_id>/snooze", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def snooze(alert_id: str, body: Annotated[Snooze, Body()]) -> AlertDetail:
-    """Snooze an alert until a time. It is not repeated until then; the snooze ends by itself, and takes a new time."""
+    """Snooze an alert until a given time. The alert sends no reminders until then. The snooze ends by itself.
+    Snooze the alert again to change the time."""
     return _act(alert_id, actions.snoozing(body, datetime.now(UTC)))
 
 
 @app.post("/drift/alerts/<alert_id>/resolve", responses=answers(200, AlertDetail, 404, 409), tags=["Alerts"])
 def resolve(alert_id: str, body: Annotated[Note | None, Body()] = None) -> AlertDetail:
-    """Resolve an alert by hand. While the drift goes on, no new one opens for the model's `renotify_hours`."""
+    """Resolve an alert. If the drift continues, no new alert of this type opens for the model's `renotify_hours`."""
     return _act(alert_id, actions.resolving(body or Note(), datetime.now(UTC)))
 
 

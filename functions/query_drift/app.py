@@ -1,4 +1,4 @@
-"""What the checks found: reports, history, alerts."""
+"""Lambda function that returns reports, history and alerts."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -19,16 +19,16 @@ from driftguard.verdicts.shapes import Report
 
 app = Api()
 
-OPEN = "Only what was detected in the last so many days or is still open."
+OPEN = "Only alerts that were detected in the last `days` days or are still open."
 AlertDays = Annotated[int | None, Query(ge=1, le=3650, description=OPEN)]
-Status = Annotated[AlertStatus | None, Query(description="Only alerts of this status.")]
-Severe = Annotated[Severity | None, Query(description="Only alerts of this severity.")]
+Status = Annotated[AlertStatus | None, Query(description="Only alerts with this status.")]
+Severe = Annotated[Severity | None, Query(description="Only alerts with this severity.")]
 Type = Annotated[AlertType | None, Query(description="Only alerts of this type.")]
 
 
 @app.get("/drift/models/<model_id>/report", responses=answers(200, Report, 404), tags=["Drift"])
 def get_report(model_id: str) -> Response[Report]:
-    """Show the last check's full report. 404 before the first check."""
+    """Show the full report of the last check. Returns 404 before the first check."""
     report = reports.last(registry.find(app.caller.organization_id, model_id))
     return Response(status_code=200, content_type="application/json", body=report)
 
@@ -72,7 +72,7 @@ def list_alerts(
 
 @app.get("/drift/alerts/<alert_id>", responses=answers(200, AlertDetail, 404), tags=["Alerts"])
 def get_alert(alert_id: str) -> AlertDetail:
-    """Show one alert with its timeline and deliveries."""
+    """Show one alert with its timeline and its deliveries."""
     return actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC), Deliveries.of)
 
 

@@ -382,7 +382,7 @@ def test_too_few_values_are_never_no_drift() -> None:
         assert not finding(verdict, alert_type).testable
         assert not finding(verdict, alert_type).firing
     empty = judged(baseline, Counts.empty(baseline))
-    assert empty.report["reason"] == "The window holds no predictions."
+    assert empty.report["reason"] == "The window contains no predictions."
     assert rows(empty)["x"]["min_detectable_score"] == 1
 
 
@@ -402,7 +402,7 @@ def test_disabled_features_let_their_alerts_go() -> None:
     settings: dict[str, Any] = {"features": {"x": {"enabled": False}, "prediction": {"enabled": False}}}
     verdict = judged(baseline, counted(baseline, {"x": normal(300, 3.0)}, normal(300, 3.0)), **settings)
     assert plain(verdict)["features"] == []
-    assert plain(verdict)["reason"] == "No feature is enabled."
+    assert plain(verdict)["reason"] == "No feature is enabled. Enable a feature in the model's settings."
     for one in verdict.findings:
         assert one.testable
         assert not one.holding

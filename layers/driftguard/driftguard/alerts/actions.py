@@ -1,4 +1,4 @@
-"""What people do with alerts: look, acknowledge, snooze, resolve; and what a new baseline does to them."""
+"""Reads, acknowledges, snoozes and resolves alerts for users, and closes alerts when the baseline is replaced."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -21,16 +21,22 @@ type Action = Callable[[Alert, findings.Memory], findings.Outcome]
 
 
 def find(organization_id: str, alert_id: str) -> Alert:
-    """The organization's alert. Raises NotFound, for another organization's alert and a deleted model's too."""
+    """Return the organization's alert.
+
+    Raises NotFound if the alert is unknown, belongs to another organization, or its model was deleted.
+    """
     alert = Alerts.one(organization_id, alert_id) if len(alert_id) <= MAX_ID else None
     if alert is None or Models.one(organization_id, alert.model_id) is None:
-        raise NotFound("There is no such alert.")
+        raise NotFound("No alert has this id. Check the id, or list alerts at GET /drift/alerts.")
     return alert
 
 
 def page(organization_id: str, filters: AlertFilters, *, model_id: str | None, now: datetime) -> Page[Alert]:
-    """Alerts newest first, of one model or all: those detected in the last `days`, and all that are still open; none of
-    a deleted model, which are there until they are erased."""
+    """Return a page of alerts, newest first: alerts detected in the last `days`, and all open alerts.
+
+    model_id: return this model's alerts only. None returns the alerts of all models.
+    Alerts of deleted models are left out: they stay in the table until the erasure removes them.
+    """
     owner = model_id or organization_id
     before = decode_key("alerts", owner, filters.cursor)
     found, following = Alerts.newest(
@@ -59,28 +65,31 @@ def detail(
     now: datetime,
     deliveries_of: Callable[[str], list[DeliveryRecord]],
 ) -> AlertDetail:
-    """One alert with its timeline and its deliveries, newest first. Raises NotFound.
+    """Return one alert with its timeline and its deliveries. Raises NotFound.
 
-    deliveries_of: the delivery records of an alert, by its id.
+    deliveries_of: returns the delivery records of an alert id.
     """
     alert = lifecycle.lapse(find(organization_id, alert_id), now)
     return alert.detail(base_url, deliveries_of(alert_id))
 
 
 def acknowledging(body: Note, now: datetime) -> Action:
-    """The transition to `acknowledged`."""
+    """Return the transition to `acknowledged`."""
     return lambda alert, memory: lifecycle.acknowledge(alert, memory, now=now, note=body.note)
 
 
 def snoozing(body: Snooze, now: datetime) -> Action:
-    """The transition to `snoozed`."""
+    """Return the transition to `snoozed`."""
     return lambda alert, memory: findings.Outcome(
         [lifecycle.snooze(alert, until=body.until, now=now, note=body.note)], [], memory
     )
 
 
 def resolving(body: Note, now: datetime) -> Action:
-    """The transition to `resolved`; how long none opens again is the model's `renotify_hours`."""
+    """Return the transition to `resolved`.
+
+    While the drift continues, no new alert of this type opens for the model's `renotify_hours`.
+    """
 
     def resolve(alert: Alert, memory: findings.Memory) -> findings.Outcome:
         model = Models.one(alert.organization_id, alert.model_id)
@@ -91,9 +100,9 @@ def resolving(body: Note, now: datetime) -> Action:
 
 
 def act(organization_id: str, alert_id: str, action: Action, *, publish: Publish) -> Alert:
-    """Change an alert by a transition of `driftguard.alerts.lifecycle`, and its model's status with it.
+    """Apply a transition of `driftguard.alerts.lifecycle` to an alert, and update its model's status.
 
-    Raises NotFound, and Conflict when the transition makes no sense.
+    Raises NotFound if there is no such alert, and Conflict if its status does not allow the transition.
     """
     for _try in range(TRIES):
         alert = find(organization_id, alert_id)
@@ -103,14 +112,14 @@ def act(organization_id: str, alert_id: str, action: Action, *, publish: Publish
         try:
             _store(status, alert.alert_type, outcome)
         except ConditionFailed:
-            continue  # a check, or somebody else, was faster: look again
+            continue  # A check or another user changed the alert first: read it again.
         publish_pending(alert.model_id, publish)
         return outcome.alerts[-1]
-    raise Conflict("The alert is being changed by others; please try again.", retry_after=1)
+    raise Conflict("Other requests are changing this alert. Please try again in a second.", retry_after=1)
 
 
 def replace_baseline(model: Models, *, publish: Publish, now: datetime) -> None:
-    """Close every open alert that speaks of an older baseline; the next check would do it too."""
+    """Close every open alert of a model whose baseline was replaced, without waiting for the next check."""
     status = Statuses.one(model.organization_id, model.model_id)
     for alert_id in (status.open_alerts or {}).values():
         alert = Alerts.one(model.organization_id, alert_id)
@@ -132,7 +141,10 @@ def replace_baseline(model: Models, *, publish: Publish, now: datetime) -> None:
 
 
 def _store(status: Statuses, alert_type: str, outcome: findings.Outcome) -> None:
-    """Write the outcome and what the status says of it together. Raises ConditionFailed when either has moved on."""
+    """Write the outcome and the model's status in one transaction.
+
+    Raises ConditionFailed if the alert or the status changed since it was read.
+    """
     open_alerts, memory = lifecycle.remember(status.open_alerts or {}, status.memory or {}, outcome, alert_type)
     revision = status.revision
     with transaction() as write:

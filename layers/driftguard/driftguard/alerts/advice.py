@@ -1,4 +1,4 @@
-"""What a team should do about an alert: sentences that fit what was found and name the features. Pure."""
+"""Builds the recommended actions of an alert from its type and its features. Pure functions."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,14 @@ from driftguard.alerts.schemas import AlertFeature, AlertType, QualityKind
 from driftguard.alerts.words import NAMED, names, percent, quoted
 
 MANY = 5
-"""From so many features moving at once, a common cause is likelier than each having its own."""
+"""If this many features drift at once, one common cause is more likely than separate causes."""
 
 
 def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, preliminary: bool) -> list[str]:
-    """The actions for an alert of `alert_type` on these features (the strongest first), most useful first."""
+    """Return the recommended actions for an alert, the most useful action first.
+
+    features: the alert's features, the largest score first.
+    """
     moved = [feature for feature in features if feature.drifted]
     match alert_type:
         case "data_drift":
@@ -23,8 +26,8 @@ def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, prelim
             actions = _no_data()
     if preliminary:
         actions.append(
-            "Wait for a full window before retraining: this verdict is preliminary, daily and weekly cycles are not "
-            "averaged yet."
+            "Do not retrain before the window is full. This result is preliminary: the window does not cover full "
+            "daily and weekly cycles yet."
         )
     return actions
 
@@ -32,18 +35,18 @@ def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, prelim
 def _data_drift(moved: Sequence[AlertFeature]) -> list[str]:
     actions = []
     if moved:
-        others = f", then at {names(moved[1:])}" if len(moved) > 1 else ""
+        others = f", then {names(moved[1:])}" if len(moved) > 1 else ""
         shift = moved[0].direction
-        actions.append(f"Look at {quoted(moved[0].name)} first{f' ({shift})' if shift else ''}{others}.")
+        actions.append(f"Check {quoted(moved[0].name)} first{f' ({shift})' if shift else ''}{others}.")
     if len(moved) >= MANY:
         actions.append(
-            f"{len(moved)} features moved at once: look for one common cause, such as a release, a changed join or a "
-            "new source of traffic, before looking at each."
+            f"{len(moved)} features drifted at once. Look for a common cause before you check each feature, such as "
+            "a release, a changed join or a new source of traffic."
         )
     else:
         actions.append(
-            "Find out whether the change is real or made upstream: compare with recent releases, schema changes, "
-            "units and time zones in the pipeline that feeds these features."
+            "Find out whether the real world changed or the data pipeline did. Check the pipeline for recent "
+            "releases, schema changes, and changed units or time zones."
         )
     emptier = [
         feature
@@ -51,9 +54,9 @@ def _data_drift(moved: Sequence[AlertFeature]) -> list[str]:
         if feature.missing is not None and feature.missing.window - feature.missing.baseline >= 0.02
     ]
     if emptier:
-        actions.append(f"Missing values rose as well in {names(emptier)}: check the source that fills them.")
-    actions.append("Measure the model on recent labelled data, and retrain it when the quality has dropped.")
-    actions.append("If this is the new normal, make recent predictions the baseline; the alert then closes.")
+        actions.append(f"Missing values also increased in {names(emptier)}. Check the data source.")
+    actions.append("Evaluate the model on recent labelled data. Retrain the model if its quality has dropped.")
+    actions.append("If the new values are normal, create a baseline from recent predictions. This closes the alert.")
     return actions
 
 
@@ -61,15 +64,15 @@ def _prediction_drift(moved: Sequence[AlertFeature]) -> list[str]:
     shift = moved[0].direction if moved else None
     return [
         (
-            f"Check what the model answers now{f' ({shift})' if shift else ''}: a new model version, threshold or "
-            "post-processing shows here first."
+            f"Check the model's predictions{f' ({shift})' if shift else ''}. Did the model version, a threshold or "
+            "the post-processing change?"
         ),
         (
-            "Compare with this model's data drift: inputs that moved explain it, steady ones point at the model "
-            "or at a relation that has changed."
+            "Check this model for data drift. If the inputs drifted, they probably explain the change. If they did "
+            "not, check the model itself."
         ),
-        "Measure the predictions on recent outcomes before anybody acts on them.",
-        "If a new model version is meant to answer like this, make its predictions the baseline.",
+        "Compare recent predictions with actual outcomes before you rely on them.",
+        "If a new model version caused the change on purpose, create a baseline from its predictions.",
     ]
 
 
@@ -80,38 +83,49 @@ def _data_quality(moved: Sequence[AlertFeature]) -> list[str]:
             kinds.setdefault(feature.kind, []).append(feature)
     actions = [_quality_action(kind, found) for kind, found in kinds.items()]
     actions.append(
-        "Check how the model treats such rows (imputing, unknown categories, clipping) until it is repaired."
+        "Until the data are fixed, check how the model handles these rows: imputation, unknown categories, clipping."
     )
     return actions
 
 
 def _quality_action(kind: QualityKind, found: Sequence[AlertFeature]) -> str:
     shares = found[0].shares
-    change = f": {percent(shares.baseline)} before, {percent(shares.window)} now" if shares and len(found) == 1 else ""
+    change = (
+        f" ({percent(shares.baseline)} in the baseline, {percent(shares.window)} now)"
+        if shares and len(found) == 1
+        else ""
+    )
     match kind:
         case "missing":
             return (
-                f"Find out why {names(found)} arrives empty more often{change}: a source down, a failed join, "
-                "a renamed column."
+                f"Find out why values of {names(found)} are missing more often{change}. Common causes are an "
+                "unavailable source, a failed join and a renamed column."
             )
         case "new_categories":
             seen = found[0].new_categories[:NAMED]
-            values = f", among them {', '.join(quoted(value) for value in seen)}" if seen else ""
-            return f"Map or learn the values of {names(found)} that the baseline never had{values}{change}."
+            values = f", such as {', '.join(quoted(value) for value in seen)}" if seen else ""
+            return (
+                f"Map the new values of {names(found)} to known values, or retrain the model with them. "
+                f"The baseline does not contain these values{values}{change}."
+            )
         case "out_of_range":
             return (
-                f"Check units, scaling and plausibility of {names(found)}: values outside the baseline's range{change}."
+                f"Check the units and the scaling of {names(found)}. More values are outside the baseline's "
+                f"range{change}."
             )
         case "wrong_type":
-            return f"Repair how {names(found)} is written: values of another type than in the baseline{change}."
+            return (
+                f"Fix the code that writes {names(found)}. More values have a different type than in the "
+                f"baseline{change}."
+            )
 
 
 def _no_data() -> list[str]:
     return [
-        "Check that the service still calls the model, and that it logs: no prediction has arrived.",
+        "No predictions have arrived. Check that the service still calls the model and logs its predictions.",
         (
-            "Look for 403 or 422 answers of DriftGuard in that service's log: a revoked key or a changed schema stops "
-            "logging in silence."
+            "Search the service's log for 403 or 422 responses from DriftGuard. A revoked API key causes 403, and a "
+            "changed schema causes 422."
         ),
-        "If the model is retired, disable its checks or delete it.",
+        "If you no longer use the model, disable its checks or delete the model.",
     ]

@@ -1,4 +1,4 @@
-"""The contract between the checks and the notifiers: the body of an SNS message, and of a retry."""
+"""Defines the alert events that the checks publish to SNS and the notifiers receive and retry."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ ResolveReason = Literal["below", "traffic_returned", "baseline_replaced", "by_ha
 
 
 class EventAlert(AlertFields):
-    """An alert as an event carries it: everything a message needs, cut so that it always fits SNS's 256 kB."""
+    """The alert inside an event: all fields that a message needs, limited to fit into 256 kB, the limit of SNS."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -24,10 +24,10 @@ class EventAlert(AlertFields):
 
 
 class AlertEvent(BaseModel):
-    """Something about an alert that is worth a message.
+    """A change of an alert that is sent to channels.
 
-    severity: what a channel's `min_severity` is compared with; of a resolving, the highest that was told, so that
-    whoever heard of an alert hears of its end.
+    severity: compared with a channel's `min_severity`. A `resolved` event has the highest severity that was sent.
+    So every channel that received the alert also receives the `resolved` event.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -46,16 +46,16 @@ class AlertEvent(BaseModel):
 
     @property
     def subject_id(self) -> str:
-        """What the messages of one conversation share."""
+        """Return the id that groups the messages about one alert."""
         return self.alert.id
 
 
 EVENT_FEATURES = 20
-"""Features that an event carries: with names of 128 characters and pictures it stays far under SNS's 256 kB."""
+"""Maximum number of features in an event. With names of 128 characters and histograms they fit into 256 kB."""
 
 
 def event_alert(alert: Alert) -> EventAlert:
-    """The alert as an event carries it: of its drifted features the strongest EVENT_FEATURES."""
+    """Return the alert for an event, with at most EVENT_FEATURES drifted features, the largest scores first."""
     drifted = [feature for feature in alert.features if feature.drifted]
     fields = {name: getattr(alert, name) for name in AlertFields.model_fields}
     fields["features"] = drifted[:EVENT_FEATURES]

@@ -1,4 +1,4 @@
-"""What a check found, the check around it, and what becomes of it."""
+"""Defines the inputs and outputs of the alert transitions: findings, the check's context, and outcomes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,17 +20,18 @@ from driftguard.platform.ids import new_id
 from driftguard.platform.times import iso, parse
 
 PICTURES = 8
-"""Features of an alert that keep their histogram."""
+"""Maximum number of features per alert that keep a histogram."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found of one alert type.
+    """The result of one check for one alert type.
 
-    testable: False while there are too few data: an open alert stays as it is, and none opens.
-    firing: over the threshold. holding: over the lower level at which an open alert stays open; firing implies it.
-    drift_score, p_value: of the feature that moved most; None for `no_data`.
-    features: those that fired first, the strongest at the head.
+    testable: False if there are too few values. Then an open alert does not change, and no alert opens.
+    firing: a score is over its threshold. holding: a score is over the lower level that keeps an alert open.
+    A firing finding is always holding too.
+    drift_score, p_value: from the feature with the largest score. None for `no_data`.
+    features: the features that fired come first, in descending order of their scores.
     """
 
     alert_type: AlertType
@@ -45,11 +46,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Memory:
-    """What outlives the alerts of one model and alert type.
+    """State of one model and alert type that is kept after an alert is resolved.
 
-    hushed_until, hushed_baseline: resolved by hand while the drift went on: none opens before that time, as long as
-    the baseline stays the same.
-    preliminary_told: the baseline version that a preliminary opening was last sent for.
+    hushed_until, hushed_baseline: set when a user resolves an alert while the drift continues. Until that time no new
+    alert opens, unless the baseline is replaced.
+    preliminary_told: the baseline version of the last preliminary alert that was sent.
     """
 
     hushed_until: datetime | None = None
@@ -57,7 +58,7 @@ class Memory:
     preliminary_told: int | None = None
 
     def dump(self) -> dict[str, Any]:
-        """As JSON holds it; what is not set is left out."""
+        """Return the fields that are set, as JSON values."""
         values = {
             "hushed_until": iso(self.hushed_until) if self.hushed_until else None,
             "hushed_baseline": self.hushed_baseline,
@@ -67,7 +68,7 @@ class Memory:
 
     @classmethod
     def load(cls, stored: Mapping[str, Any] | None) -> "Memory":
-        """What `dump` made; None and an empty mapping are a memory of nothing."""
+        """Restore a memory from the output of `dump`. None and an empty mapping give an empty memory."""
         stored = stored or {}
         hushed_until = stored.get("hushed_until")
         return cls(
@@ -79,11 +80,12 @@ class Memory:
 
 @dataclass(frozen=True)
 class Occasion:
-    """One check of one model: which model under which settings, what it compares, and when.
+    """The context of one check: the model, its settings, the baseline, the window and the time.
 
-    window: the event times compared with the baseline. n_baseline, n_window: rows in each.
-    preliminary: whether the counted hours do not cover the whole window yet. warming_up: whether the model has had
-    data for less than `warmup_hours`. silent: whether its traffic has stopped.
+    window: the event times that are compared with the baseline. n_baseline, n_window: the rows in each.
+    preliminary: the model's data do not cover the whole window yet.
+    warming_up: the model has had data for less than `warmup_hours`.
+    silent: no prediction has arrived for `no_data_hours`.
     """
 
     now: datetime
@@ -103,10 +105,10 @@ class Occasion:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What to store and to send, in one write.
+    """The alerts, events and memory to store in one transaction.
 
-    alerts: those that changed, in their order: at most one that was open (changed or resolved) and one that opened.
-    events: what is to be told, oldest first. memory: what to keep for the next check.
+    alerts: the changed alerts. At most one was open before and is now changed or resolved, then at most one is new.
+    events: the events to publish, oldest first. memory: the state to keep for the next check.
     """
 
     alerts: list[Alert] = field(default_factory=list)
@@ -115,8 +117,11 @@ class Outcome:
 
 
 def trim_features(features: Sequence[AlertFeature]) -> list[AlertFeature]:
-    """The drifted and the strongest first; a picture for the first PICTURES only, with labels of a bearable length,
-    so that an alert of 500 features still fits where it is stored."""
+    """Return the features with drifted features first, then by descending score.
+
+    Only the first PICTURES features keep a histogram, and labels are shortened. An alert with 500 features must fit
+    into one DynamoDB item of 400 kB.
+    """
     ordered = sorted(features, key=lambda feature: (not feature.drifted, -(feature.drift_score or 0.0)))
     return [
         feature.model_copy(

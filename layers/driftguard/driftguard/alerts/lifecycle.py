@@ -1,8 +1,8 @@
-"""An alert's life, as pure transitions: what was found, the alert that is open and the clock go in, what to store and
-what to send comes out.
+"""Opens, updates and resolves alerts. All transitions are pure functions that return what to store and to send.
 
-One alert at most is open per model and alert type. It opens when a finding fires, takes later firings as occurrences,
-stays open while the finding holds, and resolves after `resolve_after_hours` below, or when the baseline is replaced.
+At most one alert is open per model and alert type. It opens when a finding fires. Each later firing adds an occurrence.
+The alert stays open while the finding holds. It is resolved after `resolve_after_hours` below the limit, or when the
+baseline is replaced.
 """
 
 from collections.abc import Mapping
@@ -24,14 +24,11 @@ from driftguard.alerts.words import minute
 from driftguard.platform.errors import Conflict, Invalid
 
 TIMELINE_ENTRIES = 500
-"""An alert that flaps for months keeps its opening and the latest entries."""
+"""Maximum length of a timeline. A longer timeline keeps its first entry and the latest entries."""
 
 
 def apply(finding: Finding, alert: Alert | None, memory: Memory, occasion: Occasion) -> Outcome:
-    """Bring `alert` (the open one of this model and type, or None) up to date with what a check found.
-
-    The outcome's alerts are empty when nothing changed.
-    """
+    """Apply a finding to `alert`, the open alert or None. The outcome contains no alerts if nothing changed."""
     done = Outcome(memory=memory)
     if alert is not None and not alert.is_open:
         alert = None
@@ -44,7 +41,7 @@ def apply(finding: Finding, alert: Alert | None, memory: Memory, occasion: Occas
 
 
 def _outdated(alert: Alert, occasion: Occasion) -> bool:
-    """Traffic stopping has nothing to do with a baseline; everything else is a difference from one."""
+    """Return whether the alert compares with an old baseline. `no_data` alerts do not compare with any baseline."""
     return alert.alert_type != "no_data" and alert.baseline_version != occasion.baseline_version
 
 
@@ -74,7 +71,7 @@ def _open(finding: Finding, done: Outcome, occasion: Occasion) -> Outcome:
         **_found(finding, None, occasion),
     )
     alert = _occurred(alert)
-    note = alert.severity if told else f"{alert.severity}; not sent: a preliminary alert was sent for this baseline"
+    note = alert.severity if told else f"{alert.severity}; not sent, as this baseline already had a preliminary alert"
     alert = _note(alert, occasion.now, "opened", note)
     events = []
     if told:
@@ -101,17 +98,17 @@ def _continue(finding: Finding, alert: Alert, done: Outcome, occasion: Occasion)
     elif alert.alert_type == "no_data":
         return _join(done, _close(alert, "traffic_returned", done.memory, now, "Traffic has returned."))
     else:
+        hours = occasion.settings.resolve_after_hours
         if alert.below_since is None:
             alert = alert.model_copy(update={"below_since": now})
-            alert = _note(alert, now, "below", f"resolves after {occasion.settings.resolve_after_hours:g} hours below")
-        if now - _certain(alert.below_since) >= timedelta(hours=occasion.settings.resolve_after_hours):
-            note = f"Below the threshold for {occasion.settings.resolve_after_hours:g} hours."
-            return _join(done, _close(alert, "below", done.memory, now, note))
+            alert = _note(alert, now, "below", f"resolves after {hours:g} hours below the limit")
+        if now - _certain(alert.below_since) >= timedelta(hours=hours):
+            return _join(done, _close(alert, "below", done.memory, now, f"Below the limit for {hours:g} hours."))
     return _join(done, Outcome([] if alert == before else [alert], events, done.memory))
 
 
 def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[str, Any]:
-    """The fields of an alert that each firing brings up to date."""
+    """Return the fields of an alert that every firing updates."""
     features = trim_features(finding.features)
     scores = [score for score in (finding.drift_score, alert.peak_score if alert else None) if score is not None]
     return {
@@ -150,7 +147,7 @@ def _severity_changed(alert: Alert, previous: Severity, now: datetime) -> Alert:
 
 
 def _messages_while_on(alert: Alert, occasion: Occasion) -> tuple[Alert, list[AlertEvent]]:
-    """A rise is measured from the last message: a severity that flaps between two checks is told once."""
+    """Escalation compares with the severity last sent, so a severity that flaps between checks sends one message."""
     if alert.preliminary:
         return alert, []
     told: Severity = _certain(alert.told_severity)
@@ -166,32 +163,36 @@ def _messages_while_on(alert: Alert, occasion: Occasion) -> tuple[Alert, list[Al
 
 
 def acknowledge(alert: Alert, memory: Memory, *, now: datetime, note: str | None = None) -> Outcome:
-    """Somebody has it: no more repeats, and whoever calls people for it may stop. Raises Conflict when it is
-    acknowledged already or resolved."""
-    alert = _still_open(alert, now, "acknowledged")
+    """Acknowledge the alert to stop its reminders. Raises Conflict if it is already acknowledged or resolved."""
+    alert = _still_open(alert, now)
     if alert.status == "acknowledged":
-        raise Conflict("The alert is already acknowledged.")
+        raise Conflict("This alert is already acknowledged.")
     alert = _note(alert.model_copy(update={"status": "acknowledged", "snoozed_until": None}), now, "acknowledged", note)
     if not alert.told:
         return Outcome([alert], [], memory)
-    # An event of its own, and no message: when the next repeat is due, and what was told, stay as they are.
+    # `_tell` would also move the time of the next reminder and the severity last sent, so it is not used here.
     alert = alert.model_copy(update={"messages": alert.messages + 1})
     return Outcome([alert], [_event(alert, "acknowledged", now, note=note)], memory)
 
 
 def snooze(alert: Alert, *, until: datetime, now: datetime, note: str | None = None) -> Alert:
-    """No repeats until `until`, which a snoozed alert may be given anew. Raises Invalid for a time that is not ahead,
-    Conflict when it is resolved."""
-    alert = _still_open(alert, now, "snoozed")
+    """Snooze the alert: it sends no reminders before `until`. Snoozing a snoozed alert changes the time.
+
+    Raises Invalid if `until` is not in the future, and Conflict if the alert is resolved.
+    """
+    alert = _still_open(alert, now)
     if until <= now:
-        raise Invalid.at(["body", "until"], "must be in the future")
+        raise Invalid.at(["body", "until"], "must be a time in the future")
     entry = f"until {minute(until)}" + (f": {note}" if note else "")
     return _note(alert.model_copy(update={"status": "snoozed", "snoozed_until": until}), now, "snoozed", entry)
 
 
 def resolve(alert: Alert, memory: Memory, *, renotify_hours: float, now: datetime, note: str | None = None) -> Outcome:
-    """Close it by hand. While the drift goes on none opens for `renotify_hours`. Raises Conflict when resolved."""
-    alert = _still_open(alert, now, "resolved")
+    """Resolve the alert for a user. Raises Conflict if the alert is already resolved.
+
+    While the drift continues, no new alert of this type opens for `renotify_hours`.
+    """
+    alert = _still_open(alert, now)
     if alert.below_since is None:
         memory = replace(
             memory, hushed_until=now + timedelta(hours=renotify_hours), hushed_baseline=alert.baseline_version
@@ -200,21 +201,21 @@ def resolve(alert: Alert, memory: Memory, *, renotify_hours: float, now: datetim
 
 
 def replace_baseline(alert: Alert, memory: Memory, *, now: datetime) -> Outcome:
-    """Close it because the baseline that it speaks of is no longer current."""
+    """Resolve the alert because its baseline was replaced."""
     return _close(lapse(alert, now), "baseline_replaced", memory, now, "The baseline was replaced.")
 
 
 def lapse(alert: Alert, now: datetime) -> Alert:
-    """The alert as it is at `now`: a snooze whose time has come has ended, whether a check ran since or not."""
+    """Return the alert as it is at `now`: an expired snooze is ended, even if no check ran since."""
     if alert.status != "snoozed" or alert.snoozed_until is None or now < alert.snoozed_until:
         return alert
     awake = alert.model_copy(update={"status": "firing", "snoozed_until": None})
     return _note(awake, alert.snoozed_until, "snooze_ended")
 
 
-def _still_open(alert: Alert, now: datetime, doing: str) -> Alert:
+def _still_open(alert: Alert, now: datetime) -> Alert:
     if not alert.is_open:
-        raise Conflict(f"The alert is resolved and cannot be {doing}.")
+        raise Conflict("This alert is already resolved.")
     return lapse(alert, now)
 
 
@@ -240,8 +241,7 @@ def _tell(
     reason: ResolveReason | None = None,
     note: str | None = None,
 ) -> tuple[Alert, AlertEvent]:
-    """The alert with one message more, and that message's event; its id follows from the alert, so that a check that
-    is repeated makes the same event."""
+    """Count one more message. The event's id comes from the alert, so a repeated check creates the same event."""
     highest = max(alert.severity, alert.highest_told or alert.severity, key=severity_rank)
     told = alert.model_copy(
         update={
@@ -259,7 +259,7 @@ def _tell(
 
 
 def _event(alert: Alert, kind: EventKind, now: datetime, *, note: str | None) -> AlertEvent:
-    """Of the severity that was told highest, so that whoever heard of the alert hears of this."""
+    """Return an event with the highest severity sent so far, so every channel that got the alert gets this event."""
     return AlertEvent(
         event_id=f"{alert.id}-{alert.messages:04d}",
         kind=kind,
@@ -282,14 +282,14 @@ def _note(alert: Alert, at: datetime, event: TimelineEvent, note: str | None = N
 
 def _certain[T](value: T | None) -> T:
     if value is None:
-        raise ValueError("an open alert always has this")
+        raise ValueError("An open alert lacks a field that every open alert must have: its stored document is broken.")
     return value
 
 
 def remember(
     open_ids: Mapping[str, str], memory: Mapping[str, Any], outcome: Outcome, kind: str
 ) -> tuple[dict[str, str], dict[str, Any]]:
-    """Which alerts are open, and what is remembered of each type, after `outcome`."""
+    """Return the open alert ids and the memory of each alert type after `outcome`."""
     open_now, remembered = dict(open_ids), dict(memory)
     for alert in outcome.alerts:
         if alert.is_open:

@@ -1,4 +1,4 @@
-"""The way of an alert's events to SNS: written with the alert, published, then forgotten."""
+"""Publishes pending alert events to SNS. Events are stored with their alert and deleted after publishing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ type Publish = Callable[[AlertEvent], None]
 
 
 def to_topic(sns: Any, topic_arn: str) -> Publish:
-    """A function that publishes one event to the topic, with the attributes a subscription may filter by."""
+    """Return a function that publishes one event to the topic, with attributes for subscription filters."""
 
     def publish(event: AlertEvent) -> None:
         attributes = {
@@ -32,10 +32,10 @@ def to_topic(sns: Any, topic_arn: str) -> Publish:
 
 
 def publish_pending(model_id: str, publish: Publish) -> int:
-    """Publish every event of a model that SNS may not have yet, oldest first; returns how many.
+    """Publish the pending events of a model, oldest first. Returns the number of events.
 
-    An event is forgotten only once SNS has taken it: what a crash leaves behind goes out with the next check, and the
-    notifiers know an event that comes twice by its id.
+    An event is deleted only after SNS accepted it. If this function crashes, the next check publishes the rest.
+    The notifiers recognize a repeated event by its id.
     """
     pending = Outbox.pending(model_id)
     for item, event in pending:

@@ -1,4 +1,4 @@
-"""Alerts as they are stored, and as the API shows them."""
+"""Defines alerts as they are stored and as the API returns them."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -30,21 +30,21 @@ SEVERITIES: tuple[Severity, ...] = ("LOW", "MEDIUM", "HIGH")
 
 
 def severity_rank(severity: Severity) -> int:
-    """0 for LOW, 1 for MEDIUM, 2 for HIGH."""
+    """Return 0 for LOW, 1 for MEDIUM and 2 for HIGH."""
     return SEVERITIES.index(severity)
 
 
 class Shares(BaseModel):
-    """A share (0 to 1) of the baseline's rows and of the window's."""
+    """A share of rows in the baseline and in the window, each from 0 to 1."""
 
     baseline: float
     window: float
 
 
 class Histogram(BaseModel):
-    """A small picture: at most 32 bins, heights in the baseline and in the window (counts or shares).
+    """A histogram of the baseline and the window, as shares of the values in at most 32 bins.
 
-    Numeric features have `edges` (the ends of the bins), the others `categories` (one label a bin).
+    Numeric features have `edges`, one more than there are bins. Other features have `categories`, one label per bin.
     """
 
     edges: list[float | None] | None = None
@@ -54,10 +54,11 @@ class Histogram(BaseModel):
 
 
 class AlertFeature(BaseModel):
-    """One feature of an alert: what was tested, what came out, and what a message shows of it.
+    """One feature of an alert with its test result.
 
-    `kind` and `shares` belong to data quality: which share was tested, and its values. `new_categories` names a few
-    of the values that the baseline lacked. `direction` says in words where the values went.
+    `kind` and `shares` are set in data-quality alerts only: the tested problem, and the shares of affected rows.
+    `new_categories` lists examples of values that the baseline does not contain. `direction` describes the shift in
+    words, such as `towards higher values`.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -79,14 +80,14 @@ class AlertFeature(BaseModel):
 
 
 class Window(BaseModel):
-    """The hours that were compared with the baseline."""
+    """The range of event times that was compared with the baseline."""
 
     start: UtcTime
     end: UtcTime
 
 
 class TimelineEntry(BaseModel):
-    """Something that happened to an alert."""
+    """One change of an alert."""
 
     at: UtcTime
     event: TimelineEvent
@@ -94,7 +95,7 @@ class TimelineEntry(BaseModel):
 
 
 class DeliveryRecord(BaseModel):
-    """One alert event's way to one channel, as far as it got."""
+    """The delivery of one alert event to one channel."""
 
     channel_id: str
     type: str
@@ -106,7 +107,7 @@ class DeliveryRecord(BaseModel):
 
 
 class AlertFields(BaseModel):
-    """What the store, the API and the messages share."""
+    """The fields of an alert that are stored, returned by the API and sent in messages."""
 
     id: str
     model_id: str
@@ -132,13 +133,13 @@ class AlertFields(BaseModel):
 
 
 class Alert(AlertFields):
-    """An alert as it is stored. `driftguard.alerts.lifecycle` makes and changes it; nothing else does.
+    """An alert as it is stored. Only `driftguard.alerts.lifecycle` creates and changes alerts.
 
-    below_since: since when the score has been under the level at which the alert stays open.
-    told: whether the opening was sent (of preliminary alerts it is sent once per alert type and baseline version).
-    told_severity: the severity in the last message; highest_told: the highest in any.
-    notified_at: when the last message went out. messages: how many did, which numbers the events.
-    revision: how often it was stored; the table's business.
+    below_since: the time since when the score has been below the level that keeps the alert open.
+    told: whether the `opened` event was sent. For preliminary alerts it is sent once per alert type and baseline.
+    told_severity: the severity in the last message. highest_told: the highest severity in any message.
+    notified_at: the time of the last message. messages: the number of events so far, used in the event ids.
+    revision: the number of writes, used by the table to detect concurrent changes.
     """
 
     organization_id: str
@@ -153,15 +154,15 @@ class Alert(AlertFields):
 
     @property
     def is_open(self) -> bool:
-        """Whether it still can change."""
+        """Return whether the alert is not resolved."""
         return self.status != "resolved"
 
     def summary(self, public_url: str) -> "AlertSummary":
-        """The alert as lists show it."""
+        """Return the alert as an entry of a list."""
         return AlertSummary(**self._fields(), dashboard_url=dashboard_url(public_url, self.id))
 
     def detail(self, public_url: str, deliveries: list[DeliveryRecord]) -> "AlertDetail":
-        """The alert as its own page shows it."""
+        """Return the alert with its timeline and its deliveries."""
         return AlertDetail(
             **self._fields(),
             dashboard_url=dashboard_url(public_url, self.id),
@@ -174,38 +175,38 @@ class Alert(AlertFields):
 
 
 class AlertSummary(AlertFields):
-    """One entry of a list of alerts."""
+    """An alert in a list of alerts."""
 
     dashboard_url: str
 
 
 class AlertDetail(AlertSummary):
-    """One alert with all that happened to it and where it was sent."""
+    """An alert with its timeline and its deliveries."""
 
     timeline: list[TimelineEntry]
     deliveries: list[DeliveryRecord]
 
 
 class Note(Wire):
-    """The body of acknowledge and resolve."""
+    """The body of acknowledge and resolve requests."""
 
-    note: NoteText | None = Field(default=None, description="For whoever reads the alert: it stands in its timeline.")
+    note: NoteText | None = Field(default=None, description="A note for your team. It appears in the alert's timeline.")
 
 
 class Snooze(Note):
-    """The body of snooze."""
+    """The body of snooze requests."""
 
-    until: UtcTime = Field(description="When the snooze ends: a time to come, such as 2026-11-06T07:26:10Z.")
+    until: UtcTime = Field(description="The end of the snooze, a time in the future, such as 2026-11-06T07:26:10Z.")
 
 
 def dashboard_url(public_url: str, alert_id: str) -> str:
-    """The address of an alert in the dashboard below `public_url`."""
+    """Return the URL of an alert in the dashboard."""
     return f"{public_url}/dashboard#/alerts/{alert_id}"
 
 
 @dataclass(frozen=True)
 class AlertFilters:
-    """What the query of a list of alerts asks for."""
+    """The query parameters of a list of alerts."""
 
     limit: int
     days: int | None

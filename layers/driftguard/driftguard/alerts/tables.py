@@ -1,4 +1,4 @@
-"""Alerts, and the events about them that SNS does not have yet."""
+"""Stores alerts, and the alert events that are not published yet."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -13,11 +13,11 @@ from driftguard.platform.dynamodb import Options, Table, squeeze, unsqueeze
 from driftguard.platform.times import iso
 
 MAX_READ = 2000
-"""How many alerts one page of a filtered list looks at; a page may then be short, with its Link."""
+"""Maximum number of alerts read for one page. A filtered page may be short and still link to the next page."""
 
 
 def add_outcomes(write: TransactWrite, outcomes: Iterable[Outcome]) -> None:
-    """Add to a transaction the alerts that changed and the events to publish about them."""
+    """Add changed alerts and the events to publish to a transaction."""
     for outcome in outcomes:
         for alert in outcome.alerts:
             Alerts.write(write, alert)
@@ -26,7 +26,7 @@ def add_outcomes(write: TransactWrite, outcomes: Iterable[Outcome]) -> None:
 
 
 class ByModel(LocalSecondaryIndex["Alerts"]):  # type: ignore[no-untyped-call]
-    """An organization's alerts, model by model, oldest first."""
+    """Index of an organization's alerts by model, oldest first."""
 
     class Meta:
         index_name = "by_model"
@@ -37,7 +37,7 @@ class ByModel(LocalSecondaryIndex["Alerts"]):  # type: ignore[no-untyped-call]
 
 
 class Open(LocalSecondaryIndex["Alerts"]):  # type: ignore[no-untyped-call]
-    """An organization's unresolved alerts, oldest first."""
+    """Index of an organization's unresolved alerts, oldest first."""
 
     class Meta:
         index_name = "open"
@@ -48,14 +48,14 @@ class Open(LocalSecondaryIndex["Alerts"]):  # type: ignore[no-untyped-call]
 
 
 class Alerts(Table):
-    """Alerts of an organization; an id sorts by the time of detection.
+    """The alerts of an organization. Alert ids sort by the time of detection.
 
     | pk | sk | what |
     |---|---|---|
-    | organization | alert id | an alert; `document` is all of it, the other attributes are what lists filter by |
+    | organization | alert id | an alert: `document` contains the full alert, lists filter by the other attributes |
 
-    Local secondary indexes: `by_model` (`<model>#<alert>`), `open` (alert id, only while it is not resolved).
-    `revision` goes up with each write; a write holds only on the revision it has read. A resolved alert expires.
+    Local secondary indexes: `by_model` (`<model>#<alert>`), and `open` (alert id, unresolved alerts only).
+    Each write increments `revision` and fails if the revision changed since it was read. Resolved alerts expire.
     """
 
     table_setting = "ALERTS"
@@ -76,24 +76,27 @@ class Alerts(Table):
 
     @property
     def alert(self) -> Alert:
-        """The alert itself."""
+        """Return the stored alert."""
         return Alert.model_validate_json(unsqueeze(self.document))
 
     @classmethod
     def one(cls, organization_id: str, alert_id: str) -> Alert | None:
-        """The organization's alert, or None."""
+        """Return the organization's alert, or None."""
         item = cls.find(organization_id, alert_id)
         return item.alert if item is not None and item.document is not None else None
 
     @classmethod
     def several(cls, organization_id: str, alert_ids: Iterable[str]) -> dict[str, Alert]:
-        """Alerts by id, strongly consistent."""
+        """Return alerts by id, read with strong consistency."""
         keys = [(organization_id, alert_id) for alert_id in alert_ids]
         return {item.sk: item.alert for item in cls.batch_get(keys, consistent_read=True)}
 
     @classmethod
     def write(cls, transaction: TransactWrite, alert: Alert) -> None:
-        """Add to `transaction` that `alert` replaces the revision it was made from (0: it is new)."""
+        """Add a write of `alert` to `transaction`, on the condition that `alert.revision` is still stored.
+
+        Revision 0 creates the alert.
+        """
         item = cls(
             alert.organization_id,
             alert.id,
@@ -124,11 +127,10 @@ class Alerts(Table):
         limit: int,
         as_of: Callable[[Alert], Alert],
     ) -> "tuple[list[Alert], str | None]":
-        """Alerts older than the id `before`, newest first: those with ids from `since_id` on, and all that are open.
+        """Return up to `limit` alerts, newest first, and the `before` of the next page, None on the last page.
 
-        as_of: an alert as it is now, which may have another status than when it was stored.
-
-        Returns up to `limit` alerts and the id to go on before, None at the end.
+        since_id: older alerts are left out unless they are open. before: only alerts with smaller ids are returned.
+        as_of: returns the current state of a stored alert. Its status may differ from the stored status.
         """
         found: list[Alert] = []
         read = 0
@@ -153,7 +155,7 @@ class Alerts(Table):
     def _stretch(
         cls, organization_id: str, model_id: str | None, lower: str, upper: str | None, open_only: bool
     ) -> "Iterator[Alerts]":
-        """Alerts with `lower` ≤ id < `upper`, newest first."""
+        """Yield alerts with `lower` ≤ id < `upper`, newest first."""
         end = upper or "~"
         if upper is not None and upper <= lower:
             return
@@ -181,13 +183,13 @@ class Alerts(Table):
 
 
 def _may_match(item: Alerts, status: str | None, severity: str | None, alert_type: str | None) -> bool:
-    """Whether the alert is worth a look: one stored as snoozed may be firing by now."""
+    """Return whether the alert may match the filters. An alert stored as snoozed may be firing by now."""
     statuses = (None, item.status, *(["firing"] if item.status == "snoozed" else []))
     return status in statuses and severity in (None, item.severity) and alert_type in (None, item.alert_type)
 
 
 class Outbox(Table):
-    """Events written in one transaction with what they tell, until SNS has them.
+    """Alert events that are not published yet. An event is written in the same transaction as its alert.
 
     | pk | sk | what |
     |---|---|---|
@@ -204,7 +206,7 @@ class Outbox(Table):
 
     @classmethod
     def write(cls, transaction: TransactWrite, event: AlertEvent) -> None:
-        """Add to `transaction` that `event` is to be published."""
+        """Add an event to publish to `transaction`."""
         item = cls(
             f"{event.model_id}#outbox", event.event_id, document=squeeze(event.model_dump_json()), at=iso(event.at)
         )
@@ -212,6 +214,6 @@ class Outbox(Table):
 
     @classmethod
     def pending(cls, model_id: str) -> "list[tuple[Outbox, AlertEvent]]":
-        """What is still to be published about a model, oldest first."""
+        """Return the unpublished events of a model with their items, oldest first."""
         items = sorted(cls.query(f"{model_id}#outbox", consistent_read=True), key=lambda item: str(item.at))
         return [(item, AlertEvent.model_validate_json(unsqueeze(item.document))) for item in items]

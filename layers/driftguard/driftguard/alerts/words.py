@@ -1,4 +1,4 @@
-"""How messages and pages write names, numbers, times and shifts."""
+"""Formats names, numbers, times and durations for messages and pages."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from driftguard.alerts.schemas import (
 )
 
 NAMED = 3
-"""Features named in one sentence; the message lists the others."""
+"""Maximum number of features named in one sentence."""
 
 
 def names(features: Sequence[AlertFeature]) -> str:
-    """Up to NAMED distinct names in quotes, and how many more there are."""
+    """Return up to NAMED distinct names in quotes, and the number of further names."""
     distinct = list(dict.fromkeys(feature.name for feature in features))
     shown = [quoted(name) for name in distinct[:NAMED]]
     if len(distinct) > NAMED:
@@ -22,12 +22,12 @@ def names(features: Sequence[AlertFeature]) -> str:
 
 
 def quoted(name: str, longest: int = 60) -> str:
-    """A name as a sentence carries it."""
+    """Return a name in quotes, cut to `longest` characters."""
     return f"“{name if len(name) <= longest else name[: longest - 1] + '…'}”"
 
 
 def percent(share: float) -> str:
-    """A share of 0.0778 as `7.8%`; never 0 for what is not nothing."""
+    """Return a share as a percentage: `7.8%` for 0.0778. A share above 0 is never shown as `0%`."""
     if share == 0:
         return "0%"
     if 0 < share < 0.001:
@@ -46,7 +46,7 @@ TESTS = {"ks": "Kolmogorov–Smirnov", "chi2": "chi-square", "fisher": "Fisher�
 
 
 def number(value: float | None) -> str:
-    """Three significant digits; a dash for nothing."""
+    """Return a number with three significant digits, or a dash for None."""
     if value is None:
         return "–"
     if value == 0:
@@ -57,17 +57,17 @@ def number(value: float | None) -> str:
 
 
 def probability(value: float | None) -> str:
-    """A p-value; one too small for a double is not told as nothing."""
+    """Return a p-value as text. A p-value too small for a double is shown as `under 1e-300`, not as 0."""
     return "under 1e-300" if value == 0 else number(value)
 
 
 def minute(moment: datetime) -> str:
-    """A time as people read it."""
+    """Return a time as `2026-11-06 07:26 UTC`."""
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def duration(time: timedelta) -> str:
-    """About how long, in the unit that fits."""
+    """Return a duration rounded to minutes, hours or days."""
     minutes = max(0, round(time.total_seconds() / 60))
     for size, unit in ((1440, "day"), (60, "hour")):
         if minutes >= 2 * size or (minutes >= size and unit == "hour"):
@@ -77,5 +77,5 @@ def duration(time: timedelta) -> str:
 
 
 def shorten(text: str, longest: int = 60) -> str:
-    """A text of `longest` characters at the most."""
+    """Return the text cut to at most `longest` characters."""
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,7 +1,7 @@
-"""The check of one model: fold what arrived, test, decide, keep the alerts, tell.
+"""Checks one model: counts new predictions, tests for drift, stores the verdict and publishes alert events.
 
-All that a check decides is stored in one transaction, so that a check that dies is as if it had not been, and one that
-is delivered twice is one.
+The verdict and its alerts are stored in one transaction. A check that crashes before it leaves no verdict, and a
+message that is delivered twice leaves only one.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ LEASE_MARGIN = timedelta(seconds=15)
 
 
 def check(task: Task) -> Result:
-    """Check one model now. Raises Busy while another check runs; whatever else is raised left nothing half done."""
+    """Check one model now. Raises Busy while another check of the model runs. No error leaves a partial verdict."""
     model = task.model
     check_id = new_id(task.now)
     owner = f"{task.tick or 'by-hand'}#{check_id}"
@@ -37,15 +37,15 @@ def check(task: Task) -> Result:
         raise Busy(max(1, round((ends - task.now).total_seconds())) if ends else 1) from None
     try:
         made = _made_before(task, status)
-        # Read again, as its baseline may have been replaced before the lease was taken.
+        # The baseline may have been replaced before this check got the lease, so the model is read again.
         current = model if made else Models.one(model.organization_id, model.model_id)
         if current is None:
             return Result("skipped", None)
         try:
             return Result("checked", None) if made else _check_leased(replace(task, model=current), check_id, status)
         finally:
-            # What this check tells, and what a crash left behind: after the check, so that an SNS that refuses keeps
-            # nobody from being watched, and also when it fails.
+            # Publishing comes last so that an SNS failure cannot prevent the check. It also runs after a failed check,
+            # because an earlier crash may have left unpublished events.
             publish_pending(model.model_id, task.publish)
     except Overtaken:
         raise Busy(5) from None
@@ -56,7 +56,7 @@ def check(task: Task) -> Result:
 def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     model, now = task.model, task.now
     if model.baseline_version is None:
-        return _skip(task, "no_baseline", "The model has no baseline yet.")
+        return _skip(task, "no_baseline", "The model has no baseline yet. Create a baseline first.")
     series = load_series(model)
     state, complete = fold(series, load_state(series, now), now, task.may_go_on)
     fresh = count_fresh(series, state.cursor, now, task.may_go_on) if complete else None
@@ -64,21 +64,21 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
         return Result("checked", None, finished=False)
     last_arrival = fresh.last_arrival or state.last_arrival
     if last_arrival is None:
-        return _skip(task, "no_data", "No prediction was ever logged.", series.baseline.rows)
+        return _skip(task, "no_data", "No predictions have been logged yet.", series.baseline.rows)
     verdict = decide(task.model, series, state, fresh, arrival_time(last_arrival), now)
     store(task, check_id, status, verdict)
     return Result("checked", verdict.report)
 
 
 def _made_before(task: Task, status: Statuses) -> bool:
-    """Whether this very check has its verdict already: its message has come again."""
+    """Return whether this check already stored its verdict, which means that its message was delivered twice."""
     if task.request:
         return status.request == task.request
     return task.tick is not None and Runs.ended(task.model.organization_id, task.tick, task.model.model_id)
 
 
 def _skip(task: Task, status: State, reason: str, n_baseline: int = 0) -> Result:
-    """End a check that has nothing to compare; its report is not stored."""
+    """Skip a check that has nothing to compare. Its report is returned but not stored."""
     model, now = task.model, task.now
     if task.tick:
         Runs.of(model.organization_id, task.tick, model.model_id, "skipped", now).save()

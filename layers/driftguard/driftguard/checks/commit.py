@@ -19,7 +19,10 @@ TRIES = 6
 
 
 def store(task: Task, check_id: str, status: Statuses, verdict: Verdict) -> None:
-    """Store the verdict, the alerts and their events in one transaction, on the state that was read."""
+    """Store the verdict, its alerts and their events in one transaction.
+
+    Raises Overtaken if another check took over the model, or if the model's baseline was replaced.
+    """
     model, now = task.model, task.now
     report = verdict.report
     body = reports.pack(report)
@@ -51,7 +54,7 @@ def store(task: Task, check_id: str, status: Statuses, verdict: Verdict) -> None
                     write.save(Runs.of(model.organization_id, task.tick, model.model_id, "checked", now))
                 add_outcomes(write, outcomes)
         except ConditionFailed:
-            # Somebody acknowledged, snoozed or resolved meanwhile: decide again on what is there now.
+            # A user acknowledged, snoozed or resolved an alert meanwhile. Apply the findings to the new state.
             fresh = Statuses.one(model.organization_id, model.model_id)
             there = Models.one(model.organization_id, model.model_id)
             unchanged = there is not None and there.baseline_version == model.baseline_version
@@ -64,7 +67,7 @@ def store(task: Task, check_id: str, status: Statuses, verdict: Verdict) -> None
 
 
 def _apply(status: Statuses, verdict: Verdict) -> list[findings.Outcome]:
-    """Bring the model's alerts up to date; `status` takes which are open and what is to be remembered."""
+    """Apply the findings to the model's alerts, and update the open alerts and the memory in `status`."""
     open_ids = dict(status.open_alerts or {})
     memory = dict(status.memory or {})
     stored = Alerts.several(verdict.occasion.organization_id, open_ids.values()) if open_ids else {}
@@ -80,7 +83,7 @@ def _apply(status: Statuses, verdict: Verdict) -> list[findings.Outcome]:
 
 
 def _recent(old: list[list[Any]], score: float | None, now: datetime) -> list[list[Any]]:
-    """The highest drift score of each of the last 7 days: [day, score], oldest first."""
+    """Return the highest drift score of each of the last 7 days as [day, score], oldest first."""
     today = now.date().isoformat()
     by_day = {str(day): value for day, value in old}
     known = [value for value in (by_day.get(today), score) if value is not None]

@@ -1,4 +1,4 @@
-"""Checks as messages: the schedule sends one a model, the queue brings it to the check, and every end is recorded."""
+"""Sends check messages to the queue, one per model, and records failed checks."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,36 +24,36 @@ class CheckMessage(BaseModel):
     model_id: str
     tick: str | None
     request: str | None = None
-    """Names the rest of a check by hand, so that its message is one check however often it comes."""
+    """The id of an API request whose check continues in the queue. A repeated delivery with this id does nothing."""
 
 
 class Incomplete(Exception):
-    """Some messages were not taken by SQS; sending all of them again is harmless."""
+    """SQS did not accept all messages. Sending all messages again is harmless."""
 
 
 @dataclass(frozen=True)
 class Queues:
-    """SQS's client and where the messages go."""
+    """The SQS client and the URLs of the queues."""
 
     sqs: Any
     check_url: str
     erase_url: str = ""
 
     def send_check(self, message: CheckMessage, deduplication_id: str) -> None:
-        """Queue one check, behind whatever of the same model waits already."""
+        """Queue one check. SQS delivers the checks of one model in order."""
         self.sqs.send_message(QueueUrl=self.check_url, **_check_entry(message, deduplication_id))
 
     def give_back(self, receipt_handle: str, seconds: int) -> None:
-        """Let a message of the check queue come again in so many seconds."""
+        """Return a message to the check queue, to be delivered again after `seconds`."""
         self.sqs.change_message_visibility(
             QueueUrl=self.check_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
 
 
 def schedule(queues: Queues, tick: str, now: datetime) -> int:
-    """Queue a check of every model that is to be checked, and the erasing of what was deleted; returns how many.
+    """Queue a check of every active model and the erasure of every deleted model. Returns the number of messages.
 
-    Repeating it with the same tick is harmless. Raises Incomplete when SQS did not take every message.
+    A repetition with the same tick is harmless. Raises Incomplete if SQS did not accept every message.
     """
     Runs.start(tick, now)
     sent = failed = 0
@@ -76,12 +76,12 @@ def schedule(queues: Queues, tick: str, now: datetime) -> int:
                 failed += len(answer.get("Failed", []))
     count("ChecksScheduled", sent)
     if failed:
-        raise Incomplete(f"SQS took {sent} messages of {sent + failed}")
+        raise Incomplete(f"SQS accepted only {sent} of {sent + failed} messages. Lambda retries the run.")
     return sent
 
 
 def record_failure(message: CheckMessage, error: BaseException, now: datetime) -> None:
-    """Say in the log, in a metric and in the run's record that a check failed, and why."""
+    """Record a failed check and its reason in the log, in a metric and in the record of the run."""
     count("ChecksFailed")
     reason = f"{type(error).__name__}: {error}"[:500]
     logger.error("check failed", exc_info=error, extra={"model_id": message.model_id, "reason": reason})
@@ -90,7 +90,7 @@ def record_failure(message: CheckMessage, error: BaseException, now: datetime) -
 
 
 def go_on(queues: Queues, message: CheckMessage, now: datetime) -> None:
-    """Queue the rest of a check that ran out of time at a safe point."""
+    """Queue the rest of a check that ran out of time."""
     queues.send_check(message, f"{message.model_id}-{new_id(now)}")
 
 

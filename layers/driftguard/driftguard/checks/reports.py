@@ -1,7 +1,7 @@
-"""What the checks of a model have found, as they are stored and shown.
+"""Packs reports for storage, and reads the last report and the history of a model.
 
-A report is kept small, since each check stores it anew: pictures of even bars keep their ends alone, and shares are
-whole numbers, the window's as differences from the baseline's.
+Every check stores a report, so reports are packed tightly. A histogram with bars of equal width keeps only the two
+outer ends. Shares are whole numbers, and the window's shares are differences from the baseline's.
 """
 
 import json
@@ -20,21 +20,21 @@ from driftguard.verdicts.shapes import Report, ReportFeature, ReportHistogram
 TRIES = 3
 
 SHARE_UNITS = 10**5
-"""Shares in a picture are rounded to one part in so many."""
+"""Shares in a histogram are stored as multiples of 1 / SHARE_UNITS."""
 
 
 LACKING: Final[dict[str, Any]] = {"direction": None, "mean": None, "range": None, "new_categories": []}
-"""Fields of a feature that reports stored by version 0.1 may lack."""
+"""Defaults for fields of a feature that reports stored by version 0.1 may lack."""
 
 
 def pack(report: Report) -> bytes:
-    """A report as it is stored. Raises ValueError when it holds NaN or infinity."""
+    """Return a report as bytes for storage. Raises ValueError if the report contains NaN or infinity."""
     features = [{**one, "histogram": _pack_picture(one["histogram"])} for one in report["features"]]
     return zlib.compress(_json({**report, "features": features}), 6)
 
 
 def unpack(data: bytes) -> Report:
-    """The report that `pack` was given, bit by bit; older ones get the fields that they lack."""
+    """Restore the report from the output of `pack`. Reports of older versions get defaults for missing fields."""
     report: Report = json.loads(zlib.decompress(data))
     stored: list[Any] = [*report["features"]]
     report["features"] = [_unpack_feature(one) for one in stored]
@@ -47,7 +47,7 @@ def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
 
 
 def pack_row(report: Report) -> bytes:
-    """What the history keeps of a report."""
+    """Return a report's row for the history as bytes for storage."""
     features = report["features"]
     row: HistoryRow = {
         "checked_at": report["checked_at"],
@@ -64,19 +64,19 @@ def pack_row(report: Report) -> bytes:
 
 
 def last(model: Models) -> Report:
-    """The last check's full report. Raises NotFound before the first."""
+    """Return the full report of the last check. Raises NotFound before the first check."""
     for _try in range(TRIES):
         status = Statuses.one(model.organization_id, model.model_id)
         if status.report_id is None:
             break
         data = History.report(model.model_id, str(status.report_slot), status.report_id, int(status.report_chunks))
-        if data is not None:  # else two checks have ended since: the status names a newer report by now
+        if data is not None:  # None: two later checks replaced this report, so read the status again.
             return unpack(data)
-    raise NotFound("The model has no report yet.")
+    raise NotFound("The model has no report yet. The first check creates it.")
 
 
 def history(model: Models, *, days: int | None, cursor: str | None, limit: int, now: datetime) -> Page[HistoryRow]:
-    """One row a check, newest first."""
+    """Return a page of the model's history, one row per check, newest first."""
     before = decode_key("history", model.model_id, cursor, f"h#[0-9TZ:.-]{{27}}#{ID}")
     since = now - timedelta(days=days) if days else None
     items = History.newest(model.model_id, since=since, before=before, limit=limit)
@@ -94,7 +94,10 @@ def _json(value: Any) -> bytes:
 
 
 def _pack_picture(picture: ReportHistogram) -> list[Any]:
-    """Labels or ends, the baseline's shares, and what the window's differ by; as they are where they would change."""
+    """Return the kind, the labels or edges, the baseline's shares, and the window's differences from them.
+
+    Edges are shortened to [low, high, number of bars] only if `even_ends` restores them exactly.
+    """
     before, after = _whole(picture["baseline"]), _whole(picture["window"])
     labels: list[Any]
     if picture["categories"] is not None:
@@ -116,7 +119,7 @@ def _unpack_picture(packed: Sequence[Any]) -> ReportHistogram:
 
 
 def even_ends(low: float, high: float, bars: int) -> list[float]:
-    """The ends of so many bars of one width from low to high."""
+    """Return the ends of `bars` bars of equal width from low to high."""
     return [low * (1 - place / bars) + high * (place / bars) for place in range(bars + 1)]
 
 

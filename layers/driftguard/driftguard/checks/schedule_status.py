@@ -1,4 +1,4 @@
-"""The schedule of the checks: when it runs and what its last run did."""
+"""Reports when the scheduled checks run, and the results of the last run."""
 
 import re
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": time
 
 
 class Job(BaseModel):
-    """A scheduled job; the counts are the caller's organization's, of the last run."""
+    """A scheduled job. The counts are those of the caller's organization in the last run."""
 
     id: str
     name: str
@@ -27,7 +27,7 @@ class Job(BaseModel):
 
 
 class SchedulerStatus(BaseModel):
-    """The schedule as EventBridge has it, and what its last run did."""
+    """The state of the schedule and the results of its last run."""
 
     is_running: bool
     job_count: int
@@ -35,7 +35,7 @@ class SchedulerStatus(BaseModel):
 
 
 def scheduler(organization_id: str, rule: dict[str, Any], now: datetime) -> SchedulerStatus:
-    """The schedule out of EventBridge's description of its rule and the record of the last run."""
+    """Return the state of the schedule, from EventBridge's description of the rule and the record of the last run."""
     every = interval(rule.get("ScheduleExpression", ""))
     last = Runs.last()
     outcomes = Runs.outcomes(organization_id, str(last.tick)) if last else {"checked": 0, "skipped": 0, "failed": 0}
@@ -55,15 +55,15 @@ def scheduler(organization_id: str, rule: dict[str, Any], now: datetime) -> Sche
 
 
 def interval(expression: str) -> timedelta:
-    """The time between two runs of a schedule such as `rate(15 minutes)`. Raises DriftGuardError for another kind."""
+    """Return the interval of a schedule such as `rate(15 minutes)`. Raises DriftGuardError for other expressions."""
     match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if match is None:
-        raise DriftGuardError("The schedule is not at a fixed rate.")
+        raise DriftGuardError("The schedule rule has no fixed rate. Set its expression to rate(15 minutes).")
     return int(match[1]) * UNITS[match[2]]
 
 
 def _next(last_run: datetime | None, every: timedelta, now: datetime) -> datetime:
-    """The first run due after `now`, counted on from the last one."""
+    """Return the time of the first run after `now`, a whole number of intervals after the last run."""
     if last_run is None:
         return now + every
     missed = max(0, (now - last_run) // every)

@@ -1,4 +1,4 @@
-"""Reports and history, as clients see them."""
+"""Defines the API's schemas for checks: queued checks, history rows and simulations."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -13,14 +13,14 @@ from driftguard.verdicts.shapes import Time
 
 
 class Queued(BaseModel):
-    """A check that takes too long for one request: it goes on in the background."""
+    """A check that takes too long for one request and continues in the background."""
 
     status: Literal["queued"] = "queued"
     model_id: str
 
 
 class HistoryRow(TypedDict):
-    """One check."""
+    """The summary of one check."""
 
     checked_at: Time
     status: State
@@ -34,14 +34,16 @@ class HistoryRow(TypedDict):
 
 
 class SimulationBody(Wire):
-    """The body of POST …/simulate: settings to merge into the model's, and how many days to look back."""
+    """The settings to try, and the number of past days to replay."""
 
-    settings: SettingsPatch = Field(default_factory=SettingsPatch, description="Merged into the model's own.")
-    days: Annotated[int, Field(ge=1, le=28, strict=True, description="How many days to look back.")] = 7
+    settings: SettingsPatch = Field(
+        default_factory=SettingsPatch, description="Settings to try. They are merged into the model's settings."
+    )
+    days: Annotated[int, Field(ge=1, le=28, strict=True, description="Number of past days to replay.")] = 7
 
 
 class SimulatedAlert(Wire):
-    """An alert that would have been; `resolved_at` is null if it would still be open."""
+    """An alert that the tried settings would have opened. `resolved_at` is null if it would still be open."""
 
     alert_type: AlertType
     severity: Severity
@@ -51,7 +53,11 @@ class SimulatedAlert(Wire):
 
 
 class Simulation(Wire):
-    """checks: how many were replayed, one for each `hours_between_checks`; messages: what would have been sent."""
+    """The result of a simulation.
+
+    `checks` is the number of replayed checks, one every `hours_between_checks` hours. `messages` is the number of
+    messages for a channel that receives every severity.
+    """
 
     checks: int
     hours_between_checks: int

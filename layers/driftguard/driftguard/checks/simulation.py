@@ -1,5 +1,8 @@
-"""What other settings would have alerted on: the stored hourly counts, replayed through the product's own verdicts and
-alert transitions. Nothing is stored and nobody is told."""
+"""Simulates which alerts other settings would have opened.
+
+A simulation replays the stored hourly counts through the same verdicts and alert transitions as the real checks. It
+stores nothing and sends nothing.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,12 +23,12 @@ from driftguard.platform.errors import Conflict, Invalid
 from driftguard.platform.times import hour_of, hour_start
 
 FEATURES_AN_HOURLY_CHECK = 100
-"""Up to so many features every hour is checked; with more, every second, third, … hour."""
+"""With up to this many features, a check is replayed every hour. With up to twice as many, every second hour."""
 
 
 @dataclass
 class Replay:
-    """One run through the past of a model. hours: its counts by event hour; days: their sums by day."""
+    """One replay of a model's past. hours: the counts by event hour. days: the sums of the counts by day."""
 
     model: Models
     series: Series
@@ -45,7 +48,7 @@ class Replay:
             self.days[day] = self.days[day] + counts if day in self.days else counts
 
     def check(self, now: datetime) -> None:
-        """What a check at `now` would have done; it sees the hours that had ended by then."""
+        """Replay a check at `now` on the hours that had ended by then."""
         last = hour_of(now) - 1
         first = hour_of(now - timedelta(days=self.settings.window_days))
         seen = [hour for hour in self.hours if hour <= last]
@@ -89,18 +92,20 @@ class Replay:
 def simulate(
     model: Models, settings: ModelSettings, days: int, now: datetime, may_go_on: Callable[[], bool]
 ) -> Simulation:
-    """Replay the last `days` (28 at most) of a model under `settings`, hour by hour.
+    """Replay the last `days` (at most 28) of a model with `settings`.
 
-    Checks run on whole hours, where the schedule's run every 15 minutes: the counts know no finer time. Raises Conflict
-    without a baseline, Invalid when time runs out.
+    Real checks run every 15 minutes. Replayed checks run on whole hours, because the counts are stored per hour.
+    Raises Conflict if the model has no baseline or too many uncounted predictions, and Invalid if time runs out.
     """
     if model.baseline_version is None:
-        raise Conflict("The model has no baseline yet: there is nothing to compare with.")
+        raise Conflict("The model has no baseline yet. Create a baseline before you simulate settings.")
     series = load_series(model)
     state = load_state(series, now)
     fresh = count_fresh(series, state.cursor, now, may_go_on)
     if fresh is None:
-        raise Conflict("Too much was logged just now; please try again after the next check.", retry_after=900)
+        raise Conflict(
+            "Too many predictions are waiting to be counted. Please try again after the next check.", retry_after=900
+        )
     end = hour_of(now)
     reach = days + max(settings.window_days, RHO_DAYS) + 1
     hours = read_hours(series, end - reach * 24, end)
@@ -112,7 +117,7 @@ def simulate(
     moments = range(end - days * 24 + step, end + 1, step)
     for hour in moments:
         if not may_go_on():
-            raise Invalid.at(["body", "days"], "takes too long for this model; choose fewer days")
+            raise Invalid.at(["body", "days"], "takes too long for this model. Choose fewer days.")
         replay.check(hour_start(hour))
     return Simulation(
         checks=len(moments),

@@ -1,4 +1,4 @@
-"""Drift history: one row a check, and the last full report of each model."""
+"""Stores the drift history, the last reports of each model, and the runs of the schedule."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -14,12 +14,12 @@ from driftguard.platform.times import DAY, iso
 
 
 class History(Table):
-    """What the checks of a model found.
+    """The results of a model's checks.
 
     | pk | sk | what |
     |---|---|---|
-    | model | `h#<checked_at>#<check>` | one check: the row that GET …/history answers with, compressed |
-    | model | `report#<a or b>#<n>` | chunks of the last two full reports; the model's status names the one in force |
+    | model | `h#<checked_at>#<check>` | one check: its row in GET …/history, compressed |
+    | model | `report#<a or b>#<n>` | chunks of the last two full reports; the model's status names the current report |
     """
 
     table_setting = "HISTORY"
@@ -33,7 +33,7 @@ class History(Table):
 
     @classmethod
     def entry(cls, model_id: str, check_id: str, row: bytes, now: datetime, keep: timedelta) -> "History":
-        """The item of one check."""
+        """Return the history item of one check."""
         return cls(
             model_id,
             f"h#{iso(now)}#{check_id}",
@@ -44,11 +44,13 @@ class History(Table):
 
     @classmethod
     def put_report(cls, model_id: str, slot: str, check_id: str, data: bytes, *, over: str | None) -> int:
-        """Store a report's chunks in the slot that is not in force; returns how many. The status then names it.
+        """Store a report's chunks in the slot that is not current. Returns the number of chunks.
 
-        over: the check whose report lies there by the status. Raises ConditionFailed where that of a later check does,
-        which may be the one in force by now. A check gets the lease of an earlier one when that is over by its own
-        clock, so of these two the ids follow each other however clocks differ.
+        The caller then writes the slot into the model's status, which makes the report current.
+        over: the check whose report the slot contains, according to the status.
+        Raises ConditionFailed if the slot contains the report of a later check, which may be the current report.
+        Ids order the checks even if clocks differ. A check takes over a lease only when its own clock is past the end
+        of that lease.
         """
         pieces = chunks(data)
         for number, piece in enumerate(pieces):
@@ -60,7 +62,7 @@ class History(Table):
 
     @classmethod
     def report(cls, model_id: str, slot: str, check_id: str, count: int) -> bytes | None:
-        """The bytes of a check's report, None when a later one has taken its place."""
+        """Return the bytes of a check's report, or None if a later report replaced it."""
         keys = [(model_id, report_key(slot, number)) for number in range(count)]
         found = {item.sk: item.data for item in cls.batch_get(keys, consistent_read=True) if item.check_id == check_id}
         if len(found) < count:
@@ -69,11 +71,11 @@ class History(Table):
 
     @classmethod
     def newest(cls, model_id: str, *, since: datetime | None, before: str | None, limit: int) -> "list[History]":
-        """Up to `limit` checks, newest first, not older than `since`, older than the sort key `before`."""
+        """Return up to `limit` checks, newest first, from `since` on and older than the sort key `before`."""
         lower = f"h#{iso(since)}" if since else "h#"
         upper = before or "h#~"
         if upper < lower:
-            return []  # a page was asked for so late that what it begins with has become too old
+            return []  # The cursor is older than `since`, because `since` moves forward between two pages.
         found = cls.query(
             model_id, cls.sk.between(lower, upper), scan_index_forward=False, limit=limit + 1, consistent_read=True
         )
@@ -81,20 +83,20 @@ class History(Table):
 
 
 def report_key(slot: str, number: int) -> str:
-    """The sort key of a report's chunk."""
+    """Return the sort key of a report's chunk."""
     return f"report#{slot}#{number:04d}"
 
 
 class Runs(Table):
-    """What the schedule did.
+    """The runs of the schedule. Each run has a tick as its id.
 
     | pk | sk | what |
     |---|---|---|
-    | `schedule` | `last` | the last tick: id and time; the stack's, no tenant's |
-    | `<organization>#run` | model | how the last scheduled check of that model ended, and its tick; two days |
+    | `schedule` | `last` | the tick and the time of the last run; belongs to the stack, not to a tenant |
+    | `<organization>#run` | model | the outcome of the model's last scheduled check and its tick, kept for two days |
 
-    An outcome is put, not counted, so a message delivered twice changes nothing. A model's messages come in order, so
-    one item a model is enough, and whoever erases the model knows where it is.
+    A check overwrites the model's item, so a message that is delivered twice is counted once. One item per model is
+    enough, because a model's messages arrive in order. Erasing a model deletes its item by this key.
     """
 
     table_setting = "MODELS"
@@ -109,19 +111,19 @@ class Runs(Table):
 
     @classmethod
     def start(cls, tick: str, now: datetime) -> None:
-        """Record that a tick has begun."""
+        """Record the start of a run."""
         cls("schedule", "last", tick=tick, started_at=iso(now)).save()
 
     @classmethod
     def last(cls) -> "Runs | None":
-        """The last tick, None before the first."""
+        """Return the last run, or None before the first run."""
         return cls.find("schedule", "last")
 
     @classmethod
     def of(
         cls, organization_id: str, tick: str, model_id: str, outcome: CheckOutcome, now: datetime, reason: str = ""
     ) -> "Runs":
-        """The item that says how a scheduled check of one model ended."""
+        """Return the item with the outcome of one model's scheduled check."""
         return cls(
             f"{organization_id}#run",
             model_id,
@@ -133,21 +135,23 @@ class Runs(Table):
 
     @classmethod
     def fail(cls, organization_id: str, tick: str, model_id: str, now: datetime, reason: str) -> None:
-        """Record that a scheduled check failed. One that has its verdict, and failed after that, stays checked: else
-        its repetition would check once more."""
+        """Record that a scheduled check failed.
+
+        A check that failed after it stored its verdict stays `checked`. Otherwise a retry would check the model again.
+        """
         run = cls.of(organization_id, tick, model_id, "failed", now, reason)
         with suppress(ConditionFailed), conditional():
             run.save(cls.pk.does_not_exist() | (cls.tick != tick) | (cls.outcome == "failed"))
 
     @classmethod
     def ended(cls, organization_id: str, tick: str, model_id: str) -> bool:
-        """Whether this tick's check of the model has a verdict already."""
+        """Return whether the model's check in this run has already ended without a failure."""
         run = cls.find(f"{organization_id}#run", model_id)
         return run is not None and run.tick == tick and run.outcome != "failed"
 
     @classmethod
     def outcomes(cls, organization_id: str, tick: str) -> dict[str, int]:
-        """How many of the organization's models ended each way in a tick."""
+        """Return the number of the organization's models per outcome in a run."""
         result = {"checked": 0, "skipped": 0, "failed": 0}
         for run in cls.query(f"{organization_id}#run", filter_condition=cls.tick == tick):
             result[run.outcome] = result.get(run.outcome, 0) + 1

@@ -1,4 +1,4 @@
-"""One check: what it is asked for and how it ended."""
+"""Defines the input and the result of one check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,18 +10,20 @@ from driftguard.verdicts.shapes import Report
 
 
 class Busy(Exception):
-    """Another check of the model is running; `seconds` says when its lease ends at the latest."""
+    """Another check of the model is running. `seconds` is the time until its lease ends."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"another check of this model is running, for {seconds} s at most")
+        super().__init__(f"Another check of this model is running. Try again in {seconds} seconds.")
         self.seconds = seconds
 
 
 @dataclass(frozen=True)
 class Task:
-    """One check: of which model, when, by which tick of the schedule (None: by hand), and how long it may take.
+    """The input of one check.
 
-    request: names a check by hand that comes from the queue.
+    tick: the run of the schedule that started the check, None if a user started it.
+    request: the id of a user's request whose check continues in the queue.
+    keep: how long the history keeps the result.
     """
 
     model: Models
@@ -33,15 +35,16 @@ class Task:
     request: str | None = None
 
     def may_go_on(self) -> bool:
-        """Whether there is time for another step."""
+        """Return whether there is time for another step."""
         return self.time_left() > timedelta(0)
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a check ended. finished: False when time ran out at a safe point and another message must go on.
+    """The result of one check.
 
-    report: the full report, None when the check was skipped by the schedule or made before.
+    report: the full report. None if the check is not finished, was done before, or the model was deleted.
+    finished: False if time ran out between two steps, so the rest must be queued.
     """
 
     outcome: CheckOutcome

@@ -1,4 +1,4 @@
-"""Who asks for a check, and what becomes of its end: by hand an answer, in the queue a record and perhaps a retry."""
+"""Starts checks: on request through the API, and from the queue."""
 
 import time
 from collections.abc import Callable
@@ -19,17 +19,17 @@ from driftguard.platform.observability import count, logger, milliseconds
 from driftguard.verdicts.shapes import Report
 
 BY_HAND = timedelta(seconds=20)
-"""API Gateway waits 29 seconds; what takes longer than this goes to the queue."""
+"""Time limit of a check through the API. The rest is queued, because API Gateway waits at most 29 seconds."""
 
 MARGIN = timedelta(seconds=8)
-"""What a check keeps of the function's life to test, store and publish after the last folding step."""
+"""Time reserved for testing, storing and publishing after the last folding step."""
 
 BUSY_RETRY_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class Worker:
-    """What a check works with."""
+    """Runs checks with the queues, the publisher and the time limit of one Lambda invocation."""
 
     queues: Queues
     publish: Publish
@@ -37,7 +37,7 @@ class Worker:
     time_left: Callable[[], timedelta]
 
     def check(self, model: Models, tick: str | None, now: datetime, request: str | None = None) -> Result:
-        """Check a model, with its log line and metrics."""
+        """Check a model, and record the check in the log and in metrics."""
         begun = time.perf_counter()
         result = check(Task(model, now, tick, self.time_left, self.publish, self.keep, request))
         took = (time.perf_counter() - begun) * 1000
@@ -56,7 +56,10 @@ class Worker:
 
 
 def clock(milliseconds_left: Callable[[], int], at_most: timedelta) -> Callable[[], timedelta]:
-    """How long a check may still take: what the function has left less MARGIN, and `at_most` from now."""
+    """Return a function that returns the time left for a check.
+
+    The time left is the function's remaining time minus MARGIN, and at most `at_most` from now.
+    """
     begun = time.monotonic()
 
     def left() -> timedelta:
@@ -67,12 +70,16 @@ def clock(milliseconds_left: Callable[[], int], at_most: timedelta) -> Callable[
 
 
 def by_hand(model: Models, worker: Worker, now: datetime) -> tuple[int, Report | Queued]:
-    """Check at a person's request: 200 and the report, or 202 when the rest goes to the queue. Raises Conflict while
-    another check runs."""
+    """Check a model for an API request. Returns 200 and the report, or 202 if the rest of the check is queued.
+
+    Raises Conflict while another check of the model runs.
+    """
     try:
         result = worker.check(model, None, now)
     except Busy as busy:
-        raise Conflict("Another check of this model is running.", retry_after=busy.seconds) from None
+        raise Conflict(
+            f"Another check of this model is running. Try again in {busy.seconds} seconds.", retry_after=busy.seconds
+        ) from None
     if result.finished and result.report is not None:
         return HTTPStatus.OK, result.report
     rest = CheckMessage(organization_id=model.organization_id, model_id=model.model_id, tick=None, request=new_id(now))
@@ -81,13 +88,16 @@ def by_hand(model: Models, worker: Worker, now: datetime) -> tuple[int, Report |
 
 
 def from_queue(message: CheckMessage, worker: Worker, receipt_handle: str, now: datetime) -> None:
-    """Check as a message says. Raises what another delivery of the message may cure; anything else is recorded as a
-    failed check and done with, since the schedule asks again in 15 minutes."""
+    """Check the model that a queue message names.
+
+    Raises transient errors, so that SQS delivers the message again. Other errors are recorded as a failed check and
+    not raised, because the schedule checks the model again after 15 minutes.
+    """
     logger.append_keys(organization_id=message.organization_id, tick=message.tick)
     try:
         model = Models.one(message.organization_id, message.model_id)
         if model is None:
-            return  # deleted since
+            return  # The model was deleted after the message was sent.
         if not worker.check(model, message.tick, now, message.request).finished:
             go_on(worker.queues, message, now)
     except Busy as busy:

@@ -1,4 +1,4 @@
-"""What a verdict is made of: the window's counts, the whole days, and the moment."""
+"""Gathers the counts of the window and of the last whole days, and passes them to the verdict."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,18 +19,23 @@ RHO_DAYS = 14
 
 
 def load_series(model: Models) -> Series:
-    """The model's current baseline and what its counts are found by. Raises LookupError when the baseline is gone."""
+    """Load the model's current baseline with the keys of its counts. Raises LookupError if the baseline is missing."""
     head = Baselines.head(model.model_id, int(model.baseline_version))
     if head is None:
-        raise LookupError(f"baseline {model.baseline_version} of model {model.model_id} is gone")
+        raise LookupError(
+            f"Baseline version {model.baseline_version} of model {model.model_id} is missing. Create a new baseline."
+        )
     baseline = encoding.decode(head.payload())
     return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline)
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When a verdict is made and on what: first_hour to last_hour is the window, covered_since the earliest hour that
-    the model has any counts of, silent whether its traffic has stopped."""
+    """The time of a verdict and its window, in hours since 1970.
+
+    first_hour, last_hour: the window. covered_since: the earliest hour for which the model has counts.
+    silent: no prediction has arrived for `no_data_hours`.
+    """
 
     now: datetime
     first_hour: int
@@ -40,7 +45,7 @@ class Moment:
 
 
 def decide(model: Models, series: Series, state: State, fresh: Fresh, last_arrival: datetime, now: datetime) -> Verdict:
-    """The verdict on the window that ends now."""
+    """Return the verdict on the window that ends now."""
     settings = model.settings
     counts, days, moment = gather(series, settings, state, fresh, last_arrival, now)
     return verdict_on(model, settings, series, counts, days, moment)
@@ -49,7 +54,7 @@ def decide(model: Models, series: Series, state: State, fresh: Fresh, last_arriv
 def gather(
     series: Series, settings: ModelSettings, state: State, fresh: Fresh, last_arrival: datetime, now: datetime
 ) -> tuple[Counts, list[Counts], Moment]:
-    """What a verdict is made of: the counts of the window that ends now, those of the whole days, and when that is."""
+    """Return the counts of the window that ends now, the counts of each whole day, and the moment."""
     last_hour = max(hour_of(now), max(fresh.by_hour, default=0))
     first_hour = hour_of(now - timedelta(days=settings.window_days))
     counted = [hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None]
@@ -69,13 +74,13 @@ def gather(
 def verdict_on(
     model: Models, settings: ModelSettings, series: Series, counts: Counts, days: Sequence[Counts], moment: Moment
 ) -> Verdict:
-    """The verdict on a window's counts under `settings`; days: as `whole_days` says which."""
+    """Return the verdict on a window's counts with `settings`. days: the counts of the days in `whole_days`."""
     found = occasion(model, settings, moment, n_baseline=series.baseline.rows, n_window=counts.rows)
     return judge(series.baseline, counts, days, found)
 
 
 def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseline: int, n_window: int) -> Occasion:
-    """The check of a model at a moment, on so many rows."""
+    """Return the context of a check. n_baseline, n_window: the rows in the baseline and in the window."""
     covered_hours = moment.last_hour - max(moment.covered_since, moment.first_hour)
     return Occasion(
         now=moment.now,
@@ -94,13 +99,16 @@ def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseli
 
 
 def whole_days(moment: Moment) -> range:
-    """The last 14 whole days, oldest first; of a younger model those since its first counts, silent ones included."""
+    """Return the last 14 whole days, oldest first, including days without data.
+
+    For a newer model the range starts with the first whole day after its first counts.
+    """
     today = hour_of(moment.now) // 24
     return range(max(-(-moment.covered_since // 24), today - RHO_DAYS), today)
 
 
 def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted: range) -> list[Counts]:
-    """The `wanted` days, what is not folded yet included, oldest first."""
+    """Return the counts of the `wanted` days, oldest first, including predictions that are not folded yet."""
     whole = dict(days)
     for hour, counts in fresh.by_hour.items():
         day = hour // 24
@@ -110,5 +118,5 @@ def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted
 
 
 def arrival_time(arrived_at: str) -> datetime:
-    """When a batch arrived, from its place in the order of arrival."""
+    """Return the time of arrival from a batch's `arrived_at` key."""
     return parse(arrived_at.partition("#")[0])

@@ -1,4 +1,4 @@
-"""The array types of the engine."""
+"""Defines the array types of the statistics: floats, integers and flags."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""The rule `budget`: a threshold that keeps a model's false alarms in a month below a budget."""
+"""Computes the thresholds of the rule `budget`, which limits a model's false alarms in 30 days."""
 
 from collections.abc import Sequence
 
@@ -7,39 +7,44 @@ import numpy as np
 from driftguard.statistics.arrays import Floats, Ints
 
 CHECKS = 2880
-"""Scheduled checks in 30 days."""
+"""Scheduled checks in 30 days, one every 15 minutes."""
 
 MIN_PAIRS = 7
-"""Pairs of neighbouring days with values from which their median is taken."""
+"""Minimum number of pairs of neighbouring days with values. With fewer pairs rho is 0."""
 
 TINY = 1e-9
-"""Below this a sum of F̄(1−F̄) is rounding: all days hold one value."""
+"""A sum of F̄(1−F̄) below this is a rounding error, because all days contain a single value."""
 
 MEDIAN_OF_MEAN = 0.6
-"""Median over mean of a sum of squared differences between distribution functions (Cramér–von Mises)."""
+"""Median divided by mean of a sum of squared differences between distribution functions (Cramér–von Mises)."""
 
 
 def critical(tests: int, alpha: Floats) -> Floats:
-    """c = sqrt(ln(2·F·L/alpha)/2) for F tests in a check, from the inequality of Dvoretzky, Kiefer and Wolfowitz."""
+    """Return c = sqrt(ln(2·F·L/alpha)/2) for F = `tests` tests per check and L = CHECKS checks: (F,).
+
+    Source: the inequality of Dvoretzky, Kiefer and Wolfowitz.
+    """
     return np.sqrt(np.log(2 * max(tests, 1) * CHECKS / alpha) / 2)
 
 
 def threshold(
     c: Floats, n: Ints, m: Ints, *, rho: Floats, window_days: float, baseline_days: float, minimum: Floats
 ) -> Floats:
-    """T = max(minimum, c·sqrt(1/n + 1/m + rho·(1/window_days + 1/baseline_days))): (F,); infinite without values."""
+    """Return T = max(minimum, c·sqrt(1/n + 1/m + rho·(1/window_days + 1/baseline_days))): (F,).
+
+    T is infinite where a sample has no values.
+    """
     with np.errstate(divide="ignore"):
         variance = 1 / n.astype(np.float64) + 1 / m.astype(np.float64) + rho * (1 / window_days + 1 / baseline_days)
     return np.maximum(minimum, c * np.sqrt(variance))
 
 
 def overdispersion(days: Sequence[Ints] | Ints, starts: Ints, sizes: Ints) -> Floats:
-    """rho, by how much days differ from each other beyond chance: (F,).
+    """Return rho, the amount by which days differ from each other beyond chance: (F,).
 
-    days: the counts (T,) of each day, oldest first. 0 where fewer than MIN_PAIRS pairs of neighbouring days have
-    values.
-
+    days: the counts (T,) of each day, oldest first.
     rho = max(0, (median(r)/0.6 − mean(1/n_k + 1/n_{k−1}))/2), r_k = Σ(F_k − F_{k−1})² / Σ F̄(1−F̄) over the edges.
+    rho is 0 where fewer than MIN_PAIRS pairs of neighbouring days have values.
     """
     if len(days) < MIN_PAIRS + 1:
         return np.zeros(len(starts))
@@ -47,7 +52,7 @@ def overdispersion(days: Sequence[Ints] | Ints, starts: Ints, sizes: Ints) -> Fl
     inverse = 1 / np.maximum(n, 1)
     pairs = (n[1:] > 0) & (n[:-1] > 0)
     moved = np.zeros(pairs.shape)
-    # Day by day, as what belongs to one day stays in the processor's cache.
+    # A loop over days is faster than one large array, because the data of one day fit into the processor's cache.
     before = days[0] * np.repeat(inverse[0], sizes)
     total = before.copy()
     for place in range(len(pairs)):
@@ -56,7 +61,7 @@ def overdispersion(days: Sequence[Ints] | Ints, starts: Ints, sizes: Ints) -> Fl
         steps = shares - before
         if not pairs[place].all():
             steps *= np.repeat(pairs[place], sizes)
-        # A feature's shares change by nothing in sum, so one running total serves all features, one after the other.
+        # The changes of a feature's shares sum to 0, so one cumulative sum over all features is right for each feature.
         np.cumsum(steps, out=steps)
         moved[place] = np.add.reduceat(np.square(steps, out=steps), starts)
         before = shares
@@ -65,7 +70,7 @@ def overdispersion(days: Sequence[Ints] | Ints, starts: Ints, sizes: Ints) -> Fl
     spread = np.add.reduceat(np.clip(average * (1 - average), 0, None), starts)
     count = pairs.sum(axis=0)
     enough = (count >= MIN_PAIRS) & (spread > TINY)
-    # Pairs without values sort behind all others and are left out of the median.
+    # Pairs without values become infinite, so they sort last and the median leaves them out.
     ratios = np.sort(np.where(pairs, moved / np.where(enough, spread, 1), np.inf), axis=0)
     places = np.where(enough, count, 1)
     columns = np.arange(len(starts))

@@ -1,4 +1,4 @@
-"""Tests on counts of categories and on shares."""
+"""Computes total variation, the chi-square test and Fisher's exact test from counts."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +12,15 @@ FIRST_TERMS = 64
 
 
 def total_variation(baseline: Floats, window: Floats, starts: Ints) -> Floats:
-    """Half the sum of the differences of two sets of shares (T,): (F,), from 0 to 1."""
+    """Return half the sum of the absolute differences of two sets of shares (T,): (F,), from 0 to 1."""
     return np.minimum(np.add.reduceat(np.abs(baseline - window), starts) / 2, 1.0)
 
 
 def chi_square(baseline: Ints, window: Ints, starts: Ints, sizes: Ints) -> tuple[Floats, Ints, Floats]:
-    """Pearson's chi-square test of two samples of categories, without a continuity correction.
+    """Run Pearson's chi-square test of two samples of categories, without a continuity correction.
 
-    baseline, window: counts (T,). The categories with an expectation under 5 in either sample are pooled into one.
-    Returns the statistic, the degrees of freedom and the p-value, (F,) each; p is 1 where one category is left.
+    baseline, window: counts (T,). Categories with an expected count below 5 in either sample are pooled into one.
+    Returns the statistic, the degrees of freedom and the p-value, (F,) each. p is 1 where only one category is left.
     """
     both = (baseline + window).astype(np.float64)
     m, n = (np.add.reduceat(sample, starts).astype(np.float64) for sample in (baseline, window))
@@ -38,23 +38,27 @@ def chi_square(baseline: Ints, window: Ints, starts: Ints, sizes: Ints) -> tuple
 
 
 def _term(off: Floats, both: Floats, n: Floats, m: Floats) -> Floats:
-    """(observed − expected)² / expected of both samples, which are off by the same in opposite directions."""
+    """Return the sum of (observed − expected)² / expected over both samples.
+
+    The two samples deviate from their expected counts by the same amount in opposite directions.
+    """
     scale = both * n * m
     return np.where(scale > 0, off**2 * (n + m) ** 2 / np.where(scale > 0, scale, 1), 0.0)
 
 
 def fisher_greater(a: Ints, n: Ints, b: Ints, m: Ints) -> Floats:
-    """Fisher's exact test that a of n is a greater share than b of m, one-sided: (F,). n and m are 1 or more.
+    """Return the one-sided p-values of Fisher's exact test that a/n is greater than b/m: (F,). n and m are at least 1.
 
-    The hypergeometric probability of a (by the binomial ones, which stay accurate for large counts) times the sum of
-    the ratios to the terms further out, which takes about as many terms as the distribution is wide: some tens of
-    thousands for counts of 10⁸ near the mean, a few where the shares differ.
+    The p-value is the hypergeometric probability of a, times the sum of the ratios of all further terms to it. The
+    probability is computed from binomial probabilities, which stay accurate for large counts. The number of terms
+    grows with the width of the distribution. Counts of 10⁸ with nearly equal shares need some tens of thousands of
+    terms. Shares that differ need a few.
     """
     if not len(a):
         return np.zeros(0)
     x, size, successes, total = (item.astype(np.float64) for item in (a, n, a + b, n + m))
     upper = x * total > size * successes
-    # The smaller tail is summed, the other one is what it leaves.
+    # The smaller tail is summed. The larger tail is 1 minus the smaller tail.
     start = np.where(upper, x, x - 1)
     inside = start >= np.maximum(0, size + successes - total)
     start = np.maximum(start, 0)
@@ -66,8 +70,8 @@ def fisher_greater(a: Ints, n: Ints, b: Ints, m: Ints) -> Floats:
 
 
 def _ratios(x: Floats, n: Floats, successes: Floats, total: Floats, *, upper: npt.NDArray[np.bool_]) -> Floats:
-    """The sum of the probabilities from x outwards over that of x."""
-    # Going down from x is going up from n − x in the sample of failures.
+    """Return the sum of the probabilities from x outwards, divided by the probability of x."""
+    # The lower tail at x successes equals the upper tail at n − x failures.
     x = np.where(upper, x, n - x)
     marked = np.where(upper, successes, total - successes)
     result = np.ones_like(x)

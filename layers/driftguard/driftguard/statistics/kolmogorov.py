@@ -1,16 +1,16 @@
-"""The two-sided Kolmogorov–Smirnov distribution for many statistics at once.
+"""Computes the two-sided Kolmogorov–Smirnov distribution for many statistics at once.
 
-`scipy.stats.kstwo` sums a series with a term for each row and takes a second for one statistic on 10⁶ rows. Here every
-p-value costs the same whatever n is, and all are found together:
+`scipy.stats.kstwo` sums one term per row and takes a second for one statistic on 10⁶ rows. Here the cost of a p-value
+does not depend on n, and all p-values are computed together:
 
 - n·d² ≥ 2.2, the upper tail: twice the one-sided distribution of Smirnov (1944) in the form of Birnbaum and Tingey
-  (1951), as scipy does. Its terms are a smooth function of j/n which vanishes at both ends, so the sum over j is an
-  integral to within rounding, and the trapezoidal rule needs few nodes. Up to 256 terms are summed one by one.
-- below that, the expansion of Pelz and Good (1976) as given by Simard and L'Ecuyer (2011), as scipy does for n > 140.
+  (1951), as in scipy. The terms are a smooth function of j/n that vanishes at both ends. So the sum over j equals an
+  integral up to rounding, and the trapezoidal rule needs few nodes. Sums of up to 256 terms are computed term by term.
+- n·d² < 2.2: the expansion of Pelz and Good (1976) as given by Simard and L'Ecuyer (2011), as in scipy for n > 140.
 - n < 32: `kstwo` itself.
 
-Against `kstwo.sf` the largest difference is 1e-6 of the p-value in the tail (1e-12 for n > 140), and 7e-5 below it
-(5e-6 for n ≥ 100).
+Compared with `kstwo.sf`, the largest relative difference of the p-value is 1e-6 in the tail (1e-12 for n > 140). Below
+the tail the largest difference is 7e-5 (5e-6 for n ≥ 100).
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ from scipy.stats import kstwo
 from driftguard.statistics.arrays import Floats
 
 TAIL = 2.2
-"""n·d² from which both sides together have twice the probability of one, to 2e-6 of it."""
+"""From this n·d² on, the two-sided probability is twice the one-sided probability, up to a relative error of 2e-6."""
 
 TERMS = 256
 FEW_ROWS = 32
@@ -28,7 +28,7 @@ PI2 = np.pi**2
 
 
 def survival(d: Floats, n: Floats) -> Floats:
-    """P(D ≥ d) for n rows against a continuous distribution. d, n: float64 (F,), n whole numbers from 1. (F,)."""
+    """Return P(D ≥ d) for n rows and a continuous distribution: (F,). d, n: float64 (F,), n whole numbers from 1."""
     result = np.ones_like(d)
     result[d >= 1] = 0
     few = n < FEW_ROWS
@@ -43,7 +43,7 @@ def survival(d: Floats, n: Floats) -> Floats:
 
 
 def smirnov(d: Floats, n: Floats) -> Floats:
-    """P(D⁺ ≥ d), 0 < d < 1, one-sided; n·d² must be 2 or more where n is over 256. (F,)."""
+    """Return the one-sided P(D⁺ ≥ d) for 0 < d < 1: (F,). Where n is over 256, n·d² must be at least 2."""
     result = np.zeros_like(d)
     few = n * (1 - d) < TERMS
     result[few] = _smirnov_sum(d[few, np.newaxis], n[few, np.newaxis])
@@ -63,7 +63,7 @@ def _smirnov_sum(d: Floats, n: Floats) -> Floats:
 
 
 def _smirnov_integral(d: Floats, n: Floats) -> Floats:
-    # At u = j/n a term is a binomial probability over p = u + d; by Stirling's series it is exact for real j.
+    # At u = j/n a term is a binomial probability divided by p = u + d. Stirling's series extends it to real j.
     u = (1 - d) * np.arange(1, TERMS) / TERMS
     rest = 1 - u
     j, k = n * u, n * rest
@@ -76,12 +76,12 @@ def _smirnov_integral(d: Floats, n: Floats) -> Floats:
 
 
 def _stirling(x: Floats) -> Floats:
-    """ln x! less Stirling's formula for it."""
+    """Return ln x! minus Stirling's formula for ln x!."""
     return (1 / 12 - (1 / 360 - 1 / 1260 / (x * x)) / (x * x)) / x
 
 
 def _pelz_good(z: Floats, n: Floats) -> Floats:
-    """P(√n·D ≤ z) to the order n^(-3/2), z < 1.5."""
+    """Return P(√n·D ≤ z) to the order n^(-3/2) for z < 1.5."""
     z = z[:, np.newaxis]
     z2 = z * z
     k = np.arange(-6, 6)

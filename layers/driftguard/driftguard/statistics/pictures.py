@@ -1,4 +1,4 @@
-"""Histograms of baseline and window, small enough to be shown and stored with every report."""
+"""Computes histograms of baseline and window that are small enough to store with every report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from driftguard.statistics.arrays import Floats, Ints
 MAX_BARS = 32
 
 FEW_VALUES = 16
-"""Up to so many distinct values each gets a bar of its own."""
+"""If a feature has at most this many distinct values, each value gets its own bar."""
 
 TAIL = 0.05
-"""The share on either side that the range of a picture leaves to its outermost bars."""
+"""The range of a histogram leaves this share of the values on each side to the outermost bars."""
 
 GRID = np.linspace(0, 1, MAX_BARS + 1)
 FAR = 1e9
-"""In widths of a picture: beyond this, how far a value lies makes no difference to it."""
+"""Positions are limited to this many histogram widths. Larger distances do not change a histogram."""
 
 APART = 4.0
-"""More than the width of a picture with what is seen on either side of it."""
+"""The distance between two histograms on one line. Each spans -1 to 2, so they do not overlap."""
 
 LARGEST = float(np.finfo(np.float64).max)
 
 
 type Picture = tuple[list[float], list[float], list[float]]
-"""The ends of the bars, and the shares of baseline and window in each."""
+"""The ends of the bars, and the shares of the baseline and of the window in each bar."""
 
 
 def histograms(
@@ -40,13 +40,14 @@ def histograms(
     greatest: Floats,
     values: Sequence[Floats | None],
 ) -> list[Picture]:
-    """Pictures of F features of at most MAX_BARS bars each.
+    """Return the histograms of F features, with at most MAX_BARS bars each.
 
-    edges: of each feature the ends of its bins (E,), E ≥ 1. baseline, window: the distribution functions at the bins'
-    upper ends, E + 1 of each feature, one after the other; the last of a feature is 1, or 0 throughout where the window
-    is empty. least, greatest: the window's extremes (F,). values: a feature's distinct values in the baseline, when
-    there are few and each has a bin of its own.
-    The outermost bars take what lies beyond. Values within a bin count as evenly spread.
+    edges: the ends of each feature's bins (E,), E ≥ 1.
+    baseline, window: the distribution functions at the upper ends of the bins. Each feature has E + 1 elements, and
+    all features are concatenated. A feature's last element is 1. If the window is empty, all its elements are 0.
+    least, greatest: the window's minimum and maximum (F,).
+    values: a feature's distinct values in the baseline if each value has its own bin, else None.
+    The outermost bars include all values beyond them. Values within a bin are treated as evenly spread.
     """
     if not edges:
         return []
@@ -58,9 +59,12 @@ def histograms(
 
 @dataclass(frozen=True)
 class _Knots:
-    """Where the distribution functions of F features are known, one feature after the other: `at` has the ends of
-    the bins and of what lies outside of them, (K,); `heights` both functions there, (2, K); first and last say where
-    each feature's begin and end, (F,)."""
+    """The points at which the distribution functions of F features are known, for all features concatenated.
+
+    at: the ends of the bins, and the extremes of the values outside them (K,).
+    heights: the distribution functions of the baseline and the window at these points (2, K).
+    first, last: the places of each feature's first and last point (F,).
+    """
 
     at: Floats
     heights: Floats
@@ -84,18 +88,18 @@ class _Knots:
 
     @property
     def seen(self) -> npt.NDArray[np.bool_]:
-        """Whether the window has any values."""
+        """Return whether the window has values (F,)."""
         seen: npt.NDArray[np.bool_] = self.heights[1, self.last] > 0
         return seen
 
     def spread(self, values: Floats) -> Floats:
-        """One value of each feature, for all of its knots."""
+        """Repeat one value per feature (F,) for each of the feature's points (K,)."""
         return np.repeat(values, self.last + 1 - self.first)
 
     def range(self, sample: int) -> tuple[Floats, Floats]:
-        """Where a function leaves its lower TAIL, and where it reaches its upper one."""
+        """Return the points where a distribution function rises above TAIL and where it reaches 1 - TAIL, (F,) each."""
         heights = self.heights[sample]
-        # The knot before the first bin is counted with the lower tail.
+        # The point before the first bin belongs to the lower tail.
         low = np.add.reduceat(heights <= TAIL, self.first, dtype=np.int64) - 1
         high = np.add.reduceat(heights < 1 - TAIL, self.first, dtype=np.int64)
         return self.at[self.first + low], self.at[np.minimum(self.first + high, self.last)]
@@ -120,10 +124,10 @@ def _sound(ends: Floats) -> bool:
 
 
 def bars(baseline: Floats, window: Floats, labels: int) -> tuple[int, list[float], list[float]]:
-    """Shares of categories in at most MAX_BARS bars: the first of `labels` named ones, all others, the new ones.
+    """Return the shares of categories in at most MAX_BARS bars: named categories, other categories, new categories.
 
-    baseline, window: shares (labels + 2,), the rare ones before the new ones at the end.
-    Returns how many are shown by name, and both shares, of which the last two are those of the others and the new.
+    baseline, window: shares (labels + 2,). The last two are the shares of rare and of new categories.
+    Returns the number of named bars, and the shares of both samples. The last two bars are other and new categories.
     """
     shown = min(labels, MAX_BARS - 2)
     first, second = (
@@ -134,7 +138,7 @@ def bars(baseline: Floats, window: Floats, labels: int) -> tuple[int, list[float
 
 
 def _around(values: Floats) -> Floats:
-    """Ends of bars around each value, halfway to the next."""
+    """Return the ends of bars around each value, halfway between neighbouring values."""
     if len(values) < 2:
         return np.zeros(0)
     middles = values[:-1] / 2 + values[1:] / 2
@@ -144,10 +148,11 @@ def _around(values: Floats) -> Floats:
 
 
 def _even(knots: _Knots) -> Floats:
-    """Ends of MAX_BARS bars of one width for each feature: (F, MAX_BARS + 1)."""
+    """Return the ends of MAX_BARS bars of equal width for each feature: (F, MAX_BARS + 1)."""
     low, high = knots.range(0)
     window_low, window_high = knots.range(1)
-    # At most as far again on either side, so that a few extreme values do not squash the rest.
+    # The window widens the baseline's range by at most its own length on each side. Otherwise a far window would
+    # squeeze the baseline into a few bars.
     span = high / 2 - low / 2
     with np.errstate(over="ignore"):
         lowest = 2 * np.maximum(low / 2 - span, -LARGEST / 2)
@@ -165,17 +170,17 @@ def _single(value: float) -> Floats:
 
 
 def _bar_shares(knots: _Knots, ends: Sequence[Floats]) -> list[list[list[float]]]:
-    """Of each feature the shares of baseline and window between its ends."""
+    """Return for each feature the shares of the baseline and of the window in each bar."""
     sizes = np.array([len(one) for one in ends])
     last = np.cumsum(sizes) - 1
     first = last + 1 - sizes
     joined = np.concatenate(ends) / 4
-    # Quarters, as the difference of two doubles may overflow.
+    # The difference of two doubles may overflow, so all lengths are divided by 4.
     low, width = joined[first], joined[last] - joined[first]
     with np.errstate(over="ignore"):
         at = np.clip((knots.at / 4 - knots.spread(low)) / knots.spread(width), -FAR, FAR)
     wanted = (joined - np.repeat(low, sizes)) / np.repeat(width, sizes)
-    # Every picture lies between 0 and 1, so that one search serves all of them when each has a place of its own.
+    # Every histogram is scaled to 0 to 1 and moved to its own place on one line, so one search handles all features.
     places: Floats = APART * np.arange(len(ends), dtype=np.float64)
     found = (np.clip(at, -1, 2) + knots.spread(places)).searchsorted(wanted + np.repeat(places, sizes), side="right")
     before = np.clip(found - 1, np.repeat(knots.first, sizes), np.repeat(knots.last, sizes) - 1)

@@ -1,4 +1,4 @@
-"""Where the values of a feature went, in words."""
+"""Describes in words how the values of a feature shifted."""
 
 from collections.abc import Sequence
 from itertools import starmap
@@ -8,16 +8,16 @@ from driftguard.alerts.words import percent, quoted
 from driftguard.distributions.categories import NEW, RARE
 from driftguard.verdicts.shapes import ReportHistogram
 
-WORDS = {RARE: "the share of rarer values", NEW: "the share of values that the baseline lacks"}
-"""What a picture's last two bars are called."""
+WORDS = {RARE: "the share of rare values", NEW: "the share of values not in the baseline"}
+"""Names of the last two bars of a histogram of categories."""
 
 
 SHAPE_ONLY = 0.05
-"""A mean place that moved by less than this share of the bins is no direction."""
+"""If the mean bin moves by less than this share of the number of bins, the shift has no direction."""
 
 
 def direction(histogram: ReportHistogram) -> str | None:
-    """Where the values went, such as `towards higher values`; None without a picture of both samples."""
+    """Return the direction of a shift, such as `towards higher values`, or None if one of the samples is empty."""
     total_before, total_now = sum(histogram["baseline"]), sum(histogram["window"])
     if total_before <= 0 or total_now <= 0:
         return None
@@ -27,12 +27,12 @@ def direction(histogram: ReportHistogram) -> str | None:
         return _category_shift(histogram["categories"], before, now)
     higher = sum(starmap(mul, enumerate(map(sub, now, before))))
     if abs(higher) < SHAPE_ONLY * len(before):
-        return "its shape changed"
+        return "the shape changed"
     return "towards higher values" if higher > 0 else "towards lower values"
 
 
 def _category_shift(categories: Sequence[str], before: Sequence[float], now: Sequence[float]) -> str | None:
-    """The category whose share changed most, with both shares."""
+    """Return the category whose share changed most, with both shares."""
     changes = [(abs(new - old), label, old, new) for label, old, new in zip(categories, before, now, strict=True)]
     if not changes:
         return None

@@ -1,4 +1,4 @@
-"""The drift tests of all features at once."""
+"""Runs the drift tests of all features at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,27 +12,32 @@ from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.verdicts.rules import Rules
 
 STAY_OPEN_SCORE = 0.8
-"""An open alert stays open above this part of the score it opens at …"""
+"""An open alert stays open while the score is above this fraction of the threshold."""
 
 STAY_OPEN_P = 10
-"""… and, where p decides, below so many times the p-value it opens at."""
+"""If the p-value decides, an open alert stays open while p is below this multiple of its threshold."""
 
 UNKNOWN_DAYS = 7
-"""The days of a baseline that are assumed when nobody said."""
+"""The number of days assumed for a baseline whose number of days is unknown."""
 
 WHOLE_DAYS = 14
-"""The days that the day-to-day overdispersion is taken from."""
+"""The number of days from which the day-to-day overdispersion is estimated."""
 
 
 @dataclass(frozen=True)
 class DriftTests:
-    """Arrays (F,): what was tested, and what came out; scores and p-values mean something where `testable`.
+    """The results of the drift tests. Scores and p-values are valid only where `testable` is true.
 
-    n, m: values in window and baseline. threshold: the score to exceed (NaN where p alone decides). p_threshold: the
-    p-value to stay below (NaN where the score alone decides). detectable: the smallest score that would have counted
-    at this n, 1 where none would. error_bound: how far the exact D may lie above the score.
-    Arrays (T,): baseline_shares, window_shares of the bins; baseline_cdf, window_cdf, the distribution functions at
-    their upper ends.
+    Arrays (F,):
+    n, m: the number of values in the window and in the baseline.
+    threshold: a test fires if its score exceeds it. NaN where only the p-value decides.
+    p_threshold: a test fires if its p-value is below it. NaN where only the score decides.
+    detectable: the smallest score that would fire with n values, at most 1.
+    error_bound: the exact D exceeds the score by at most this amount.
+
+    Arrays (T,):
+    baseline_shares, window_shares: the share of each bin.
+    baseline_cdf, window_cdf: the distribution functions at the upper ends of the bins.
     """
 
     testable: Flags
@@ -58,7 +63,7 @@ class DriftTests:
 def drift_tests(
     layout: Layout, window: Counts, days: Sequence[Counts], rules: Rules, *, window_days: int, baseline_days: int | None
 ) -> DriftTests:
-    """Test every feature; `days` are the last whole days, oldest first."""
+    """Test every feature. days: the counts of the last whole days, oldest first."""
     starts, sizes, numeric = layout.starts, layout.sizes, layout.numeric
     n, m = window.present, layout.present
     base, seen = (ks.shares(bins, starts, sizes) for bins in (layout.bins, window.bins))
@@ -84,13 +89,13 @@ def drift_tests(
         minimum=rules.min_score,
     )
     by_score = rules.budget & numeric
-    # With so few values in either sample that no score whatever could count, nothing has been tested.
+    # With very few values even the largest possible score cannot fire, so the feature counts as not testable.
     blind = np.where(numeric, by_score & (needed > 1), (degrees == 0) & (variation > 0))
     testable = testable & ~blind
     threshold = np.where(by_score, needed, np.where(rules.budget, rules.min_score, np.nan))
     corrected = rules.alpha / (max(tests, 1) * budget.CHECKS)
     p_threshold = np.where(by_score, np.nan, np.where(rules.budget, corrected, rules.alpha))
-    # Comparisons with NaN are false, so each rule below decides where it applies only.
+    # Comparisons with NaN are false, so each condition applies only where its threshold is set.
     fired = testable & np.select(
         [by_score, rules.budget],
         [score > threshold, (p_value < p_threshold) & (score >= threshold)],
@@ -136,7 +141,7 @@ def _merged(layout: Layout, bins: Ints) -> Floats:
 
 
 def _wasserstein(layout: Layout, window: Counts, base_cdf: Floats, seen_cdf: Floats) -> Floats:
-    """Of numeric features; NaN or infinite where there is nothing to compare or it overflows."""
+    """Return Wasserstein-1 of numeric features (F,). NaN where a sample is empty, infinite where it overflows."""
     n = window.present
     area = distances.wasserstein(
         base_cdf,

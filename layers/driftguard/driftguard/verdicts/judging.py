@@ -1,7 +1,7 @@
-"""From counts to a verdict.
+"""Turns the counts of a window into a verdict: a report and one finding per alert type.
 
-Any number may be missing, huge, equal, new or of the wrong type: every enabled feature gets a verdict, and a report
-never holds NaN or infinity.
+Values may be missing, huge, equal, new or of the wrong type. Every enabled feature still gets a verdict, and a report
+never contains NaN or infinity.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ LOW_BELOW, MEDIUM_BELOW = 0.1, 0.2
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check decides. findings: one for each alert type. occasion: the check they belong to."""
+    """The result of a check. findings: one per alert type. occasion: the context of the check."""
 
     report: Report
     findings: list[Finding]
@@ -37,7 +37,7 @@ class Verdict:
 def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: Occasion) -> Verdict:
     """Compare the window's counts with the baseline.
 
-    days: the counts of the last 14 whole days, oldest first; with fewer, days count as alike.
+    days: the counts of the last 14 whole days, oldest first. With fewer days the overdispersion is taken as 0.
     """
     settings = occasion.settings
     layout = layout_of(baseline)
@@ -55,7 +55,7 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
     status: State
     reason: str | None
     if occasion.silent:
-        status, reason = "no_data", f"No predictions have arrived for {settings.no_data_hours} hours or longer."
+        status, reason = "no_data", f"No predictions have arrived for at least {settings.no_data_hours} hours."
     elif tests.fired.any():
         status, reason = "drift", drift_reason(rows.values())
     elif fired:
@@ -70,14 +70,14 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
 
 
 def severity_of(score: float | None) -> Severity:
-    """LOW under 0.1, MEDIUM under 0.2, HIGH from there."""
+    """Return LOW for a score below 0.1 or None, MEDIUM below 0.2, and HIGH from 0.2."""
     if score is None or score < LOW_BELOW:
         return "LOW"
     return "MEDIUM" if score < MEDIUM_BELOW else "HIGH"
 
 
 def _strongest(tests: DriftTests, among: Flags) -> tuple[float | None, float | None]:
-    """The largest score of some features, and that feature's p-value."""
+    """Return the largest score among the given features, and the p-value of the same feature."""
     if not among.any():
         return None, None
     index = int(np.argmax(np.where(among, tests.score, -1.0)))
@@ -92,7 +92,7 @@ def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, Rep
     shown = sorted(np.flatnonzero(holding).tolist(), key=lambda index: (not fired[index], -tests.score[index]))
     return Finding(
         alert_type=alert_type,
-        # With every feature disabled there is nothing that could still be drifting.
+        # If every feature is disabled, the finding counts as tested, so that an open alert can resolve.
         testable=bool(testable.any()) or not rows,
         firing=bool(fired.any()),
         holding=bool(holding.any()),
@@ -133,11 +133,12 @@ def _no_data_finding(silent: bool) -> Finding:
 
 def _too_few(window: Counts, rules: Rules, rows: dict[int, ReportFeature], tests: DriftTests) -> str:
     if not rows:
-        return "No feature is enabled."
+        return "No feature is enabled. Enable a feature in the model's settings."
     if not window.rows:
-        return "The window holds no predictions."
+        return "The window contains no predictions."
     shown = list(rows)
     if (tests.n[shown] >= rules.min_samples[shown]).any():
-        return f"The baseline is too small to tell any drift from chance: {tests.m[shown].max()} values at most."
+        most = tests.m[shown].max()
+        return f"The baseline is too small to detect drift: no feature has more than {most} values. Use more rows."
     needed = int(rules.min_samples[shown].min())
-    return f"No feature has the {needed} values in the window that a test needs."
+    return f"The window is too small: no feature has {needed} values yet, the minimum for a test."

@@ -1,4 +1,4 @@
-"""The data-quality tests: shares of rows that should not have grown since the baseline."""
+"""Runs the data-quality tests: they fire if the share of missing or unexpected values grew since the baseline."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ from driftguard.verdicts.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class QualityTest:
-    """A share of one feature (by index) that is larger in the window, with p by Fisher's exact test, one-sided."""
+    """A share of one feature's values that grew in the window, with the p-value of the one-sided Fisher exact test.
+
+    index: the feature's place in the layout. score: the window's share minus the baseline's.
+    """
 
     index: int
     kind: QualityKind
@@ -32,7 +35,10 @@ class QualityTest:
 
 @dataclass(frozen=True)
 class Shares:
-    """a of n values in the window and b of m in the baseline, (F,) each; whether a feature can have such values."""
+    """Counts for one kind of data-quality test: a of n values in the window, b of m in the baseline, (F,) each.
+
+    possible: whether the test applies to a feature.
+    """
 
     kind: QualityKind
     a: Ints
@@ -43,7 +49,7 @@ class Shares:
 
 
 def quality_tests(layout: Layout, window: Counts, rules: Rules, min_change: float) -> tuple[bool, list[QualityTest]]:
-    """Whether anything could be tested, and the tests whose share grew by nearly `min_change` or more."""
+    """Return whether any share could be tested, and the tests whose share grew by more than 0.8 · `min_change`."""
     kinds = list(_shares(layout, window))
     testable = [rules.enabled & one.possible & (one.m > 0) & (one.n >= rules.min_samples) for one in kinds]
     tests = int(sum(flags.sum() for flags in testable))
@@ -58,7 +64,7 @@ def quality_tests(layout: Layout, window: Counts, rules: Rules, min_change: floa
 def _grown(one: Shares, testable: Flags, limit: Sequence[float], min_change: float) -> Iterator[QualityTest]:
     baseline, window = one.b / np.maximum(one.m, 1), one.a / np.maximum(one.n, 1)
     score = window - baseline
-    # Only these can fire or keep an alert open, and only for them an exact p-value is worth its time.
+    # An exact p-value is expensive, so it is computed only for tests that can fire or keep an alert open.
     grown = np.flatnonzero(testable & (score > 0) & (score > STAY_OPEN_SCORE * min_change))
     p_values = contingency.fisher_greater(one.a[grown], one.n[grown], one.b[grown], one.m[grown])
     for index, p_value in zip(grown.tolist(), p_values.tolist(), strict=True):
@@ -83,12 +89,12 @@ def _shares(layout: Layout, window: Counts) -> Iterator[Shares]:
     invalid = window.invalid.sum(axis=1)
     filled = present + invalid
     yield Shares("missing", window.missing, filled + window.missing, layout.missing, layout.rows, everything)
-    # With more rare categories than were remembered, an unknown one counts as rare.
+    # If the baseline has too many rare categories to store them all, an unknown category counts as rare, not as new.
     closed = [isinstance(one.values, Categories) and one.values.known is not None for one in layout.features]
     new = np.array(closed, np.bool_)
     yield Shares("new_categories", window.bins[last], present, nothing, layout.present, new)
     outside = window.bins[first] + window.bins[last]
     yield Shares("out_of_range", outside, present, nothing, layout.present, layout.numeric)
-    # A feature without any value in the baseline has no type that another could differ from.
+    # A feature without values in the baseline has no type to compare with.
     typed = layout.present > 0
     yield Shares("wrong_type", invalid, filled, layout.invalid, layout.present + layout.invalid, typed)

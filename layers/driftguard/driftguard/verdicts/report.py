@@ -1,4 +1,4 @@
-"""A verdict in words and JSON: the rows of a report, and what an alert and its messages show of them."""
+"""Builds the JSON report of a check, its reason text, and the features of alerts."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -32,13 +32,13 @@ from driftguard.verdicts.shapes import (
 TYPE_OF_KIND: dict[str, FeatureType] = {"number": "numeric", "string": "categorical", "boolean": "boolean"}
 
 NAMED = 3
-"""Features named in a reason."""
+"""Maximum number of features named in a reason."""
 
 GREW: dict[QualityKind, str] = {
     "missing": "missing values",
-    "new_categories": "categories that the baseline lacks",
+    "new_categories": "values in new categories",
     "out_of_range": "values outside the baseline's range",
-    "wrong_type": "values of another type",
+    "wrong_type": "values of the wrong type",
 }
 
 
@@ -51,7 +51,7 @@ def report_of(
     drift_score: float | None = None,
     p_value: float | None = None,
 ) -> Report:
-    """The report of a check, with features or, where nothing could be compared, without any."""
+    """Return the report of a check. A skipped check has no features."""
     return {
         "model_id": occasion.model_id,
         "checked_at": iso(occasion.now),
@@ -72,7 +72,7 @@ def report_of(
 def feature_rows(
     layout: Layout, window: Counts, rules: Rules, tests: DriftTests, quality: Sequence[QualityTest]
 ) -> dict[int, ReportFeature]:
-    """A report's entry for each enabled feature, by index; safe for JSON."""
+    """Return the report's entry of each enabled feature by index, without NaN or infinity."""
     grown: dict[int, list[QualityTest]] = {}
     for test in quality:
         grown.setdefault(test.index, []).append(test)
@@ -152,7 +152,7 @@ def _ranges(numbers: Numbers, window: Counts, index: int) -> RangePair:
 
 
 def alert_feature(row: ReportFeature, quality: QualityTest | None = None) -> AlertFeature:
-    """What an alert keeps of a feature's row, for a drift test or for a data-quality test."""
+    """Return a feature for an alert, with the result of the data-quality test if given, else of the drift test."""
     feature = AlertFeature(
         name=row["name"],
         role=row["role"],
@@ -182,7 +182,7 @@ def alert_feature(row: ReportFeature, quality: QualityTest | None = None) -> Ale
 
 
 def drift_reason(rows: Iterable[ReportFeature]) -> str:
-    """Which features drifted, the strongest first."""
+    """Return a sentence that names the drifted features, the largest score first."""
     rows = list(rows)
     drifted = sorted((row for row in rows if row["drifted"]), key=lambda row: -(row["drift_score"] or 0.0))
     named = ", ".join(f"{row['name']} ({row['drift_score']:.3g})" for row in drifted[:NAMED])
@@ -191,11 +191,11 @@ def drift_reason(rows: Iterable[ReportFeature]) -> str:
 
 
 def quality_reason(layout: Layout, quality: Iterable[QualityTest]) -> str:
-    """Which shares grew, the strongest first."""
+    """Return a sentence that names the shares that grew, the largest increase first."""
     fired = sorted((test for test in quality if test.fired), key=lambda test: -test.score)
     named = "; ".join(
-        f"{layout.features[test.index].name} has {test.window:.1%} {GREW[test.kind]}, "
-        f"{test.baseline:.1%} in the baseline"
+        f"{layout.features[test.index].name} has {test.window:.1%} {GREW[test.kind]} "
+        f"({test.baseline:.1%} in the baseline)"
         for test in fired[:NAMED]
     )
     more = f"; and {len(fired) - NAMED} more" if len(fired) > NAMED else ""
@@ -203,7 +203,7 @@ def quality_reason(layout: Layout, quality: Iterable[QualityTest]) -> str:
 
 
 def _pictures(layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]) -> dict[int, ReportHistogram]:
-    """The histogram of each of some features, by index."""
+    """Return the histograms of the given features by index."""
     found = {index: _bars(layout, tests, index) for index in features if index in layout.categories}
     numeric = [index for index in features if index in layout.numbers and len(layout.numbers[index].values)]
     spans = [np.arange(layout.starts[index], layout.starts[index] + layout.sizes[index]) for index in numeric]
@@ -233,7 +233,7 @@ def _bars(layout: Layout, tests: DriftTests, index: int) -> ReportHistogram:
     names = values.names if isinstance(values, Categories) else ()
     shown, first, second = pictures.bars(tests.baseline_shares[span], tests.window_shares[span], len(names))
     labels = [*names[:shown], RARE, NEW]
-    # The last two are shown only where there is any of them.
+    # The bars for rare and new values are left out if both samples have no such values.
     kept = [k for k in range(len(labels)) if k < shown or first[k] or second[k]]
     return {
         "edges": None,
@@ -244,7 +244,7 @@ def _bars(layout: Layout, tests: DriftTests, index: int) -> ReportHistogram:
 
 
 def _type_change(window: Counts, index: int, quality: Iterable[QualityTest]) -> TypeChange | None:
-    """The type that most of the wrong values have, when their share grew."""
+    """Return the most common type of the values with a wrong type, or None if their share did not grow."""
     for test in quality:
         if test.kind == "wrong_type" and test.fired:
             kind = KINDS[int(window.invalid[index].argmax())]

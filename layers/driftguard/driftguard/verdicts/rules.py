@@ -1,4 +1,4 @@
-"""A model's settings, feature by feature, as vectors."""
+"""Turns a model's settings into arrays with one element per feature."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from driftguard.statistics.arrays import Flags, Floats, Ints
 
 @dataclass(frozen=True)
 class Rules:
-    """What each of F features is tested by: arrays (F,). budget: by rule `budget`, otherwise by `p_value`."""
+    """The test settings of each feature, arrays (F,). budget: true for the rule `budget`, false for `p_value`."""
 
     enabled: Flags
     budget: Flags
@@ -21,7 +21,7 @@ class Rules:
 
     @classmethod
     def of(cls, layout: Layout, settings: ModelSettings) -> "Rules":
-        """The rules of each feature of a baseline."""
+        """Return the rules for the features of a baseline."""
         each = settings.for_features(feature.name for feature in layout.features)
         return cls(
             enabled=np.array([one.enabled for one in each], np.bool_),

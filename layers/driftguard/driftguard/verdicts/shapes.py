@@ -1,7 +1,7 @@
-"""The report of a check, typed once for judging, storing, HTTP and OpenAPI.
+"""Defines the types of a check's report for judging, storage, HTTP and OpenAPI.
 
-A report is plain JSON: the check builds it, the store keeps it, and both routes send it unchanged. Every field is
-always present; null says that the field does not apply.
+A report is plain JSON. The check builds it, the table stores it, and the API returns it unchanged. Every field is
+always present. A field that does not apply is null.
 """
 
 from typing import Annotated, Literal, TypedDict
@@ -16,41 +16,41 @@ type FeatureType = Literal["numeric", "categorical", "boolean"]
 type FeatureStatus = Literal["ok", "drift", "insufficient_data"]
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
-"""An RFC 3339 time in UTC with six decimals."""
+"""An RFC 3339 time in UTC with microseconds."""
 
 
 class Span(TypedDict):
-    """The hours of event time that were compared with the baseline."""
+    """The range of event times that was compared with the baseline."""
 
     start: Time
     end: Time
 
 
 class SharePair(TypedDict):
-    """A share (0 to 1) of the baseline's rows and of the window's."""
+    """A share of rows in the baseline and in the window, each from 0 to 1."""
 
     baseline: float
     window: float
 
 
 class MeanPair(TypedDict):
-    """The mean of a numeric feature's values; null where a sample has none."""
+    """The mean of a numeric feature's values in the baseline and in the window. Null for a sample without values."""
 
     baseline: float | None
     window: float | None
 
 
 class RangePair(TypedDict):
-    """The least and the greatest value of a numeric feature; null where a sample has none."""
+    """The minimum and maximum of a numeric feature, as [minimum, maximum]. Null for a sample without values."""
 
     baseline: list[float] | None
     window: list[float] | None
 
 
 class ReportHistogram(TypedDict):
-    """The distribution of a feature in at most 32 bins, as shares of the values present.
+    """A histogram of the baseline and the window, as shares of the values in at most 32 bins.
 
-    Numeric features have `edges`, one more than there are bins. Other features have `categories`, one per bin.
+    Numeric features have `edges`, one more than there are bins. Other features have `categories`, one label per bin.
     """
 
     edges: list[float] | None
@@ -60,10 +60,10 @@ class ReportHistogram(TypedDict):
 
 
 class QualityResult(TypedDict):
-    """A share that grew since the baseline: of missing, new, out-of-range or wrongly typed values.
+    """The result of a data-quality test: a share of missing, new, out-of-range or wrongly typed values that grew.
 
-    `drift_score` is the rise of the share. The test fires when `p_value` is below `p_threshold` and the rise reaches
-    the model's `min_share_change`.
+    `drift_score` is the increase of the share. The test fires if `p_value` is below `p_threshold` and the increase is
+    at least the model's `min_share_change`.
     """
 
     kind: QualityKind
@@ -76,7 +76,7 @@ class QualityResult(TypedDict):
 
 
 class TypeChange(TypedDict):
-    """The type of most values that do not have the baseline's type, and the share of such values."""
+    """The most common type of the values that do not have the baseline's type, and the share of all such values."""
 
     type: FeatureType
     share: float
@@ -85,9 +85,9 @@ class TypeChange(TypedDict):
 class ReportFeature(TypedDict):
     """One feature of a report.
 
-    `threshold` is null under the rule `p_value`, and `p_threshold` where the score alone decides.
-    `min_detectable_score` is given where the data do not suffice. `rho` is the overdispersion of the days.
-    `direction` says in words where the values went.
+    `threshold` is null if only the p-value decides. `p_threshold` is null if only the score decides.
+    `min_detectable_score` is set if the feature has too few values for a test. `rho` measures how much days differ from
+    each other beyond chance. `direction` describes the shift in words, such as `towards higher values`.
     """
 
     name: str
@@ -118,7 +118,7 @@ class ReportFeature(TypedDict):
 
 
 class Report(TypedDict):
-    """The verdict of one check, feature by feature."""
+    """The result of one check, with one entry per feature."""
 
     model_id: str
     checked_at: Time
