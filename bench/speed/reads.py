@@ -11,8 +11,8 @@ from bench.speed.costs import FEATURES, ROWS_AN_HOUR, drawn
 from driftguard.baselines.tables import Baselines
 from driftguard.checks.check import check
 from driftguard.checks.task import Task
-from driftguard.counting import Counts
-from driftguard.counting import tables as buckets
+from driftguard.counting.counts import Counts
+from driftguard.counting.tables import StoredCounts, day_key, hour_key
 from driftguard.distributions import encoding
 from driftguard.distributions.baseline import Baseline
 from driftguard.models import registry
@@ -80,12 +80,12 @@ def _count(model: Models, reference: Baseline, until: datetime) -> None:
         for hour in range(day * 24, min(day * 24 + 24, last)):
             counts = drawn(reference, rng, ROWS_AN_HOUR)
             total = total + counts
-            key = buckets.hour_key(version, hour, 0)
-            buckets.Counts.put(model.model_id, key, counts.encode(0), watermark, read=None, now=until)
+            key = hour_key(version, hour, 0)
+            StoredCounts.put(model.model_id, key, counts.encode(0), watermark, read=None, now=until)
         if day < today:
-            key = buckets.day_key(version, day, 0)
-            buckets.Counts.put(model.model_id, key, total.encode(0), watermark, read=None, now=until)
-    buckets.Counts.advance(
+            key = day_key(version, day, 0)
+            StoredCounts.put(model.model_id, key, total.encode(0), watermark, read=None, now=until)
+    StoredCounts.advance(
         model.model_id,
         version,
         read=None,

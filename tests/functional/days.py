@@ -16,7 +16,7 @@ import pytest
 from driftguard.alerts.events import AlertEvent
 from driftguard.checks.tables import Runs
 from driftguard.checks.window import load_series
-from driftguard.counting import count
+from driftguard.counting.batches import count
 from driftguard.counting.series import read_days, read_hours
 from driftguard.models.registry import find
 from driftguard.models.tables import Statuses

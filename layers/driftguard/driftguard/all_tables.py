@@ -5,7 +5,7 @@ from typing import Final
 from driftguard.alerts.tables import Alerts, Outbox
 from driftguard.baselines.tables import Baselines, Uploads
 from driftguard.checks.tables import History, Runs
-from driftguard.counting.tables import Counts
+from driftguard.counting.tables import StoredCounts
 from driftguard.models.tables import Models, Statuses
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.tables import Channels
@@ -18,7 +18,6 @@ ALL: Final[tuple[type[Table], ...]] = (
     ApiKeys,
     Baselines,
     Channels,
-    Counts,
     Deliveries,
     History,
     Models,
@@ -26,5 +25,6 @@ ALL: Final[tuple[type[Table], ...]] = (
     Predictions,
     Runs,
     Statuses,
+    StoredCounts,
     Uploads,
 )

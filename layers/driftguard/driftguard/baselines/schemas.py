@@ -1,57 +1,37 @@
-"""Uploads of baselines too large for a request, as clients see them."""
+"""Requests and responses of the baseline routes, and the S3 event that starts a build."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from driftguard.platform.serialization import Name, Wire
+from driftguard.platform.serialization import Wire
 from driftguard.platform.times import UtcTime
 from driftguard.rows.chunks import BadLine
+from driftguard.rows.file_format import Compression, FileFormat, Format
 
-type Format = Literal["csv", "jsonl"]
-type Compression = Literal["gzip"]
 type UploadState = Literal["pending", "processing", "done", "failed"]
-
-CSV_ONLY = ("prediction_column", "timestamp_column", "text_columns")
-
 
 Days = Annotated[
     Annotated[int, Field(ge=1, le=3660, strict=True)] | None,
-    Field(description="How many days the rows come from; the distinct UTC days of their timestamps when absent"),
+    Field(description="Number of days that the rows come from. Default: the number of UTC days in the timestamps."),
 ]
 
 
-class NewUpload(Wire):
-    """The body of POST /models/{model_id}/baseline/uploads: what the file will be.
+class NewUpload(FileFormat):
+    """The body of POST /models/{model_id}/baseline/uploads: a description of the file.
 
-    A CSV has a header row and is in UTF-8. A cell is missing when empty, a boolean when `true` or `false`, a number
-    when it can be read as one, and a text otherwise; a feature's type is that of most of its values. JSON Lines has one
-    row a line, in the shape of the inline rows. A file has at most 2 GiB, and 4 GiB once unpacked.
+    A CSV file is in UTF-8 and starts with a header row. An empty cell is a missing value. `true` and `false` are
+    booleans. A cell that can be read as a number is a number. Every other cell is text. The most frequent type among a
+    feature's values becomes the type of the feature. A JSON Lines file has one row per line, in the shape of inline
+    rows. A file has at most 2 GiB, and at most 4 GiB after decompression.
     """
 
-    format: Format
-    compression: Compression | None = None
-    prediction_column: Name | None = Field(default="prediction", description="CSV: the prediction's column; null: none")
-    timestamp_column: Name | None = Field(
-        default="timestamp", description="CSV: the column of the rows' times (RFC 3339); null: none"
-    )
-    text_columns: Annotated[list[Name], Field(max_length=501)] = Field(
-        default_factory=list, description="CSV: columns whose values are texts whatever they look like, such as codes"
-    )
     days: Days = None
-
-    @model_validator(mode="after")
-    def _columns_are_of_a_csv(self) -> Self:
-        if self.format != "csv" and self.model_fields_set.intersection(CSV_ONLY):
-            raise ValueError(f"{', '.join(CSV_ONLY)} are for csv; a row of jsonl has fields of these names")
-        if self.prediction_column is not None and self.prediction_column == self.timestamp_column:
-            raise ValueError("prediction_column and timestamp_column must be two columns")
-        return self
 
 
 class Upload(Wire):
-    """Where to send the file: one request with this method and these headers, before it expires."""
+    """Where to send the file: one request with this method and these headers, before `expires_at`."""
 
     upload_id: str
     url: str
@@ -61,7 +41,7 @@ class Upload(Wire):
 
 
 class UploadedObject(BaseModel):
-    """The object of an event: its key as it is, not quoted."""
+    """The S3 object of an event. `key` is the plain key, not URL-encoded."""
 
     key: str
     size: int
@@ -73,14 +53,17 @@ class ObjectDetail(BaseModel):
 
 
 class ObjectCreated(BaseModel):
-    """EventBridge's `Object Created` event of S3, as far as it matters here."""
+    """The fields we read of EventBridge's `Object Created` event from S3."""
 
     detail: ObjectDetail
 
 
 class UploadStatus(Wire):
-    """How far an upload has come. `size`, `bytes_read` and `rows_read` tell the progress while it is processing,
-    `baseline_version` what was made of it, `reason`, `line` and `errors` (20 lines at most) why it failed."""
+    """The progress and the result of an upload.
+
+    `size`, `bytes_read` and `rows_read` show the progress while the file is processed. `baseline_version` is the
+    version that was built. `reason`, `line` and `errors` (at most 20 lines) explain a failure.
+    """
 
     upload_id: str
     status: UploadState
@@ -98,7 +81,7 @@ class UploadStatus(Wire):
 
 
 class FromPredictions(Wire):
-    """A baseline out of what was logged between two event times."""
+    """The event times between which logged predictions become a baseline: `start` inclusive, `end` exclusive."""
 
     start: UtcTime
     end: UtcTime
@@ -111,13 +94,17 @@ class FromPredictions(Wire):
 
 
 class BaselineBody(Wire):
-    """The body of PUT /models/{model_id}/baseline: rows, columns or a time; rows are validated one by one elsewhere,
-    so that a wrong one is named by its index."""
+    """The body of PUT /models/{model_id}/baseline: rows, columns, or a time range of logged predictions.
+
+    Each row is validated by itself, so an error names the row by its index.
+    """
 
     rows: list[Any] | None = Field(default=None, description='`[{"features": {…}, "prediction": …, "timestamp": …}]`')
-    columns: dict[str, list[Any]] | None = Field(default=None, description='`{"age": […], …}`, all of one length')
+    columns: dict[str, list[Any]] | None = Field(
+        default=None, description='`{"age": […], …}`. All columns have the same length.'
+    )
     predictions: list[Any] | None = Field(
-        default=None, description="With `columns`: the predictions, in the same order"
+        default=None, description="Only with `columns`: the predictions of the same rows, in the same order."
     )
     from_predictions: FromPredictions | None = None
     days: Days = None
@@ -128,12 +115,12 @@ class BaselineBody(Wire):
         if len(given) != 1:
             raise ValueError("give exactly one of rows, columns and from_predictions")
         if self.predictions is not None and self.columns is None:
-            raise ValueError("predictions go with columns; in rows each row has its own prediction")
+            raise ValueError("predictions go with columns; in rows, each row has its own prediction")
         return self
 
 
 class BaselineFeature(Wire):
-    """One feature of a baseline: numeric ones have quantiles, the others category shares."""
+    """One feature of a baseline. A numeric feature has `quantiles`; any other has the share of each category."""
 
     name: str
     role: Literal["feature", "prediction"]
@@ -153,8 +140,8 @@ class BaselineVersion(Wire):
     current: bool
 
 
-class Baseline(Wire):
-    """A baseline: what the window is compared with."""
+class BaselineView(Wire):
+    """A baseline version with its features: the data that a model's window is compared with."""
 
     version: int
     rows: int

@@ -1,4 +1,4 @@
-"""A model's baselines: made from rows, columns or what was logged; listed, restored; never changed."""
+"""The versions of a model's baseline: created, listed and restored. A version never changes."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,13 +20,13 @@ from driftguard.platform.times import parse
 
 TRIES = 4
 MOST_VERSIONS = 10**8
-"""Eight digits hold a version in a key."""
+"""The key of a version has eight digits."""
 
 
-def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: datetime) -> schemas.Baseline:
-    """Make a new version, make it current, and close the alerts that spoke of the old one.
+def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: datetime) -> schemas.BaselineView:
+    """Create a new version, make it current, and resolve the alerts about the old version.
 
-    Raises Invalid naming each wrong row; then nothing is stored.
+    Raises Invalid with each invalid row, and stores nothing in that case.
     """
     if body.from_predictions is not None:
         sample = logged_sample(model, body.from_predictions)
@@ -38,8 +38,8 @@ def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: dat
     return store(model, baseline, source=sample.source, publish=publish, now=now)
 
 
-def store(model: Models, baseline: Baseline, *, source: str, publish: Publish, now: datetime) -> schemas.Baseline:
-    """Store a built baseline as the newest version and make it current. Raises NotFound when the model is gone."""
+def store(model: Models, baseline: Baseline, *, source: str, publish: Publish, now: datetime) -> schemas.BaselineView:
+    """Store a baseline as the newest version and make it current. Raises NotFound if the model is deleted."""
     try:
         version = model.next_baseline_version()
     except ConditionFailed:
@@ -56,11 +56,11 @@ def store_as(
     publish: Publish,
     use: Callable[[int], None],
     now: datetime,
-) -> schemas.Baseline:
-    """Store a built baseline under a version number taken for it, and have `use` make it current.
+) -> schemas.BaselineView:
+    """Store a baseline under a reserved version number. `use` makes the version current.
 
-    What an attempt that broke off has stored under this number stays as it is. Raises NotFound when `use` raises
-    ConditionFailed: the model is gone.
+    A version that an earlier attempt stored under this number stays as it is. Raises NotFound if `use` raises
+    ConditionFailed, because the model is then deleted.
     """
     rows, days = baseline.rows, baseline.days
     try:
@@ -77,16 +77,16 @@ def store_as(
     return view(head, baseline)
 
 
-def current(model: Models) -> schemas.Baseline:
-    """The baseline in use. Raises NotFound when there is none."""
+def current(model: Models) -> schemas.BaselineView:
+    """Return the current baseline. Raises NotFound if the model has none."""
     if model.baseline_version is None:
-        raise NotFound("The model has no baseline yet.")
+        raise NotFound("The model has no baseline yet. Create one with PUT /models/{model_id}/baseline.")
     head = _head(model, int(model.baseline_version))
     return view(head, encoding.decode(head.payload()))
 
 
 def versions(model: Models, cursor: str | None, limit: int) -> Page[schemas.BaselineVersion]:
-    """Every version, newest first."""
+    """Return a page of versions, newest first."""
     before = decode_cursor(
         "baselines", model.model_id, cursor, lambda version: type(version) is int and 0 < version < MOST_VERSIONS
     )
@@ -95,8 +95,8 @@ def versions(model: Models, cursor: str | None, limit: int) -> Page[schemas.Base
     return Page([_version(model, head) for head in heads], following)
 
 
-def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> schemas.Baseline:
-    """Make an older version current again; its counts go on from where they stopped. Raises NotFound."""
+def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> schemas.BaselineView:
+    """Make an older version current again. Its counts continue from where they stopped. Raises NotFound."""
     head = _head(model, version)
     if model.baseline_version != version:
         _use(model, version)
@@ -105,19 +105,19 @@ def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> 
 
 
 def _use(model: Models, version: int) -> None:
-    """Make a version current. Raises NotFound when the model is gone, Conflict while others write it all the time."""
+    """Make a version current. Raises NotFound if the model is deleted, and Conflict if other writes always win."""
     for _try in range(TRIES):
         try:
             return model.use_baseline(version)
         except ConditionFailed:
             registry.find(model.organization_id, model.model_id)
-    raise Conflict("The model is being changed by others; please try again.", retry_after=1)
+    raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
 
 
 def _head(model: Models, version: int) -> Baselines:
     head = Baselines.head(model.model_id, version) if 0 < version < MOST_VERSIONS else None
     if head is None:
-        raise NotFound("The model has no such baseline version.")
+        raise NotFound("The model has no such baseline version. GET /models/{model_id}/baselines lists the versions.")
     return head
 
 
@@ -131,9 +131,9 @@ def _version(model: Models, head: Baselines) -> schemas.BaselineVersion:
     )
 
 
-def view(head: Baselines, baseline: Baseline) -> schemas.Baseline:
-    """A baseline as clients see it."""
-    return schemas.Baseline(
+def view(head: Baselines, baseline: Baseline) -> schemas.BaselineView:
+    """Return a baseline as in the API."""
+    return schemas.BaselineView(
         version=int(head.version),
         rows=int(head.rows),
         days=None if head.days is None else int(head.days),

@@ -8,7 +8,7 @@ from driftguard.alerts.tables import Alerts, Outbox
 from driftguard.baselines import uploads
 from driftguard.baselines.tables import Baselines
 from driftguard.checks.tables import History, Runs
-from driftguard.counting.tables import Counts
+from driftguard.counting.tables import StoredCounts
 from driftguard.models.tables import Models, Statuses
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.platform.dynamodb import Table
@@ -54,7 +54,7 @@ def erase(
 def _items(organization_id: str, model_id: str, mark: Models) -> Iterable[Iterable[Table]]:
     for partition in range(mark.partition_count):
         yield Predictions.query(f"{model_id}#{partition}", attributes_to_get=KEYS, consistent_read=True)
-    for table in (Counts, History, Baselines):
+    for table in (StoredCounts, History, Baselines):
         yield table.query(model_id, attributes_to_get=KEYS, consistent_read=True)
     alerts = Alerts.by_model.query(
         organization_id, Alerts.model_alert.startswith(f"{model_id}#"), consistent_read=True, attributes_to_get=KEYS
