@@ -61,7 +61,6 @@ class EraseOrganization(Wire):
     name: str
 
 
-COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="action")])
-
-
 type Command = CreateOrganization | IssueKey | ListKeys | RevokeKey | SpreadModel | EraseOrganization
+
+COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="action")])
