@@ -7,9 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from driftguard.platform.errors import (
-    FieldError,
-)
+from driftguard.platform.errors import FieldError
 
 
 class Wire(BaseModel):
@@ -38,24 +36,25 @@ Note = Annotated[str, StringConstraints(max_length=2000, strict=True)]
 MAX_ANSWER_BYTES = 5_000_000
 
 
+MAX_ERRORS = 100
+"""How many errors of a request the answer names."""
+
+
 def field_errors(errors: Sequence[Any]) -> list[FieldError]:
-    """Pydantic's errors as the contract's: where, and what is wrong there in a sentence without our class names."""
+    """Pydantic's errors in the API's shape: where, and what is wrong there in a sentence without our class names."""
     return [
         {
             "loc": [part for part in entry["loc"] if isinstance(part, (str, int))],
             "msg": _message(entry)[:300],
         }
-        for entry in errors[:100]
+        for entry in errors[:MAX_ERRORS]
     ]
 
 
 def _message(entry: Any) -> str:
-    if entry.get("type") != "extra_forbidden":
-        return str(entry.get("msg", "not valid")).removeprefix("Value error, ")
-    from driftguard.models.settings import nearest_setting  # noqa: PLC0415  not every function knows models
-
-    meant = nearest_setting(entry["loc"])
-    return f"unknown field; did you mean {meant}?" if meant else "unknown field"
+    if entry.get("type") == "extra_forbidden":
+        return "unknown field"
+    return str(entry.get("msg", "not valid")).removeprefix("Value error, ")
 
 
 MAX_DIGITS = 400
