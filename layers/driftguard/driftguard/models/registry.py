@@ -6,7 +6,7 @@ from datetime import datetime
 from driftguard.models.schemas import Model, ModelPatch, NewModel, RecentScore
 from driftguard.models.settings import ModelSettings, merge
 from driftguard.models.tables import Models, Statuses
-from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
@@ -91,13 +91,11 @@ def delete(organization_id: str, model_id: str, *, erase: Callable[[str, str], N
 
     The mark that is left behind makes the schedule ask again, should asking fail here. Raises NotFound.
     """
-    for _try in range(TRIES):
-        try:
+    for attempt in retrying(TRIES):
+        with attempt:
             find(organization_id, model_id).remove(now)
-        except ConditionFailed:
-            continue  # deleted, or changed by somebody else: look again
-        erase(organization_id, model_id)
-        return
+            erase(organization_id, model_id)
+            return
     raise Conflict("The model is being changed by others; please try again.", retry_after=1)
 
 

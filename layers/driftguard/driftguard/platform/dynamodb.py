@@ -1,9 +1,10 @@
 """What the tables share: their names from the settings, one client, and errors that say what happened."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import groupby
 from typing import Any, ClassVar, Self, cast
 
 import botocore.exceptions
@@ -19,6 +20,10 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 
 MAX_ITEM_BYTES = 380_000
 """Payload kept in one item; DynamoDB stops at 400 kB with keys and names."""
+
+
+KEYS = ["pk", "sk"]
+"""What a query reads that only finds items, for instance to delete them."""
 
 
 class Table(Model):
@@ -86,6 +91,14 @@ def disconnect() -> None:
         table._connection = None
 
 
+def delete(items: Iterable[Table]) -> None:
+    """Delete items in batches."""
+    for table, same in groupby(items, type):
+        with table.batch_write() as batch:
+            for item in same:
+                batch.delete(item)
+
+
 @contextmanager
 def transaction() -> Iterator[TransactWrite]:
     """All the writes of the block, or none. Raises ConditionFailed when a condition does not hold or another
@@ -114,6 +127,31 @@ def conditional() -> Iterator[None]:
         if error.cause_response_code == CONDITION_FAILED:
             raise ConditionFailed from error
         raise
+
+
+class Try:
+    """One try of `retrying`. As a context manager it ends quietly when a condition fails; other errors pass through."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        return isinstance(error, ConditionFailed)
+
+
+def retrying(tries: int) -> Iterator[Try]:
+    """Up to `tries` tries of a conditional write, numbered from 0. The caller leaves the loop when one succeeds.
+
+    for attempt in retrying(4):
+        with attempt:
+            return item.replace()
+        item = ...  # what is stored now
+    raise Conflict(...)
+    """
+    return map(Try, range(tries))
 
 
 def is_conflict(error: TransactWriteError) -> bool:

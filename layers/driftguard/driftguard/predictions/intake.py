@@ -10,7 +10,7 @@ from typing import Any
 
 from driftguard.models.registry import find
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import MAX_ITEM_BYTES, ConditionFailed, chunks
+from driftguard.platform.dynamodb import MAX_ITEM_BYTES, chunks, retrying
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, TooLarge, Unavailable
 from driftguard.predictions.schemas import MAX_ROWS, BatchBody, BatchLogged, Logged, PredictionBody, RejectedRow
 from driftguard.predictions.tables import Key, Predictions
@@ -126,10 +126,10 @@ def _store(
     packed = pack(rows, rejected) if rows else b""
     head = _head(place, request, rows, packed, now) if rows else None
     large = len(packed) > _room(request)
-    for attempt in range(TRIES):
+    for attempt in retrying(TRIES):
         # A condition guards the newest place; what lies in the places of fewer partitions has to be looked for.
-        everywhere = attempt > 0 or head is None or large
-        try:
+        everywhere = attempt.number > 0 or head is None or large
+        with attempt:
             first = _first_answer(model.model_id, request, counts if everywhere else counts[:-1], counts[-1], now)
             if first is not None:
                 return first
@@ -138,10 +138,8 @@ def _store(
             if large and not head.chunks:
                 head.write_chunks(chunks(packed), secrets.token_hex(8))
             head.commit(now, _marker(model.model_id, request, counts[-1], now))
-        except ConditionFailed:
-            # Stored before, by this very try when only its answer was lost, or being stored right now.
-            continue
-        return _answer(request.key, rows, rejected)
+            return _answer(request.key, rows, rejected)
+        # Stored before, by this very try when only its answer was lost, or being stored right now.
     raise Unavailable("The same request is being stored right now.", retry_after=1)
 
 
