@@ -7,6 +7,8 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from driftguard import all_tables
+from driftguard.baselines import uploads
 from driftguard.models.erasing import erase
 from driftguard.models.schemas import EraseMessage
 from driftguard.platform import aws
@@ -35,7 +37,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         done = erase(
             message.organization_id,
             message.model_id,
-            delete_files=bucket.delete_all,
+            tables=all_tables.ALL,
+            delete_files=lambda organization_id, model_id: bucket.delete_all(uploads.prefix(organization_id, model_id)),
             may_go_on=lambda: context.get_remaining_time_in_millis() > MARGIN_MS,
             now=datetime.now(UTC),
         )

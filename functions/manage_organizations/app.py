@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
+from driftguard import all_tables
 from driftguard.models.schemas import EraseMessage
 from driftguard.organizations import administration
 from driftguard.platform import aws
@@ -30,6 +31,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         answer = administration.run(
             event,
+            tables=all_tables.ALL,
             gateway=aws.client("apigateway"),
             usage_plan_id=lambda: settings.usage_plan_id,
             erase=erase,

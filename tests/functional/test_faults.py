@@ -28,7 +28,7 @@ from driftguard.checks.window import load_series
 from driftguard.counting import count
 from driftguard.counting.series import read_days, read_hours
 from driftguard.models.registry import find
-from driftguard.models.tables import Statuses
+from driftguard.models.statuses import Statuses
 from driftguard.platform import dynamodb
 from driftguard.platform.times import DAY, hour_of, iso
 from driftguard.predictions import intake

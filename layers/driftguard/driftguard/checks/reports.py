@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from driftguard.checks.tables import History
-from driftguard.models.tables import Models, Statuses
+from driftguard.models.statuses import Statuses
+from driftguard.models.tables import Models
 from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
 

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from driftguard.alerts.publishing import Publish
-from driftguard.models.tables import CheckOutcome, Models
+from driftguard.checks.tables import CheckOutcome
+from driftguard.models.tables import Models
 
 
 class Busy(Exception):

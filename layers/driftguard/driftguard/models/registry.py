@@ -5,7 +5,8 @@ from datetime import datetime
 
 from driftguard.models.schemas import Model, ModelPatch, NewModel, RecentScore
 from driftguard.models.settings import ModelSettings, merge
-from driftguard.models.tables import Models, Statuses
+from driftguard.models.statuses import Statuses
+from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import new_id

@@ -1,5 +1,6 @@
 """Alert channels."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -7,9 +8,11 @@ from typing import Any, Literal
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from driftguard.alerts.schemas import DeliveryRecord
+from driftguard.alerts.tables import Alerts
+from driftguard.models.tables import Models
 from driftguard.notifications.messages import Event
 from driftguard.notifications.schemas import NEW_CHANNEL, ChannelHealth, StoredChannel
-from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
 from driftguard.platform.times import DAY, iso, parse
 
 
@@ -64,6 +67,16 @@ class Channels(Table):
     def of(cls, organization_id: str) -> list[StoredChannel]:
         """All channels of an organization, oldest first."""
         return [item.channel for item in cls.query(organization_id, consistent_read=True)]
+
+    @classmethod
+    def of_model(cls, _model: Models) -> "Iterable[Channels]":
+        """Nothing: a channel belongs to an organization, also one that is limited to some models."""
+        return ()
+
+    @classmethod
+    def of_organization(cls, organization_id: str) -> "Iterable[Channels]":
+        """All channels of an organization, keys only."""
+        return cls.query(organization_id, attributes_to_get=KEYS, consistent_read=True)
 
     @classmethod
     def newest(cls, organization_id: str, before: str | None, limit: int) -> list[StoredChannel]:
@@ -247,6 +260,18 @@ class Deliveries(Table):
             (item.channel_id, item.event, item.outcome) == (channel_id, "resolved", "delivered")
             for item in cls.query(alert_id, consistent_read=True)
         )
+
+    @classmethod
+    def of_model(cls, model: Models) -> "Iterable[Deliveries]":
+        """All deliveries of a model's alerts, keys only. The alerts must still be there."""
+        for alert in Alerts.of_model(model):
+            yield from cls.query(alert.sk, attributes_to_get=KEYS, consistent_read=True)
+
+    @classmethod
+    def of_organization(cls, organization_id: str) -> "Iterable[Deliveries]":
+        """All notices about an organization's channels, keys only. The channels must still be there."""
+        for channel in Channels.of_organization(organization_id):
+            yield from cls.query(f"channel#{channel.sk}", attributes_to_get=KEYS, consistent_read=True)
 
     @classmethod
     def forget_notices(cls, channel_id: str) -> None:

@@ -5,10 +5,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from driftguard.checks.tables import Runs
 from driftguard.models import registry
+from driftguard.models.erasing import Owned
 from driftguard.models.tables import Models
-from driftguard.notifications.tables import Channels, Deliveries
 from driftguard.organizations.commands import (
     COMMAND,
     CreateOrganization,
@@ -19,12 +18,10 @@ from driftguard.organizations.commands import (
     SpreadModel,
 )
 from driftguard.organizations.tables import ApiKeys
-from driftguard.platform.dynamodb import ConditionFailed, Table
+from driftguard.platform.dynamodb import ConditionFailed, delete
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.times import parse
-
-KEYS = ["pk", "sk"]
 
 LAST_REQUEST = timedelta(seconds=60)
 """Longer than any request that was let in before the keys were taken away may still write."""
@@ -33,6 +30,7 @@ LAST_REQUEST = timedelta(seconds=60)
 def run(
     command: Any,
     *,
+    tables: Iterable[type[Owned]],
     gateway: Any,
     usage_plan_id: Callable[[], str],
     erase: Callable[[str, str], None],
@@ -60,7 +58,7 @@ def run(
         case SpreadModel() as wanted:
             return _spread(wanted)
         case EraseOrganization() as wanted:
-            return _erase(wanted, gateway, erase, may_go_on, now)
+            return _erase(wanted, tables, gateway, erase, may_go_on, now)
 
 
 def _issue(wanted: IssueKey, gateway: Any, usage_plan_id: str, now: datetime) -> dict[str, Any]:
@@ -95,6 +93,7 @@ def _spread(wanted: SpreadModel) -> dict[str, Any]:
 
 def _erase(
     wanted: EraseOrganization,
+    tables: Iterable[type[Owned]],
     gateway: Any,
     erase: Callable[[str, str], None],
     may_go_on: Callable[[], bool],
@@ -114,22 +113,15 @@ def _erase(
         with suppress(ConditionFailed):  # deleted by somebody else at the same moment, who has it erased
             model.remove(now)
             erase(organization_id, str(model.model_id))
-    for channel in Channels.query(organization_id, consistent_read=True, attributes_to_get=KEYS):
-        Deliveries.forget_notices(channel.sk)
-        _delete(Channels, [channel])
-    # `model#`, `erase#`, `name#` or `status#`: whatever is left of a model keeps its organization
+    # Whatever is left of a model (`model#`, `erase#`, `name#`, `status#`) keeps its organization. This is read before
+    # the deletions below, so that nothing of a model can write after the last of them.
     left = {item.sk.partition("#")[2] for item in Models.query(organization_id, consistent_read=True)}
+    for table in tables:
+        delete(table.of_organization(organization_id))
     if left or now - closed_at < LAST_REQUEST:
         return {"erased": False, "models_left": len(left)}
-    _delete(Runs, Runs.query(f"{organization_id}#run", consistent_read=True, attributes_to_get=KEYS))
     ApiKeys(f"org#{organization_id}", "org").delete()
     return {"erased": True, "models_left": 0}
-
-
-def _delete[T: Table](table: type[T], items: Iterable[T]) -> None:
-    with table.batch_write() as batch:
-        for item in items:
-            batch.delete(item)
 
 
 def _remove(gateway: Any, key_id: str) -> None:

@@ -1,10 +1,12 @@
 """Organizations and the API keys that speak for them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, get_args
 
 from pynamodb.attributes import UnicodeAttribute
 
+from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional, transaction
 from driftguard.platform.times import iso
 
@@ -87,6 +89,16 @@ class ApiKeys(Table):
     def keys(cls, organization_id: str) -> "list[ApiKeys]":
         """The organization's keys, revoked ones included."""
         return list(cls.query(f"org#{organization_id}", cls.sk.startswith("key#"), consistent_read=True))
+
+    @classmethod
+    def of_model(cls, _model: Models) -> "Iterable[ApiKeys]":
+        """Nothing: a key belongs to an organization."""
+        return ()
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[ApiKeys]":
+        """Nothing: `organizations.administration` deletes the keys, which API Gateway has too, and the organization."""
+        return ()
 
     @classmethod
     def remove_key(cls, organization_id: str, key_id: str) -> None:
