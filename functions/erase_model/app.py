@@ -1,4 +1,4 @@
-"""Erases deleted models, message by message."""
+"""Erase deleted models. The queue sends one message per model."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,12 +22,12 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 
 class NotYet(Exception):
-    """Something is left to erase; the message comes again."""
+    """Some data is left. The queue delivers the message again."""
 
 
 @measured
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Erase the models of a batch of messages; what could not be finished is delivered again."""
+    """Erase the models of a batch of messages. The queue delivers unfinished messages again."""
     settings = Settings()
     connect(settings)
     bucket = Bucket(aws.client("s3"), settings.text("UPLOADS_BUCKET"))

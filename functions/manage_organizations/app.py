@@ -1,4 +1,4 @@
-"""Organizations and API keys; invoked directly, under IAM."""
+"""Manage organizations and API keys. The operator invokes this function directly, under IAM."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ MARGIN_MS = 10_000
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Do the event's `action`; a command that cannot be done answers `{"error": …}` in the API's error shape."""
+    """Run the command in the event. A failed command returns `{"error": …}` in the error shape of the API."""
     settings = Settings()
     connect(settings)
 

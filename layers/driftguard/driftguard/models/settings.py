@@ -76,38 +76,41 @@ class ModelValues(Suggesting):
     )
     rule: Rule = Field(
         default="budget",
-        description="`budget` bounds false alarms to `alpha` a model and month once a window is covered; "
-        "`p_value` is the classic test, with many more.",
+        description="`budget` limits false alarms to `alpha` per model and month, once the data covers a whole window. "
+        "`p_value` is the classic test, with many more false alarms.",
     )
     alpha: Alpha = Field(
-        default=0.05, description="`budget`: false alarms a model and month, at most. `p_value`: the limit of p."
+        default=0.05,
+        description="`budget`: most false alarms per model and month. `p_value`: p-value below which a feature drifts.",
     )
     min_drift_score: Score = Field(
         default=0.05,
-        description="Smallest score (KS distance, total variation) that is drift, however many rows there are.",
+        description="Smallest score (KS distance or total variation) that counts as drift, for any number of rows.",
     )
     min_share_change: Score = Field(
-        default=0.02, description="Smallest rise in missing, new, out-of-range or wrongly typed values that is told."
+        default=0.02,
+        description="Smallest reported rise in the share of missing, new, out-of-range or wrongly typed values.",
     )
     min_samples: Samples = Field(
-        default=100, description="Rows with a value below which a feature is `insufficient_data`."
+        default=100,
+        description="Smallest number of rows with a value. A feature with fewer rows is `insufficient_data`.",
     )
     warmup_hours: WarmupHours = Field(
-        default=0, description="Hours of data a model must have before its first alert opens."
+        default=0, description="Hours of data that a model must have before its first alert opens."
     )
     renotify_hours: Hours = Field(
         default=24,
-        description="Hours between reminders of an alert that nobody acknowledged; "
-        "also how long one resolved by hand stays closed.",
+        description="Hours between reminders of an alert that nobody acknowledged. "
+        "An alert that somebody resolves stays closed for the same time.",
     )
     resolve_after_hours: Hours = Field(
-        default=24, description="Hours below the limit after which an alert resolves by itself."
+        default=24, description="Hours below the limit after which an alert resolves automatically."
     )
     no_data_hours: Hours = Field(
         default=24,
-        description="Hours without any prediction after which `no_data` opens, for a model that had traffic.",
+        description="Hours without any prediction after which `no_data` opens for a model that had predictions.",
     )
-    enabled: Flag = Field(default=True, description="Whether the schedule checks the model at all.")
+    enabled: Flag = Field(default=True, description="Whether the schedule checks the model.")
 
 
 def optional_fields(
@@ -134,7 +137,7 @@ def optional_fields(
 
 
 def _of_feature(name: str) -> str:
-    return "Whether the feature is tested at all." if name == "enabled" else _description(ModelValues, name)
+    return "Whether the feature is tested." if name == "enabled" else _description(ModelValues, name)
 
 
 def _with_default(name: str) -> str:
@@ -148,16 +151,16 @@ def _description(source: type[BaseModel], name: str) -> str:
 
 @optional_fields(ModelValues, OVERRIDABLE, _of_feature)
 class FeatureOverride(Suggesting):
-    """A feature's own values; what is absent or null is the model's."""
+    """A feature's own settings. If a value is absent or null, the model's value applies."""
 
 
 class ModelSettings(ModelValues):
-    """A model's settings, every default filled in."""
+    """All settings of a model, including the defaults."""
 
     features: Annotated[dict[Name, FeatureOverride], Field(max_length=MAX_OVERRIDES)] = Field(
         default_factory=dict,
         description=f"Overrides by feature name: {', '.join(f'`{name}`' for name in OVERRIDABLE)}. "
-        "The prediction is named `prediction`.",
+        "The name of the prediction is `prediction`.",
     )
 
     def for_features(self, names: Iterable[str]) -> list[ModelValues]:
@@ -174,16 +177,16 @@ Overrides = Annotated[dict[Name, FeatureOverride | None], Field(max_length=MAX_O
 
 @optional_fields(ModelSettings, ModelSettings.model_fields, _with_default, {"features": Overrides})
 class SettingsPatch(Suggesting):
-    """Some settings; null restores a default, an absent one stays as it is."""
+    """A change of settings. Null restores the default. An absent setting stays unchanged."""
 
     def apply(self, settings: ModelSettings) -> ModelSettings:
-        """`settings` with this merged in, features one by one."""
+        """Return `settings` after this change. Overrides merge per feature."""
         merged = merge(settings.model_dump(exclude_unset=True), self.model_dump(exclude_unset=True))
         return ModelSettings.model_validate(merged)
 
 
 def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """JSON merge patch (RFC 7396): null removes, objects merge, everything else replaces."""
+    """Apply a JSON merge patch (RFC 7396): null removes a value, objects merge, any other value replaces the old."""
     result = dict(old)
     for name, value in new.items():
         if value is None:

@@ -1,4 +1,4 @@
-"""How each model is: its last verdict, its open alerts and the lease of a running check."""
+"""The state of each model: its last verdict, its open alerts and the lease of a running check."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 
 class Statuses(Table):
-    """How a model is: written by checks and by what people do with alerts, apart from what the model is.
+    """The state of a model. Checks write it, and so do people who act on alerts.
 
     | pk | sk | what |
     |---|---|---|
     | organization | `status#<model>` | the last verdict, open alerts, the lease of a running check |
 
-    `revision` goes up with each verdict, so that of two checks that read the same state only one is kept, and with each
-    change that a verdict must not ignore. `report_id` is the check whose report is in force, `report_spare` that of the
-    other slot. `request` is the queued check, asked for by hand, that was made last.
+    `revision` rises with each verdict, so that only one of two checks that read the same state is kept. It also rises
+    with each change that a running check must not miss. `report_id` is the check whose report is current, and
+    `report_spare` is the check whose report lies in the other slot. `request` is the last queued check that somebody
+    requested through the API.
     """
 
     table_setting = "MODELS"
@@ -50,14 +51,14 @@ class Statuses(Table):
 
     @classmethod
     def one(cls, organization_id: str, model_id: str) -> "Statuses":
-        """The model's status; a new one when it was never checked."""
+        """Return the model's status. A model that was never checked gets a new one."""
         return cls.find(organization_id, f"status#{model_id}") or cls(
             organization_id, f"status#{model_id}", model_id=model_id
         )
 
     @classmethod
     def of(cls, organization_id: str, model_ids: Sequence[str]) -> "dict[str, Statuses]":
-        """The statuses of several models by model id."""
+        """Return the statuses of several models by model id."""
         keys = [(organization_id, f"status#{model_id}") for model_id in model_ids]
         found = {item.model_id: item for item in cls.batch_get(keys, consistent_read=True)}
         return {
@@ -79,13 +80,13 @@ class Statuses(Table):
 
     @classmethod
     def overtake(cls, write: TransactWrite, organization_id: str, model_id: str) -> None:
-        """Add to `write` that no check which has read the status before may commit."""
+        """Prevent, in a transaction, that a check commits which has already read the status."""
         item = cls(organization_id, f"status#{model_id}")
         write.update(item, actions=[cls.model_id.set(model_id), cls.revision.add(1)])
 
     @classmethod
     def lease(cls, organization_id: str, model_id: str, owner: str, now: datetime, length: timedelta) -> "Statuses":
-        """Take the model's lease and read its status. Raises ConditionFailed while another check holds it."""
+        """Take the model's lease and return its status. Raises ConditionFailed while another check holds the lease."""
         item = cls(organization_id, f"status#{model_id}")
         with conditional():
             item.update(
@@ -101,13 +102,13 @@ class Statuses(Table):
 
     @classmethod
     def lease_ends(cls, organization_id: str, model_id: str) -> datetime | None:
-        """When the lease now held runs out."""
+        """Return the end of the current lease, or None if no check holds it."""
         until = cls.one(organization_id, model_id).lease_until
         return parse(until) if until else None
 
     @classmethod
     def release(cls, organization_id: str, model_id: str, owner: str) -> None:
-        """Give a lease back; harmless when it has gone to another owner."""
+        """Return a lease. Does nothing if another check has the lease by now."""
         try:
             with conditional():
                 cls(organization_id, f"status#{model_id}").update(
