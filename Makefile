@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-peers load cost clean
+.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-peers load cost clean
 
 PORT ?= 3000
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -25,6 +25,9 @@ lock: setup ## Resolve requirements again, to the newest that fit
 
 openapi: setup ## Write the OpenAPI document out of the functions' types
 	@PYTHONPATH=layers/driftguard $(PY) -m scripts.openapi
+
+template: setup ## Join the files in template/ into template.yaml
+	@$(PY) -m scripts.generate.template
 
 build: setup ## Build functions and layers for this machine (sam build)
 	@sh scripts/build.sh $(MACHINE) $(BUILT)

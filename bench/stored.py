@@ -95,7 +95,7 @@ def model() -> Models:
     )
 
 
-def decided(of: Series) -> tuple[Verdict, findings.Context]:
+def decided(of: Series) -> Verdict:
     """The product's own decision at NOW: read and decode the counts, sum the window, test, judge."""
     return judged(of, gathered(of))
 
@@ -107,20 +107,20 @@ def gathered(of: Series) -> tuple[Counts, list[Counts], Moment]:
     return gather(of, model().settings, state, Fresh(), NOW, NOW)
 
 
-def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> tuple[Verdict, findings.Context]:
+def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> Verdict:
     """The second half: test and judge what is in memory."""
     return verdict_on(model(), model().settings, of, *found)
 
 
-def settled(verdict: Verdict, context: findings.Context) -> bytes:
+def settled(verdict: Verdict) -> bytes:
     """What a check does with a verdict before it writes: bring the alerts up to date, pack the report."""
     for finding in verdict.findings:
-        lifecycle.apply(finding, None, findings.Memory(), context)
+        lifecycle.apply(finding, None, findings.Memory(), verdict.occasion)
     return reports.pack(verdict.report)
 
 
 def check(stored: Stored) -> Verdict:
     """A whole check but for its input and output, the baseline decoded as in a process that has not seen it before."""
-    verdict, context = decided(series(encoding.decode(stored.baseline)))
-    settled(verdict, context)
+    verdict = decided(series(encoding.decode(stored.baseline)))
+    settled(verdict)
     return verdict

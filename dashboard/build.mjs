@@ -1,4 +1,4 @@
-// Bundles the page into the folder given (default: where its function serves it from). Names carry a hash of the content.
+// Bundles the page into the given folder, by default the one that its function serves. File names contain a content hash.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -28,7 +28,7 @@ const keep = (name, content) => {
   const [stem, extension] = name.split(".");
   const hashed = `${stem}-${createHash("sha256").update(content).digest("hex").slice(0, 12)}.${extension}`;
   writeFileSync(join(out, hashed), content);
-  return `dashboard/${hashed}`; // relative to …/dashboard, where the page lies
+  return `dashboard/${hashed}`; // relative to …/dashboard, the page's address
 };
 
 const output = (extension) => outputFiles.find((file) => file.path.endsWith(extension)).contents;

@@ -1,50 +1,13 @@
-"""Checks a template against the house rules: `python -m rules [TEMPLATE]`. Exits with 1 when one is broken."""
+"""Checks a template against the house rules: `python -m rules [TEMPLATE]`. Exits with 1 after a breach."""
 
 import logging
 import sys
 from pathlib import Path
-from typing import Final
 
-from rules.house import Stack, check
+from rules.deployments import DEPLOYMENTS
+from rules.house import check
+from rules.stack import Stack
 from rules.template import load
-
-EVERYTHING: Final[dict[str, str]] = {
-    "KeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-    "PointInTimeRecovery": "true",
-    "DeletionProtection": "true",
-    "DomainName": "drift.example.com",
-    "CertificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
-    "HostedZoneId": "Z0123456789",
-    "QuotaPerDay": "1000",
-    "Waf": "managed",
-    "CheckReservedConcurrency": "60",
-    "AlarmEmail": "ops@example.com",
-    "MonthlyBudget": "50",
-    "BudgetScope": "stack",
-}
-"""Every option of the template switched on."""
-
-DEPLOYMENTS: tuple[dict[str, str], ...] = (
-    {},
-    EVERYTHING,
-    {"Architecture": "x86_64", "PointInTimeRecovery": "true", "DeletionProtection": "true", "QuotaPerDay": "1000"},
-    {"EmailTransport": "smtp", "SmtpHost": "smtp.example.com", "PublicUrl": "https://drift.example.com"},
-    {"EmailTransport": "log", "ApiLogging": "account-role", "Tracing": "PassThrough", "Dashboard": "false"},
-    {
-        "EmailTransport": "smtp",
-        "SmtpHost": "smtp.example.com",
-        "SmtpSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:smtp-AbCdEf",
-        "KeyArn": EVERYTHING["KeyArn"],
-        "WafAclArn": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/ours/1234abcd-12ab-34cd-56ef-1234567890ab",
-    },
-    {
-        "DomainName": "drift.example.com",
-        "CertificateArn": EVERYTHING["CertificateArn"],
-        "MonthlyBudget": "50",
-        "ApiLogging": "none",
-    },
-)
-"""Ways to deploy under which the rules must hold; each decides some conditions differently."""
 
 
 def main(path: Path) -> int:

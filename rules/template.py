@@ -1,4 +1,4 @@
-"""Reads the template as CloudFormation would: short tags, SAM's transform, parameters and conditions worked out."""
+"""Reads a template as CloudFormation does: short tags, SAM's transform, parameters and conditions."""
 
 import copy
 import json
@@ -12,10 +12,10 @@ import yaml
 type Template = dict[str, Any]
 
 NOTHING = object()
-"""What AWS::NoValue stands for: the place it stands in is left out."""
+"""The value of AWS::NoValue. Keys and items with it are left out."""
 
 INPUTS = ("Parameters", "Conditions", "Rules", "Metadata")
-"""Sections that have nothing more to say once parameters and conditions are decided."""
+"""Sections that a template no longer needs once parameters and conditions are decided."""
 
 PSEUDO: Mapping[str, Any] = {
     "AWS::AccountId": "123456789012",
@@ -29,7 +29,7 @@ PSEUDO: Mapping[str, Any] = {
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags; dates stay the strings that they are there."""
+    """YAML with CloudFormation's short tags. Dates stay strings."""
 
 
 def _short_tag(loader: _Loader, suffix: str, node: yaml.Node) -> Template:
@@ -53,18 +53,18 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def loader() -> type[yaml.SafeLoader]:
-    """What reads YAML with CloudFormation's short tags, for PyYAML's own functions."""
+    """The PyYAML loader that knows CloudFormation's short tags."""
     return _Loader
 
 
 def load(path: Path) -> Template:
-    """The template in the file at `path`, its short tags written out."""
+    """The template in this file, with its short tags as `Fn::` functions."""
     return cast("Template", yaml.load(path.read_text(), Loader=_Loader))  # noqa: S506 - a SafeLoader with more tags
 
 
 def transform(source: Template) -> Template:
-    """What SAM makes of `source`, a new template of plain CloudFormation. Local code paths become a stand-in."""
-    from samtranslator.parser.parser import Parser  # noqa: PLC0415 - a second, which most users of this module can save
+    """A new template of plain CloudFormation, as SAM transforms `source`. A stand-in replaces local code paths."""
+    from samtranslator.parser.parser import Parser  # noqa: PLC0415 - the import takes a second
     from samtranslator.translator.translator import Translator  # noqa: PLC0415
 
     source = copy.deepcopy(source)
@@ -75,20 +75,21 @@ def transform(source: Template) -> Template:
             properties["CodeUri"] = "s3://bucket/code.zip"
         elif resource["Type"] == "AWS::Serverless::LayerVersion":
             properties["ContentUri"] = "s3://bucket/layer.zip"
-    os.environ.setdefault("AWS_DEFAULT_REGION", PSEUDO["AWS::Region"])  # the translator asks for the partition
+    # The translator derives the partition from the region.
+    os.environ.setdefault("AWS_DEFAULT_REGION", PSEUDO["AWS::Region"])
     translator = Translator(managed_policy_map={}, sam_parser=Parser())
     return cast("Template", translator.translate(source, _defaults(source)))
 
 
 def resolve(template: Template, parameters: Mapping[str, str] | None = None) -> Template:
-    """`template` with its parameters filled in and its conditions decided: what is not made is left out.
+    """`template` with its parameters filled in, without the resources and outputs whose conditions are false.
 
-    Names that only AWS gives (of other resources, of their attributes) stay `Ref` and `Fn::GetAtt`.
-    Raises KeyError for a parameter, condition or resource that the template lacks.
+    References to resources and their attributes stay `Ref` and `Fn::GetAtt`, because only AWS knows their values.
+    Raises KeyError for a parameter or condition that the template lacks.
     """
     unknown = set(parameters or {}) - set(template.get("Parameters", {}))
     if unknown:
-        raise KeyError(f"no such parameter: {', '.join(sorted(unknown))}")
+        raise KeyError(f"the template has no parameter {', '.join(sorted(unknown))}")
     values = {**PSEUDO, **_defaults(template), **(parameters or {})}
     conditions = template.get("Conditions", {})
     made = {
@@ -114,7 +115,7 @@ def resolve(template: Template, parameters: Mapping[str, str] | None = None) -> 
 
 
 def refusals(template: Template, parameters: Mapping[str, str]) -> list[str]:
-    """What the template's own rules say against these parameters, with the defaults of the others."""
+    """The messages of the template's own rules that refuse these parameters. Other parameters have their defaults."""
     values = {**PSEUDO, **_defaults(template), **parameters}
     return [
         assertion["AssertDescription"]

@@ -27,6 +27,7 @@ step "format" ruff format --check .
 step "lint" ruff check .
 step "types" mypy
 step "dashboard types" sh scripts/dashboard.sh types
+step "template" python -m scripts.generate.template --check
 step "OpenAPI document" python -m scripts.openapi --check
 step "sam validate" .venv-sam/bin/sam validate --lint
 step "cfn-lint, source" cfn-lint

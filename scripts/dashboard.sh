@@ -1,6 +1,7 @@
 #!/bin/sh
-# Builds the dashboard's page into functions/dashboard/static, left alone while nothing it is made of has changed.
-# `dashboard.sh types` checks its types as well. The machine's Node does it from version 20 on, otherwise one from PyPI.
+# Builds the dashboard's page into functions/dashboard/static. Skips the build when its sources have not changed.
+# `dashboard.sh types` also checks the types: it fails when the dashboard and openapi.json disagree.
+# Uses the machine's Node from version 20 on, and otherwise installs Node from PyPI.
 set -eu
 cd "$(dirname "$0")/.."
 static=functions/dashboard/static
@@ -9,13 +10,13 @@ sum() { find "$@" -type f | LC_ALL=C sort | while read -r path; do cksum "$path"
 
 recent_node() { node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; }
 
-# Sees to it that `node` and `npm` are there.
+# Makes `node` and `npm` available.
 find_node() {
     if recent_node && npm --version >/dev/null 2>&1; then
         return
     fi
     if [ "$(cat .venv-node/.installed 2>/dev/null)" != "$(cksum <requirements/node.txt)" ]; then
-        echo "dashboard: no Node here, taking one from PyPI into .venv-node"
+        echo "dashboard: Node 20 or newer not found, installing it from PyPI into .venv-node"
         rm -rf .venv-node
         .venv/bin/python -m venv --without-pip .venv-node
         .venv/bin/uv pip sync --quiet --require-hashes --python .venv-node/bin/python requirements/node.txt
@@ -30,7 +31,7 @@ find_node() {
     }
 }
 
-# What the page is bundled with, exactly as package-lock.json says; nothing of it runs while it is installed.
+# Installs the versions in package-lock.json. Install scripts do not run.
 install() {
     locked=$(sum dashboard/package.json dashboard/package-lock.json)
     if [ "$(cat dashboard/node_modules/.installed 2>/dev/null)" = "$locked" ]; then
@@ -52,5 +53,6 @@ fi
 if [ "${1:-}" = types ]; then
     find_node
     install
+    node dashboard/contract.mjs
     node dashboard/node_modules/typescript/bin/tsc --noEmit --project dashboard
 fi

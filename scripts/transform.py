@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from rules.__main__ import DEPLOYMENTS, EVERYTHING
+from rules.deployments import DEPLOYMENTS, EVERYTHING
 from rules.template import Template, load, resolve, transform
 
 NAMES: Final = {(): "defaults", tuple(EVERYTHING): "everything"}

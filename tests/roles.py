@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from rules.house import target
+from rules.stack import target
 from tests import stack
 
 type Grant = tuple[str, str]

@@ -74,7 +74,7 @@ class Replay:
             covered_since=hour_of(_moment(0)),
             silent=False,
         )
-        verdict, context = verdict_on(
+        verdict = verdict_on(
             model(),
             self.settings,
             series(self.history.baseline),
@@ -84,12 +84,12 @@ class Replay:
         )
         self.firing_checks += any(finding.firing for finding in verdict.findings)
         for finding in verdict.findings:
-            self._apply(finding, context, quarter)
+            self._apply(finding, verdict.occasion, quarter)
 
-    def _apply(self, finding: findings.Finding, context: findings.Context, quarter: int) -> None:
+    def _apply(self, finding: findings.Finding, occasion: findings.Occasion, quarter: int) -> None:
         kind = finding.alert_type
         before = self.open.pop(kind, None)
-        outcome = lifecycle.apply(finding, before, self.memory.get(kind, findings.Memory()), context)
+        outcome = lifecycle.apply(finding, before, self.memory.get(kind, findings.Memory()), occasion)
         self.memory[kind] = outcome.memory
         if before is not None and not outcome.alerts:
             self.open[kind] = before

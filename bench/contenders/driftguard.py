@@ -45,7 +45,7 @@ def load(folder: Path) -> Any:
 
 def measured(state: Any) -> Distances:
     """A whole check."""
-    return [feature["drift_score"] for feature in check(state).report["features"]]
+    return [feature["drift_score"] or 0.0 for feature in check(state).report["features"]]
 
 
 if __name__ == "__main__":

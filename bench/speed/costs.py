@@ -78,14 +78,14 @@ def steps(rows: int = 10**6) -> Steps:
     reference = encoding.decode(of.baseline)
     known = series(reference)
     with of.read_from():
-        verdict, context = decided(known)
+        verdict = decided(known)
         deciding = cpu(lambda: decided(known))
         return Steps(
             [
                 ("baseline decoded", cpu(lambda: encoding.decode(of.baseline))),
                 ("its bins laid out", cpu(lambda: Layout(reference))),
                 ("counts decoded, window summed, tested, judged", deciding),
-                ("alerts brought up to date, report packed", cpu(lambda: settled(verdict, context))),
+                ("alerts brought up to date, report packed", cpu(lambda: settled(verdict))),
             ],
             cpu(lambda: check(of)),
         )

@@ -1,8 +1,8 @@
-// The API as the page calls it: the key, errors in one shape, waiting when it is asked to, pages.
+// HTTP client of the API: sends the key, retries throttled requests, follows cursors, and turns failures into ApiError.
 import type { Me } from "./types";
 import { Store } from "./store";
 
-/** The API lies one level above the page, whatever stage or domain that is: …/dashboard/app-….js → …/ */
+/** The API is one level above the page on every stage and domain: …/dashboard/app-….js → …/ */
 export const BASE = new URL("..", import.meta.url).href.replace(/\/$/, "");
 
 const KEY = "driftguard.key";
@@ -10,7 +10,7 @@ const PATIENCE = 4;
 
 export class ApiError extends Error {
   constructor(
-    /** 0 when there was no answer at all. */
+    /** 0 when the API sent no response. */
     readonly status: number,
     message: string,
     readonly errors: { loc: (string | number)[]; msg: string }[] = [],
@@ -24,16 +24,16 @@ export class ApiError extends Error {
 export interface Session {
   key: string | null;
   me: Me | null;
-  /** Why the visitor is asked for a key again. */
+  /** Why the page asks for a key again. */
   notice: string | null;
 }
 
 export const session = new Store<Session>({ key: sessionStorage.getItem(KEY), me: null, notice: null });
 
-/** Until when (milliseconds) we wait because the API asked us to. */
+/** When a throttled request is retried, in milliseconds since 1970. Null while no request waits. */
 export const throttled = new Store<number | null>(null);
 
-/** Whether the last request got no answer, or one that said the service is down. */
+/** Whether the last request failed without a response from the API itself. */
 export const unreachable = new Store(false);
 
 interface Answer<T> {
@@ -49,7 +49,7 @@ export function signOut(notice: string | null = null): void {
   session.set({ key: null, me: null, notice });
 }
 
-/** Try a key; keeps it for this browser session when the API knows it. */
+/** Check a key against the API, and keep it for this browser session if the API accepts it. */
 export async function signIn(key: string): Promise<void> {
   const { data } = await call<Me>("GET", "/me", { key });
   sessionStorage.setItem(KEY, key);
@@ -90,7 +90,7 @@ async function once<T>(method: string, path: string, { body, signal, key }: Opti
   } catch (error) {
     if (signal?.aborted) throw error;
     unreachable.set(true);
-    throw new ApiError(0, "The API does not answer. It may be down, or this machine offline.");
+    throw new ApiError(0, "The API does not answer. Check your network connection, then try again.");
   }
   const gone = response.status >= 502 && response.status <= 504 && response.headers.get("x-request-id") === null;
   if (unreachable.value !== gone) unreachable.set(gone);
@@ -120,7 +120,7 @@ function problem(response: Response, data: unknown): ApiError {
   );
 }
 
-/** Only the cursor: the address in the header may be another name of the same API, which this page may not call. */
+/** Only the cursor is used: the header may name another host of the same API, which this page may not call. */
 function nextCursor(link: string | null): string | null {
   const next = link?.match(/<([^>]*)>\s*;\s*rel="?next"?/);
   return next?.[1] ? new URL(next[1], BASE).searchParams.get("cursor") : null;
@@ -139,14 +139,14 @@ async function pause(seconds: number, signal?: AbortSignal): Promise<void> {
 
 let asking: Promise<void> | null = null;
 
-/** After a 403: a key that the API does not know any more leads back to the prompt. */
+/** After a 403: sign out if the API no longer accepts the key. */
 async function stillKnown(): Promise<void> {
   asking ??= once<Me>("GET", "/me", {})
     .then(
       () => undefined,
       (error: unknown) => {
         if (error instanceof ApiError && error.status === 403)
-          signOut("This key is no longer accepted: it was revoked, or the stack was made anew.");
+          signOut("This key is no longer accepted. It was revoked, or the stack was replaced. Enter another key.");
       },
     )
     .finally(() => {
@@ -165,7 +165,7 @@ export function cached<T>(path: string): Answer<T> | undefined {
   return cache.get(path) as Answer<T> | undefined;
 }
 
-/** How often something was changed from this page. */
+/** Counts the changes made from this page. Components reload when it rises. */
 export const changes = new Store(0);
 
 export function forget(prefix: string): void {
@@ -173,7 +173,7 @@ export function forget(prefix: string): void {
   changes.set(changes.value + 1);
 }
 
-/** A list to its end, or as many pages as `most`. */
+/** All items of a list, from at most `most` pages. */
 export async function getAll<T>(path: string, most: number, signal?: AbortSignal): Promise<Answer<T[]>> {
   const items: T[] = [];
   let cursor: string | null = null;
@@ -193,7 +193,7 @@ export function withCursor(path: string, cursor: string | null): string {
   return `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`;
 }
 
-/** An address with each part escaped: `` at`/models/${id}/baseline` ``. */
+/** A path with each inserted part escaped: `` at`/models/${id}/baseline` ``. */
 export function at(strings: TemplateStringsArray, ...parts: (string | number)[]): string {
   return strings.reduce((whole, text, index) => whole + text + (index < parts.length ? encodeURIComponent(parts[index]!) : ""), "");
 }

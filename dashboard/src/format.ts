@@ -1,4 +1,4 @@
-// Numbers and times as people read them.
+// Formats numbers and times for people.
 
 const integers = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
@@ -34,7 +34,7 @@ export function pValue(value: number | null | undefined): string {
   return `${mantissa} × 10${superscript(exponent.replace("+", ""))}`;
 }
 
-/** Any value of a feature, short. */
+/** A feature's value, shortened. */
 export function quantity(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);

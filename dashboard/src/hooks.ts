@@ -17,7 +17,7 @@ interface State<T> {
 
 const REFRESH = 60_000;
 
-/** What lies at `path`: what is known at once, then fresh, then again every minute while the page is looked at. */
+/** The response at `path`: the cached one first, then a fresh one every minute while the page is visible. */
 export function useResource<T>(path: string | null, options: { pages?: number; refresh?: boolean } = {}): Resource<T> {
   const { pages, refresh = true } = options;
   const known = (): T | undefined => (path === null ? undefined : cached<T>(pages ? `${path}#all` : path)?.data);
@@ -65,7 +65,7 @@ export interface List<T> {
   reload: () => void;
 }
 
-/** A list that grows by a page when asked to. */
+/** A list that loads one page, and the next one on `more`. */
 export function useList<T>(path: string): List<T> {
   const [state, setState] = useState<{ path: string; items?: T[]; cursor: string | null; error?: ApiError }>({ path, cursor: null });
   const [busy, setBusy] = useState(false);
@@ -103,7 +103,7 @@ export function useList<T>(path: string): List<T> {
   };
 }
 
-/** What a form does: one call at a time, its error kept to be shown. */
+/** Runs a form's action, one call at a time, and keeps its error for display. */
 export function useAction<A extends unknown[]>(
   run: (...values: A) => Promise<void>,
 ): { run: (...values: A) => Promise<boolean>; busy: boolean; error: ApiError | undefined; clear: () => void } {
@@ -158,7 +158,7 @@ export function useTitle(title: string): void {
   }, [title]);
 }
 
-/** Draws again every half minute, so that "3 min ago" stays true. */
+/** Redraws every half minute, so that "3 min ago" stays true. */
 export function useTick(every = 30_000): void {
   const [, tick] = useState(0);
   useEffect(() => {

@@ -34,21 +34,21 @@ function App(): JSX.Element {
   return <Shell me={me} route={route} />;
 }
 
-/** A key kept from before: ask whose it is first. */
+/** Verifies a key kept from an earlier load before showing any page. */
 function Opening({ keyInUse }: { keyInUse: string }): JSX.Element {
   const [error, setError] = useState<ApiError>();
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     setError(undefined);
     signIn(keyInUse).catch((caught: unknown) => {
-      if (caught instanceof ApiError && caught.status === 403) signOut("This key is no longer accepted: it was revoked, or the stack was made anew.");
+      if (caught instanceof ApiError && caught.status === 403) signOut("This key is no longer accepted. It was revoked, or the stack was replaced. Enter another key.");
       else setError(caught instanceof ApiError ? caught : new ApiError(0, String(caught)));
     });
   }, [keyInUse, turn]);
   return (
     <main class="page" id="main">
       <h1 class="hidden">DriftGuard</h1>
-      {error ? <Problem error={error} what="Could not ask the API whose key this is." retry={() => setTurn(turn + 1)} /> : <Loading rows={6} />}
+      {error ? <Problem error={error} what="Could not check the key." retry={() => setTurn(turn + 1)} /> : <Loading rows={6} />}
     </main>
   );
 }
@@ -98,7 +98,7 @@ function Shell({ me, route }: { me: Me; route: Route }): JSX.Element {
       <main class="page" id="main" ref={main} tabIndex={-1}>
         <Page route={route} />
       </main>
-      <footer class="foot">{/\bUTC$/.test(ZONE) ? "Times are in UTC." : `Times are in your zone, ${ZONE}; point at one to see it in UTC.`}</footer>
+      <footer class="foot">{/\bUTC$/.test(ZONE) ? "Times are in UTC." : `Times are in your time zone, ${ZONE}. Hover over a time to see it in UTC.`}</footer>
     </>
   );
 }
@@ -107,7 +107,7 @@ const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const MOST = 99;
 const most = (open: number): string => (open > MOST ? `${MOST}+` : String(open));
 
-/** How many alerts are open, whoever has seen them: what the overview's numbers add up to. 0 until that is known. */
+/** The number of open alerts, which equals the sum in the overview. 0 while it loads. */
 function useOpenAlerts(): number {
   const counts = [useCount("firing"), useCount("acknowledged"), useCount("snoozed")];
   return counts.includes(undefined) ? 0 : counts.reduce<number>((sum, count) => sum + count!, 0);
@@ -138,7 +138,7 @@ function Page({ route: { path, query } }: { route: Route }): JSX.Element {
       return <SettingsPage />;
     default:
       return (
-        <Empty title="There is no such page">
+        <Empty title="Page not found">
           <p>
             <a href={to()}>Go to the overview</a>
           </p>
@@ -159,8 +159,8 @@ function Notices(): JSX.Element {
   }, [until]);
   return (
     <div aria-live="polite" class="notices">
-      {until !== null && <p class="notice">The API limits how often it is asked. Trying again in {Math.max(1, Math.ceil((until - now) / 1000))} s.</p>}
-      {down && <p class="notice bad">The API does not answer. What you see may be old.</p>}
+      {until !== null && <p class="notice">The API is limiting requests. Trying again in {Math.max(1, Math.ceil((until - now) / 1000))} s.</p>}
+      {down && <p class="notice bad">The API does not answer. The data shown may be out of date.</p>}
     </div>
   );
 }

@@ -1,4 +1,4 @@
-// Hash routes: `#/alerts?severity=HIGH`. The hash survives the key prompt, and never reaches a server's log.
+// Hash routes: `#/alerts?severity=HIGH`. The hash survives the key prompt and is never sent to a server.
 import { useEffect, useState } from "preact/hooks";
 
 export interface Route {
@@ -19,7 +19,7 @@ function decode(part: string): string {
   }
 }
 
-/** A link: `to("models", id)`, with a query where one is given; empty values are left out. */
+/** A link such as `to("models", id)`. An object becomes the query, without its empty values. */
 export function to(...parts: (string | Record<string, string | null | undefined>)[]): string {
   const path = parts.filter((part) => typeof part === "string").map(encodeURIComponent).join("/");
   const query = new URLSearchParams();
@@ -46,7 +46,7 @@ export function useRoute(): Route {
   return read(hash);
 }
 
-/** Change some of the query in place; null takes a name out. */
+/** Change parts of the query in place. Null removes a name. */
 export function setQuery(changes: Record<string, string | null>): void {
   const { path, query } = read(location.hash);
   const merged: Record<string, string | null> = { ...Object.fromEntries(query), ...changes };

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 
-/** A value that components can watch. */
+/** A value that redraws the components which use it. */
 export class Store<T> {
   #listeners = new Set<(value: T) => void>();
   constructor(public value: T) {}

@@ -1,4 +1,4 @@
-// The small parts that pages are made of.
+// Components shared by the pages.
 import { Fragment } from "preact";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
@@ -33,7 +33,7 @@ export function StateTag({ state, preliminary }: { state: State; preliminary?: b
 
 export function Preliminary(): JSX.Element {
   return (
-    <span class="tag outline" title="The hours counted so far do not span the window once: daily and weekly cycles are not averaged yet.">
+    <span class="tag outline" title="There is less data than one full window, so daily and weekly cycles are not averaged out yet.">
       preliminary
     </span>
   );
@@ -54,7 +54,7 @@ export function SeverityMark({ severity }: { severity: Severity }): JSX.Element 
   );
 }
 
-/** A name that may break where its words end, so that narrow columns do not cut words. */
+/** A name that may wrap between its words, so that narrow columns do not cut words. */
 export function Name({ of }: { of: string }): JSX.Element {
   const parts = of.split(/(?<=[_./:-])(?=[^_./:-])/);
   return (
@@ -69,7 +69,7 @@ export function Name({ of }: { of: string }): JSX.Element {
   );
 }
 
-/** A time in the viewer's zone; the UTC time is its tooltip. */
+/** A time in the viewer's time zone, with UTC in the tooltip. */
 export function Time({ at, relative }: { at: string; relative?: boolean }): JSX.Element {
   useTick();
   return (
@@ -117,7 +117,7 @@ export function Empty({ title, children }: Children & { title: string }): JSX.El
   );
 }
 
-/** Grey lines where something will be. */
+/** A placeholder of grey lines. */
 export function Loading({ rows = 5, what = "Loading" }: { rows?: number; what?: string }): JSX.Element {
   return (
     <div class="loading" role="status">
@@ -129,7 +129,7 @@ export function Loading({ rows = 5, what = "Loading" }: { rows?: number; what?: 
   );
 }
 
-/** Either what was loaded, or why not; what is already known stays beside a later error. */
+/** Shows loaded data, or the error. Data from an earlier load stays visible next to a later error. */
 export function Loaded<T>({
   of,
   what,
@@ -254,7 +254,7 @@ export function Facts({ items }: { items: [string, ComponentChildren, string?][]
   );
 }
 
-/** A column's head that sorts by it. `falls`: its usual order is from large to small. */
+/** A column header that sorts by its column. `falls`: the default order is descending. */
 export function Sorted({
   by,
   name,

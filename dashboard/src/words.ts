@@ -1,13 +1,13 @@
-// What the contract's names are called on the page.
-import type { AlertStatus, AlertType, Feature, State } from "./types";
+// Labels for the values that the API uses as names.
+import type { AlertStatus, AlertType, Feature, Kind, State } from "./types";
 
 export const STATES: Record<State, { label: string; tone: string; about: string }> = {
   drift: { label: "Drift", tone: "bad", about: "A feature or the prediction has moved away from the baseline." },
-  data_quality: { label: "Data quality", tone: "warn", about: "More missing, new, out-of-range or wrongly typed values than in the baseline." },
-  no_data: { label: "No data", tone: "warn", about: "Nothing was logged in the window." },
-  insufficient_data: { label: "Too little data", tone: "quiet", about: "Not enough values in the window for a verdict." },
-  no_baseline: { label: "No baseline", tone: "quiet", about: "There is nothing to compare with yet." },
-  ok: { label: "OK", tone: "good", about: "The window looks like the baseline." },
+  data_quality: { label: "Data quality", tone: "warn", about: "The window has more missing, new, out-of-range or wrongly typed values than the baseline." },
+  no_data: { label: "No data", tone: "warn", about: "No predictions were logged in the window." },
+  insufficient_data: { label: "Too little data", tone: "quiet", about: "The window has too few values for a verdict." },
+  no_baseline: { label: "No baseline", tone: "quiet", about: "The model has no baseline to compare with yet." },
+  ok: { label: "OK", tone: "good", about: "No test found a difference between window and baseline." },
 };
 
 export const STATE_ORDER: State[] = ["drift", "data_quality", "no_data", "insufficient_data", "no_baseline", "ok"];
@@ -30,8 +30,8 @@ export const EVENTS: Record<string, string> = {
   opened: "Opened",
   escalated: "Severity rose",
   eased: "Severity fell",
-  reminded: "Reminded",
-  repeated: "Reminded",
+  reminded: "Reminder sent",
+  repeated: "Reminder sent",
   below: "Back below the limit",
   returned: "Above the limit again",
   acknowledged: "Acknowledged",
@@ -41,7 +41,7 @@ export const EVENTS: Record<string, string> = {
   test: "Test",
 };
 
-export const KINDS: Record<NonNullable<Feature["kind"]>, string> = {
+export const KINDS: Record<Kind, string> = {
   missing: "missing values",
   new_categories: "new categories",
   out_of_range: "values out of range",
@@ -58,11 +58,11 @@ export const OUTCOMES: Record<string, { label: string; tone: string }> = {
   skipped: { label: "Skipped", tone: "quiet" },
 };
 
-/** What the counting calls its own categories. */
+/** The label of a category. Names with underscores are the API's own groups of values. */
 export const category = (name: string): string =>
   name === "__rare__" ? "other known values" : name === "__new__" ? "values not in the baseline" : name === "" ? "(empty text)" : name;
 
-/** What decides about a feature, in words. */
+/** The limit of a feature's score. "by p" stands for a rule that compares the p-value only. */
 export function limit(feature: Feature): string {
   if (feature.threshold !== null && feature.threshold !== undefined) return feature.threshold.toFixed(3);
   return feature.p_threshold ? "by p" : "–";

@@ -10,6 +10,7 @@ from driftguard.alerts.publishing import to_topic
 from driftguard.alerts.schemas import AlertDetail, Note, Snooze
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
+from driftguard.notifications.tables import Deliveries
 from driftguard.platform import aws
 
 app = Api()
@@ -36,7 +37,7 @@ def resolve(alert_id: str, body: Annotated[Note | None, Body()] = None) -> Alert
 def _act(alert_id: str, action: actions.Action) -> AlertDetail:
     organization_id, publish = app.caller.organization_id, to_topic(aws.client("sns"), app.settings.alerts_topic_arn)
     actions.act(organization_id, alert_id, action, publish=publish)
-    return actions.detail(organization_id, alert_id, app.base_url, datetime.now(UTC))
+    return actions.detail(organization_id, alert_id, app.base_url, datetime.now(UTC), Deliveries.of)
 
 
 handler = app.handle

@@ -14,6 +14,7 @@ from driftguard.api.resolver import Api
 from driftguard.checks import reports
 from driftguard.checks.schemas import HistoryRow
 from driftguard.models import registry
+from driftguard.notifications.tables import Deliveries
 from driftguard.verdicts.shapes import Report
 
 app = Api()
@@ -26,9 +27,10 @@ Type = Annotated[AlertType | None, Query(description="Only alerts of this type."
 
 
 @app.get("/drift/models/<model_id>/report", responses=answers(200, Report, 404), tags=["Drift"])
-def get_report(model_id: str) -> Report:
+def get_report(model_id: str) -> Response[Report]:
     """Show the last check's full report. 404 before the first check."""
-    return Report.model_validate(reports.last(registry.find(app.caller.organization_id, model_id)))
+    report = reports.last(registry.find(app.caller.organization_id, model_id))
+    return Response(status_code=200, content_type="application/json", body=report)
 
 
 @app.get("/drift/models/<model_id>/history", responses=answers(200, list[HistoryRow], 404), tags=["Drift"])
@@ -71,7 +73,7 @@ def list_alerts(
 @app.get("/drift/alerts/<alert_id>", responses=answers(200, AlertDetail, 404), tags=["Alerts"])
 def get_alert(alert_id: str) -> AlertDetail:
     """Show one alert with its timeline and deliveries."""
-    return actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC))
+    return actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC), Deliveries.of)
 
 
 def _page(filters: AlertFilters, model_id: str | None) -> Response[list[AlertSummary]]:

@@ -16,7 +16,8 @@ def test_a_link_to_an_alert_leads_through_the_key_to_an_acknowledged_and_resolve
     page, stack = visit.page, visit.stack
     visit.open(f"#/alerts/{stack.alert}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Data drift in arrival-delays")
-    expect(page.locator(".lead")).to_contain_text("delay moved towards higher values")
+    headline = re.compile(r"^delay moved by 0\.\d{3} \(towards higher values\), limit 0\.\d{3}\.$")
+    expect(page.locator(".lead")).to_have_text(headline)
     expect(page.get_by_role("button", name="delay", exact=True)).to_have_attribute("aria-expanded", "true")
     expect(page.get_by_role("img", name=re.compile("Baseline against window"))).to_be_visible()
     expect(page.locator("svg .gapmark")).to_have_text(re.compile(r"^D = 0\.\d{3}$"))
@@ -48,6 +49,16 @@ def test_a_link_to_an_alert_leads_through_the_key_to_an_acknowledged_and_resolve
     expect(page.locator("h1 + .tags")).to_contain_text("Resolved")
     expect(page.locator(".head .actions")).to_have_count(0)
     assert stack.call("GET", f"/drift/alerts/{stack.alert}")["status"] == "resolved"
+
+
+def test_an_alert_stored_without_a_direction_names_none(visit: Visit) -> None:
+    """The headline of an older alert has the score and the limit only."""
+    page, stack = visit.page, visit.stack
+    alert = stack.call("GET", f"/drift/alerts/{stack.alert}")
+    alert["features"] = [{name: value for name, value in alert["features"][0].items() if name != "direction"}]
+    visit.answer(f"/drift/alerts/{stack.alert}", body=alert)
+    visit.open(f"#/alerts/{stack.alert}")
+    expect(page.locator(".lead")).to_have_text(re.compile(r"^delay moved by 0\.\d{3}, limit 0\.\d{3}\.$"))
 
 
 def test_a_model_shows_its_features_opened_one_at_a_time(visit: Visit) -> None:
@@ -82,7 +93,7 @@ def test_the_chart_covers_the_chosen_days(visit: Visit) -> None:
     for days in (7, 30):
         page.get_by_role("button", name=f"{days} days").click()
         expect(chart).to_have_attribute("aria-label", re.compile(rf"checks? in {days} days, "))
-        expect(chart).to_contain_text("no check before")
+        expect(chart).to_contain_text("no checks before")
         marks = chart.locator(".tick.middle")
         assert marks.count() >= 5
         assert all(re.search(r"\d [A-Z][a-z]+$", mark) for mark in marks.all_text_contents())
@@ -146,7 +157,7 @@ def test_settings_are_previewed_before_they_are_saved(visit: Visit) -> None:
     """A minimum above the drift shows no alert where the saved settings show some; then it is stored."""
     page, model = visit.page, visit.stack.steady
     visit.open(f"#/models/{visit.stack.drifted}/settings")
-    page.get_by_label("Smallest score", exact=True).fill("0.95")
+    page.get_by_label("Minimum score", exact=True).fill("0.95")
     page.get_by_role("button", name="Preview").click()
     outcomes = page.locator(".outcome")
     expect(outcomes).to_have_count(2)
@@ -157,10 +168,10 @@ def test_settings_are_previewed_before_they_are_saved(visit: Visit) -> None:
     page.get_by_label("Remind every, hours").fill("48")
     page.get_by_label("Name of a feature").fill("carrier")
     page.get_by_role("button", name="Add").click()
-    page.get_by_label("Smallest score of carrier").fill("0.2")
+    page.get_by_label("Minimum score of carrier").fill("0.2")
     expect(page.get_by_text("2 changes not saved.")).to_be_visible()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Saved; the next check uses them.")).to_be_visible()
+    expect(page.get_by_text("Saved. The next check uses the new settings.")).to_be_visible()
     stored = visit.stack.call("GET", f"/models/{model}")["settings"]
     assert stored["renotify_hours"] == 48
     assert stored["features"]["carrier"]["min_drift_score"] == 0.2
@@ -171,8 +182,8 @@ def test_a_baseline_is_made_of_recent_predictions_and_the_older_one_restored(vis
     page = visit.page
     visit.open(f"#/models/{visit.stack.steady}/baseline")
     expect(page.get_by_role("row", name=re.compile("^1 1,500"))).to_contain_text("In use")
-    page.get_by_role("button", name="Make recent predictions the baseline").click()
-    page.get_by_role("button", name="Make baseline").click()
+    page.get_by_role("button", name="Create baseline from recent predictions").click()
+    page.get_by_role("button", name="Create baseline", exact=True).click()
     expect(page.get_by_role("row", name=re.compile("^2 900"))).to_contain_text("In use")
     page.get_by_role("button", name="Restore version 1").click()
     page.get_by_role("button", name="Restore", exact=True).click()
@@ -186,12 +197,12 @@ def test_a_channel_is_added_tested_changed_and_deleted(visit: Visit) -> None:
     page.get_by_role("button", name="New channel").click()
     page.get_by_label("Name").fill("Night watch")
     page.get_by_label("To", exact=True).fill("night@example.com, second@example.com")
-    page.get_by_label("Hears of").select_option("HIGH")
+    page.get_by_label("Severity").select_option("HIGH")
     page.get_by_role("button", name="Add channel").click()
     card = page.locator(".card", has_text="Night watch")
     expect(card).to_contain_text("night@example.com, second@example.com")
     card.get_by_role("button", name="Send a test").click()
-    expect(card).to_contain_text("The test message was taken.")
+    expect(card).to_contain_text("The test message was delivered.")
     sent = visit.stack.call("GET", "/_local/outbox")
     assert {tuple(message["to"]) for message in sent if message["channel"] == "email"} >= {
         ("night@example.com",),
@@ -216,10 +227,10 @@ def test_a_new_model_is_told_how_to_begin(visit: Visit) -> None:
     visit.open()
     page.get_by_role("button", name="New model").click()
     page.get_by_label("Name").fill("arrival-delays")
-    page.get_by_role("button", name="Make model").click()
-    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("The model was not made.")
+    page.get_by_role("button", name="Create model").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("The model was not created.")
     page.get_by_label("Name").fill("brand new")
-    page.get_by_role("button", name="Make model").click()
+    page.get_by_role("button", name="Create model").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("brand new")
     expect(page.locator(".lead")).to_contain_text("No baseline yet.")
     model = re.search(r"#/models/([^/?]+)", page.url)
@@ -229,7 +240,7 @@ def test_a_new_model_is_told_how_to_begin(visit: Visit) -> None:
         assert model[1] in snippet
     visit.go(f"#/models/{model[1]}/settings")
     page.get_by_role("button", name="Delete model").click()
-    delete = page.get_by_role("button", name="Delete for good")
+    delete = page.get_by_role("button", name="Delete permanently")
     expect(delete).to_be_disabled()
     page.get_by_label("Type the model's name").fill("brand new")
     delete.click()
@@ -278,6 +289,6 @@ def test_search_sort_and_filters_are_in_the_address(visit: Visit) -> None:
     expect(page.get_by_label("Search models")).to_have_value("steady")
     expect(page.locator("tbody tr")).to_have_count(1)
     visit.go("#/alerts?status=firing&severity=LOW&alert_type=no_data")
-    expect(page.get_by_role("heading", name="No alert fits")).to_be_visible()
+    expect(page.get_by_role("heading", name="No alerts match")).to_be_visible()
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("tbody tr").first).to_contain_text("arrival-delays")

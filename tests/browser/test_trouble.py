@@ -55,10 +55,10 @@ def test_a_viewer_is_offered_nothing_that_it_may_not_do(visit: Visit) -> None:
         visit.go(route)
         visit.settle()
         seen |= set(page.get_by_role("button").all_inner_texts())
-    words = re.compile("new|acknowledge|snooze|resolve|check now|restore|make|save|preview|delete|edit|test", re.I)
-    assert [text for text in seen if words.search(text)] == []
+    words = "new|acknowledge|snooze|resolve|check now|restore|make|create|save|preview|delete|edit|test"
+    assert [text for text in seen if re.search(words, text, re.I)] == []
     visit.go(f"#/models/{stack.drifted}/settings")
-    expect(page.get_by_label("Smallest score", exact=True)).to_be_disabled()
+    expect(page.get_by_label("Minimum score", exact=True)).to_be_disabled()
 
 
 def issue_viewer_key(stack: Stack) -> tuple[str, str]:
@@ -102,7 +102,7 @@ def test_an_api_that_is_gone_is_said_to_be_gone_and_found_again(visit: Visit) ->
     page.route(re.compile(r"/(models|drift|alert-channels|scheduler)"), lambda route: route.abort())
     page.get_by_role("link", name="Channels").click()
     expect(page.get_by_role("alert")).to_contain_text("The API does not answer")
-    expect(page.locator(".notices")).to_contain_text("What you see may be old")
+    expect(page.locator(".notices")).to_contain_text("The data shown may be out of date")
     page.get_by_role("link", name="Overview", exact=True).click()
     expect(page.get_by_role("link", name="arrival-delays", exact=True)).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("Could not load the models.")
@@ -208,11 +208,11 @@ def test_what_is_not_there_is_said_plainly(visit: Visit) -> None:
     """Another organization's alert or model, and a page that never was."""
     page = visit.page
     visit.open("#/alerts/nobody-s")
-    expect(page.get_by_role("heading", name="There is no such alert")).to_be_visible()
+    expect(page.get_by_role("heading", name="Alert not found")).to_be_visible()
     visit.go("#/models/nobody-s")
-    expect(page.get_by_role("heading", name="There is no such model")).to_be_visible()
+    expect(page.get_by_role("heading", name="Model not found")).to_be_visible()
     visit.go("#/never-was")
-    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     visit.expect(404)
 
 
@@ -222,8 +222,8 @@ def test_an_empty_organization_is_shown_where_to_begin(visit: Visit) -> None:
     for path in ("/models?", "/drift/alerts?", "/alert-channels?"):
         visit.answer(path, body=[])
     visit.open()
-    expect(page.get_by_role("heading", name="No model yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No models yet")).to_be_visible()
     visit.go("#/alerts")
-    expect(page.get_by_role("heading", name="No alert so far")).to_be_visible()
+    expect(page.get_by_role("heading", name="No alerts yet")).to_be_visible()
     visit.go("#/channels")
-    expect(page.get_by_role("heading", name="No channel yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No channels yet")).to_be_visible()

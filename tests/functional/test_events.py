@@ -35,7 +35,7 @@ from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import transaction
 from driftguard.platform.s3 import Bucket, ObjectReader
 from driftguard.platform.times import iso
-from rules.house import target
+from rules.stack import target
 from tests import stack
 from tests.functional.conftest import Stack
 from tests.functional.gateway import LambdaContext, function

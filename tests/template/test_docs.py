@@ -14,8 +14,8 @@ from typing import Any
 import boto3
 import pytest
 
-from rules.__main__ import EVERYTHING
-from rules.house import target
+from rules.deployments import EVERYTHING
+from rules.stack import target
 from tests.stack import resolved, source
 
 ROOT = Path(__file__).parents[2]

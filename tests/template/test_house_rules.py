@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from rules.__main__ import DEPLOYMENTS, main
-from rules.house import RULES, Stack, check
+from rules.__main__ import main
+from rules.deployments import DEPLOYMENTS
+from rules.house import RULES, check
+from rules.stack import Stack
 from rules.template import Template, loader
 from tests.stack import TEMPLATE, source
 
@@ -73,13 +75,13 @@ def test_template_keeps_every_rule(parameters: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("answer", "change", "found"),
     [
-        ("THROTTLED", None, "THROTTLED is not in the contract's shape"),
-        ("INVALID_API_KEY", {"StatusCode": 401}, "INVALID_API_KEY must be 403"),
-        ("THROTTLED", {"ResponseParameters": {"Headers": {"Retry-After": None}}}, "does not say when to come back"),
+        ("THROTTLED", None, "THROTTLED is missing"),
+        ("INVALID_API_KEY", {"StatusCode": 401}, "INVALID_API_KEY must have the status 403"),
+        ("THROTTLED", {"ResponseParameters": {"Headers": {"Retry-After": None}}}, "THROTTLED lacks Retry-After"),
         (
             "DEFAULT_5XX",
             {"ResponseParameters": {"Headers": {"Access-Control-Allow-Origin": None}}},
-            "DEFAULT_5XX cannot be read by a browser",
+            "DEFAULT_5XX lacks the CORS header",
         ),
         (
             "DEFAULT_4XX",
@@ -89,7 +91,7 @@ def test_template_keeps_every_rule(parameters: dict[str, str]) -> None:
         (
             "RESOURCE_NOT_FOUND",
             {"ResponseTemplates": {"application/json": '{"status": 404, "message": "No such route"}'}},
-            "RESOURCE_NOT_FOUND lacks a part of the error shape",
+            "RESOURCE_NOT_FOUND lacks a member of the error shape",
         ),
     ],
 )
@@ -100,6 +102,16 @@ def test_gateway_answers_are_held_to_the_contract(answer: str, change: Template 
     findings = check(Stack(template), {"gateway-answers": RULES["gateway-answers"]})
     assert len(findings) == 1
     assert found in findings[0].message
+
+
+@pytest.mark.parametrize("answer", sorted(source()["Resources"]["Api"]["Properties"]["GatewayResponses"]))
+def test_no_gateway_answer_of_the_template_can_be_left_out(answer: str) -> None:
+    """Every answer that the template names differs from the default of its class, so its loss is found."""
+    answers = {"GatewayResponses": {answer: None}}
+    template = changed(source(), {"Resources": {"Api": {"Properties": answers}}})
+    findings = check(Stack(template), {"gateway-answers": RULES["gateway-answers"]})
+    assert len(findings) == 1
+    assert findings[0].message.startswith(f"{answer} is missing")
 
 
 def test_command_says_what_is_broken_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

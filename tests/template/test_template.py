@@ -16,8 +16,8 @@ from driftguard.counting import folding
 from driftguard.notifications import delivery
 from driftguard.platform.dynamodb import Table
 from driftguard.platform.environment import Settings
-from rules.__main__ import DEPLOYMENTS, EVERYTHING
-from rules.house import target
+from rules.deployments import DEPLOYMENTS, EVERYTHING
+from rules.stack import target
 from rules.template import refusals
 from tests import stack
 from tests.roles import granted

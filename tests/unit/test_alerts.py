@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import strategies as st
@@ -13,14 +13,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.advice import recommend
 from driftguard.alerts.events import AlertEvent
-from driftguard.alerts.findings import Context, Finding, Memory, Outcome
-from driftguard.alerts.schemas import SEVERITIES, Alert, AlertFeature, Severity, severity_rank
+from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome
+from driftguard.alerts.schemas import SEVERITIES, Alert, AlertFeature, Severity, Window, severity_rank
+from driftguard.models.settings import ModelSettings
 from driftguard.platform.errors import Conflict, Invalid
+from driftguard.verdicts.directions import direction
+from driftguard.verdicts.shapes import ReportHistogram
 
 START = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 STEP = timedelta(minutes=15)
 
-FEATURE = {
+FEATURE: dict[str, Any] = {
     "name": "tenure",
     "type": "numeric",
     "test": "ks",
@@ -29,6 +32,14 @@ FEATURE = {
     "drifted": True,
     "histogram": {"edges": [0.0, 1.0, 2.0], "baseline": [0.5, 0.5], "window": [0.2, 0.8]},
 }
+
+
+def feature_of(values: Mapping[str, Any]) -> AlertFeature:
+    """A feature as a check finds it: its direction is told from its histogram."""
+    feature = AlertFeature.model_validate(values)
+    if feature.histogram is None:
+        return feature
+    return feature.model_copy(update={"direction": direction(cast("ReportHistogram", feature.histogram.model_dump()))})
 
 
 def finding(kind: str, severity: Severity = "MEDIUM", score: float = 0.168, alert_type: str = "data_drift") -> Finding:
@@ -41,7 +52,7 @@ def finding(kind: str, severity: Severity = "MEDIUM", score: float = 0.168, aler
         drift_score=score,
         p_value=1e-9,
         severity=severity,
-        features=[FEATURE],
+        features=[feature_of(FEATURE)],
     )
 
 
@@ -61,7 +72,7 @@ class Ids:
         return f"A{self.made}"
 
 
-def context(now: datetime = START, **changes: Any) -> Context:
+def occasion(now: datetime = START, **changes: Any) -> Occasion:
     """A check of one model on its third baseline."""
     values: dict[str, Any] = {
         "now": now,
@@ -71,15 +82,14 @@ def context(now: datetime = START, **changes: Any) -> Context:
         "baseline_version": 3,
         "n_baseline": 10_000,
         "n_window": 8_421,
-        "window_start": now - timedelta(days=7),
-        "window_end": now,
+        "window": Window(start=now - timedelta(days=7), end=now),
         "preliminary": False,
         "warming_up": False,
-        "renotify_hours": 24,
-        "resolve_after_hours": 24,
+        "silent": False,
         "new_id": Ids(),
     }
-    return Context(**{**values, **changes})
+    hours = {name: changes.pop(name) for name in ("renotify_hours", "resolve_after_hours") if name in changes}
+    return Occasion(**{**values, "settings": ModelSettings(**hours), **changes})
 
 
 class Model:
@@ -109,7 +119,7 @@ class Model:
     def check(self, found: Finding | str, after: timedelta = STEP, **changes: Any) -> Outcome:
         self.now += after
         found = finding(found) if isinstance(found, str) else found
-        outcome = lifecycle.apply(found, self.open(), self.memory, context(self.now, **{**self.settings, **changes}))
+        outcome = lifecycle.apply(found, self.open(), self.memory, occasion(self.now, **{**self.settings, **changes}))
         return self.keep(outcome)
 
     def keep(self, outcome: Outcome) -> Outcome:
@@ -657,7 +667,7 @@ def test_a_check_that_is_repeated_makes_the_same_events() -> None:
     """The same finding on the same stored alert gives the same event ids: a message is never two."""
     model = opened()
     again = [
-        lifecycle.apply(finding("firing", "HIGH"), model.alert(), model.memory, context(START + hours(2)))
+        lifecycle.apply(finding("firing", "HIGH"), model.alert(), model.memory, occasion(START + hours(2)))
         for _ in range(2)
     ]
     assert again[0] == again[1]
@@ -702,7 +712,7 @@ def test_the_timeline_of_a_flapping_alert_stays_bounded() -> None:
     alert = model.alert()
     for turn in range(700):
         kind = ("below", "firing")[turn % 2]
-        outcome = lifecycle.apply(finding(kind), alert, Memory(), context(START + turn * STEP, renotify_hours=999))
+        outcome = lifecycle.apply(finding(kind), alert, Memory(), occasion(START + turn * STEP, renotify_hours=999))
         (alert,) = outcome.alerts
     assert len(alert.timeline) == lifecycle.TIMELINE_ENTRIES
     assert alert.timeline[0].event == "opened"
@@ -720,7 +730,7 @@ def test_an_event_of_the_largest_alert_fits_into_an_sns_message() -> None:
         }
         for number in range(500)
     ]
-    outcome = lifecycle.apply(replace(finding("firing"), features=wide), None, Memory(), context())
+    outcome = lifecycle.apply(replace(finding("firing"), features=[*map(feature_of, wide)]), None, Memory(), occasion())
     event = outcome.events[0]
     assert len(event.model_dump_json().encode()) < 200_000
     assert event.alert.features_total == 500
@@ -733,7 +743,9 @@ def test_an_event_of_the_largest_alert_fits_into_an_sns_message() -> None:
 def test_features_that_did_not_drift_are_kept_but_not_sent() -> None:
     """The alert lists all it was given, drifted ones first; a message speaks of the drifted ones."""
     features = [{**FEATURE, "name": "calm", "drifted": False, "drift_score": 0.9}, FEATURE]
-    outcome = lifecycle.apply(replace(finding("firing"), features=features), None, Memory(), context())
+    outcome = lifecycle.apply(
+        replace(finding("firing"), features=[*map(feature_of, features)]), None, Memory(), occasion()
+    )
     assert [feature.name for feature in outcome.alerts[0].features] == ["tenure", "calm"]
     assert [feature.name for feature in outcome.events[0].alert.features] == ["tenure"]
 
@@ -805,7 +817,7 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
 )
 def test_recommended_actions_fit_what_was_found(alert_type: Any, features: list[Any], said: str) -> None:
     """Each type and kind of finding gets its own actions, naming features and numbers."""
-    found = [AlertFeature.model_validate(feature) for feature in features]
+    found = [feature_of(feature) for feature in features]
     actions = recommend(alert_type, found, preliminary=False)
     assert said in "\n".join(actions)
     assert len(actions) == len(set(actions)) >= 2

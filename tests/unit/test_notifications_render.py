@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import SMTP, default
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 
 from driftguard.alerts import lifecycle, words
 from driftguard.alerts.events import AlertEvent
-from driftguard.alerts.findings import Context, Finding, Memory
-from driftguard.alerts.schemas import Alert
+from driftguard.alerts.findings import Finding, Memory, Occasion
+from driftguard.alerts.schemas import Alert, AlertFeature, Window
+from driftguard.models.settings import ModelSettings
 from driftguard.notifications import example, pictures
 from driftguard.notifications.providers import email, slack
 from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
+from driftguard.verdicts.directions import direction
+from driftguard.verdicts.shapes import ReportHistogram
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 PUBLIC = "https://drift.example.com/v1"
@@ -59,6 +62,14 @@ MISSING = {
 }
 
 
+def feature_of(values: dict[str, Any]) -> AlertFeature:
+    """A feature as a check finds it: its direction is told from its histogram."""
+    feature = AlertFeature.model_validate(values)
+    if feature.histogram is None or feature.kind:
+        return feature
+    return feature.model_copy(update={"direction": direction(cast("ReportHistogram", feature.histogram.model_dump()))})
+
+
 def life(
     *features: dict[str, Any],
     alert_type: str = "data_drift",
@@ -69,6 +80,7 @@ def life(
     memory = Memory()
     alert: Alert | None = None
     found: dict[str, AlertEvent] = {}
+    shown = [feature_of(feature) for feature in features]
     score = None if alert_type == "no_data" else 0.15
     for hours, severity, on in [
         (0, "MEDIUM", True),
@@ -78,13 +90,13 @@ def life(
         (51, "HIGH", False),
     ]:
         now = NOW + timedelta(hours=hours)
-        context = Context(
-            now, "org", "M1", name, 3, 51_955, 6_412, now - timedelta(days=7), now, preliminary, False, 24, 24,
-            lambda _now: "A1",
+        occasion = Occasion(
+            now, "org", "M1", name, ModelSettings(), 3, 51_955, 6_412, Window(start=now - timedelta(days=7), end=now),
+            preliminary, False, False, lambda _now: "A1",
         )  # fmt: skip
         p_value = None if score is None else 1.3e-112
-        finding = Finding(alert_type, True, on, on, score, p_value, severity, features)  # type: ignore[arg-type]
-        outcome = lifecycle.apply(finding, alert, memory, context)
+        finding = Finding(alert_type, True, on, on, score, p_value, severity, shown)  # type: ignore[arg-type]
+        outcome = lifecycle.apply(finding, alert, memory, occasion)
         memory = outcome.memory
         if outcome.alerts:
             alert = outcome.alerts[-1]

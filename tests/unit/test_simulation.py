@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from driftguard.alerts.findings import Finding
-from driftguard.checks import check, simulation
+from driftguard.alerts.findings import Finding, Occasion
+from driftguard.alerts.schemas import AlertFeature
+from driftguard.checks import simulation, window
 from driftguard.counting import count
 from driftguard.counting.series import Series
 from driftguard.distributions.baseline import build
@@ -17,9 +18,10 @@ from driftguard.rows.columns import Row
 from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns
 from driftguard.verdicts.judging import Verdict
+from driftguard.verdicts.report import report_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
-FIRING = Finding("data_drift", True, True, True, 0.3, 1e-9, "HIGH", [{"name": "age", "drifted": True}])
+FIRING = Finding("data_drift", True, True, True, 0.3, 1e-9, "HIGH", [AlertFeature(name="age")])
 TOO_LITTLE = Finding("data_drift", False, False, False, None, None, "LOW", [])
 BELOW = Finding("data_drift", True, False, False, 0.01, 0.5, "LOW", [])
 
@@ -47,10 +49,10 @@ def test_an_alert_lives_on_through_checks_that_change_nothing(
     replay = simulation.Replay(model, Series("m", 1, 1, baseline), settings, hour_of(START), hours)
     given = iter(findings)
 
-    def judging(*_arguments: Any, **_options: Any) -> Verdict:
-        return Verdict(report={"n_baseline": 50, "n_window": 1}, findings=[next(given)])
+    def judging(_baseline: Any, _window: Any, _days: Any, occasion: Occasion) -> Verdict:
+        return Verdict(report_of(occasion, "ok", None), [next(given)], occasion)
 
-    monkeypatch.setattr(check, "judge", judging)
+    monkeypatch.setattr(window, "judge", judging)
     for number in range(len(findings)):
         replay.check(START + timedelta(days=8, hours=number))
     assert len(replay.seen) == alerts

@@ -13,15 +13,17 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from driftguard.alerts.findings import Finding
-from driftguard.alerts.schemas import AlertFeature
+from driftguard.alerts.findings import Finding, Occasion
+from driftguard.alerts.schemas import Window
 from driftguard.checks import reports
 from driftguard.counting import Counts, count, layout_of
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.models.settings import ModelSettings
 from driftguard.rows.columns import Row, Scalar, columns_of
 from driftguard.verdicts.judging import Verdict, judge, severity_of
+from driftguard.verdicts.shapes import Report
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 START = (NOW - timedelta(days=3)).timestamp()
@@ -51,28 +53,33 @@ def counted(baseline: Baseline, columns: Mapping[str, Sequence[Scalar]], predict
     return sum(count(baseline, [columns_of(made)]).values(), Counts.empty(baseline)) if made else Counts.empty(baseline)
 
 
+def occasion(baseline: Baseline, window: Counts, *, silent: bool = False, **settings: Any) -> Occasion:
+    """A check at NOW of these counts under these settings."""
+    return Occasion(
+        now=NOW,
+        organization_id="acme",
+        model_id="m",
+        model_name="churn",
+        settings=ModelSettings(**settings),
+        baseline_version=3,
+        n_baseline=baseline.rows,
+        n_window=window.rows,
+        window=Window(start=NOW - timedelta(days=7), end=NOW),
+        preliminary=False,
+        warming_up=False,
+        silent=silent,
+    )
+
+
 def judged(
     baseline: Baseline, window: Counts, days: Sequence[Counts] = (), *, no_data: bool = False, **settings: Any
 ) -> Verdict:
     """The verdict under these settings."""
-    verdict = judge(
-        baseline,
-        window,
-        days,
-        ModelSettings(**settings),
-        now=NOW,
-        window_start=NOW - timedelta(days=7),
-        window_end=NOW,
-        preliminary=False,
-        baseline_version=3,
-        model_id="m",
-        no_data=no_data,
-    )
+    verdict = judge(baseline, window, days, occasion(baseline, window, silent=no_data, **settings))
+    TypeAdapter(Report).validate_python(verdict.report, strict=True, extra="forbid")
     assert reports.unpack(reports.pack(verdict.report)) == json.loads(json.dumps(verdict.report, allow_nan=False))
     for finding in verdict.findings:
         assert finding.holding or not finding.firing
-        for feature in finding.features:
-            AlertFeature.model_validate(feature)
     return verdict
 
 
@@ -86,8 +93,8 @@ def test_a_baseline_too_small_for_any_test_is_not_ok(of_baseline: list[Scalar], 
     row = rows(verdict)["x"]
     assert (row["status"], row["drift_score"], row["drifted"]) == ("insufficient_data", None, False)
     assert row["min_detectable_score"] == 1.0 or row["test"] == "chi2"
-    assert verdict.report["status"] == "insufficient_data"
-    assert "3 values" in verdict.report["reason"]
+    assert plain(verdict)["status"] == "insufficient_data"
+    assert "3 values" in plain(verdict)["reason"]
     assert not finding(verdict, "data_drift").testable
 
 
@@ -110,7 +117,13 @@ def finding(verdict: Verdict, alert_type: str) -> Finding:
 
 def rows(verdict: Verdict) -> dict[str, dict[str, Any]]:
     """The report's features by name."""
-    return {row["name"]: row for row in verdict.report["features"]}
+    return {row["name"]: row for row in plain(verdict)["features"]}
+
+
+def plain(verdict: Verdict) -> dict[str, Any]:
+    """The report as JSON holds it."""
+    loaded: dict[str, Any] = json.loads(json.dumps(verdict.report, allow_nan=False))
+    return loaded
 
 
 def normal(size: int, mean: float = 0.0, *, seed: int = 1) -> list[float]:
@@ -143,19 +156,19 @@ def test_any_values_get_a_verdict(
     verdict = judged(
         baseline, window, [window] * days, no_data=no_data, rule=rule, min_samples=min_samples, min_share_change=0.0
     )
-    assert len(verdict.report["features"]) == len(baseline.features)
-    assert verdict.report["status"] in ({"no_data"} if no_data else STATUSES)
-    for row in verdict.report["features"]:
+    assert len(plain(verdict)["features"]) == len(baseline.features)
+    assert plain(verdict)["status"] in ({"no_data"} if no_data else STATUSES)
+    for row in plain(verdict)["features"]:
         assert (row["drift_score"] is None) == (row["status"] == "insufficient_data")
         assert (row["min_detectable_score"] is None) == (row["status"] != "insufficient_data")
-    assert (verdict.report["reason"] is None) == (verdict.report["status"] == "ok")
+    assert (plain(verdict)["reason"] is None) == (plain(verdict)["status"] == "ok")
 
 
 def test_a_report_has_the_shape_of_the_contract() -> None:
     """A report and its features carry every field that clients rely on."""
     baseline = build({"x": normal(500), "y": ["a", "b"] * 250}, [True, False] * 250)
     window = counted(baseline, {"x": normal(300, 1.0), "y": ["a"] * 300}, [True] * 300)
-    report = judged(baseline, window).report
+    report = plain(judged(baseline, window))
     assert {"model_id", "checked_at", "status", "reason", "drift_score", "p_value", "baseline_version"} <= set(report)
     assert {"window", "n_baseline", "n_window", "features", "preliminary", "drifted_features"} <= set(report)
     assert (report["n_baseline"], report["n_window"], report["status"]) == (500, 300, "drift")
@@ -252,7 +265,7 @@ def test_features_have_rules_of_their_own() -> None:
     row = rows(verdict)
     assert (row["x"]["p_threshold"], row["x"]["threshold"]) == (0.01, None)
     assert [row[name]["drifted"] for name in "xyz"] == [True, False, True]
-    assert [feature["name"] for feature in finding(verdict, "data_drift").features] == ["x", "z"]
+    assert [feature.name for feature in finding(verdict, "data_drift").features] == ["x", "z"]
 
 
 @pytest.mark.parametrize(("mean", "firing", "holding"), [(0.0, False, False), (0.165, False, True), (0.5, True, True)])
@@ -263,7 +276,7 @@ def test_an_alert_holds_down_to_four_fifths_of_the_threshold(mean: float, *, fir
     window = counted(baseline, {"x": [value + mean for value in values]})
     found = finding(judged(baseline, window, min_drift_score=0.075), "data_drift")
     assert (found.firing, found.holding) == (firing, holding)
-    assert [feature["drifted"] for feature in found.features] == [firing] * holding
+    assert [feature.drifted for feature in found.features] == [firing] * holding
 
 
 def test_categories_fire_by_p_value_and_total_variation() -> None:
@@ -286,8 +299,8 @@ def test_predictions_drift_apart_from_the_data() -> None:
     baseline = build({"x": normal(1000)}, normal(1000))
     verdict = judged(baseline, counted(baseline, {"x": normal(1000, seed=2)}, normal(1000, 2.0)))
     assert (finding(verdict, "data_drift").firing, finding(verdict, "prediction_drift").firing) == (False, True)
-    assert verdict.report["status"] == "drift"
-    assert verdict.report["drifted_features"] == ["prediction"]
+    assert plain(verdict)["status"] == "drift"
+    assert plain(verdict)["drifted_features"] == ["prediction"]
     assert finding(verdict, "prediction_drift").severity == "HIGH"
 
 
@@ -314,9 +327,9 @@ def test_a_grown_share_is_a_finding_of_data_quality(kind: str) -> None:
     baseline, window = quality_case(kind)
     verdict = judged(baseline, window)
     found = finding(verdict, "data_quality")
-    assert (verdict.report["status"], found.firing) == ("data_quality", True)
+    assert (plain(verdict)["status"], found.firing) == ("data_quality", True)
     assert not finding(verdict, "data_drift").firing
-    assert [feature["kind"] for feature in found.features] == [kind]
+    assert [feature.kind for feature in found.features] == [kind]
     (test,) = rows(verdict)["x"]["data_quality"]
     assert (test["kind"], test["fired"], test["baseline"]) == (kind, True, 0.0)
     assert test["drift_score"] == found.drift_score == test["window"]
@@ -325,7 +338,7 @@ def test_a_grown_share_is_a_finding_of_data_quality(kind: str) -> None:
     assert test["p_value"] == pytest.approx(exact.pvalue, rel=1e-9)
     change = {"type": "categorical", "share": 0.2} if kind == "wrong_type" else None
     assert rows(verdict)["x"]["type_change"] == change
-    assert "x has" in verdict.report["reason"]
+    assert "x has" in plain(verdict)["reason"]
 
 
 def test_new_categories_are_named() -> None:
@@ -333,7 +346,7 @@ def test_new_categories_are_named() -> None:
     baseline, window = quality_case("new_categories")
     verdict = judged(baseline, window)
     assert rows(verdict)["x"]["new_categories"] == ["e"]
-    assert finding(verdict, "data_quality").features[0]["new_categories"] == ["e"]
+    assert finding(verdict, "data_quality").features[0].new_categories == ["e"]
     assert rows(verdict)["x"]["histogram"]["categories"][-1] == "__new__"
 
 
@@ -354,15 +367,15 @@ def test_a_feature_that_changed_its_type_is_reported() -> None:
     verdict = judged(baseline, counted(baseline, {"x": [str(value) for value in normal(500)]}))
     row = rows(verdict)["x"]
     assert (row["status"], row["type_change"]["type"]) == ("insufficient_data", "categorical")
-    assert verdict.report["status"] == "data_quality"
+    assert plain(verdict)["status"] == "data_quality"
 
 
 def test_too_few_values_are_never_no_drift() -> None:
     """With too few values nothing is tested: open alerts stay as they are."""
     baseline = build({"x": normal(500)}, normal(500))
     verdict = judged(baseline, counted(baseline, {"x": normal(99, 9.0)}, normal(99, 9.0)))
-    assert verdict.report["status"] == "insufficient_data"
-    assert (verdict.report["drift_score"], verdict.report["p_value"]) == (None, None)
+    assert plain(verdict)["status"] == "insufficient_data"
+    assert (plain(verdict)["drift_score"], plain(verdict)["p_value"]) == (None, None)
     for alert_type in ("data_drift", "prediction_drift", "data_quality"):
         assert not finding(verdict, alert_type).testable
         assert not finding(verdict, alert_type).firing
@@ -377,7 +390,7 @@ def test_no_traffic_is_a_finding_without_scores() -> None:
     verdict = judged(baseline, counted(baseline, {"x": normal(300)}), no_data=True)
     found = finding(verdict, "no_data")
     assert (found.firing, found.severity, found.drift_score, found.p_value) == (True, "MEDIUM", None, None)
-    assert verdict.report["status"] == "no_data"
+    assert plain(verdict)["status"] == "no_data"
     assert not finding(judged(baseline, counted(baseline, {"x": normal(300)})), "no_data").firing
 
 
@@ -386,8 +399,8 @@ def test_disabled_features_let_their_alerts_go() -> None:
     baseline = build({"x": normal(500)}, normal(500))
     settings: dict[str, Any] = {"features": {"x": {"enabled": False}, "prediction": {"enabled": False}}}
     verdict = judged(baseline, counted(baseline, {"x": normal(300, 3.0)}, normal(300, 3.0)), **settings)
-    assert verdict.report["features"] == []
-    assert verdict.report["reason"] == "No feature is enabled."
+    assert plain(verdict)["features"] == []
+    assert plain(verdict)["reason"] == "No feature is enabled."
     for one in verdict.findings:
         assert one.testable
         assert not one.holding
@@ -421,8 +434,8 @@ def test_the_strongest_feature_comes_first() -> None:
     baseline = build({name: normal(2000) for name in names})
     window = counted(baseline, {name: normal(2000, 0.4 * place) for place, name in enumerate(names)})
     found = finding(judged(baseline, window), "data_drift")
-    assert [feature["name"] for feature in found.features] == ["c", "b"]
-    assert (found.drift_score, found.p_value) == (found.features[0]["drift_score"], found.features[0]["p_value"])
+    assert [feature.name for feature in found.features] == ["c", "b"]
+    assert (found.drift_score, found.p_value) == (found.features[0].drift_score, found.features[0].p_value)
 
 
 def test_independent_windows_raise_no_alarm() -> None:
@@ -452,18 +465,6 @@ def test_fifty_features_are_judged_in_milliseconds() -> None:
     best = math.inf
     for _try in range(5):
         started = time.process_time()
-        judge(
-            baseline,
-            window,
-            days,
-            ModelSettings(),
-            now=NOW,
-            window_start=NOW,
-            window_end=NOW,
-            preliminary=False,
-            baseline_version=1,
-            model_id="m",
-            no_data=False,
-        )
+        judge(baseline, window, days, occasion(baseline, window))
         best = min(best, time.process_time() - started)
     assert best < 0.03

@@ -2,7 +2,8 @@ import { Fragment } from "preact";
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { at, call, forget } from "../api";
-import { Miniature, ScoreBar, direction } from "../charts";
+import { Miniature } from "../charts/miniature";
+import { ScoreBar } from "../charts/scores";
 import { count, duration, moment, pValue, plural, points, score, share, utc } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
@@ -20,9 +21,9 @@ export function AlertPage({ id, query }: { id: string; query: URLSearchParams })
   useTitle(alert.data ? `${ALERT_TYPES[alert.data.alert_type]}, ${alert.data.model_name}` : "Alert");
   if (alert.error?.status === 404 && !alert.data)
     return (
-      <Empty title="There is no such alert">
+      <Empty title="Alert not found">
         <p>
-          It may belong to another organization than this key, or its model was deleted. <a href={to("alerts")}>All alerts</a>
+          The alert may belong to another organization, or its model was deleted. <a href={to("alerts")}>All alerts</a>
         </p>
       </Empty>
     );
@@ -36,7 +37,7 @@ export function AlertPage({ id, query }: { id: string; query: URLSearchParams })
 function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearchParams; changed: () => void }): JSX.Element {
   const moved = alert.features.filter((feature) => feature.drifted);
   const opened = query.get("feature");
-  // The alert keeps pictures of its strongest features; of an open one the last report has all of them, as they are now.
+  // An alert stores histograms of its strongest features only. The last report has all of them.
   const report = useResource<Report>(alert.status === "resolved" || alert.alert_type === "no_data" ? null : at`/drift/models/${alert.model_id}/report`, { refresh: false });
   const shown = opened === "-" ? undefined : (moved.find((feature) => feature.name === opened) ?? moved[0]);
   const whole = shown && { ...report.data?.features.find((feature) => feature.name === shown.name), ...present(shown) };
@@ -115,28 +116,28 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
   );
 }
 
-/** The lifecycle's own notes name severities as the contract spells them. */
+/** A note with severities in lower case. The alert's own notes spell them as the API does. */
 const severities = (note: string): string => (/^(LOW|MEDIUM|HIGH)( (to|→) (LOW|MEDIUM|HIGH))?$/.test(note) ? note.charAt(0) + note.slice(1).toLowerCase() : note);
 
-/** The time to draw: from a while before the alert opened to a while after it ended. */
+/** The period to draw: it starts before the alert opened and ends after it closed. */
 function span(alert: AlertDetail): { from: number; until: number } {
   const opened = Date.parse(alert.detected_at);
   const until = alert.resolved_at ? Math.min(Date.now(), Date.parse(alert.resolved_at) + DAY) : Date.now();
   return { from: opened - Math.max(2 * DAY, (until - opened) / 3), until };
 }
 
-/** What is known of a feature; what is not does not hide what the report knows. */
+/** The feature without its empty fields, so that they do not override the report's fields. */
 function present(feature: Feature): Feature {
   return Object.fromEntries(Object.entries(feature).filter(([, value]) => value !== null && value !== undefined)) as unknown as Feature;
 }
 
-/** What moved, since when, how much: one sentence. */
+/** What moved and by how much, in one sentence. */
 function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): JSX.Element {
   const [first] = moved;
   if (alert.alert_type === "no_data" || !first)
     return (
       <>
-        Nothing has been logged since <Time at={alert.window?.end ?? alert.detected_at} />; before that this model had traffic.
+        No predictions have been logged since <Time at={alert.window?.end ?? alert.detected_at} />. This model had traffic before.
       </>
     );
   const others = new Set(moved.map((feature) => feature.name)).size - 1;
@@ -147,12 +148,10 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
         {others > 0 && `, and ${plural(others, "more feature")} too`}.
       </>
     );
-  const way = direction(first);
   return (
     <>
-      <b>{first.role === "prediction" ? "The prediction" : first.name}</b> moved {way ? `${way}: ` : "by "}
-      {way && "score "}
-      <b>{score(first.drift_score)}</b>
+      <b>{first.role === "prediction" ? "The prediction" : first.name}</b> moved by <b>{score(first.drift_score)}</b>
+      {first.direction && ` (${first.direction})`}
       {first.threshold ? `, limit ${first.threshold.toFixed(3)}` : ""}
       {others > 0 && `; ${plural(others, "more feature")} moved with it`}.
     </>
@@ -172,7 +171,7 @@ function Moved({ features, alert, opened, children }: { features: Feature[]; ale
             <tr>
               <th scope="col">Feature</th>
               <th scope="col" class="wide">
-                <span class="hidden">Picture</span>
+                <span class="hidden">Histogram</span>
               </th>
               {quality ? (
                 <>
@@ -253,7 +252,7 @@ function Deliveries({ alert }: { alert: AlertDetail }): JSX.Element {
     <section>
       <h2>Messages</h2>
       {alert.deliveries.length === 0 ? (
-        <p class="muted">Nothing was sent about this alert. Channels choose what they hear of by severity and model.</p>
+        <p class="muted">No messages were sent about this alert. Each channel receives the severities and models chosen in its settings.</p>
       ) : (
         <ul class="deliveries">
           {alert.deliveries.map((delivery, index) => {
@@ -283,7 +282,7 @@ function Deliveries({ alert }: { alert: AlertDetail }): JSX.Element {
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-// What a person does with it
+// Actions
 
 type Doing = "acknowledge" | "snooze" | "resolve";
 const TITLES: Record<Doing, string> = { acknowledge: "Acknowledge", snooze: "Snooze", resolve: "Resolve" };
@@ -331,9 +330,9 @@ function ActionDialog({ doing, alert, onClose, changed }: { doing: Doing; alert:
     changed();
   });
   const about = {
-    acknowledge: "Somebody is on it: no more reminders. The alert stays open until the drift is over.",
-    snooze: "No reminders for a while; a snooze ends by itself.",
-    resolve: "Closes the alert by hand. If the drift goes on, a new one opens after the model's reminder time.",
+    acknowledge: "Stops reminders. The alert stays open until the drift ends.",
+    snooze: "Pauses reminders. They resume when the snooze ends.",
+    resolve: "Closes the alert. If the drift continues, a new alert opens after the model's reminder interval.",
   }[doing];
   return (
     <Dialog title={`${TITLES[doing]} this alert`} onClose={onClose}>
@@ -354,10 +353,10 @@ function ActionDialog({ doing, alert, onClose, changed }: { doing: Doing; alert:
             ))}
           </fieldset>
         )}
-        <Field label="Note" hint="For your team: it is kept in the timeline.">
+        <Field label="Note" hint="Your team sees the note in the timeline.">
           {(id, described) => <textarea id={id} aria-describedby={described} rows={3} maxLength={2000} value={note} onInput={(event) => setNote(event.currentTarget.value)} />}
         </Field>
-        {error && <Problem error={error} what={error.status === 409 ? "The alert has changed meanwhile." : "That did not work."} />}
+        {error && <Problem error={error} what={error.status === 409 ? "The alert was changed by somebody else." : "The action failed."} />}
         <footer>
           <button type="button" onClick={onClose}>
             Cancel

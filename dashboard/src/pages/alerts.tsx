@@ -15,7 +15,7 @@ export function AlertStatusTag({ alert }: { alert: Alert }): JSX.Element {
   return <Tag tone={TONES[alert.status]}>{ALERT_STATUSES[alert.status]}</Tag>;
 }
 
-/** What an alert is about, in a few words. */
+/** The drifted features of an alert in a few words. */
 export function gist(alert: Alert): string {
   const names = [...new Set(alert.features.filter((feature) => feature.drifted).map((feature) => feature.name))];
   if (alert.alert_type === "no_data") return "traffic stopped";
@@ -43,10 +43,10 @@ export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
       <div class="filters" role="group" aria-label="Filters">
         <Choice name="status" query={query} label="Status" all="Any status" options={Object.entries(ALERT_STATUSES)} />
         <Choice name="severity" query={query} label="Severity" all="Any severity" options={[["HIGH", "High"], ["MEDIUM", "Medium"], ["LOW", "Low"]]} />
-        <Choice name="alert_type" query={query} label="Kind" all="Any kind" options={Object.entries(ALERT_TYPES)} />
-        <Choice name="days" query={query} label="Time" all="Any time" options={[["1", "Last day, and open"], ["7", "Last 7 days, and open"], ["30", "Last 30 days, and open"], ["90", "Last 90 days, and open"]]} />
+        <Choice name="alert_type" query={query} label="Type" all="Any type" options={Object.entries(ALERT_TYPES)} />
+        <Choice name="days" query={query} label="Time" all="Any time" options={[["1", "Last day and open"], ["7", "Last 7 days and open"], ["30", "Last 30 days and open"], ["90", "Last 90 days and open"]]} />
         {model && (
-          <button type="button" class="chip" onClick={() => setQuery({ model: null })} aria-label="All models again">
+          <button type="button" class="chip" onClick={() => setQuery({ model: null })} aria-label="Show all models">
             {known.data?.name ?? "one model"} <span aria-hidden="true">✕</span>
           </button>
         )}
@@ -59,8 +59,8 @@ export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
       {alerts.error && !alerts.items && <Problem error={alerts.error} what="Could not load the alerts." retry={alerts.reload} />}
       {!alerts.items && !alerts.error && <Loading rows={8} what="Loading the alerts" />}
       {alerts.items?.length === 0 && (
-        <Empty title={filtered ? "No alert fits" : "No alert so far"}>
-          <p>{filtered ? "Choose other filters to see more." : "When a model drifts, the alert is here and in your channels."}</p>
+        <Empty title={filtered ? "No alerts match" : "No alerts yet"}>
+          <p>{filtered ? "Change or clear the filters to see more alerts." : "When a model drifts, an alert appears here and is sent to your channels."}</p>
         </Empty>
       )}
       {alerts.items && alerts.items.length > 0 && (
@@ -78,7 +78,7 @@ export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
                   <th scope="col">Alert</th>
                   <th scope="col" class="number">Score</th>
                   <th scope="col" class="wide">Since</th>
-                  <th scope="col" class="wide">For</th>
+                  <th scope="col" class="wide">Duration</th>
                   <th scope="col" class="wide">Status</th>
                 </tr>
               </thead>
@@ -89,7 +89,7 @@ export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
               </tbody>
             </table>
           </div>
-          {alerts.error && <Problem error={alerts.error} what="Could not load more." />}
+          {alerts.error && <Problem error={alerts.error} what="Could not load more alerts." />}
           <p class="more">
             {alerts.more ? (
               <button type="button" onClick={alerts.more} disabled={alerts.busy}>

@@ -27,9 +27,9 @@ export function BaselinePart({ model, changed }: { model: Model; changed: () => 
         <ConnectPart model={model} first />
         {admin && (
           <section>
-            <h2>Or take what was already logged</h2>
+            <h2>Or use logged predictions</h2>
             <button type="button" onClick={() => setMaking(true)}>
-              Make recent predictions the baseline
+              Create baseline from recent predictions
             </button>
           </section>
         )}
@@ -43,7 +43,7 @@ export function BaselinePart({ model, changed }: { model: Model; changed: () => 
           <h2>Versions</h2>
           {admin && (
             <button type="button" onClick={() => setMaking(true)}>
-              Make recent predictions the baseline
+              Create baseline from recent predictions
             </button>
           )}
         </div>
@@ -56,8 +56,8 @@ export function BaselinePart({ model, changed }: { model: Model; changed: () => 
                 <tr>
                   <th scope="col">Version</th>
                   <th scope="col" class="number">Rows</th>
-                  <th scope="col">From</th>
-                  <th scope="col" class="wide">Made</th>
+                  <th scope="col">Source</th>
+                  <th scope="col" class="wide">Created</th>
                   <th scope="col">
                     <span class="hidden">Use</span>
                   </th>
@@ -111,9 +111,9 @@ function Contents({ baseline }: { baseline: Baseline }): JSX.Element {
   const [most, setMost] = useState(AT_ONCE);
   return (
     <section>
-      <h2>What version {baseline.version} holds</h2>
+      <h2>Features in version {baseline.version}</h2>
       {baseline.features.length === 0 ? (
-        <Empty title="No feature" />
+        <Empty title="No features" />
       ) : (
         <div class="sheet">
           <table class="free">
@@ -161,7 +161,7 @@ function values(feature: Baseline["features"][number]): string {
   return shown.join(", ") + (names.length > 4 ? `, ${plural(names.length - 4, "more value")}` : "");
 }
 
-const ABOUT = "The model's open alerts close, and the last 14 days are compared with it anew.";
+const ABOUT = "The model's open alerts are resolved. The last 14 days of predictions are counted again for the new baseline.";
 
 function Restore({ model, version, onClose, changed }: { model: Model; version: BaselineVersion; onClose: () => void; changed: () => void }): JSX.Element {
   const { run, busy, error } = useAction(async () => {
@@ -197,26 +197,26 @@ function FromPredictions({ model, onClose, changed }: { model: Model; onClose: (
     changed();
   });
   return (
-    <Dialog title="Make recent predictions the baseline" onClose={onClose}>
+    <Dialog title="Create baseline from recent predictions" onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
           void run();
         }}
       >
-        <p>What was logged lately becomes what is normal. {ABOUT} Older versions stay and can be restored.</p>
-        <Field label="Days to take" hint="Whole weeks keep weekdays in balance; predictions are kept for 21 days.">
+        <p>The predictions of the last days become the new baseline. {ABOUT} You can restore an older version at any time.</p>
+        <Field label="Days" hint="Use whole weeks to include each weekday equally. Predictions are kept for 21 days.">
           {(id, described) => (
             <input id={id} aria-describedby={described} type="number" min={1} max={21} required value={days} onInput={(event) => setDays(Number(event.currentTarget.value))} />
           )}
         </Field>
-        {error && <Problem error={error} what="No baseline was made." />}
+        {error && <Problem error={error} what="The baseline was not created." />}
         <footer>
           <button type="button" onClick={onClose}>
             Cancel
           </button>
           <button type="submit" class="primary" disabled={busy}>
-            {busy ? "Making…" : "Make baseline"}
+            {busy ? "Creating…" : "Create baseline"}
           </button>
         </footer>
       </form>

@@ -3,11 +3,11 @@ import { useState } from "preact/hooks";
 import { at, call, forget } from "../api";
 import { plural } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
-import type { Channel, ChannelType, Model, Severity } from "../types";
+import type { Channel, ChannelType, Model, Severity, TestResult } from "../types";
 import { Dialog, Empty, Field, Loaded, Problem, Switch, Tag, Time } from "../ui";
 import { CHANNELS } from "../words";
 
-const FROM: Record<Severity, string> = { LOW: "everything", MEDIUM: "medium and high", HIGH: "only high" };
+const FROM: Record<Severity, string> = { LOW: "alerts of every severity", MEDIUM: "alerts of medium and high severity", HIGH: "alerts of high severity" };
 
 export function ChannelsPage(): JSX.Element {
   useTitle("Channels");
@@ -32,8 +32,8 @@ export function ChannelsPage(): JSX.Element {
       <Loaded of={channels} what="the channels" rows={4}>
         {(found) =>
           found.length === 0 ? (
-            <Empty title="No channel yet">
-              <p>Alerts are kept here, but nobody is told. {admin ? "Add e-mail addresses, Slack, Teams, PagerDuty or a webhook of your own." : "An admin key can add channels."}</p>
+            <Empty title="No channels yet">
+              <p>Alerts appear on this page, but no messages are sent. {admin ? "Add an e-mail, Slack, Teams, PagerDuty or webhook channel." : "Ask somebody with an admin key to add a channel."}</p>
               {admin && (
                 <button type="button" class="primary" onClick={() => setEditing("new")}>
                   New channel
@@ -57,12 +57,12 @@ export function ChannelsPage(): JSX.Element {
 const target = (channel: Channel): string =>
   channel.to?.join(", ") ?? channel.webhook_url ?? channel.url ?? (channel.region ? `Integration key ${channel.routing_key ?? ""}, region ${channel.region.toUpperCase()}` : "");
 
-/** What each kind of channel is reached by; all of these are secrets, and come back masked. */
+/** The field with each channel type's address. The API masks these fields because they are secrets. */
 const REACHED: Record<Exclude<ChannelType, "email">, { field: "webhook_url" | "url" | "routing_key"; label: string; hint: string }> = {
-  slack: { field: "webhook_url", label: "Incoming webhook's URL", hint: "From Slack's app settings. It is a secret, and never shown again." },
-  teams: { field: "webhook_url", label: "Workflow's URL", hint: "From a Teams workflow that posts what it is sent. It is a secret, and never shown again." },
-  pagerduty: { field: "routing_key", label: "Integration key", hint: "Of the service's Events API v2 integration: 32 letters and digits." },
-  webhook: { field: "url", label: "URL", hint: "Gets a POST for every message. HTTPS, and no private address." },
+  slack: { field: "webhook_url", label: "Incoming webhook URL", hint: "Copy the URL from your Slack app's settings. DriftGuard never shows it again." },
+  teams: { field: "webhook_url", label: "Workflow URL", hint: "Create a Teams workflow that posts each webhook request, and copy its URL. DriftGuard never shows it again." },
+  pagerduty: { field: "routing_key", label: "Integration key", hint: "Copy the key of your service's Events API v2 integration. It has 32 letters and digits." },
+  webhook: { field: "url", label: "URL", hint: "DriftGuard sends a POST request for each message. The URL must use HTTPS and a public address." },
 };
 
 function ChannelCard({ channel, models, admin, edit, changed }: { channel: Channel; models: Model[] | undefined; admin: boolean; edit: () => void; changed: () => void }): JSX.Element {
@@ -70,8 +70,8 @@ function ChannelCard({ channel, models, admin, edit, changed }: { channel: Chann
   const [arrived, setArrived] = useState<string | null>(null);
   const test = useAction(async () => {
     setArrived(null);
-    const { data } = await call<{ delivered: boolean; detail?: string | null }>("POST", at`/alert-channels/${channel.id}/test`);
-    setArrived(data.delivered ? "The test message was taken." : `Not delivered. ${data.detail ?? ""}`);
+    const { data } = await call<TestResult>("POST", at`/alert-channels/${channel.id}/test`);
+    setArrived(data.delivered ? "The test message was delivered." : `The test message was not delivered. ${data.detail ?? ""}`);
   });
   const toggle = useAction(async (enabled: boolean) => {
     await call("PATCH", at`/alert-channels/${channel.id}`, { body: { enabled } });
@@ -95,11 +95,11 @@ function ChannelCard({ channel, models, admin, edit, changed }: { channel: Chann
         </p>
         <p class="target">{target(channel)}</p>
         <p class="muted">
-          Hears {FROM[channel.min_severity]} of {names ? (names.length > 3 ? plural(names.length, "model") : names.join(", ")) : "all models"}.
+          Receives {FROM[channel.min_severity]} from {names ? (names.length > 3 ? plural(names.length, "model") : names.join(", ")) : "all models"}.
         </p>
         {unhealthy && (
           <p class="bad">
-            {channel.health?.reason ?? "The last messages did not arrive."}{" "}
+            {channel.health?.reason ?? "The last messages were not delivered."}{" "}
             {channel.health?.since && (
               <>
                 (since <Time at={channel.health.since} />)
@@ -124,12 +124,12 @@ function ChannelCard({ channel, models, admin, edit, changed }: { channel: Chann
         </div>
       )}
       <div role="status">{arrived && <p class="said">{arrived}</p>}</div>
-      {test.error && <Problem error={test.error} what="The test message did not arrive." />}
-      {toggle.error && <Problem error={toggle.error} what="That was not saved." />}
+      {test.error && <Problem error={test.error} what="The test message was not delivered." />}
+      {toggle.error && <Problem error={toggle.error} what="The change was not saved." />}
       {removing && (
         <Dialog title="Delete this channel?" onClose={() => setRemoving(false)}>
           <p>
-            <b>{channel.name}</b> hears of nothing any more, not even that its open alerts end.
+            <b>{channel.name}</b> will receive no more messages, including messages that open alerts were resolved.
           </p>
           {remove.error && <Problem error={remove.error} what="The channel was not deleted." />}
           <footer>
@@ -178,7 +178,7 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
         }}
       >
         {!channel && (
-          <div class="chips" role="group" aria-label="Kind of channel">
+          <div class="chips" role="group" aria-label="Channel type">
             {(Object.keys(CHANNELS) as ChannelType[]).map((kind) => (
               <button
                 key={kind}
@@ -196,7 +196,7 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
         )}
         <Field label="Name">{(id) => <input id={id} value={name} maxLength={128} onInput={(event) => setName(event.currentTarget.value)} placeholder="ML platform on-call" />}</Field>
         {type === "email" && (
-          <Field label="To" hint="One address a line, up to 50; each gets a message of its own.">
+          <Field label="To" hint="Enter one address per line, at most 50. Each address receives its own message.">
             {(id, described) => <textarea id={id} aria-describedby={described} rows={3} required value={to} onInput={(event) => setTo(event.currentTarget.value)} />}
           </Field>
         )}
@@ -227,11 +227,11 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
           </Field>
         )}
         {type === "webhook" && (
-          <Field label="Secret" hint={channel?.secret ? "Leave empty to keep it." : "Signs each message, so that you can tell that it is ours."}>
+          <Field label="Secret" hint={channel?.secret ? "Leave empty to keep the current secret." : "DriftGuard signs each message with the secret, so that you can verify the sender."}>
             {(id, described) => <input id={id} aria-describedby={described} type="password" autocomplete="off" value={secret} onInput={(event) => setSecret(event.currentTarget.value)} />}
           </Field>
         )}
-        <Field label="Hears of">
+        <Field label="Severity">
           {(id) => (
             <select id={id} value={severity} onChange={(event) => setSeverity(event.currentTarget.value as Severity)}>
               <option value="LOW">Every severity</option>
@@ -243,10 +243,10 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
         <fieldset class="field">
           <legend>Models</legend>
           <label class="check">
-            <input type="radio" name="models" checked={some === null} onChange={() => setSome(null)} /> All, also those still to come
+            <input type="radio" name="models" checked={some === null} onChange={() => setSome(null)} /> All models, including future ones
           </label>
           <label class="check">
-            <input type="radio" name="models" checked={some !== null} onChange={() => setSome(some ?? [])} /> Only some
+            <input type="radio" name="models" checked={some !== null} onChange={() => setSome(some ?? [])} /> Selected models
           </label>
           {some !== null && (
             <div class="list">

@@ -5,7 +5,7 @@ import { to } from "../router";
 import type { Baseline, Model } from "../types";
 import { Snippet } from "../ui";
 
-/** How to send the first predictions: requests that work as they are, but for the key. */
+/** Requests to copy for the first predictions. They work once the key is set. */
 export function ConnectPart({ model, first = false }: { model: Model; first?: boolean }): JSX.Element {
   const baseline = useResource<Baseline>(model.baseline_version === null ? null : at`/models/${model.id}/baseline`, { refresh: false });
   const row = example(baseline.data);
@@ -19,19 +19,19 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
         <p class="lead">
           {model.baseline_version === null ? (
             <>
-              <b>No baseline yet.</b> Send the rows this model was trained on, then its predictions as it makes them; the first check follows within 15 minutes.
+              <b>No baseline yet.</b> Send the rows that this model was trained on, then log its predictions. The first check runs within 15 minutes.
             </>
           ) : (
             <>
-              <b>No check yet.</b> There is a baseline; send predictions, and the first check follows within 15 minutes.
+              <b>No check yet.</b> The baseline is ready. Log predictions, and the first check runs within 15 minutes.
             </>
           )}
         </p>
       )}
       {model.baseline_version === null && (
         <section>
-          <h2>1. A baseline: what is normal</h2>
-          <p class="muted">Training or validation data as the model saw it, all its rows in one request of up to 4 MB, with an admin key.</p>
+          <h2>1. Create the baseline</h2>
+          <p class="muted">Send all rows of the training or validation data in one request of at most 4 MB. Use an admin key.</p>
           <div class="pair">
             <Snippet label="curl" text={`curl -X PUT ${BASE}/models/${model.id}/baseline \\\n  -H "x-api-key: $DRIFTGUARD_ADMIN_KEY" -H "content-type: application/json" \\\n  -d '${quoted(base)}'`} />
             <Snippet
@@ -42,8 +42,8 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
         </section>
       )}
       <section>
-        <h2>{model.baseline_version === null ? "2. Predictions as they are made" : "Log a prediction"}</h2>
-        <p class="muted">With a key of the role ingest. One at a time as here, or up to 5,000 at once to /predictions/batch.</p>
+        <h2>{model.baseline_version === null ? "2. Log predictions" : "Log a prediction"}</h2>
+        <p class="muted">Use a key with the role ingest. To send up to 5,000 predictions in one request, use /predictions/batch.</p>
         <div class="pair">
           <Snippet label="curl" text={`curl -X POST ${BASE}/predictions \\\n  -H "x-api-key: $DRIFTGUARD_KEY" -H "content-type: application/json" \\\n  -d '${quoted(log)}'`} />
           <Snippet
@@ -54,7 +54,7 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
       </section>
       {!first && (
         <p class="muted">
-          Where messages go is set under <a href={to("channels")}>Channels</a>. The whole API: <a href={`${BASE}/docs`}>{BASE}/docs</a>
+          Choose who receives alerts under <a href={to("channels")}>Channels</a>. API reference: <a href={`${BASE}/docs`}>{BASE}/docs</a>
         </p>
       )}
     </div>
@@ -70,7 +70,7 @@ const python = (json: string): string =>
 
 const quoted = (json: string): string => json.replaceAll("'", "'\\''").replaceAll("\n", "\n  ");
 
-/** A row as this model has them, where its baseline is known. */
+/** An example row, with the model's own features if it has a baseline. */
 function example(baseline: Baseline | undefined): Record<string, unknown> {
   const features = baseline?.features.filter((feature) => feature.role === "feature").slice(0, 5);
   if (!features?.length) return { age: 42, plan: "basic", active: true };

@@ -1,11 +1,13 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { Categories, Distributions, ScoreChart, shape } from "../charts";
-import type { Check } from "../charts";
+import { Categories } from "../charts/categories";
+import { Distributions, shape } from "../charts/distribution";
+import { ScoreChart } from "../charts/scores";
+import type { Check } from "../charts/scores";
 import { pValue, quantity, score, share } from "../format";
 import { useResource } from "../hooks";
 import { at } from "../api";
-import type { Alert, Feature, HistoryRow, Shares } from "../types";
+import type { Alert, Feature, HistoryRow, Kind, Shares } from "../types";
 import { Facts, Problem } from "../ui";
 import { KINDS } from "../words";
 
@@ -17,7 +19,7 @@ export interface Span {
   until: number;
 }
 
-/** A model's checks in a span of time, oldest first. */
+/** A model's checks in a period, oldest first. */
 export function useHistory(modelId: string, span: Span): ReturnType<typeof useResource<HistoryRow[]>> & { rows: HistoryRow[] | undefined } {
   const days = Math.min(400, Math.max(1, Math.ceil((Date.now() - span.from) / DAY)));
   const history = useResource<HistoryRow[]>(`${at`/drift/models/${modelId}/history`}?days=${days}&limit=500`, { pages: PAGES });
@@ -34,7 +36,7 @@ export function useHistory(modelId: string, span: Span): ReturnType<typeof useRe
   return { ...history, rows };
 }
 
-/** One feature opened: how it was, how it is, where they differ most, and since when. */
+/** The details of one feature: its distributions, its score over time, and its test results. */
 export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feature; modelId: string; alerts: Alert[]; span: Span }): JSX.Element {
   const history = useHistory(modelId, span);
   const checks = useMemo(
@@ -51,13 +53,13 @@ export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feat
         ) : feature.histogram?.categories?.length ? (
           <Categories histogram={feature.histogram} />
         ) : feature.kind ? null : (
-          <p class="muted">No picture of this feature was kept with the alert. The model's page shows it as it is now.</p>
+          <p class="muted">The alert stores no histogram of this feature. Open the model's page to see the current one.</p>
         )}
         {!feature.kind &&
           feature.data_quality?.filter((finding) => finding.fired).map((finding) => <ShareChange key={finding.kind} kind={finding.kind} shares={finding} />)}
       </div>
       <div>
-        <h3>{feature.kind ? "Drift of the values that are there" : "Score over time"}</h3>
+        <h3>{feature.kind ? "Drift of the present values" : "Score over time"}</h3>
         {checks ? (
           <ScoreChart checks={checks} from={span.from} until={span.until} limit={feature.threshold ?? null} alerts={feature.kind ? [] : alerts} height={180} label={`Score of ${feature.name}`} />
         ) : history.error ? (
@@ -71,8 +73,8 @@ export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feat
   );
 }
 
-/** The share that a data-quality finding is about, before and now. */
-function ShareChange({ kind, shares }: { kind: NonNullable<Feature["kind"]>; shares: Shares }): JSX.Element {
+/** The share that a data-quality finding tested, in the baseline and in the window. */
+function ShareChange({ kind, shares }: { kind: Kind; shares: Shares }): JSX.Element {
   const widest = Math.max(shares.baseline, shares.window, 1e-9);
   return (
     <div class="change">
@@ -97,12 +99,12 @@ function Numbers({ feature }: { feature: Feature }): JSX.Element {
   const items: [string, string, string?][] = [];
   const test = feature.test === "ks" ? "Kolmogorov–Smirnov D" : feature.test === "chi2" ? "total variation" : undefined;
   if (feature.status === "insufficient_data")
-    items.push(["Score", "too few values", feature.min_detectable_score ? `${score(feature.min_detectable_score)} or more could be told` : undefined]);
+    items.push(["Score", "too few values", feature.min_detectable_score ? `smallest detectable score: ${score(feature.min_detectable_score)}` : undefined]);
   else items.push(["Score", score(feature.drift_score), feature.kind ? `difference of shares of ${KINDS[feature.kind]}` : test]);
   if (feature.threshold !== null && feature.threshold !== undefined) items.push(["Limit", feature.threshold.toFixed(3)]);
   items.push(["p-value", pValue(feature.p_value), feature.p_threshold ? `limit ${pValue(feature.p_threshold)}` : undefined]);
   if (feature.psi !== null && feature.psi !== undefined) items.push(["PSI", feature.psi.toFixed(3)]);
-  if (feature.wasserstein !== null && feature.wasserstein !== undefined) items.push(["Wasserstein", quantity(feature.wasserstein), "in the feature's own unit"]);
+  if (feature.wasserstein !== null && feature.wasserstein !== undefined) items.push(["Wasserstein", quantity(feature.wasserstein), "in the feature's unit"]);
   if (feature.mean && feature.mean.window !== null && feature.mean.baseline !== null)
     items.push(["Mean", quantity(feature.mean.window), `${quantity(feature.mean.baseline)} in the baseline`]);
   if (feature.missing) items.push(["Missing", share(feature.missing.window), `${share(feature.missing.baseline)} in the baseline`]);

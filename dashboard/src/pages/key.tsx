@@ -7,7 +7,7 @@ import { useStore } from "../store";
 import type { Me } from "../types";
 import { Field, Problem } from "../ui";
 
-/** Asks for a key; the hash stays as it is, so that a link from an e-mail arrives where it leads. */
+/** Asks for a key. The hash does not change, so a link from an e-mail opens its page after sign-in. */
 export function KeyPage(): JSX.Element {
   const { notice } = useStore(session);
   const [key, setKey] = useState("");
@@ -18,7 +18,7 @@ export function KeyPage(): JSX.Element {
   useTitle("Sign in");
   useEffect(() => input.current?.focus(), []);
   const wrong = error instanceof ApiError && error.status === 403;
-  const leads = path[0] === "alerts" && path[1] ? "It opens the alert you came for." : path[0] === "models" && path[1] ? "It opens the model you came for." : null;
+  const leads = path[0] === "alerts" && path[1] ? "The alert from your link opens next." : path[0] === "models" && path[1] ? "The model from your link opens next." : null;
   return (
     <main class="door" id="main">
       <Picture />
@@ -35,7 +35,7 @@ export function KeyPage(): JSX.Element {
             {notice}
           </p>
         )}
-        <Field label="API key" hint="Kept in this tab until you close it, sent to this API only.">
+        <Field label="API key" hint="The key is kept in this tab until you close it, and is sent to this API only.">
           {(id, described) => (
             <div class="joined">
               <input
@@ -59,13 +59,13 @@ export function KeyPage(): JSX.Element {
         </Field>
         {wrong ? (
           <p class="problem" role="alert">
-            <strong>The API does not know this key.</strong> It may be mistyped, revoked, or of another stack.
+            <strong>The API does not know this key.</strong> Check for typing errors. The key may also be revoked or belong to another stack.
           </p>
         ) : (
-          error && <Problem error={error} what="Could not ask the API." />
+          error && <Problem error={error} what="Could not check the key." />
         )}
         <button type="submit" class="primary" disabled={busy}>
-          {busy ? "Asking…" : "Open"}
+          {busy ? "Checking…" : "Open"}
         </button>
       </form>
     </main>
@@ -80,8 +80,8 @@ export function IngestOnly({ me }: { me: Me }): JSX.Element {
       <div>
         <h1>This key only logs predictions</h1>
         <p>
-          It belongs to <b>{me.organization.name}</b> and has the role <b>ingest</b>, which reads nothing. To look at models and alerts, use a key with the role
-          viewer or admin.
+          The key belongs to <b>{me.organization.name}</b> and has the role <b>ingest</b>, which cannot read data. To see models and alerts, use a key with the
+          role viewer or admin.
         </p>
         <button type="button" class="primary" onClick={() => signOut()}>
           Use another key

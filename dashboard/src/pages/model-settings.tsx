@@ -36,34 +36,34 @@ interface Entry {
 const GROUPS: { title: string; about: string; entries: Entry[] }[] = [
   {
     title: "What counts as drift",
-    about: "Every feature, and the prediction, is tested by these.",
+    about: "These settings apply to every feature and to the prediction.",
     entries: [
-      { name: "min_drift_score", label: "Smallest score", hint: "A smaller shift is never drift, however sure it is.", min: 0, max: 1, step: "any" },
-      { name: "alpha", label: "Alpha", hint: "Rule budget: false alarms a month. Rule p-value: significance of each test.", min: 0, max: 1, step: "any" },
-      { name: "min_samples", label: "Smallest sample", hint: "With fewer values in the window there is no verdict.", min: 1, max: 1e9, step: 1 },
-      { name: "min_share_change", label: "Smallest change of a share", hint: "For missing, new and out-of-range values: 0.02 is 2 points.", min: 0, max: 1, step: "any" },
+      { name: "min_drift_score", label: "Minimum score", hint: "A feature with a smaller score has not drifted, whatever its p-value is.", min: 0, max: 1, step: "any" },
+      { name: "alpha", label: "Alpha", hint: "Budget: false alarms per month. p-value: significance level of each test.", min: 0, max: 1, step: "any" },
+      { name: "min_samples", label: "Minimum sample size", hint: "A feature with fewer values in the window gets no verdict.", min: 1, max: 1e9, step: 1 },
+      { name: "min_share_change", label: "Minimum change of a share", hint: "For missing, new, out-of-range and wrongly typed values. 0.02 is 2 percentage points.", min: 0, max: 1, step: "any" },
     ],
   },
   {
-    title: "Over which time",
+    title: "Time",
     about: "",
     entries: [
-      { name: "window_days", label: "Window, days", hint: "Whole weeks average weekdays out.", min: 1, max: 14, step: 1 },
-      { name: "warmup_hours", label: "Warm-up, hours", hint: "No alert until so many hours are counted.", min: 0, max: 672, step: 1 },
-      { name: "no_data_hours", label: "Traffic stopped after, hours", hint: "Without a prediction for so long, a no-data alert opens.", min: 1, max: 2160, step: 1 },
+      { name: "window_days", label: "Window, days", hint: "Use whole weeks to average out weekdays.", min: 1, max: 14, step: 1 },
+      { name: "warmup_hours", label: "Warm-up, hours", hint: "No alert opens until the model has this many hours of data.", min: 0, max: 672, step: 1 },
+      { name: "no_data_hours", label: "No data after, hours", hint: "Open a no-data alert after this many hours without a prediction.", min: 1, max: 2160, step: 1 },
     ],
   },
   {
     title: "Messages",
     about: "",
     entries: [
-      { name: "renotify_hours", label: "Remind every, hours", hint: "While nobody has acknowledged the alert.", min: 1, max: 2160, step: 1 },
-      { name: "resolve_after_hours", label: "Resolve after, hours", hint: "So long below the limit, and the alert closes.", min: 1, max: 2160, step: 1 },
+      { name: "renotify_hours", label: "Remind every, hours", hint: "Repeat the message until somebody acknowledges the alert.", min: 1, max: 2160, step: 1 },
+      { name: "resolve_after_hours", label: "Resolve after, hours", hint: "Close the alert after this many hours below the limit.", min: 1, max: 2160, step: 1 },
     ],
   },
 ];
 
-/** JSON merge patch from one to the other: what differs, null where a value went back to its default by being left out. */
+/** The JSON merge patch from `old` to `now`. Null removes an override, so that the default applies again. */
 export function difference(old: ModelSettings, now: ModelSettings): Record<string, unknown> {
   const patch: Record<string, unknown> = {};
   for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) if (old[name] !== now[name]) patch[name] = now[name];
@@ -102,7 +102,7 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
   });
   return (
     <>
-      {!admin && <p class="lead muted">This key may look at the settings; changing them takes an admin key.</p>}
+      {!admin && <p class="lead muted">This key can only read the settings. Use an admin key to change them.</p>}
       <form
         class="settings"
         onSubmit={(event) => {
@@ -116,8 +116,8 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
           <section>
             <h2>Rule</h2>
             <div class="choices" role="radiogroup" aria-label="Rule">
-              <Choice rule="budget" chosen={draft.rule} set={set} title="Budget" text="At most alpha false alarms a model and month, over all its features and checks, and the day-to-day variation it has shown." />
-              <Choice rule="p_value" chosen={draft.rule} set={set} title="p-value" text="Drift when p is under alpha, once for every feature and check. The classic rule: expect false alarms in most months." />
+              <Choice rule="budget" chosen={draft.rule} set={set} title="Budget" text="At most alpha false alarms per model and month, counted over all features and checks. The rule allows for the model's usual variation between days." />
+              <Choice rule="p_value" chosen={draft.rule} set={set} title="p-value" text="A feature has drifted if its p-value is below alpha. Each feature and check is tested separately, so expect false alarms in most months." />
             </div>
           </section>
           {GROUPS.map(({ title, about, entries }) => (
@@ -142,7 +142,7 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
               Undo
             </button>
             <span role="status" class="muted">
-              {saved && !dirty ? "Saved; the next check uses them." : dirty ? `${plural(changes(patch), "change")} not saved.` : ""}
+              {saved && !dirty ? "Saved. The next check uses the new settings." : dirty ? `${plural(changes(patch), "change")} not saved.` : ""}
             </span>
           </div>
         )}
@@ -152,7 +152,7 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
       {admin && (
         <section class="danger">
           <h2>Delete this model</h2>
-          <p class="muted">Takes it out of every answer at once, and erases its baseline, predictions, history and alerts within 15 minutes.</p>
+          <p class="muted">The API stops showing the model at once. Its baseline, predictions, history and alerts are erased within 15 minutes.</p>
           <button type="button" class="dangerous" onClick={() => setDeleting(true)}>
             Delete model
           </button>
@@ -220,8 +220,8 @@ function Overrides({ draft, set, editable }: { draft: ModelSettings; set: (chang
   );
   return (
     <section>
-      <h2>Features with settings of their own</h2>
-      {names.length === 0 && <p class="muted">None: all features are tested alike.</p>}
+      <h2>Settings for single features</h2>
+      {names.length === 0 && <p class="muted">All features use the settings above.</p>}
       {names.length > 0 && (
         <div class="sheet">
           <table class="overrides">
@@ -230,9 +230,9 @@ function Overrides({ draft, set, editable }: { draft: ModelSettings; set: (chang
                 <th scope="col">Feature</th>
                 <th scope="col">Tested</th>
                 <th scope="col">Rule</th>
-                <th scope="col">Smallest score</th>
+                <th scope="col">Minimum score</th>
                 <th scope="col">Alpha</th>
-                <th scope="col">Smallest sample</th>
+                <th scope="col">Minimum sample size</th>
                 {editable && (
                   <th scope="col">
                     <span class="hidden">Remove</span>
@@ -251,14 +251,14 @@ function Overrides({ draft, set, editable }: { draft: ModelSettings; set: (chang
                     </td>
                     <td>
                       <select aria-label={`Rule of ${feature}`} value={own.rule ?? ""} onChange={(event) => change(feature, { rule: (event.currentTarget.value || null) as Rule | null })}>
-                        <option value="">model's</option>
+                        <option value="">model's rule</option>
                         <option value="budget">budget</option>
                         <option value="p_value">p-value</option>
                       </select>
                     </td>
-                    <td>{number(feature, "min_drift_score", "Smallest score")}</td>
+                    <td>{number(feature, "min_drift_score", "Minimum score")}</td>
                     <td>{number(feature, "alpha", "Alpha")}</td>
-                    <td>{number(feature, "min_samples", "Smallest sample")}</td>
+                    <td>{number(feature, "min_samples", "Minimum sample size")}</td>
                     {editable && (
                       <td class="end">
                         <button
@@ -303,7 +303,7 @@ interface Compared {
   days: number;
 }
 
-/** What the settings would have alerted on, beside what the saved ones would have. */
+/** Compares the alerts that the draft and the saved settings would have opened. */
 function Preview({ model, patch, dirty }: { model: Model; patch: Record<string, unknown>; dirty: boolean }): JSX.Element {
   const [days, setDays] = useState(14);
   const [result, setResult] = useState<Compared & { of: string }>();
@@ -317,7 +317,7 @@ function Preview({ model, patch, dirty }: { model: Model; patch: Record<string, 
   return (
     <section class="preview">
       <div class="head">
-        <h2>What these settings would have done</h2>
+        <h2>Preview</h2>
         <div class="filters inline">
           <select aria-label="How far back" value={days} onChange={(event) => setDays(Number(event.currentTarget.value))}>
             {[7, 14, 28].map((value) => (
@@ -331,8 +331,8 @@ function Preview({ model, patch, dirty }: { model: Model; patch: Record<string, 
           </button>
         </div>
       </div>
-      <p class="muted">Replays the stored hourly counts; nothing is saved or sent.</p>
-      {error && <Problem error={error} what="There is no preview." />}
+      <p class="muted">Shows which alerts these settings would have opened. The preview replays stored hourly counts. It saves and sends nothing.</p>
+      {error && <Problem error={error} what="The preview failed." />}
       <div aria-live="polite">
         {result && (
           <>
@@ -358,7 +358,7 @@ function Outcome({ title, of }: { title: string; of: Simulation }): JSX.Element 
       </p>
       <ul>
         {of.alerts.slice(0, 20).map((alert, index) => {
-          const names = alert.features.map((feature) => (typeof feature === "string" ? feature : feature.name));
+          const names = alert.features;
           return (
             <li key={index}>
               <SeverityMark severity={alert.severity} />
@@ -394,7 +394,7 @@ function Delete({ model, onClose }: { model: Model; onClose: () => void }): JSX.
         }}
       >
         <p>
-          Everything known about <b>{model.name}</b> is erased. This cannot be undone.
+          All data of <b>{model.name}</b> will be erased. You cannot undo this.
         </p>
         <Field label="Type the model's name">{(id) => <input id={id} value={typed} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />}</Field>
         {error && <Problem error={error} what="The model was not deleted." />}
@@ -403,7 +403,7 @@ function Delete({ model, onClose }: { model: Model; onClose: () => void }): JSX.
             Cancel
           </button>
           <button type="submit" class="dangerous" disabled={busy || typed !== model.name}>
-            Delete for good
+            Delete permanently
           </button>
         </footer>
       </form>

@@ -2,11 +2,12 @@ import { Fragment } from "preact";
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { at, call, forget } from "../api";
-import { Miniature, ScoreBar, ScoreChart } from "../charts";
+import { Miniature } from "../charts/miniature";
+import { ScoreBar, ScoreChart } from "../charts/scores";
 import { ago, count, moment, pValue, plural, score, share } from "../format";
 import { useAction, useAdmin, useResource, useTick, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
-import type { Alert, AlertDetail, AlertType, Feature, Model, Report, State } from "../types";
+import type { Alert, AlertDetail, AlertType, Feature, Model, Queued, Report, State } from "../types";
 import { Empty, Facts, Loaded, Name, Problem, Sorted, StateTag, Time } from "../ui";
 import { ALERT_TYPES, KINDS, limit } from "../words";
 import { BaselinePart } from "./baseline";
@@ -32,9 +33,9 @@ export function ModelPage({ id, part, query }: { id: string; part: string; query
   useTitle(model.data?.name ?? "Model");
   if (model.error?.status === 404 && !model.data)
     return (
-      <Empty title="There is no such model">
+      <Empty title="Model not found">
         <p>
-          It may belong to another organization than this key, or it was deleted. <a href={to()}>All models</a>
+          The model may belong to another organization, or it was deleted. <a href={to()}>All models</a>
         </p>
       </Empty>
     );
@@ -91,10 +92,10 @@ function CheckNow({ model, changed }: { model: Model; changed: () => void }): JS
   const [said, setSaid] = useState("");
   const { run, busy, error } = useAction(async () => {
     setSaid("");
-    const { data } = await call<{ status: string; reason?: string | null }>("POST", at`/drift/models/${model.id}/check`);
+    const { data } = await call<Report | Queued>("POST", at`/drift/models/${model.id}/check`);
     forget(at`/drift/models/${model.id}`);
     const nothing = data.status === "no_data" || data.status === "no_baseline";
-    setSaid(data.status === "queued" ? "The check goes on in the background." : nothing && data.reason ? `Checked: ${data.reason}.` : "Checked.");
+    setSaid(data.status === "queued" ? "The check continues in the background." : nothing && data.reason ? `Checked: ${data.reason.replace(/\.$/, "")}.` : "Checked.");
     changed();
   });
   if (!admin || model.baseline_version === null) return null;
@@ -180,7 +181,7 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
 
 const ABOUT: Partial<Record<State, AlertType[]>> = { drift: ["data_drift", "prediction_drift"], data_quality: ["data_quality"], no_data: ["no_data"] };
 
-/** Why no alert is open although there is reason for one: somebody resolved it, which holds for the model's reminder time. */
+/** Explains why no alert is open while drift continues: a resolved alert blocks the next one for the reminder interval. */
 function Held({ model }: { model: Model }): JSX.Element | null {
   useTick();
   const kinds = model.open_alerts === 0 ? ABOUT[model.state] : undefined;
@@ -191,12 +192,12 @@ function Held({ model }: { model: Model }): JSX.Element | null {
     .filter((alert) => alert.alert_type === "no_data" || alert.baseline_version === model.baseline_version)
     .sort((a, b) => end(b) - end(a));
   const detail = useResource<AlertDetail>(last ? at`/drift/alerts/${last.id}` : null, { refresh: false });
-  // One that was below its limit, and so over anyway, holds nothing back.
+  // An alert that was already below its limit does not block the next one.
   const turns = detail.data?.timeline.filter(({ event }) => event === "below" || event === "returned");
   if (!last?.resolved_at || !turns || turns.at(-1)?.event === "below") return null;
   return (
     <p class="notice">
-      No alert is open: <a href={to("alerts", last.id)}>{ALERT_TYPES[last.alert_type]}</a> was resolved by hand {ago(last.resolved_at)}. If it goes on, the next opens after{" "}
+      No alert is open: <a href={to("alerts", last.id)}>{ALERT_TYPES[last.alert_type]}</a> was resolved by hand {ago(last.resolved_at)}. If the cause continues, a new alert opens after{" "}
       <Time at={new Date(end(last)).toISOString()} />.
     </p>
   );
@@ -252,7 +253,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
         </div>
       </div>
       {shown.length === 0 ? (
-        <p class="muted">{only && !search ? "Nothing has drifted." : "No feature fits."}</p>
+        <p class="muted">{only && !search ? "No features have drifted." : "No features match."}</p>
       ) : (
         <div class="sheet">
           <table>
@@ -262,7 +263,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                   Feature
                 </Sorted>
                 <th scope="col" class="wide">
-                  <span class="hidden">Picture</span>
+                  <span class="hidden">Histogram</span>
                 </th>
                 <Sorted {...head} name="score" falls class="number">
                   Score
@@ -295,7 +296,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                           <Name of={feature.name} />
                         </button>
                         <span class="labels">
-                          <span>{feature.role === "prediction" ? "what the model answers" : feature.type}</span>
+                          <span>{feature.role === "prediction" ? "model output" : feature.type}</span>
                           {feature.data_quality
                             ?.filter((finding) => finding.fired)
                             .map((finding) => (

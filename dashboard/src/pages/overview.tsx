@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { call, forget } from "../api";
-import { Sparkline } from "../charts";
+import { Sparkline } from "../charts/sparkline";
 import { plural, score } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { go, setQuery, to } from "../router";
@@ -41,16 +41,16 @@ export function OverviewPage({ query }: { query: URLSearchParams }): JSX.Element
       <Loaded of={models} what="the models" rows={8}>
         {(found) =>
           found.length === 0 ? (
-            <Empty title="No model yet">
+            <Empty title="No models yet">
               {admin ? (
                 <>
-                  <p>A model is what predictions are logged for. Give it a baseline and predictions, and it is checked every 15 minutes.</p>
+                  <p>Create a model, send its baseline, and log its predictions. DriftGuard checks each model every 15 minutes.</p>
                   <button type="button" class="primary" onClick={() => setAdding(true)}>
                     New model
                   </button>
                 </>
               ) : (
-                <p>Somebody with an admin key has to make the first one.</p>
+                <p>Ask somebody with an admin key to create the first model.</p>
               )}
             </Empty>
           ) : (
@@ -128,7 +128,7 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
         </div>
       </div>
       {shown.length === 0 ? (
-        <Empty title="No model fits">
+        <Empty title="No models match">
           <button type="button" onClick={() => setQuery({ q: null, state: null })}>
             Show all
           </button>
@@ -225,19 +225,19 @@ function NewModel({ onClose }: { onClose: () => void }): JSX.Element {
           void run();
         }}
       >
-        <Field label="Name" hint="As your team calls it; each name once.">
+        <Field label="Name" hint="Must be unique within your organization.">
           {(id, described) => <input id={id} aria-describedby={described} value={name} required maxLength={128} onInput={(event) => setName(event.currentTarget.value)} />}
         </Field>
         <Field label="Description">
           {(id) => <textarea id={id} rows={2} maxLength={2000} value={description} onInput={(event) => setDescription(event.currentTarget.value)} />}
         </Field>
-        {error && <Problem error={error} what="The model was not made." />}
+        {error && <Problem error={error} what="The model was not created." />}
         <footer>
           <button type="button" onClick={onClose}>
             Cancel
           </button>
           <button type="submit" class="primary" disabled={busy}>
-            Make model
+            Create model
           </button>
         </footer>
       </form>

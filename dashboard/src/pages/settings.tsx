@@ -5,18 +5,19 @@ import { useResource, useTitle } from "../hooks";
 import { useStore } from "../store";
 import { applyTheme, theme } from "../theme";
 import type { Theme } from "../theme";
+import type { Health } from "../types";
 import { Facts } from "../ui";
 
 const MAY = {
-  viewer: "Sees everything of its organization, changes nothing.",
-  admin: "Sees and changes everything of its organization.",
+  viewer: "Reads all data of its organization.",
+  admin: "Reads and changes all data of its organization.",
   ingest: "Logs predictions only.",
 } as const;
 
 export function SettingsPage(): JSX.Element {
   useTitle("Settings");
   const { me, key } = useStore(session);
-  const health = useResource<{ status: string; version: string }>("/health", { refresh: false });
+  const health = useResource<Health>("/health", { refresh: false });
   const [chosen, setChosen] = useState<Theme>(theme());
   return (
     <>
@@ -51,7 +52,7 @@ export function SettingsPage(): JSX.Element {
                 setChosen(name);
               }}
             >
-              {{ system: "As the system", light: "Light", dark: "Dark" }[name]}
+              {{ system: "System", light: "Light", dark: "Dark" }[name]}
             </button>
           ))}
         </div>

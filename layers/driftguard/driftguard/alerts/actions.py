@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 
 from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.publishing import Publish, publish_pending
-from driftguard.alerts.schemas import Alert, AlertDetail, AlertFilters, Note, Snooze
-from driftguard.alerts.tables import Alerts, Outbox
+from driftguard.alerts.schemas import Alert, AlertDetail, AlertFilters, DeliveryRecord, Note, Snooze
+from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.models.registry import MAX_ID
 from driftguard.models.settings import ModelSettings
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.notifications.tables import Deliveries
 from driftguard.platform.dynamodb import ConditionFailed, transaction
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import earliest_id
@@ -54,10 +53,19 @@ def page(organization_id: str, filters: AlertFilters, *, model_id: str | None, n
     )
 
 
-def detail(organization_id: str, alert_id: str, base_url: str, now: datetime) -> AlertDetail:
-    """One alert with its timeline and its deliveries, newest first. Raises NotFound."""
+def detail(
+    organization_id: str,
+    alert_id: str,
+    base_url: str,
+    now: datetime,
+    deliveries_of: Callable[[str], list[DeliveryRecord]],
+) -> AlertDetail:
+    """One alert with its timeline and its deliveries, newest first. Raises NotFound.
+
+    deliveries_of: the delivery records of an alert, by its id.
+    """
     alert = lifecycle.lapse(find(organization_id, alert_id), now)
-    return alert.detail(base_url, Deliveries.of(alert_id))
+    return alert.detail(base_url, deliveries_of(alert_id))
 
 
 def acknowledging(body: Note, now: datetime) -> Action:
@@ -84,7 +92,7 @@ def resolving(body: Note, now: datetime) -> Action:
 
 
 def act(organization_id: str, alert_id: str, action: Action, *, publish: Publish) -> Alert:
-    """Change an alert by a transition of `driftguard.alerts.lifecycle`, its model's status with it, and tell what is to be told.
+    """Change an alert by a transition of `driftguard.alerts.lifecycle`, and its model's status with it.
 
     Raises NotFound, and Conflict when the transition makes no sense.
     """
@@ -138,7 +146,4 @@ def _store(status: Statuses, alert_type: str, outcome: findings.Outcome) -> None
             ],
             condition=Statuses.revision == revision,
         )
-        for alert in outcome.alerts:
-            Alerts.write(write, alert)
-        for event in outcome.events:
-            Outbox.write(write, event)
+        add_outcomes(write, [outcome])

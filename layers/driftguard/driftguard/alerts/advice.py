@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from driftguard.alerts.schemas import AlertFeature, AlertType, QualityKind
-from driftguard.alerts.words import NAMED, direction, names, percent, quoted
+from driftguard.alerts.words import NAMED, names, percent, quoted
 
 MANY = 5
 """From so many features moving at once, a common cause is likelier than each having its own."""
@@ -33,7 +33,7 @@ def _data_drift(moved: Sequence[AlertFeature]) -> list[str]:
     actions = []
     if moved:
         others = f", then at {names(moved[1:])}" if len(moved) > 1 else ""
-        shift = direction(moved[0])
+        shift = moved[0].direction
         actions.append(f"Look at {quoted(moved[0].name)} first{f' ({shift})' if shift else ''}{others}.")
     if len(moved) >= MANY:
         actions.append(
@@ -58,7 +58,7 @@ def _data_drift(moved: Sequence[AlertFeature]) -> list[str]:
 
 
 def _prediction_drift(moved: Sequence[AlertFeature]) -> list[str]:
-    shift = direction(moved[0]) if moved else None
+    shift = moved[0].direction if moved else None
     return [
         (
             f"Check what the model answers now{f' ({shift})' if shift else ''}: a new model version, threshold or "

@@ -12,8 +12,10 @@ from driftguard.alerts.schemas import (
     AlertType,
     Histogram,
     Severity,
+    Window,
 )
 from driftguard.alerts.words import shorten
+from driftguard.models.settings import ModelSettings
 from driftguard.platform.ids import new_id
 from driftguard.platform.times import iso, parse
 
@@ -28,7 +30,7 @@ class Finding:
     testable: False while there are too few data: an open alert stays as it is, and none opens.
     firing: over the threshold. holding: over the lower level at which an open alert stays open; firing implies it.
     drift_score, p_value: of the feature that moved most; None for `no_data`.
-    features: each as `schemas.alerts.AlertFeature` has it; those that fired first, the strongest at the head.
+    features: those that fired first, the strongest at the head.
     """
 
     alert_type: AlertType
@@ -38,7 +40,7 @@ class Finding:
     drift_score: float | None
     p_value: float | None
     severity: Severity
-    features: Sequence[Mapping[str, Any]] = ()
+    features: Sequence[AlertFeature] = ()
 
 
 @dataclass(frozen=True)
@@ -76,22 +78,26 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Context:
-    """The check around a finding."""
+class Occasion:
+    """One check of one model: which model under which settings, what it compares, and when.
+
+    window: the event times compared with the baseline. n_baseline, n_window: rows in each.
+    preliminary: whether the counted hours do not cover the whole window yet. warming_up: whether the model has had
+    data for less than `warmup_hours`. silent: whether its traffic has stopped.
+    """
 
     now: datetime
     organization_id: str
     model_id: str
     model_name: str
+    settings: ModelSettings
     baseline_version: int | None
-    n_baseline: int | None
-    n_window: int | None
-    window_start: datetime
-    window_end: datetime
+    n_baseline: int
+    n_window: int
+    window: Window
     preliminary: bool
     warming_up: bool
-    renotify_hours: float
-    resolve_after_hours: float
+    silent: bool
     new_id: Callable[[datetime], str] = new_id
 
 

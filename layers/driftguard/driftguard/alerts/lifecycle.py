@@ -12,14 +12,12 @@ from typing import Any
 
 from driftguard.alerts.advice import recommend
 from driftguard.alerts.events import AlertEvent, EventKind, ResolveReason, event_alert
-from driftguard.alerts.findings import Context, Finding, Memory, Outcome, trim_features
+from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome, trim_features
 from driftguard.alerts.schemas import (
     Alert,
-    AlertFeature,
     Severity,
     TimelineEntry,
     TimelineEvent,
-    Window,
     severity_rank,
 )
 from driftguard.alerts.words import minute
@@ -29,7 +27,7 @@ TIMELINE_ENTRIES = 500
 """An alert that flaps for months keeps its opening and the latest entries."""
 
 
-def apply(finding: Finding, alert: Alert | None, memory: Memory, context: Context) -> Outcome:
+def apply(finding: Finding, alert: Alert | None, memory: Memory, occasion: Occasion) -> Outcome:
     """Bring `alert` (the open one of this model and type, or None) up to date with what a check found.
 
     The outcome's alerts are empty when nothing changed.
@@ -37,58 +35,58 @@ def apply(finding: Finding, alert: Alert | None, memory: Memory, context: Contex
     done = Outcome(memory=memory)
     if alert is not None and not alert.is_open:
         alert = None
-    if alert is not None and _outdated(alert, context):
-        done = replace_baseline(alert, memory, now=context.now)
+    if alert is not None and _outdated(alert, occasion):
+        done = replace_baseline(alert, memory, now=occasion.now)
         alert = None
     if alert is None:
-        return _open(finding, done, context) if _may_open(finding, done.memory, context) else done
-    return _continue(finding, alert, done, context)
+        return _open(finding, done, occasion) if _may_open(finding, done.memory, occasion) else done
+    return _continue(finding, alert, done, occasion)
 
 
-def _outdated(alert: Alert, context: Context) -> bool:
+def _outdated(alert: Alert, occasion: Occasion) -> bool:
     """Traffic stopping has nothing to do with a baseline; everything else is a difference from one."""
-    return alert.alert_type != "no_data" and alert.baseline_version != context.baseline_version
+    return alert.alert_type != "no_data" and alert.baseline_version != occasion.baseline_version
 
 
-def _may_open(finding: Finding, memory: Memory, context: Context) -> bool:
+def _may_open(finding: Finding, memory: Memory, occasion: Occasion) -> bool:
     hushed = (
         memory.hushed_until is not None
-        and context.now < memory.hushed_until
-        and (finding.alert_type == "no_data" or memory.hushed_baseline == context.baseline_version)
+        and occasion.now < memory.hushed_until
+        and (finding.alert_type == "no_data" or memory.hushed_baseline == occasion.baseline_version)
     )
-    return finding.testable and finding.firing and not hushed and not context.warming_up
+    return finding.testable and finding.firing and not hushed and not occasion.warming_up
 
 
-def _open(finding: Finding, done: Outcome, context: Context) -> Outcome:
+def _open(finding: Finding, done: Outcome, occasion: Occasion) -> Outcome:
     memory = replace(done.memory, hushed_until=None, hushed_baseline=None)
-    told = not context.preliminary or memory.preliminary_told != context.baseline_version
+    told = not occasion.preliminary or memory.preliminary_told != occasion.baseline_version
     alert = Alert(
-        id=context.new_id(context.now),
-        organization_id=context.organization_id,
-        model_id=context.model_id,
+        id=occasion.new_id(occasion.now),
+        organization_id=occasion.organization_id,
+        model_id=occasion.model_id,
         alert_type=finding.alert_type,
         status="firing",
-        detected_at=context.now,
+        detected_at=occasion.now,
         occurrences=0,
-        preliminary=context.preliminary,
+        preliminary=occasion.preliminary,
         told=told,
         resolved_at=None,
-        **_found(finding, None, context),
+        **_found(finding, None, occasion),
     )
     alert = _occurred(alert)
     note = alert.severity if told else f"{alert.severity}; not sent: a preliminary alert was sent for this baseline"
-    alert = _note(alert, context.now, "opened", note)
+    alert = _note(alert, occasion.now, "opened", note)
     events = []
     if told:
-        alert, event = _tell(alert, "opened", context.now)
+        alert, event = _tell(alert, "opened", occasion.now)
         events = [event]
-        if context.preliminary:
-            memory = replace(memory, preliminary_told=context.baseline_version)
+        if occasion.preliminary:
+            memory = replace(memory, preliminary_told=occasion.baseline_version)
     return Outcome([*done.alerts, alert], [*done.events, *events], memory)
 
 
-def _continue(finding: Finding, alert: Alert, done: Outcome, context: Context) -> Outcome:
-    now = context.now
+def _continue(finding: Finding, alert: Alert, done: Outcome, occasion: Occasion) -> Outcome:
+    now = occasion.now
     before, alert = alert, lapse(alert, now)
     events: list[AlertEvent] = []
     if not finding.testable:
@@ -97,39 +95,39 @@ def _continue(finding: Finding, alert: Alert, done: Outcome, context: Context) -
         alert = _returned(alert, now)
         if finding.firing:
             previous = alert.severity
-            alert = _occurred(alert.model_copy(update=_found(finding, alert, context)))
+            alert = _occurred(alert.model_copy(update=_found(finding, alert, occasion)))
             alert = _severity_changed(alert, previous, now)
-        alert, events = _messages_while_on(alert, context)
+        alert, events = _messages_while_on(alert, occasion)
     elif alert.alert_type == "no_data":
         return _join(done, _close(alert, "traffic_returned", done.memory, now, "Traffic has returned."))
     else:
         if alert.below_since is None:
             alert = alert.model_copy(update={"below_since": now})
-            alert = _note(alert, now, "below", f"resolves after {context.resolve_after_hours:g} hours below")
-        if now - _certain(alert.below_since) >= timedelta(hours=context.resolve_after_hours):
-            note = f"Below the threshold for {context.resolve_after_hours:g} hours."
+            alert = _note(alert, now, "below", f"resolves after {occasion.settings.resolve_after_hours:g} hours below")
+        if now - _certain(alert.below_since) >= timedelta(hours=occasion.settings.resolve_after_hours):
+            note = f"Below the threshold for {occasion.settings.resolve_after_hours:g} hours."
             return _join(done, _close(alert, "below", done.memory, now, note))
     return _join(done, Outcome([] if alert == before else [alert], events, done.memory))
 
 
-def _found(finding: Finding, alert: Alert | None, context: Context) -> dict[str, Any]:
+def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[str, Any]:
     """The fields of an alert that each firing brings up to date."""
-    features = trim_features([AlertFeature.model_validate(feature) for feature in finding.features])
+    features = trim_features(finding.features)
     scores = [score for score in (finding.drift_score, alert.peak_score if alert else None) if score is not None]
     return {
-        "model_name": context.model_name,
+        "model_name": occasion.model_name,
         "severity": finding.severity,
         "drift_score": finding.drift_score,
         "p_value": finding.p_value,
         "peak_score": max(scores, default=None),
-        "last_detected_at": context.now,
-        "baseline_version": context.baseline_version,
-        "n_baseline": context.n_baseline,
-        "n_window": context.n_window,
-        "window": Window(start=context.window_start, end=context.window_end),
+        "last_detected_at": occasion.now,
+        "baseline_version": occasion.baseline_version,
+        "n_baseline": occasion.n_baseline,
+        "n_window": occasion.n_window,
+        "window": occasion.window,
         "features": features,
         "recommended_actions": recommend(
-            finding.alert_type, features, preliminary=alert.preliminary if alert else context.preliminary
+            finding.alert_type, features, preliminary=alert.preliminary if alert else occasion.preliminary
         ),
     }
 
@@ -151,18 +149,18 @@ def _severity_changed(alert: Alert, previous: Severity, now: datetime) -> Alert:
     return _note(alert, now, "escalated" if rose else "eased", f"{previous} → {alert.severity}")
 
 
-def _messages_while_on(alert: Alert, context: Context) -> tuple[Alert, list[AlertEvent]]:
+def _messages_while_on(alert: Alert, occasion: Occasion) -> tuple[Alert, list[AlertEvent]]:
     """A rise is measured from the last message: a severity that flaps between two checks is told once."""
     if alert.preliminary:
         return alert, []
     told: Severity = _certain(alert.told_severity)
     if severity_rank(alert.severity) > severity_rank(told):
-        alert, event = _tell(alert, "escalated", context.now, previous_severity=told)
+        alert, event = _tell(alert, "escalated", occasion.now, previous_severity=told)
         return alert, [event]
-    due = _certain(alert.notified_at) + timedelta(hours=context.renotify_hours)
-    if alert.status == "firing" and context.now >= due:
-        alert = _note(alert, context.now, "reminded")
-        alert, event = _tell(alert, "repeated", context.now)
+    due = _certain(alert.notified_at) + timedelta(hours=occasion.settings.renotify_hours)
+    if alert.status == "firing" and occasion.now >= due:
+        alert = _note(alert, occasion.now, "reminded")
+        alert, event = _tell(alert, "repeated", occasion.now)
         return alert, [event]
     return alert, []
 

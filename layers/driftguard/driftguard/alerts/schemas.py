@@ -57,7 +57,7 @@ class AlertFeature(BaseModel):
     """One feature of an alert: what was tested, what came out, and what a message shows of it.
 
     `kind` and `shares` belong to data quality: which share was tested, and its values. `new_categories` names a few
-    of the values that the baseline lacked.
+    of the values that the baseline lacked. `direction` says in words where the values went.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -70,6 +70,7 @@ class AlertFeature(BaseModel):
     p_value: float | None = None
     threshold: float | None = None
     drifted: bool = True
+    direction: str | None = None
     kind: QualityKind | None = None
     shares: Shares | None = None
     new_categories: list[str] = []

@@ -7,6 +7,7 @@ from pynamodb.indexes import AllProjection, LocalSecondaryIndex
 from pynamodb.transactions import TransactWrite
 
 from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.findings import Outcome
 from driftguard.alerts.schemas import Alert
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import KEYS, Options, Table, squeeze, unsqueeze
@@ -14,6 +15,15 @@ from driftguard.platform.times import iso
 
 MAX_READ = 2000
 """How many alerts one page of a filtered list looks at; a page may then be short, with its Link."""
+
+
+def add_outcomes(write: TransactWrite, outcomes: Iterable[Outcome]) -> None:
+    """Add to a transaction the alerts that changed and the events to publish about them."""
+    for outcome in outcomes:
+        for alert in outcome.alerts:
+            Alerts.write(write, alert)
+        for event in outcome.events:
+            Outbox.write(write, event)
 
 
 class ByModel(LocalSecondaryIndex["Alerts"]):  # type: ignore[no-untyped-call]

@@ -5,44 +5,11 @@ from datetime import datetime, timedelta
 
 from driftguard.alerts.schemas import (
     AlertFeature,
-    Histogram,
     QualityKind,
 )
-from driftguard.distributions.categories import NEW, RARE
 
 NAMED = 3
 """Features named in one sentence; the message lists the others."""
-
-WORDS = {RARE: "the share of rarer values", NEW: "the share of values that the baseline lacks"}
-"""What a picture's last two bars are called."""
-
-
-def direction(feature: AlertFeature) -> str | None:
-    """In words, where a feature's values went by its histogram; None without one or when it is not clear."""
-    picture = feature.histogram
-    if picture is None or not picture.window or sum(picture.baseline) <= 0 or sum(picture.window) <= 0:
-        return None
-    before = [value / sum(picture.baseline) for value in picture.baseline]
-    now = [value / sum(picture.window) for value in picture.window]
-    if picture.categories is not None:
-        return _category_shift(picture, before, now)
-    higher = sum(place * (new - old) for place, (old, new) in enumerate(zip(before, now, strict=False)))
-    if abs(higher) < 0.05 * len(before):
-        return "its shape changed"
-    return "towards higher values" if higher > 0 else "towards lower values"
-
-
-def _category_shift(picture: Histogram, before: Sequence[float], now: Sequence[float]) -> str | None:
-    changes = [
-        (abs(new - old), label, old, new)
-        for label, old, new in zip(picture.categories or [], before, now, strict=False)
-    ]
-    if not changes:
-        return None
-    _, label, old, new = max(changes, key=lambda change: change[0])
-    return (
-        f"{WORDS.get(label) or quoted(label)} {'rose' if new > old else 'fell'} from {percent(old)} to {percent(new)}"
-    )
 
 
 def names(features: Sequence[AlertFeature]) -> str:

@@ -5,20 +5,21 @@ is delivered twice is one.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from driftguard.alerts.publishing import publish_pending
-from driftguard.checks.commit import commit
+from driftguard.checks.commit import store
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
-from driftguard.checks.window import arrival_time, decide, load_series
+from driftguard.checks.window import Moment, arrival_time, decide, load_series, occasion
 from driftguard.counting.folding import Overtaken, count_fresh, fold, load_state
+from driftguard.models.schemas import State
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.ids import new_id
-from driftguard.platform.times import hour_of, hour_start, iso
+from driftguard.platform.times import hour_of
+from driftguard.verdicts.report import report_of
 
 LEASE_MARGIN = timedelta(seconds=15)
 
@@ -56,7 +57,7 @@ def check(task: Task) -> Result:
 def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     model, now = task.model, task.now
     if model.baseline_version is None:
-        return _skip(task, _empty_report(model, now, "no_baseline", "the model has no baseline yet"))
+        return _skip(task, "no_baseline", "The model has no baseline yet.")
     series = load_series(model)
     state, complete = fold(series, load_state(series, now), now, task.may_go_on)
     fresh = count_fresh(series, state.cursor, now, task.may_go_on) if complete else None
@@ -64,9 +65,9 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
         return Result("checked", None, finished=False)
     last_arrival = fresh.last_arrival or state.last_arrival
     if last_arrival is None:
-        return _skip(task, _empty_report(model, now, "no_data", "no prediction was ever logged", series.baseline.rows))
-    verdict, context = decide(task.model, series, state, fresh, arrival_time(last_arrival), now)
-    commit(task, check_id, status, verdict, context)
+        return _skip(task, "no_data", "No prediction was ever logged.", series.baseline.rows)
+    verdict = decide(task.model, series, state, fresh, arrival_time(last_arrival), now)
+    store(task, check_id, status, verdict)
     return Result("checked", verdict.report)
 
 
@@ -77,25 +78,12 @@ def _made_before(task: Task, status: Statuses) -> bool:
     return task.tick is not None and Runs.ended(task.model.organization_id, task.tick, task.model.model_id)
 
 
-def _empty_report(model: Models, now: datetime, state: str, reason: str, n_baseline: int = 0) -> dict[str, Any]:
-    start = hour_start(hour_of(now - timedelta(days=model.settings.window_days)))
-    return {
-        "model_id": model.model_id,
-        "checked_at": iso(now),
-        "status": state,
-        "reason": reason,
-        "preliminary": False,
-        "drift_score": None,
-        "p_value": None,
-        "baseline_version": model.baseline_version,
-        "window": {"start": iso(start), "end": iso(now)},
-        "n_baseline": n_baseline,
-        "n_window": 0,
-        "features": [],
-    }
-
-
-def _skip(task: Task, report: dict[str, Any]) -> Result:
+def _skip(task: Task, status: State, reason: str, n_baseline: int = 0) -> Result:
+    """End a check that has nothing to compare; its report is not stored."""
+    model, now = task.model, task.now
     if task.tick:
-        Runs.of(task.model.organization_id, task.tick, task.model.model_id, "skipped", task.now).save()
-    return Result("skipped", report)
+        Runs.of(model.organization_id, task.tick, model.model_id, "skipped", now).save()
+    first = hour_of(now - timedelta(days=model.settings.window_days))
+    moment = Moment(now=now, first_hour=first, last_hour=hour_of(now), covered_since=first, silent=False)
+    found = occasion(model, model.settings, moment, n_baseline=n_baseline, n_window=0)
+    return Result("skipped", report_of(found, status, reason))

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from driftguard.alerts import findings, lifecycle
-from driftguard.alerts.tables import Alerts, Outbox
+from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.checks import reports
 from driftguard.checks.tables import History, Runs
 from driftguard.checks.task import Task
@@ -19,7 +19,7 @@ RECENT_DAYS = 7
 TRIES = 6
 
 
-def commit(task: Task, check_id: str, status: Statuses, verdict: Verdict, context: findings.Context) -> None:
+def store(task: Task, check_id: str, status: Statuses, verdict: Verdict) -> None:
     """Store the verdict, the alerts and their events in one transaction, on the state that was read."""
     model, now = task.model, task.now
     report = verdict.report
@@ -31,9 +31,9 @@ def commit(task: Task, check_id: str, status: Statuses, verdict: Verdict, contex
         raise Overtaken from None
     entry = History.entry(model.model_id, check_id, reports.pack_row(report), now, task.keep)
     for _try in range(TRIES):
-        changed = _apply(status, verdict, context)
+        outcomes = _apply(status, verdict)
         status.state = report["status"]
-        status.preliminary = context.preliminary
+        status.preliminary = report["preliminary"]
         status.checked_at = iso(now)
         status.drift_score = report["drift_score"]
         status.report_slot = slot
@@ -50,11 +50,7 @@ def commit(task: Task, check_id: str, status: Statuses, verdict: Verdict, contex
                 write.save(entry)
                 if task.tick:
                     write.save(Runs.of(model.organization_id, task.tick, model.model_id, "checked", now))
-                for outcome in changed:
-                    for alert in outcome.alerts:
-                        Alerts.write(write, alert)
-                    for event in outcome.events:
-                        Outbox.write(write, event)
+                add_outcomes(write, outcomes)
         except ConditionFailed:
             # Somebody acknowledged, snoozed or resolved meanwhile: decide again on what is there now.
             fresh = Statuses.one(model.organization_id, model.model_id)
@@ -68,16 +64,16 @@ def commit(task: Task, check_id: str, status: Statuses, verdict: Verdict, contex
     raise Overtaken
 
 
-def _apply(status: Statuses, verdict: Verdict, context: findings.Context) -> list[findings.Outcome]:
+def _apply(status: Statuses, verdict: Verdict) -> list[findings.Outcome]:
     """Bring the model's alerts up to date; `status` takes which are open and what is to be remembered."""
     open_ids = dict(status.open_alerts or {})
     memory = dict(status.memory or {})
-    stored = Alerts.several(context.organization_id, open_ids.values()) if open_ids else {}
+    stored = Alerts.several(verdict.occasion.organization_id, open_ids.values()) if open_ids else {}
     outcomes = []
     for finding in verdict.findings:
         kind = finding.alert_type
         alert = stored.get(open_ids.get(kind, ""))
-        outcome = lifecycle.apply(finding, alert, findings.Memory.load(memory.get(kind)), context)
+        outcome = lifecycle.apply(finding, alert, findings.Memory.load(memory.get(kind)), verdict.occasion)
         outcomes.append(outcome)
         open_ids, memory = lifecycle.remember(open_ids, memory, outcome, kind)
     status.open_alerts, status.memory = open_ids, memory

@@ -6,15 +6,17 @@ whole numbers, the window's as differences from the baseline's.
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final, cast
 
+from driftguard.checks.schemas import HistoryRow
 from driftguard.checks.tables import History
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
+from driftguard.verdicts.shapes import Report, ReportFeature, ReportHistogram
 
 TRIES = 3
 
@@ -22,30 +24,39 @@ SHARE_UNITS = 10**5
 """Shares in a picture are rounded to one part in so many."""
 
 
-def pack(report: Mapping[str, Any]) -> bytes:
+LACKING: Final[dict[str, Any]] = {"direction": None, "mean": None, "range": None, "new_categories": []}
+"""Fields of a feature that reports stored by version 0.1 may lack."""
+
+
+def pack(report: Report) -> bytes:
     """A report as it is stored. Raises ValueError when it holds NaN or infinity."""
     features = [{**one, "histogram": _pack_picture(one["histogram"])} for one in report["features"]]
     return zlib.compress(_json({**report, "features": features}), 6)
 
 
-def unpack(data: bytes) -> dict[str, Any]:
-    """The report that `pack` was given, bit by bit."""
-    report: dict[str, Any] = json.loads(zlib.decompress(data))
-    for feature in report["features"]:
-        feature["histogram"] = _unpack_picture(feature["histogram"])
+def unpack(data: bytes) -> Report:
+    """The report that `pack` was given, bit by bit; older ones get the fields that they lack."""
+    report: Report = json.loads(zlib.decompress(data))
+    stored: list[Any] = [*report["features"]]
+    report["features"] = [_unpack_feature(one) for one in stored]
     return report
 
 
-def pack_row(report: Mapping[str, Any]) -> bytes:
+def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
+    feature: Any = {**LACKING, **stored, "histogram": _unpack_picture(stored["histogram"])}
+    return cast("ReportFeature", feature)
+
+
+def pack_row(report: Report) -> bytes:
     """What the history keeps of a report."""
     features = report["features"]
-    row = {
+    row: HistoryRow = {
         "checked_at": report["checked_at"],
         "status": report["status"],
         "preliminary": report["preliminary"],
         "drift_score": report["drift_score"],
         "p_value": report["p_value"],
-        "drifted_features": [feature["name"] for feature in features if feature["drifted"]],
+        "drifted_features": report["drifted_features"],
         "n_window": report["n_window"],
         "baseline_version": report["baseline_version"],
         "feature_scores": {feature["name"]: feature["drift_score"] for feature in features},
@@ -53,7 +64,7 @@ def pack_row(report: Mapping[str, Any]) -> bytes:
     return zlib.compress(_json(row), 6)
 
 
-def last(model: Models) -> dict[str, Any]:
+def last(model: Models) -> Report:
     """The last check's full report. Raises NotFound before the first."""
     for _try in range(TRIES):
         status = Statuses.one(model.organization_id, model.model_id)
@@ -65,12 +76,12 @@ def last(model: Models) -> dict[str, Any]:
     raise NotFound("The model has no report yet.")
 
 
-def history(model: Models, *, days: int | None, cursor: str | None, limit: int, now: datetime) -> Page[dict[str, Any]]:
+def history(model: Models, *, days: int | None, cursor: str | None, limit: int, now: datetime) -> Page[HistoryRow]:
     """One row a check, newest first."""
     before = decode_key("history", model.model_id, cursor, f"h#[0-9TZ:.-]{{27}}#{ID}")
     since = now - timedelta(days=days) if days else None
     items = History.newest(model.model_id, since=since, before=before, limit=limit)
-    rows: list[dict[str, Any]] = [json.loads(zlib.decompress(item.row)) for item in items]
+    rows: list[HistoryRow] = [json.loads(zlib.decompress(item.row)) for item in items]
     keys = {id(row): item.sk for row, item in zip(rows, items, strict=True)}
     return Page(
         rows,
@@ -83,22 +94,26 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _pack_picture(picture: Mapping[str, Any]) -> list[Any]:
+def _pack_picture(picture: ReportHistogram) -> list[Any]:
     """Labels or ends, the baseline's shares, and what the window's differ by; as they are where they would change."""
-    labels = picture.get("categories", picture.get("edges"))
-    before, after = (_whole(picture[sample]) for sample in ("baseline", "window"))
-    kind = "categories" if "categories" in picture else "edges"
-    if kind == "edges" and len(labels) > 2 and labels == even_ends(labels[0], labels[-1], len(labels) - 1):
-        kind, labels = "even", [labels[0], labels[-1], len(labels) - 1]
+    before, after = _whole(picture["baseline"]), _whole(picture["window"])
+    labels: list[Any]
+    if picture["categories"] is not None:
+        kind, labels = "categories", [*picture["categories"]]
+    else:
+        kind, labels = "edges", [*(picture["edges"] or [])]
+        if len(labels) > 2 and labels == even_ends(labels[0], labels[-1], len(labels) - 1):
+            kind, labels = "even", [labels[0], labels[-1], len(labels) - 1]
     return [kind, labels, before, [there - here for here, there in zip(before, after, strict=True)]]
 
 
-def _unpack_picture(packed: Sequence[Any]) -> dict[str, Any]:
+def _unpack_picture(packed: Sequence[Any]) -> ReportHistogram:
     kind, labels, before, change = packed
     after = [here + more for here, more in zip(before, change, strict=True)]
     if kind == "even":
         kind, labels = "edges", even_ends(*labels)
-    return {kind: labels, "baseline": _shares(before), "window": _shares(after)}
+    edges, categories = (None, labels) if kind == "categories" else (labels, None)
+    return {"edges": edges, "categories": categories, "baseline": _shares(before), "window": _shares(after)}
 
 
 def even_ends(low: float, high: float, bars: int) -> list[float]:

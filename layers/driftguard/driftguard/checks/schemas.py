@@ -1,6 +1,6 @@
 """Reports and history, as clients see them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import BaseModel, Field
 
@@ -9,6 +9,7 @@ from driftguard.models.schemas import State
 from driftguard.models.settings import SettingsPatch
 from driftguard.platform.serialization import Wire
 from driftguard.platform.times import UtcTime
+from driftguard.verdicts.shapes import Time
 
 
 class Queued(BaseModel):
@@ -18,10 +19,10 @@ class Queued(BaseModel):
     model_id: str
 
 
-class HistoryRow(BaseModel):
+class HistoryRow(TypedDict):
     """One check."""
 
-    checked_at: UtcTime
+    checked_at: Time
     status: State
     preliminary: bool
     drift_score: float | None

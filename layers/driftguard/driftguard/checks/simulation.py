@@ -60,11 +60,11 @@ class Replay:
         )
         days = [self.days.get(day, self.nothing) for day in whole_days(moment)]
         counts = self._window(first, last)
-        verdict, context = verdict_on(self.model, self.settings, self.series, counts, days, moment)
+        verdict = verdict_on(self.model, self.settings, self.series, counts, days, moment)
         for finding in verdict.findings:
             kind = finding.alert_type
             memory = self.memory.get(kind, findings.Memory())
-            outcome = lifecycle.apply(finding, self.open.get(kind), memory, context)
+            outcome = lifecycle.apply(finding, self.open.get(kind), memory, verdict.occasion)
             self.memory[kind] = outcome.memory
             self.messages += len(outcome.events)
             for alert in outcome.alerts:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from driftguard.alerts.publishing import Publish
 from driftguard.checks.tables import CheckOutcome
 from driftguard.models.tables import Models
+from driftguard.verdicts.shapes import Report
 
 
 class Busy(Exception):
@@ -46,5 +46,5 @@ class Result:
     """
 
     outcome: CheckOutcome
-    report: dict[str, Any] | None
+    report: Report | None
     finished: bool = True

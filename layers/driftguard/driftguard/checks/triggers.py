@@ -5,17 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any
 
 from driftguard.alerts.publishing import Publish
 from driftguard.checks.check import check
 from driftguard.checks.messages import CheckMessage, Queues, go_on, record_failure
+from driftguard.checks.schemas import Queued
 from driftguard.checks.task import Busy, Result, Task
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import is_transient
 from driftguard.platform.errors import Conflict
 from driftguard.platform.ids import new_id
 from driftguard.platform.observability import count, logger, milliseconds
+from driftguard.verdicts.shapes import Report
 
 BY_HAND = timedelta(seconds=20)
 """API Gateway waits 29 seconds; what takes longer than this goes to the queue."""
@@ -40,10 +41,15 @@ class Worker:
         begun = time.perf_counter()
         result = check(Task(model, now, tick, self.time_left, self.publish, self.keep, request))
         took = (time.perf_counter() - begun) * 1000
-        report = result.report or {}
         count("ChecksSkipped" if result.outcome == "skipped" else "ChecksDone")
         milliseconds("CheckDuration", took)
-        found = {name: report.get(name) for name in ("status", "drift_score", "n_window", "baseline_version")}
+        report = result.report
+        found = {
+            "status": report and report["status"],
+            "drift_score": report and report["drift_score"],
+            "n_window": report and report["n_window"],
+            "baseline_version": report and report["baseline_version"],
+        }
         details = {"model_id": model.model_id, "outcome": result.outcome, "finished": result.finished}
         logger.info("check", extra={**details, **found, "milliseconds": round(took)})
         return result
@@ -60,7 +66,7 @@ def clock(milliseconds_left: Callable[[], int], at_most: timedelta) -> Callable[
     return left
 
 
-def by_hand(model: Models, worker: Worker, now: datetime) -> tuple[int, dict[str, Any]]:
+def by_hand(model: Models, worker: Worker, now: datetime) -> tuple[int, Report | Queued]:
     """Check at a person's request: 200 and the report, or 202 when the rest goes to the queue. Raises Conflict while
     another check runs."""
     try:
@@ -71,7 +77,7 @@ def by_hand(model: Models, worker: Worker, now: datetime) -> tuple[int, dict[str
         return HTTPStatus.OK, result.report
     rest = CheckMessage(organization_id=model.organization_id, model_id=model.model_id, tick=None, request=new_id(now))
     go_on(worker.queues, rest, now)
-    return HTTPStatus.ACCEPTED, {"status": "queued", "model_id": model.model_id}
+    return HTTPStatus.ACCEPTED, Queued(model_id=model.model_id)
 
 
 def from_queue(message: CheckMessage, worker: Worker, receipt_handle: str, now: datetime) -> None:

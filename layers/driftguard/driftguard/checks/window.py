@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from driftguard.alerts import findings
+from driftguard.alerts.findings import Occasion
+from driftguard.alerts.schemas import Window
 from driftguard.baselines.tables import Baselines
 from driftguard.counting import Counts
 from driftguard.counting.series import Fresh, Series, State, read_days, window
@@ -38,10 +39,8 @@ class Moment:
     silent: bool
 
 
-def decide(
-    model: Models, series: Series, state: State, fresh: Fresh, last_arrival: datetime, now: datetime
-) -> tuple[Verdict, findings.Context]:
-    """The verdict on the window that ends now, and what the alerts need to know around it."""
+def decide(model: Models, series: Series, state: State, fresh: Fresh, last_arrival: datetime, now: datetime) -> Verdict:
+    """The verdict on the window that ends now."""
     settings = model.settings
     counts, days, moment = gather(series, settings, state, fresh, last_arrival, now)
     return verdict_on(model, settings, series, counts, days, moment)
@@ -69,38 +68,29 @@ def gather(
 
 def verdict_on(
     model: Models, settings: ModelSettings, series: Series, counts: Counts, days: Sequence[Counts], moment: Moment
-) -> tuple[Verdict, findings.Context]:
+) -> Verdict:
     """The verdict on a window's counts under `settings`; days: as `whole_days` says which."""
-    preliminary = moment.covered_since > moment.first_hour
-    verdict = judge(
-        series.baseline,
-        counts,
-        days,
-        settings,
-        now=moment.now,
-        window_start=hour_start(moment.first_hour),
-        window_end=moment.now,
-        preliminary=preliminary,
-        baseline_version=series.version,
-        model_id=model.model_id,
-        no_data=moment.silent,
-    )
-    context = findings.Context(
+    found = occasion(model, settings, moment, n_baseline=series.baseline.rows, n_window=counts.rows)
+    return judge(series.baseline, counts, days, found)
+
+
+def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseline: int, n_window: int) -> Occasion:
+    """The check of a model at a moment, on so many rows."""
+    covered_hours = moment.last_hour - max(moment.covered_since, moment.first_hour)
+    return Occasion(
         now=moment.now,
         organization_id=model.organization_id,
         model_id=model.model_id,
         model_name=str(model.name),
-        baseline_version=series.version,
-        n_baseline=verdict.report["n_baseline"],
-        n_window=verdict.report["n_window"],
-        window_start=hour_start(moment.first_hour),
-        window_end=moment.now,
-        preliminary=preliminary,
-        warming_up=moment.last_hour - max(moment.covered_since, moment.first_hour) < settings.warmup_hours,
-        renotify_hours=settings.renotify_hours,
-        resolve_after_hours=settings.resolve_after_hours,
+        settings=settings,
+        baseline_version=None if model.baseline_version is None else int(model.baseline_version),
+        n_baseline=n_baseline,
+        n_window=n_window,
+        window=Window(start=hour_start(moment.first_hour), end=moment.now),
+        preliminary=moment.covered_since > moment.first_hour,
+        warming_up=covered_hours < settings.warmup_hours,
+        silent=moment.silent,
     )
-    return verdict, context
 
 
 def whole_days(moment: Moment) -> range:
@@ -120,4 +110,5 @@ def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted
 
 
 def arrival_time(arrived_at: str) -> datetime:
+    """When a batch arrived, from its place in the order of arrival."""
     return parse(arrived_at.partition("#")[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from driftguard.alerts.events import AlertEvent, EventKind, ResolveReason
 from driftguard.alerts.schemas import AlertFeature, AlertType, dashboard_url
-from driftguard.alerts.words import QUALITY, TESTS, direction, duration, minute, number, percent, probability, quoted
+from driftguard.alerts.words import QUALITY, TESTS, duration, minute, number, percent, probability, quoted
 from driftguard.notifications.pictures import Picture, picture_of
 
 SHOWN_FEATURES = 6
@@ -176,9 +176,8 @@ def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
     if feature.shares is not None:
         said.append(f"{percent(feature.shares.baseline)} → {percent(feature.shares.window)}")
     elif feature.kind is None:
-        moved = direction(feature)
-        if moved:
-            said.append(moved)
+        if feature.direction:
+            said.append(feature.direction)
     if feature.new_categories:
         said.append("new: " + ", ".join(quoted(value, 30) for value in feature.new_categories[:3]))
     return FeatureView(

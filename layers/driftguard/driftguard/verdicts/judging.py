@@ -6,52 +6,39 @@ never holds NaN or infinity.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import numpy as np
 
-from driftguard.alerts.findings import Finding
+from driftguard.alerts.findings import Finding, Occasion
 from driftguard.alerts.schemas import AlertType, Severity
 from driftguard.counting import Counts, layout_of
 from driftguard.distributions.baseline import Baseline
-from driftguard.models.settings import ModelSettings
-from driftguard.platform.times import iso
+from driftguard.models.schemas import State
+from driftguard.statistics.arrays import Flags
 from driftguard.verdicts.drift import DriftTests, drift_tests
 from driftguard.verdicts.quality import QualityTest, quality_tests
-from driftguard.verdicts.report import alert_feature, drift_reason, feature_rows, quality_reason
+from driftguard.verdicts.report import alert_feature, drift_reason, feature_rows, quality_reason, report_of
 from driftguard.verdicts.rules import Rules
+from driftguard.verdicts.shapes import Report, ReportFeature
 
 LOW_BELOW, MEDIUM_BELOW = 0.1, 0.2
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """report: as the API shows it, safe for JSON. findings: one for each alert type."""
+    """What a check decides. findings: one for each alert type. occasion: the check they belong to."""
 
-    report: dict[str, Any]
+    report: Report
     findings: list[Finding]
+    occasion: Occasion
 
 
-def judge(
-    baseline: Baseline,
-    window: Counts,
-    days: Sequence[Counts],
-    settings: ModelSettings,
-    *,
-    now: datetime,
-    window_start: datetime,
-    window_end: datetime,
-    preliminary: bool,
-    baseline_version: int,
-    model_id: str,
-    no_data: bool,
-) -> Verdict:
+def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: Occasion) -> Verdict:
     """Compare the window's counts with the baseline.
 
-    days: the counts of the last 14 whole days, oldest first; with fewer, days count as alike. no_data: that nothing
-    has arrived for longer than the settings allow.
+    days: the counts of the last 14 whole days, oldest first; with fewer, days count as alike.
     """
+    settings = occasion.settings
     layout = layout_of(baseline)
     rules = Rules.of(layout, settings)
     tests = drift_tests(layout, window, days, rules, window_days=settings.window_days, baseline_days=baseline.days)
@@ -61,12 +48,12 @@ def judge(
         _drift_finding("data_drift", tests, {k: row for k, row in rows.items() if row["role"] == "feature"}),
         _drift_finding("prediction_drift", tests, {k: row for k, row in rows.items() if row["role"] == "prediction"}),
         _quality_finding(quality_testable or not rows, quality, rows),
-        Finding(
-            "no_data", testable=True, firing=no_data, holding=no_data, drift_score=None, p_value=None, severity="MEDIUM"
-        ),
+        _no_data_finding(occasion.silent),
     ]
     fired = [test for test in quality if test.fired]
-    if no_data:
+    status: State
+    reason: str | None
+    if occasion.silent:
         status, reason = "no_data", f"No predictions have arrived for {settings.no_data_hours} hours or longer."
     elif tests.fired.any():
         status, reason = "drift", drift_reason(rows.values())
@@ -76,23 +63,9 @@ def judge(
         status, reason = "insufficient_data", _too_few(window, rules, rows, tests)
     else:
         status, reason = "ok", None
-    strongest = _strongest(tests, tests.testable)
-    report = {
-        "model_id": model_id,
-        "checked_at": iso(now),
-        "status": status,
-        "reason": reason,
-        "preliminary": preliminary,
-        "drift_score": strongest[0],
-        "p_value": strongest[1],
-        "drifted_features": [row["name"] for row in rows.values() if row["drifted"]],
-        "baseline_version": baseline_version,
-        "window": {"start": iso(window_start), "end": iso(window_end)},
-        "n_baseline": baseline.rows,
-        "n_window": window.rows,
-        "features": list(rows.values()),
-    }
-    return Verdict(report, findings)
+    score, p_value = _strongest(tests, tests.testable)
+    report = report_of(occasion, status, reason, list(rows.values()), drift_score=score, p_value=p_value)
+    return Verdict(report, findings, occasion)
 
 
 def severity_of(score: float | None) -> Severity:
@@ -102,7 +75,7 @@ def severity_of(score: float | None) -> Severity:
     return "MEDIUM" if score < MEDIUM_BELOW else "HIGH"
 
 
-def _strongest(tests: DriftTests, among: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[float | None, float | None]:
+def _strongest(tests: DriftTests, among: Flags) -> tuple[float | None, float | None]:
     """The largest score of some features, and that feature's p-value."""
     if not among.any():
         return None, None
@@ -110,7 +83,7 @@ def _strongest(tests: DriftTests, among: np.ndarray[Any, np.dtype[np.bool_]]) ->
     return float(tests.score[index]), float(tests.p_value[index])
 
 
-def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, dict[str, Any]]) -> Finding:
+def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, ReportFeature]) -> Finding:
     of_type = np.zeros(len(tests.testable), np.bool_)
     of_type[list(rows)] = True
     fired, holding, testable = tests.fired & of_type, tests.holding & of_type, tests.testable & of_type
@@ -129,7 +102,7 @@ def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, dic
     )
 
 
-def _quality_finding(testable: bool, quality: Sequence[QualityTest], rows: dict[int, dict[str, Any]]) -> Finding:
+def _quality_finding(testable: bool, quality: Sequence[QualityTest], rows: dict[int, ReportFeature]) -> Finding:
     shown = sorted((test for test in quality if test.holding), key=lambda test: (not test.fired, -test.score))
     first = shown[0] if shown else None
     score = first.score if first else None
@@ -145,7 +118,19 @@ def _quality_finding(testable: bool, quality: Sequence[QualityTest], rows: dict[
     )
 
 
-def _too_few(window: Counts, rules: Rules, rows: dict[int, dict[str, Any]], tests: DriftTests) -> str:
+def _no_data_finding(silent: bool) -> Finding:
+    return Finding(
+        alert_type="no_data",
+        testable=True,
+        firing=silent,
+        holding=silent,
+        drift_score=None,
+        p_value=None,
+        severity="MEDIUM",
+    )
+
+
+def _too_few(window: Counts, rules: Rules, rows: dict[int, ReportFeature], tests: DriftTests) -> str:
     if not rows:
         return "No feature is enabled."
     if not window.rows:

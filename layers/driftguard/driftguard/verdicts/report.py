@@ -2,21 +2,33 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
-from driftguard.alerts.schemas import QualityKind
+from driftguard.alerts.findings import Occasion
+from driftguard.alerts.schemas import AlertFeature, Histogram, QualityKind, Shares
 from driftguard.counting import KINDS, Counts, Layout
 from driftguard.distributions.categories import NEW, RARE, Categories
 from driftguard.distributions.numbers import Numbers
+from driftguard.models.schemas import State
+from driftguard.platform.times import iso
 from driftguard.statistics import pictures
 from driftguard.statistics.arrays import Floats
+from driftguard.verdicts.directions import direction
 from driftguard.verdicts.drift import DriftTests
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.rules import Rules
+from driftguard.verdicts.shapes import (
+    FeatureType,
+    MeanPair,
+    RangePair,
+    Report,
+    ReportFeature,
+    ReportHistogram,
+    TypeChange,
+)
 
-TYPE_OF_KIND = {"number": "numeric", "string": "categorical", "boolean": "boolean"}
+TYPE_OF_KIND: dict[str, FeatureType] = {"number": "numeric", "string": "categorical", "boolean": "boolean"}
 
 NAMED = 3
 """Features named in a reason."""
@@ -29,9 +41,36 @@ GREW: dict[QualityKind, str] = {
 }
 
 
+def report_of(
+    occasion: Occasion,
+    status: State,
+    reason: str | None,
+    features: Sequence[ReportFeature] = (),
+    *,
+    drift_score: float | None = None,
+    p_value: float | None = None,
+) -> Report:
+    """The report of a check, with features or, where nothing could be compared, without any."""
+    return {
+        "model_id": occasion.model_id,
+        "checked_at": iso(occasion.now),
+        "status": status,
+        "reason": reason,
+        "preliminary": occasion.preliminary,
+        "drift_score": drift_score,
+        "p_value": p_value,
+        "drifted_features": [row["name"] for row in features if row["drifted"]],
+        "baseline_version": occasion.baseline_version,
+        "window": {"start": iso(occasion.window.start), "end": iso(occasion.window.end)},
+        "n_baseline": occasion.n_baseline,
+        "n_window": occasion.n_window,
+        "features": list(features),
+    }
+
+
 def feature_rows(
     layout: Layout, window: Counts, rules: Rules, tests: DriftTests, quality: Sequence[QualityTest]
-) -> dict[int, dict[str, Any]]:
+) -> dict[int, ReportFeature]:
     """A report's entry for each enabled feature, by index; safe for JSON."""
     grown: dict[int, list[QualityTest]] = {}
     for test in quality:
@@ -46,14 +85,15 @@ def _row(
     window: Counts,
     tests: DriftTests,
     index: int,
-    picture: dict[str, Any],
+    picture: ReportHistogram,
     quality: Sequence[QualityTest],
-) -> dict[str, Any]:
+) -> ReportFeature:
     feature = layout.features[index]
     numeric = feature.type == "numeric"
     testable, fired = bool(tests.testable[index]), bool(tests.fired[index])
     rows = int(tests.n[index] + window.missing[index] + window.invalid[index].sum())
-    row: dict[str, Any] = {
+    numbers = feature.values if isinstance(feature.values, Numbers) else None
+    return {
         "name": feature.name,
         "role": feature.role,
         "type": feature.type,
@@ -67,6 +107,7 @@ def _row(
         "min_detectable_score": None if testable else float(tests.detectable[index]),
         "rho": float(tests.rho[index]),
         "drifted": fired,
+        "direction": direction(picture),
         "n_baseline": int(tests.m[index]),
         "n_window": int(tests.n[index]),
         "missing": {
@@ -75,6 +116,9 @@ def _row(
         },
         "psi": _finite(tests.psi[index]) if tests.n[index] and tests.m[index] else None,
         "wasserstein": _finite(tests.wasserstein[index]),
+        "mean": _means(numbers, feature.present, window, index) if numbers else None,
+        "range": _ranges(numbers, window, index) if numbers else None,
+        "new_categories": [] if numbers else list(window.recent.get(index, ())),
         "histogram": picture,
         "data_quality": [
             {
@@ -90,40 +134,56 @@ def _row(
         ],
         "type_change": _type_change(window, index, quality),
     }
-    if isinstance(feature.values, Numbers):
-        row["mean"] = {
-            "baseline": _mean(feature.values.total, feature.present),
-            "window": _mean(window.total[index], int(tests.n[index])),
-        }
-        row["range"] = {
-            "baseline": _extremes(feature.values.quantiles),
-            "window": _extremes([window.least[index], window.greatest[index]]),
-        }
-    else:
-        row["new_categories"] = list(window.recent.get(index, ()))
-    return row
 
 
-def alert_feature(row: dict[str, Any], quality: QualityTest | None = None) -> dict[str, Any]:
-    """What an alert keeps of a feature's row, for a drift test or for a data-quality test."""
-    shown = {key: row[key] for key in ("name", "role", "type", "missing", "histogram")}
-    shown["new_categories"] = row.get("new_categories", [])
-    if quality is None:
-        return shown | {key: row[key] for key in ("test", "drift_score", "p_value", "threshold", "drifted")}
-    return shown | {
-        "test": "fisher",
-        "drift_score": quality.score,
-        "p_value": quality.p_value,
-        "drifted": quality.fired,
-        "kind": quality.kind,
-        "shares": {"baseline": quality.baseline, "window": quality.window},
+def _means(numbers: Numbers, present: int, window: Counts, index: int) -> MeanPair:
+    return {
+        "baseline": _mean(numbers.total, present),
+        "window": _mean(window.total[index], int(window.present[index])),
     }
 
 
-def drift_reason(rows: Iterable[dict[str, Any]]) -> str:
+def _ranges(numbers: Numbers, window: Counts, index: int) -> RangePair:
+    return {
+        "baseline": _extremes(numbers.quantiles),
+        "window": _extremes([window.least[index], window.greatest[index]]),
+    }
+
+
+def alert_feature(row: ReportFeature, quality: QualityTest | None = None) -> AlertFeature:
+    """What an alert keeps of a feature's row, for a drift test or for a data-quality test."""
+    feature = AlertFeature(
+        name=row["name"],
+        role=row["role"],
+        type=row["type"],
+        test=row["test"],
+        drift_score=row["drift_score"],
+        p_value=row["p_value"],
+        threshold=row["threshold"],
+        drifted=row["drifted"],
+        direction=row["direction"],
+        missing=Shares.model_validate(row["missing"]),
+        histogram=Histogram.model_validate(row["histogram"]),
+        new_categories=row["new_categories"],
+    )
+    if quality is None:
+        return feature
+    tested = {
+        "test": "fisher",
+        "drift_score": quality.score,
+        "p_value": quality.p_value,
+        "threshold": None,
+        "drifted": quality.fired,
+        "kind": quality.kind,
+        "shares": Shares(baseline=quality.baseline, window=quality.window),
+    }
+    return feature.model_copy(update=tested)
+
+
+def drift_reason(rows: Iterable[ReportFeature]) -> str:
     """Which features drifted, the strongest first."""
     rows = list(rows)
-    drifted = sorted((row for row in rows if row["drifted"]), key=lambda row: -row["drift_score"])
+    drifted = sorted((row for row in rows if row["drifted"]), key=lambda row: -(row["drift_score"] or 0.0))
     named = ", ".join(f"{row['name']} ({row['drift_score']:.3g})" for row in drifted[:NAMED])
     more = f" and {len(drifted) - NAMED} more" if len(drifted) > NAMED else ""
     return f"{len(drifted)} of {len(rows)} features drifted: {named}{more}."
@@ -141,7 +201,7 @@ def quality_reason(layout: Layout, quality: Iterable[QualityTest]) -> str:
     return f"{named}{more}."
 
 
-def _pictures(layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _pictures(layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]) -> dict[int, ReportHistogram]:
     """The histogram of each of some features, by index."""
     found = {index: _bars(layout, tests, index) for index in features if index in layout.categories}
     numeric = [index for index in features if index in layout.numbers and len(layout.numbers[index].values)]
@@ -155,11 +215,10 @@ def _pictures(layout: Layout, window: Counts, tests: DriftTests, features: Seque
         greatest=window.greatest[numeric],
         values=[_distinct(layout, index) for index in numeric],
     )
-    found |= {
-        index: {"edges": ends, "baseline": first, "window": second}
-        for index, (ends, first, second) in zip(numeric, drawn, strict=True)
-    }
-    return {index: found.get(index, {"edges": [], "baseline": [], "window": []}) for index in features}
+    for index, (ends, first, second) in zip(numeric, drawn, strict=True):
+        found[index] = {"edges": ends, "categories": None, "baseline": first, "window": second}
+    nothing: ReportHistogram = {"edges": [], "categories": None, "baseline": [], "window": []}
+    return {index: found.get(index, nothing) for index in features}
 
 
 def _distinct(layout: Layout, index: int) -> Floats | None:
@@ -167,7 +226,7 @@ def _distinct(layout: Layout, index: int) -> Floats | None:
     return np.asarray(values.cuts) if isinstance(values, Numbers) and all(values.own) else None
 
 
-def _bars(layout: Layout, tests: DriftTests, index: int) -> dict[str, Any]:
+def _bars(layout: Layout, tests: DriftTests, index: int) -> ReportHistogram:
     span = layout.span(index)
     values = layout.features[index].values
     names = values.names if isinstance(values, Categories) else ()
@@ -176,13 +235,14 @@ def _bars(layout: Layout, tests: DriftTests, index: int) -> dict[str, Any]:
     # The last two are shown only where there is any of them.
     kept = [k for k in range(len(labels)) if k < shown or first[k] or second[k]]
     return {
+        "edges": None,
         "categories": [labels[k] for k in kept],
         "baseline": [first[k] for k in kept],
         "window": [second[k] for k in kept],
     }
 
 
-def _type_change(window: Counts, index: int, quality: Iterable[QualityTest]) -> dict[str, Any] | None:
+def _type_change(window: Counts, index: int, quality: Iterable[QualityTest]) -> TypeChange | None:
     """The type that most of the wrong values have, when their share grew."""
     for test in quality:
         if test.kind == "wrong_type" and test.fired:

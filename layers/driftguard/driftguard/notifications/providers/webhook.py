@@ -13,6 +13,31 @@ from driftguard.notifications.content import describe
 from driftguard.platform.times import UtcTime
 
 
+class WebhookAlert(AlertFields):
+    """The alert as it is when the event happens; `features` holds the strongest, `features_total` counts all."""
+
+    features_total: int
+    dashboard_url: str
+
+
+class WebhookMessage(BaseModel):
+    """The body of a request to a webhook channel. Fields may be added; none changes its meaning within a version."""
+
+    version: Literal[1] = 1
+    event_id: str = Field(description="The same when a message is sent again: what has come already can be dropped.")
+    event: Literal["opened", "escalated", "repeated", "resolved", "test"]
+    at: UtcTime
+    organization_id: str
+    model_id: str
+    model_name: str
+    severity: Severity
+    previous_severity: Severity | None = Field(description="Of `escalated`: the severity that was told last.")
+    reason: ResolveReason | None = Field(description="Of `resolved`: why.")
+    note: str | None = Field(description="Of `resolved` by hand: the note that somebody left.")
+    text: str = Field(description="What happened, in a sentence or two for people.")
+    alert: WebhookAlert
+
+
 def render(event: AlertEvent, *, public_url: str) -> WebhookMessage:
     """The message about an event; the same each time it is made."""
     content = describe(event, public_url)
@@ -38,28 +63,3 @@ def headers(message: WebhookMessage, body: bytes, secret: str | None, now: datet
 def signature(secret: str, timestamp: str, body: bytes) -> str:
     """HMAC-SHA256 (RFC 2104) over `<timestamp>.<body>`, in hexadecimal digits."""
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-
-
-class WebhookAlert(AlertFields):
-    """The alert as it is when the event happens; `features` holds the strongest, `features_total` counts all."""
-
-    features_total: int
-    dashboard_url: str
-
-
-class WebhookMessage(BaseModel):
-    """The body of a request to a webhook channel. Fields may be added; none changes its meaning within a version."""
-
-    version: Literal[1] = 1
-    event_id: str = Field(description="The same when a message is sent again: what has come already can be dropped.")
-    event: Literal["opened", "escalated", "repeated", "resolved", "test"]
-    at: UtcTime
-    organization_id: str
-    model_id: str
-    model_name: str
-    severity: Severity
-    previous_severity: Severity | None = Field(description="Of `escalated`: the severity that was told last.")
-    reason: ResolveReason | None = Field(description="Of `resolved`: why.")
-    note: str | None = Field(description="Of `resolved` by hand: the note that somebody left.")
-    text: str = Field(description="What happened, in a sentence or two for people.")
-    alert: WebhookAlert

@@ -1,0 +1,299 @@
+import type { JSX } from "preact";
+import { useId, useMemo, useState } from "preact/hooks";
+import { brief, duration, moment, score, utc } from "../format";
+import { useWidth } from "../hooks";
+import { to } from "../router";
+import type { Alert } from "../types";
+import { ALERT_TYPES } from "../words";
+import { HOUR, LEFT, RIGHT, line, ticks, timeTicks } from "./axes";
+
+/** Width of the text left of the first check, in pixels. */
+const ROOM = 220;
+
+/** A score between 0 and 1 with its limit, as a bar in a table. */
+export function ScoreBar({ value, limit, scale }: { value: number | null | undefined; limit: number | null | undefined; scale: number }): JSX.Element {
+  const place = (number: number): string => `${Math.min(100, (number / scale) * 100)}%`;
+  return (
+    <span class="scorebar" aria-hidden="true">
+      {value !== null && value !== undefined && <span class={limit !== null && limit !== undefined && value > limit ? "over" : ""} style={{ width: place(value) }} />}
+      {limit !== null && limit !== undefined && <i style={{ left: place(limit) }} />}
+    </span>
+  );
+}
+
+export interface Check {
+  at: number;
+  score: number | null;
+}
+
+/** Where a chart draws: its width, the height of its time axis, and the places of times and scores. */
+interface Frame {
+  width: number;
+  bottom: number;
+  x: (time: number) => number;
+  y: (value: number) => number;
+}
+
+/** Scores over time with the limit and the alerts. The slider below gives the same readout by keyboard. */
+export function ScoreChart({
+  checks,
+  from,
+  until,
+  limit,
+  limitText,
+  alerts = [],
+  height = 200,
+  label,
+}: {
+  checks: Check[];
+  from: number;
+  until: number;
+  limit: number | null;
+  limitText?: string;
+  alerts?: Alert[];
+  height?: number;
+  label: string;
+}): JSX.Element {
+  const [box, width] = useWidth();
+  const [chosen, setChosen] = useState<number | null>(null);
+  const top = useMemo(() => Math.min(1.02, Math.max(0.1, (limit ?? 0) * 1.5, ...checks.map(({ score: value }) => value ?? 0)) * 1.1), [checks, limit]);
+  const bottom = height - 22;
+  const first = checks[0]?.at;
+  const drawn = lanes(alerts, from, until);
+  const x = (time: number): number => LEFT + ((time - from) / (until - from || 1)) * (width - LEFT - RIGHT);
+  const y = (value: number): number => bottom - (value / top) * (bottom - 12);
+  const frame: Frame = { width, bottom, x, y };
+  const picked = chosen === null ? undefined : checks[chosen];
+
+  const nearest = (clientX: number, element: Element): void => {
+    if (checks.length === 0) return;
+    const time = from + ((clientX - element.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT)) * (until - from);
+    let best = 0;
+    checks.forEach((check, index) => {
+      if (Math.abs(check.at - time) < Math.abs(checks[best]!.at - time)) best = index;
+    });
+    setChosen(best);
+  };
+  const summary = `${label}: ${summarize(checks, until - from, limit)}`;
+  return (
+    <figure class="chart timeline">
+      <div ref={box} class="plot">
+        {width > 0 && (
+          <svg
+            width={width}
+            height={height}
+            role="img"
+            aria-label={summary}
+            onPointerMove={(event) => nearest(event.clientX, event.currentTarget)}
+            onPointerDown={(event) => nearest(event.clientX, event.currentTarget)}
+            onPointerLeave={() => setChosen(null)}
+          >
+            <AlertSpans frame={frame} drawn={drawn} />
+            {first === undefined ? (
+              <text x={(LEFT + width - RIGHT) / 2} y={bottom / 2} class="tick middle">
+                no checks in this period
+              </text>
+            ) : (
+              x(first) - LEFT > ROOM && (
+                <text x={x(first) - 8} y={bottom - 7} class="tick end">
+                  no checks before {moment(new Date(first).toISOString())}
+                </text>
+              )
+            )}
+            <Grid frame={frame} top={top} from={from} until={until} />
+            <Curve frame={frame} checks={checks} />
+            {limit !== null && (
+              <g>
+                <line x1={LEFT} x2={width - RIGHT} y1={y(limit)} y2={y(limit)} class="limit" />
+                <text x={width - RIGHT - 2} y={y(limit) - 5} class="tick end limit">
+                  {limitText ?? "limit"} {score(limit)}
+                </text>
+              </g>
+            )}
+            {picked && <Guide frame={frame} check={picked} />}
+          </svg>
+        )}
+        {picked && (
+          <output class="readout" style={{ left: `${Math.min(Math.max(x(picked.at), 76), Math.max(76, width - 76))}px` }} aria-hidden="true">
+            <b>{picked.score === null ? "no score" : score(picked.score)}</b> {moment(new Date(picked.at).toISOString())}
+          </output>
+        )}
+      </div>
+      {checks.length > 0 && <Slider checks={checks} chosen={chosen} choose={setChosen} label={label} />}
+      {alerts.length > 0 && <AlertList alerts={alerts} shaded={drawn.length > 0} />}
+    </figure>
+  );
+}
+
+/** A chart's content in one sentence, for screen readers. */
+function summarize(checks: Check[], period: number, limit: number | null): string {
+  const scores = checks.flatMap((check) => (check.score === null ? [] : [check.score]));
+  if (scores.length === 0) return "no check with a score in this period.";
+  const end = limit === null ? "" : `, limit ${score(limit)}`;
+  return `${brief(scores.length)} checks in ${duration(period)}, last ${score(scores.at(-1))}, highest ${score(Math.max(...scores))}${end}.`;
+}
+
+function AlertSpans({ frame: { bottom, x }, drawn }: { frame: Frame; drawn: Lane[] }): JSX.Element {
+  const stretch = (start: number, end: number): { x: number; width: number } => ({ x: Math.min(x(start), x(end) - 3), width: Math.max(3, x(end) - x(start)) });
+  return (
+    <>
+      {covered(drawn).map(({ start, end }) => (
+        <rect key={start} {...stretch(start, end)} y={12} height={bottom - 12} class="span" />
+      ))}
+      {drawn.map(({ alert, lane, start, end }) => (
+        <rect key={alert.id} {...stretch(start, end)} y={6 - lane * 5} height="3" rx="1" class={`lane ${alert.severity.toLowerCase()}`} />
+      ))}
+    </>
+  );
+}
+
+function Grid({ frame: { width, bottom, x, y }, top, from, until }: { frame: Frame; top: number; from: number; until: number }): JSX.Element {
+  return (
+    <>
+      {ticks(0, top, 4).map((tick) => (
+        <g key={tick}>
+          <line x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} class={tick ? "grid" : "axis"} />
+          <text x={LEFT - 6} y={y(tick) + 4} class="tick end">
+            {Number(tick.toFixed(3))}
+          </text>
+        </g>
+      ))}
+      {timeTicks(from, until, Math.max(2, Math.floor(width / 92))).map((tick) => (
+        <g key={tick.at}>
+          <line x1={x(tick.at)} x2={x(tick.at)} y1={bottom} y2={bottom + 4} class="axis" />
+          {x(tick.at) < width - 30 && (
+            <text x={Math.max(LEFT, x(tick.at))} y={bottom + 17} class={x(tick.at) < LEFT + 24 ? "tick" : "tick middle"}>
+              {tick.text}
+            </text>
+          )}
+        </g>
+      ))}
+    </>
+  );
+}
+
+function Curve({ frame: { x, y }, checks }: { frame: Frame; checks: Check[] }): JSX.Element {
+  const runs = useMemo(() => split(checks), [checks]);
+  return (
+    <>
+      {runs.map((run, index) =>
+        x(run.at(-1)!.at) - x(run[0]!.at) > 5 ? (
+          <path key={index} d={line(run.map((check) => [x(check.at), y(check.score!)]))} class="curve score" />
+        ) : (
+          <circle key={index} cx={x(run.at(-1)!.at)} cy={y(run.at(-1)!.score!)} r="3" class="dot" />
+        ),
+      )}
+    </>
+  );
+}
+
+function Guide({ frame: { bottom, x, y }, check }: { frame: Frame; check: Check }): JSX.Element {
+  return (
+    <g>
+      <line x1={x(check.at)} x2={x(check.at)} y1="12" y2={bottom} class="guide" />
+      {check.score !== null && <circle cx={x(check.at)} cy={y(check.score)} r="3.5" class="dot" />}
+    </g>
+  );
+}
+
+function Slider({ checks, chosen, choose, label }: { checks: Check[]; chosen: number | null; choose: (index: number | null) => void; label: string }): JSX.Element {
+  const id = useId();
+  const picked = chosen === null ? undefined : checks[chosen];
+  return (
+    <input
+      id={id}
+      class="scrub"
+      type="range"
+      min={0}
+      max={checks.length - 1}
+      value={chosen ?? checks.length - 1}
+      aria-label={`${label}, check by check`}
+      aria-valuetext={picked ? `${moment(new Date(picked.at).toISOString())}, ${picked.score === null ? "no score" : `score ${score(picked.score)}`}` : "no check selected"}
+      onFocus={(event) => choose(Number(event.currentTarget.value))}
+      onInput={(event) => choose(Number(event.currentTarget.value))}
+      onBlur={() => choose(null)}
+    />
+  );
+}
+
+function AlertList({ alerts, shaded }: { alerts: Alert[]; shaded: boolean }): JSX.Element {
+  return (
+    <ul class="spans">
+      {alerts.slice(0, 6).map((alert) => (
+        <li key={alert.id}>
+          <i class={alert.severity.toLowerCase()} aria-hidden="true" />
+          <a href={to("alerts", alert.id)}>{ALERT_TYPES[alert.alert_type]}</a>{" "}
+          <span class="muted" title={utc(alert.detected_at)}>
+            {moment(alert.detected_at)}
+            {alert.resolved_at ? ` for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : " until now"}
+          </span>
+        </li>
+      ))}
+      {shaded && (
+        <li class="muted">
+          <i class="span" aria-hidden="true" />
+          an alert was open
+        </li>
+      )}
+    </ul>
+  );
+}
+
+interface Stretch {
+  start: number;
+  end: number;
+}
+
+interface Lane extends Stretch {
+  alert: Alert;
+  lane: number;
+}
+
+/** Merges overlapping spans. `spans` must be sorted by start. */
+function covered(spans: Stretch[]): Stretch[] {
+  const found: Stretch[] = [];
+  for (const { start, end } of spans) {
+    const last = found.at(-1);
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else found.push({ start, end });
+  }
+  return found;
+}
+
+/** The parts of the alerts between `from` and `until`. Overlapping alerts get lanes above each other. */
+function lanes(alerts: Alert[], from: number, until: number): Lane[] {
+  const ends: number[] = [];
+  return alerts
+    .map((alert) => ({
+      alert,
+      start: Math.max(from, Date.parse(alert.detected_at)),
+      end: Math.min(until, alert.resolved_at ? Date.parse(alert.resolved_at) : until),
+    }))
+    .filter(({ start, end }) => end >= from && start <= until)
+    .sort((a, b) => a.start - b.start)
+    .map((span) => {
+      const free = ends.findIndex((end) => end <= span.start);
+      const lane = Math.min(2, free === -1 ? ends.length : free);
+      ends[lane] = span.end;
+      return { ...span, lane };
+    });
+}
+
+/** Splits checks into lines. A line ends at a check without a score, or at a gap of several usual intervals. */
+function split(checks: Check[]): Check[][] {
+  const pauses = checks.slice(1).map((check, index) => check.at - checks[index]!.at).sort((a, b) => a - b);
+  const usual = pauses[Math.floor(pauses.length / 2)] ?? HOUR;
+  const runs: Check[][] = [];
+  let run: Check[] = [];
+  let before: Check | null = null;
+  for (const check of checks) {
+    if (check.score === null || (before && check.at - before.at > Math.max(4 * usual, 2 * HOUR))) {
+      if (run.length) runs.push(run);
+      run = [];
+    }
+    if (check.score !== null) run.push(check);
+    before = check;
+  }
+  if (run.length) runs.push(run);
+  return runs;
+}
