@@ -18,19 +18,19 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Make or update the environments from the hashed locks
-	@PYTHON="$(PYTHON)" sh scripts/setup.sh
+	@PYTHON="$(PYTHON)" sh scripts/environments/setup.sh
 
 lock: setup ## Resolve requirements again, to the newest that fit
-	@sh scripts/lock.sh
+	@sh scripts/environments/lock.sh
 
 openapi: setup ## Write the OpenAPI document out of the functions' types
-	@PYTHONPATH=layers/driftguard $(PY) -m scripts.openapi
+	@PYTHONPATH=layers/driftguard $(PY) -m scripts.generate.openapi
 
 template: setup ## Join the files in template/ into template.yaml
 	@$(PY) -m scripts.generate.template
 
 build: setup ## Build functions and layers for this machine (sam build)
-	@sh scripts/build.sh $(MACHINE) $(BUILT)
+	@sh scripts/build/build.sh $(MACHINE) $(BUILT)
 
 demo: build ## Start the stack here, find real drift in real flights, show it
 	@$(PY) -m local --port 0 --fresh --state .local/demo --run "$(PY) -m demo"
@@ -39,7 +39,7 @@ local: build ## Serve the stack here until stopped, keeping its data (PORT=3000)
 	@$(PY) -m local --port $(PORT)
 
 test: build ## Run every test
-	@sh scripts/chromium.sh >/dev/null
+	@sh scripts/environments/chromium.sh >/dev/null
 	@$(PY) -m pytest -q
 
 check: build ## Format, lint, types, tests, templates, generated files
@@ -52,18 +52,18 @@ invoke: build ## Invoke one function of the stack that `make local` serves: FUNC
 	@$(PY) -m local.invoke "$(FUNCTION)" "$(EVENT)"
 
 sam-local: build ## Invoke every file in events/ in real containers (sam local invoke; EVENTS=check_drift for some)
-	@PYTHONPATH=layers/driftguard $(PY) -m scripts.sam_local
+	@PYTHONPATH=layers/driftguard $(PY) -m scripts.containers.sam_local
 
 deploy: setup ## Deploy to your AWS account (PARAMETERS="EmailFrom=…", CONFIG=default)
-	@sh scripts/build.sh $(ARCHITECTURE) .aws-sam/deploy
-	@$(PY) -m scripts.deploy --config $(CONFIG) --architecture $(ARCHITECTURE) $(PARAMETERS)
+	@sh scripts/build/build.sh $(ARCHITECTURE) .aws-sam/deploy
+	@$(PY) -m scripts.operate.deploy --config $(CONFIG) --architecture $(ARCHITECTURE) $(PARAMETERS)
 
 undeploy: setup ## Take a deployed stack away with all its data, after asking (CONFIG=default)
-	@$(PY) -m scripts.undeploy --config $(CONFIG)
+	@$(PY) -m scripts.operate.undeploy --config $(CONFIG)
 
 bench: build ## Measure checks beside other tools, write docs/benchmarks.md; print import times, sizes, the local stack's speed
 	@$(BENCH) speed
-	@$(PY) -m scripts.bench
+	@$(PY) -m bench.footprint
 
 bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md
 	@$(BENCH) alarms
@@ -76,7 +76,7 @@ bench-peers: setup ## Install the tools that `make bench` compares with, each in
 	@$(BENCH) peers
 
 cost: setup ## Print what a month on AWS costs, and write docs/cost.md: PREDICTIONS=10000000 FEATURES=20 MODELS=10 (HELP=1)
-	@PYTHONPATH=layers/driftguard $(PY) -m scripts.cost $(if $(HELP),--help) $(if $(PREDICTIONS),--predictions $(PREDICTIONS)) \
+	@PYTHONPATH=layers/driftguard $(PY) -m bench.cost.command $(if $(HELP),--help) $(if $(PREDICTIONS),--predictions $(PREDICTIONS)) \
 		$(if $(FEATURES),--features $(FEATURES)) $(if $(MODELS),--models $(MODELS))
 
 clean: ## Remove what was built and the local stack's data (the environments stay)

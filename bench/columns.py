@@ -32,8 +32,10 @@ def _column(values: Floats) -> Column:
 
 
 def baseline(values: Floats, days: int | None) -> Baseline:
-    """The baseline that `driftguard.distributions.baseline.build` makes of numbers without gaps, (F, N); its sums to within
-    rounding."""
+    """The baseline that `driftguard.distributions.baseline.build` makes of numbers without gaps, shape (F, N).
+
+    Its sums differ by rounding.
+    """
     return Baseline(
         values.shape[1],
         days,

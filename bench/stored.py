@@ -10,9 +10,9 @@ from unittest.mock import patch
 from driftguard.alerts import findings, lifecycle
 from driftguard.checks import reports
 from driftguard.checks.window import RHO_DAYS, Moment, gather, verdict_on
-from driftguard.counting import Counts
-from driftguard.counting import tables as buckets
+from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, State
+from driftguard.counting.tables import StoredCounts
 from driftguard.distributions import encoding
 from driftguard.distributions.baseline import Baseline
 from driftguard.models.tables import Models
@@ -54,8 +54,8 @@ class Stored:
     def read_from(self) -> AbstractContextManager[object]:
         """While this is open, reading hours and days of any model finds these."""
         stack = ExitStack()
-        stack.enter_context(patch.object(buckets.Counts, "hours", _reader(self.hours)))
-        stack.enter_context(patch.object(buckets.Counts, "days", _reader(self.days)))
+        stack.enter_context(patch.object(StoredCounts, "hours", _reader(self.hours)))
+        stack.enter_context(patch.object(StoredCounts, "days", _reader(self.days)))
         return stack
 
 

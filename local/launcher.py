@@ -20,7 +20,7 @@ from ministack.services import lambda_svc
 
 from local import patches, settings, stack
 from local.front import Front
-from local.functions import FunctionHost
+from local.functions.host import FunctionHost
 from local.outbox import Outbox
 from local.patches import events
 from local.persistence import Store

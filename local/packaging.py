@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from local.functions import POINTER
+from local.functions.host import POINTER
 
 type Upload = Callable[[str, bytes], str]
 

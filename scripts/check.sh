@@ -13,12 +13,12 @@ step() {
 
 # As SAM transforms it, and as each of rules' deployments decides it.
 transformed() {
-    python -m scripts.transform .aws-sam/templates && cfn-lint --ignore-templates template.yaml -t .aws-sam/templates/*.json
+    python -m scripts.generate.transform .aws-sam/templates && cfn-lint --ignore-templates template.yaml -t .aws-sam/templates/*.json
 }
 
 # By default, and with every option on, where fewer exceptions are left.
 policies() {
-    sh scripts/setup.sh checkov &&
+    sh scripts/environments/setup.sh checkov &&
         .venv-checkov/bin/checkov --config-file .checkov.yaml --file template.yaml .aws-sam/templates/defaults.json &&
         .venv-checkov/bin/checkov --config-file .checkov-everything.yaml --file .aws-sam/templates/everything.json
 }
@@ -26,9 +26,9 @@ policies() {
 step "format" ruff format --check .
 step "lint" ruff check .
 step "types" mypy
-step "dashboard types" sh scripts/dashboard.sh types
+step "dashboard types" sh scripts/build/dashboard.sh types
 step "template" python -m scripts.generate.template --check
-step "OpenAPI document" python -m scripts.openapi --check
+step "OpenAPI document" python -m scripts.generate.openapi --check
 step "sam validate" .venv-sam/bin/sam validate --lint
 step "cfn-lint, source" cfn-lint
 step "cfn-lint, transformed" transformed

@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from bench.alarms.scenarios import DAY, HOUR, MONDAY, WEEK, Traffic
 from bench.columns import Floats, Ints, batch
-from driftguard.counting import Counts, Layout, count, layout_of
+from driftguard.counting.batches import count
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import Layout, layout_of
 from driftguard.distributions.baseline import Baseline
 
 QUARTERS = 4

@@ -11,7 +11,7 @@ import numpy as np
 from bench.columns import baseline, batch
 from bench.contenders.protocol import Distances, rows, run
 from bench.stored import NOW, Stored, check, moments
-from driftguard.counting import count
+from driftguard.counting.batches import count
 from driftguard.platform.times import hour_of
 
 HOUR = 3_600_000

@@ -50,9 +50,9 @@ def measure() -> dict[Kind, Handled]:
 def main() -> None:
     """Print it as one line of JSON."""
     # The variables that the functions need are set when this is imported, so it comes first.
-    from scripts.cost import logged, logging_to, tables  # noqa: PLC0415
-    from scripts.meter import metered  # noqa: PLC0415
-    from tests.functional.gateway import Gateway  # noqa: PLC0415
+    from bench.cost.measure import logged, logging_to, tables  # noqa: PLC0415
+    from sandbox.gateway import Gateway  # noqa: PLC0415
+    from sandbox.meter import metered  # noqa: PLC0415
 
     bodies, found = Bodies(), {}
     with tables():

@@ -103,7 +103,7 @@ The floor is the same emulator in the same run: a route that no function answers
 reads one item.
 
 {_ratios(measured)}
-*By itself* is the handler called in this process ([meter](../scripts/meter.py)) without calls to AWS; on the stack the
+*By itself* is the handler called in this process ([meter](../sandbox/meter.py)) without calls to AWS; on the stack the
 function's process also runs the runtime client and signs, sends and reads
 {measured.handled["batch"].calls:.0f} calls a request.
 

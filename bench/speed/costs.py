@@ -10,7 +10,8 @@ import numpy as np
 from bench.columns import baseline, names
 from bench.speed.compare import draw
 from bench.stored import Stored, check, decided, moments, series, settled
-from driftguard.counting import Counts, count
+from driftguard.counting.batches import count
+from driftguard.counting.counts import Counts
 from driftguard.counting.layout import Layout, layout_of
 from driftguard.distributions import encoding
 from driftguard.distributions.baseline import Baseline, build

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from bench.columns import baseline, names
+from bench.cost.measure import tables
 from bench.speed.costs import FEATURES, ROWS_AN_HOUR, drawn
 from driftguard.baselines.tables import Baselines
 from driftguard.checks.check import check
 from driftguard.checks.task import Task
-from driftguard.counting import Counts
-from driftguard.counting import tables as buckets
+from driftguard.counting.counts import Counts
+from driftguard.counting.tables import StoredCounts, day_key, hour_key
 from driftguard.distributions import encoding
 from driftguard.distributions.baseline import Baseline
 from driftguard.models import registry
@@ -21,8 +22,7 @@ from driftguard.models.tables import Models
 from driftguard.platform.times import hour_of, iso
 from driftguard.predictions import intake
 from driftguard.predictions.schemas import BatchBody
-from scripts.cost import tables
-from scripts.meter import metered
+from sandbox.meter import metered
 
 ORGANIZATION = "measured"
 TICK = timedelta(minutes=15)
@@ -80,12 +80,12 @@ def _count(model: Models, reference: Baseline, until: datetime) -> None:
         for hour in range(day * 24, min(day * 24 + 24, last)):
             counts = drawn(reference, rng, ROWS_AN_HOUR)
             total = total + counts
-            key = buckets.hour_key(version, hour, 0)
-            buckets.Counts.put(model.model_id, key, counts.encode(0), watermark, read=None, now=until)
+            key = hour_key(version, hour, 0)
+            StoredCounts.put(model.model_id, key, counts.encode(0), watermark, read=None, now=until)
         if day < today:
-            key = buckets.day_key(version, day, 0)
-            buckets.Counts.put(model.model_id, key, total.encode(0), watermark, read=None, now=until)
-    buckets.Counts.advance(
+            key = day_key(version, day, 0)
+            StoredCounts.put(model.model_id, key, total.encode(0), watermark, read=None, now=until)
+    StoredCounts.advance(
         model.model_id,
         version,
         read=None,

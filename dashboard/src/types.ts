@@ -30,7 +30,7 @@ export type HistoryRow = Schemas["HistoryRow"];
 /** A feature of an alert or of a report. An alert keeps fewer fields. */
 export type Feature = AlertFeature & Omit<Partial<ReportFeature>, keyof AlertFeature>;
 
-export type Baseline = Schemas["Baseline"];
+export type Baseline = Schemas["BaselineView"];
 export type BaselineVersion = Schemas["BaselineVersion"];
 export type Simulation = Schemas["Simulation"];
 

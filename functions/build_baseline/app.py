@@ -1,4 +1,4 @@
-"""Builds baselines of uploaded files, as they arrive."""
+"""Builds a baseline from each uploaded file when the file arrives."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from driftguard.platform.s3 import Bucket
 @measured
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
-    """One file that S3 has, as EventBridge tells of it; Lambda repeats an invocation under the same request id."""
+    """Build the baseline of one file. The event is EventBridge's; Lambda keeps the request id when it retries."""
     settings = Settings()
     connect(settings)
     file = ObjectCreated.model_validate(event).detail.object

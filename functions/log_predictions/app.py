@@ -1,4 +1,4 @@
-"""Predictions, logged and listed: the way in for everything that is watched."""
+"""The API routes that log and list predictions."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -16,15 +16,17 @@ from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, Logge
 
 app = Api()
 
-KEY = Header(alias="Idempotency-Key", max_length=255, description="Makes sending the same request again harmless.")
+KEY = Header(
+    alias="Idempotency-Key", max_length=255, description="Deduplication: a retry with the same key is stored once."
+)
 IdempotencyKey = Annotated[str | None, KEY]
-Moment = Annotated[UtcTime | None, Query(description="Chooses by event time: from `start` up to before `end`.")]
+Moment = Annotated[UtcTime | None, Query(description="Event time: `start` is inclusive, `end` is exclusive.")]
 
 
 @app.post("/predictions", status_code=202, responses=answers(202, Logged, 404, 409, 413, 415), tags=["Predictions"])
 def log_prediction(body: Annotated[PredictionBody, Body()], idempotency_key: IdempotencyKey = None) -> Logged:
-    """Log one prediction. 202 means that it is stored; with a `prediction_id` or an `Idempotency-Key` it can be sent
-    again without harm."""
+    """Log one prediction. 202 means that the prediction is stored. A retry with the same `prediction_id` or
+    `Idempotency-Key` is stored only once."""
     organization_id = app.caller.organization_id
     answer = intake.log_one(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
     count("PredictionsAccepted", answer.accepted)
@@ -35,7 +37,8 @@ def log_prediction(body: Annotated[PredictionBody, Body()], idempotency_key: Ide
     "/predictions/batch", status_code=202, responses=answers(202, BatchLogged, 404, 409, 413, 415), tags=["Predictions"]
 )
 def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> BatchLogged:
-    """Log up to 5,000 predictions. Good rows are taken, the others reported by their index; 422 when none is good."""
+    """Log up to 5,000 predictions. Valid rows are stored, and `errors` lists the others by their index. The status is
+    422 if no row is valid."""
     organization_id = app.caller.organization_id
     answer = intake.log_batch(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
     count("PredictionsAccepted", answer.accepted)
@@ -47,7 +50,7 @@ def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKe
 def list_predictions(
     model_id: str, limit: Limit = 50, cursor: CursorText = None, start: Moment = None, end: Moment = None
 ) -> Response[list[LoggedRow]]:
-    """List what was logged, newest arrival first. `start` and `end` choose by event time."""
+    """List logged predictions, newest arrival first. `start` and `end` filter by event time."""
     organization_id = app.caller.organization_id
     found = listing.list_logged(organization_id, model_id, limit=limit, cursor=cursor, start=start, end=end)
     return page_answer(app, found)

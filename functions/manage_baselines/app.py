@@ -1,4 +1,4 @@
-"""A model's baselines."""
+"""The API routes of a model's baselines."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -22,15 +22,15 @@ UPLOADS = "/models/<model_id>/baseline/uploads"
 
 @app.put("/models/<model_id>/baseline", responses=answers(200, BaselineView, 404), tags=["Baselines"])
 def put_baseline(model_id: str, body: Annotated[BaselineBody, Body()]) -> BaselineView:
-    """Make a new baseline version and make it current. Its rows come as rows, as columns, or out of what was logged;
-    one bad row refuses them all."""
+    """Create a new baseline version and make it current. Send rows, columns, or a time range of logged predictions. If
+    any row is invalid, the whole request is rejected."""
     model = registry.find(app.caller.organization_id, model_id)
     return versions.put(model, body, publish=_publish(), now=datetime.now(UTC))
 
 
 @app.get("/models/<model_id>/baseline", responses=answers(200, BaselineView, 404), tags=["Baselines"])
 def get_baseline(model_id: str) -> BaselineView:
-    """Show the baseline in use. It tells each feature's type and distribution."""
+    """Show the current baseline. The response has the type and the distribution of each feature."""
     return versions.current(registry.find(app.caller.organization_id, model_id))
 
 
@@ -52,15 +52,15 @@ def restore_baseline(model_id: str, version: int) -> BaselineView:
 
 @app.post(UPLOADS, status_code=201, responses=answers(201, Upload, 404), tags=["Baselines"])
 def create_upload(model_id: str, body: Annotated[NewUpload, Body()]) -> Upload:
-    """Announce a file of rows, for a baseline too large for a request. The answer says where to send the file; the
-    baseline is built when it has arrived."""
+    """Create an upload for a baseline that is too large for a request. The response says where to send the file. The
+    baseline is built when the file arrives."""
     model, bucket = registry.find(app.caller.organization_id, model_id), app.settings.text("UPLOADS_BUCKET")
     return uploads.create(model, body, bucket=Bucket(aws.client("s3"), bucket), now=datetime.now(UTC))
 
 
 @app.get(f"{UPLOADS}/<upload_id>", responses=answers(200, UploadStatus, 404), tags=["Baselines"])
 def get_upload(model_id: str, upload_id: str) -> UploadStatus:
-    """Show how far an upload has come. It is `pending`, `processing`, `done`, or `failed` with its reason."""
+    """Show the progress of an upload. Its status is `pending`, `processing`, `done`, or `failed` with a reason."""
     return uploads.status(registry.find(app.caller.organization_id, model_id), upload_id, now=datetime.now(UTC))
 
 

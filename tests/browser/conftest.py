@@ -124,7 +124,9 @@ def serving(state: Path) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium. Of a module, as Playwright keeps the thread's event loop while it runs."""
-    found = subprocess.run(["sh", "scripts/chromium.sh"], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["sh", "scripts/environments/chromium.sh"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert found.returncode == 0, found.stderr
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)

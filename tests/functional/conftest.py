@@ -1,5 +1,6 @@
-"""The functions behind the template's own API, tables, topic and queues, in moto."""
+"""The functions with the template's own tables, topic, queues and bucket in moto, behind a stand-in for the API."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,25 +12,25 @@ from moto import mock_aws
 
 from driftguard.organizations.tables import ApiKeys, Role
 from driftguard.platform import aws, dynamodb
-from tests import stack
-from tests.functional.gateway import Answer, Gateway
+from sandbox import stack
+from sandbox.gateway import Answer, Gateway
 
 
 @dataclass
 class Stack:
-    """A deployed stack, with an organization and a key of each role."""
+    """A deployed stack with one organization, which has a key of each role."""
 
     gateway: Gateway
     organization_id: str
     variables: dict[str, str]
 
     def call(self, method: str, path: str, body: Any = None, *, role: str = "admin", **options: Any) -> Answer:
-        """Send a request with the organization's key of that role."""
+        """Send a request with the organization's key of this role."""
         return self.gateway.call(method, path, body, key_id=f"{self.organization_id}-{role}", **options)
 
 
 def add_organization(organization_id: str) -> None:
-    """An organization with a key of each role; a key's id is `<organization>-<role>`."""
+    """Store an organization with a key of each role. A key's id is `<organization>-<role>`."""
     now = datetime.now(UTC)
     ApiKeys.add_organization(organization_id, f"Organization {organization_id}", now)
     organization = ApiKeys.organization(organization_id)
@@ -41,7 +42,7 @@ def add_organization(organization_id: str) -> None:
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    """The whole stack in moto, empty but for one organization."""
+    """The whole stack in moto, with one organization and no models."""
     with mock_aws():
         dynamodb.disconnect()
         aws.client.cache_clear()
@@ -58,3 +59,23 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         yield Stack(gateway, "acme", variables)
         dynamodb.disconnect()
         aws.client.cache_clear()
+
+
+@pytest.fixture
+def published(deployed: Stack) -> list[dict[str, Any]]:
+    """The events on the alert topic. `refresh()` reads new ones from a queue that subscribes to the topic."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = deployed.variables["ALERTS_TOPIC_ARN"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+
+    class Listener(list[dict[str, Any]]):
+        def refresh(self) -> "Listener":
+            while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+                for message in messages:
+                    self.append(json.loads(message["Body"]))
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            return self
+
+    return Listener()

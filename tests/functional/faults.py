@@ -1,4 +1,4 @@
-"""Faults at AWS's API: what a call ends in, instead of what was asked for. Everything above botocore is real."""
+"""Faults of AWS's API: a call fails, or only a part of it happens. Everything above botocore is real."""
 
 import copy
 import random
@@ -8,46 +8,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from sandbox.calls import Call, intercepted
+
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
 
 
-@dataclass(frozen=True)
-class Call:
-    """One call to AWS: what it is, and `make` to have it happen."""
-
-    service: str
-    operation: str
-    parameters: dict[str, Any]
-    make: Callable[..., Any]
-
-
 type Fault = Callable[[Call], Any]
-"""What the caller of AWS gets to see of a call."""
+"""Decides what happens to a call, and returns or raises what its caller receives."""
 
 
 @contextmanager
 def calls_to_aws(fault: Fault) -> Iterator[None]:
     """In the block, every call to DynamoDB, SNS and SQS goes through the fault."""
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def through(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        service = client.meta.service_model.service_name
+    def through(call: Call) -> Any:
+        return fault(call) if call.service in ("dynamodb", "sns", "sqs") else call.make()
 
-        def make(changed: dict[str, Any] = parameters) -> Any:
-            return original(client, operation, changed)
-
-        if service not in ("dynamodb", "sns", "sqs"):
-            return make()
-        return fault(Call(service, operation, parameters, make))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseClient, "_make_api_call", through)
+    with intercepted(through):
         yield
 
 
@@ -67,7 +48,7 @@ def refused(code: str, status: int) -> Fault:
 
 
 def as_strict_as_aws(call: Call) -> Any:
-    """DynamoDB refuses a range whose end lies before its beginning; moto finds nothing in it."""
+    """Refuse a range whose end is before its start, as DynamoDB does. Moto returns an empty result instead."""
     condition = re.search(r"BETWEEN (:\w+) AND (:\w+)", str(call.parameters.get("KeyConditionExpression", "")))
     if condition:
         first, last = (call.parameters["ExpressionAttributeValues"][name]["S"] for name in condition.groups())
@@ -77,14 +58,14 @@ def as_strict_as_aws(call: Call) -> Any:
 
 
 def answer_lost(call: Call) -> Any:
-    """The call happens and its answer never comes."""
+    """The call happens, but its answer is lost."""
     call.make()
     raise ReadTimeoutError(endpoint_url="https://dynamodb.example")
 
 
 @dataclass
 class Sometimes:
-    """A share of all calls ends in the fault. hits: which."""
+    """Applies the fault to a share of all calls. `hits` lists them."""
 
     fault: Fault
     share: float
@@ -103,10 +84,9 @@ class Sometimes:
 
 @dataclass
 class Partial:
-    """Of a share of the batches of two or more, all but one is left unprocessed and comes back, as AWS does it under
-    load. hits: which.
+    """Leaves all but one item of some batches unprocessed, as AWS does under load. `hits` lists those batches.
 
-    DynamoDB refuses a batch of which it can process nothing, so one is processed.
+    One item is always processed, because DynamoDB refuses a batch of which it can process nothing.
     """
 
     share: float
@@ -127,7 +107,7 @@ class Partial:
         return call.make()
 
     def _parted(self, call: Call, things: list[Any]) -> tuple[list[Any], list[Any]]:
-        """What is processed, and what is not."""
+        """The items that are processed, and the others."""
         if len(things) < 2 or self._random.random() >= self.share:
             return things, []
         self.hits.append(call.operation)
@@ -157,8 +137,10 @@ class Partial:
 
 @dataclass
 class Stale:
-    """Every read that does not ask for strong consistency, those of the global index among them, is answered as if the
-    writes of the last `behind` calls had not happened. hits: the reads that found something else than what is there."""
+    """Answers reads without strong consistency as if the writes of the last `behind` calls had not happened.
+
+    Reads of a global index are always answered so. `hits` lists the reads whose stale answer differed.
+    """
 
     behind: int
     hits: list[str] = field(default_factory=list)
@@ -187,7 +169,7 @@ class Stale:
         return then
 
     def catch_up(self) -> None:
-        """Some time passes, longer than replicas lag."""
+        """Let the replicas catch up with all writes."""
         self._before.clear()
 
     @staticmethod
@@ -198,12 +180,12 @@ class Stale:
 
 
 class Killed(BaseException):
-    """The process has ended; nothing catches it, and nothing that it would still do reaches AWS."""
+    """The process has died. No handler catches this, and no later call of the process reaches AWS."""
 
 
 @dataclass
 class Killer:
-    """Ends the process before or after its call number `at`, counted from 1. made: the operations it came to."""
+    """Ends the process before or after call number `at`, counted from 1. `made` lists the operations called."""
 
     at: int = 0
     after: bool = False
@@ -223,14 +205,14 @@ class Killer:
 
 
 def tables_of_moto() -> dict[str, Any]:
-    """All tables with all their items."""
+    """Moto's tables with all their items. Copy them before you keep them."""
     tables: dict[str, Any] = dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables
     return tables
 
 
 @contextmanager
 def as_it_was(tables: dict[str, Any]) -> Iterator[None]:
-    """In the block, the database is this one."""
+    """In the block, DynamoDB contains these tables."""
     backend = dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
     current, backend.tables = backend.tables, tables
     try:
@@ -240,12 +222,12 @@ def as_it_was(tables: dict[str, Any]) -> Iterator[None]:
 
 
 def put_back(tables: dict[str, Any]) -> None:
-    """Make the database what it was when `tables` was copied."""
+    """Restore DynamoDB to a copy of its tables."""
     dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables = copy.deepcopy(tables)
 
 
 def meanwhile(operation: str, action: Callable[[], Any]) -> Fault:
-    """Just before the first call of this operation, something else happens as a whole."""
+    """Run the action just before the first call of this operation."""
     done = False
 
     def fault(call: Call) -> Any:

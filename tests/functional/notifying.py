@@ -1,4 +1,4 @@
-"""What tests of the notify functions share: channels, events, the envelopes of SNS and SQS, and a provider."""
+"""Channels, events, envelopes of SNS and SQS, and a provider, for tests of the notify functions."""
 
 import json
 from datetime import UTC, datetime
@@ -14,14 +14,14 @@ from driftguard.notifications.outgoing import Answer, Call
 from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
 from driftguard.notifications.tables import Channels, Deliveries
 from driftguard.platform.ids import new_id
+from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
-from tests.functional.gateway import LambdaContext, function
 
 HOOK = "https://hooks.slack.com/services/T1/B1/secret"
 
 
 class Provider:
-    """A provider at the other end: answers in turn as told, then `ok`."""
+    """A provider that returns or raises its `answers` in order, and `ok` afterwards. `calls` lists its requests."""
 
     def __init__(self) -> None:
         self.answers: list[Answer | BaseException] = []
@@ -49,7 +49,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def add(channel_id: str = "C1", organization_id: str = "acme", **body: Any) -> StoredChannel:
-    """A stored channel of the organization; Slack's, unless its type is given."""
+    """Store a channel of the organization. The type is Slack if `body` names none."""
     now = datetime.now(UTC)
     kind = body.pop("type", "slack")
     own = {"webhook_url": f"{HOOK}-{channel_id}"} if kind == "slack" else SETTINGS[kind]
@@ -60,7 +60,7 @@ def add(channel_id: str = "C1", organization_id: str = "acme", **body: Any) -> S
 
 
 def happened(severity: Severity = "MEDIUM", model_id: str = "m1", **changes: Any) -> AlertEvent:
-    """An event of a new alert."""
+    """An event that opens a new alert."""
     now = datetime.now(UTC)
     event = example("acme", now)
     alert = event.alert.model_copy(update={"id": new_id(now), "model_id": model_id, "severity": severity})
@@ -69,17 +69,17 @@ def happened(severity: Severity = "MEDIUM", model_id: str = "m1", **changes: Any
 
 
 def by_sns(event: AlertEvent) -> dict[str, Any]:
-    """What SNS invokes a function with."""
+    """The event that SNS sends to a function."""
     return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": event.model_dump_json(), "MessageId": "m"}}]}
 
 
 def invoke(name: str, event: dict[str, Any], seconds_left: float = 60) -> Any:
-    """The notify function's answer."""
+    """Call a function. Return its answer."""
     return function(name).handler(event, LambdaContext(seconds_left=seconds_left))
 
 
 def queued(deployed: Stack, name: str = "SLACK") -> list[tuple[dict[str, Any], int]]:
-    """The retry queue's messages with their delays, taken from moto's own memory."""
+    """Take all messages of a retry queue out of moto's memory. Return them with their delays in seconds."""
     url = deployed.variables[f"{name}_RETRY_QUEUE_URL"]
     queue = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].get_queue(url.rsplit("/", 1)[-1])
     messages: list[Any] = list(queue._messages)
@@ -92,7 +92,7 @@ def queued(deployed: Stack, name: str = "SLACK") -> list[tuple[dict[str, Any], i
 
 
 def by_sqs(*bodies: dict[str, Any]) -> dict[str, Any]:
-    """What SQS invokes a function with."""
+    """The event that SQS sends to a function."""
     records = [
         {"messageId": f"q{place}", "eventSource": "aws:sqs", "body": json.dumps(body)}
         for place, body in enumerate(bodies)
@@ -101,10 +101,10 @@ def by_sqs(*bodies: dict[str, Any]) -> dict[str, Any]:
 
 
 def told(event: AlertEvent) -> list[tuple[str, int, str]]:
-    """Channel, attempt and outcome of each attempt, in their order."""
+    """Channel, attempt and outcome of each delivery, oldest first."""
     return [(record.channel_id, record.attempt, record.outcome) for record in reversed(Deliveries.of(event.alert.id))]
 
 
 def record_of(event: AlertEvent) -> DeliveryRecord:
-    """The newest attempt."""
+    """The record of the newest delivery."""
     return Deliveries.of(event.alert.id)[0]

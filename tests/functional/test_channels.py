@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.gateway import function
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.gateway import function
 
 HOOK = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx"
 

@@ -1,7 +1,6 @@
 """Checks over the API and from the queue, on the template's own tables, queues and topic."""
 
 import json
-import random
 import zlib
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -19,105 +18,10 @@ from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.paging import encode_cursor
 from driftguard.platform.times import iso
+from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.faults import as_strict_as_aws, calls_to_aws
-from tests.functional.gateway import LambdaContext, function
-
-DAY = timedelta(days=1)
-
-
-def rows(seed: int, shift: float, *, count: int = 800, days: float = 8.0) -> list[dict[str, Any]]:
-    """Predictions spread over the last `days`: two features and a prediction, moved by `shift` standard deviations."""
-    rng = random.Random(seed)
-    now = datetime.now(UTC)
-    return [
-        {
-            "features": {"age": rng.gauss(40 + 10 * shift, 10), "plan": rng.choice("abc")},
-            "prediction": rng.random(),
-            "timestamp": iso(now - days * DAY * number / count),
-        }
-        for number in range(count)
-    ]
-
-
-def make_model(deployed: Stack, name: str = "churn", **settings: Any) -> str:
-    """A model with a baseline; returns its id."""
-    model_id: str = deployed.call("POST", "/models", {"name": name, "settings": settings}).body["id"]
-    sample = [{"features": row["features"], "prediction": row["prediction"]} for row in rows(1, 0.0, count=2000)]
-    answer = deployed.call("PUT", f"/models/{model_id}/baseline", {"rows": sample, "days": 14})
-    assert answer.status == 200, answer.text
-    return model_id
-
-
-def log(deployed: Stack, model_id: str, sent: list[dict[str, Any]], batch_id: str | None = None) -> None:
-    """Log a batch."""
-    body = {"model_id": model_id, "predictions": sent, **({"batch_id": batch_id} if batch_id else {})}
-    answer = deployed.call("POST", "/predictions/batch", body)
-    assert answer.status == 202, answer.text
-
-
-def tick(deployed: Stack, tick_id: str = "tick-1") -> list[dict[str, Any]]:
-    """Fire the schedule and run every check it queued; returns what the check function answered to each."""
-    event = json.loads("{}") | {"id": tick_id, "time": "2026-11-20T12:00:00Z"}
-    function("schedule_checks").handler(event, LambdaContext())
-    return drain(deployed)
-
-
-def drain(deployed: Stack) -> list[dict[str, Any]]:
-    """Hand what waits in the check queue to the check function, one message at a time."""
-    sqs = boto3.client("sqs")
-    url = deployed.variables["CHECK_QUEUE_URL"]
-    answers = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1).get("Messages"):
-        message = messages[0]
-        answer = function("check_drift").handler(records(message["Body"], message["ReceiptHandle"]), LambdaContext())
-        answers.append(answer)
-        if not answer["batchItemFailures"]:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return answers
-
-
-def records(body: str, handle: str = "handle") -> dict[str, Any]:
-    """An SQS event of one message."""
-    attributes = {
-        "ApproximateReceiveCount": "1",
-        "SentTimestamp": "1",
-        "SenderId": "x",
-        "ApproximateFirstReceiveTimestamp": "1",
-        "MessageGroupId": "g",
-    }
-    record = {
-        "messageId": "m1",
-        "receiptHandle": handle,
-        "body": body,
-        "attributes": attributes,
-        "messageAttributes": {},
-        "md5OfBody": "x",
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:check.fifo",
-        "awsRegion": "eu-west-1",
-    }
-    return {"Records": [record]}
-
-
-@pytest.fixture
-def published(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What reaches the alert topic, through a queue that subscribes to it."""
-    sns, sqs = boto3.client("sns"), boto3.client("sqs")
-    queue = sqs.create_queue(QueueName="listener")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    topic = deployed.variables["ALERTS_TOPIC_ARN"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-
-    class Listener(list[dict[str, Any]]):
-        def refresh(self) -> "Listener":
-            while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-                for message in messages:
-                    self.append(json.loads(message["Body"]))
-                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            return self
-
-    return Listener()
+from tests.functional.models import DAY, drain, log, make_model, records, rows, tick
 
 
 def test_drift_is_found_reported_kept_and_told(deployed: Stack, published: Any) -> None:

@@ -36,10 +36,10 @@ from driftguard.platform.dynamodb import transaction
 from driftguard.platform.s3 import Bucket, ObjectReader
 from driftguard.platform.times import iso
 from rules.stack import target
-from tests import stack
+from sandbox import stack
+from sandbox.gateway import LambdaContext, function
+from sandbox.roles import under_role
 from tests.functional.conftest import Stack
-from tests.functional.gateway import LambdaContext, function
-from tests.roles import under_role
 
 EVENTS = Path(__file__).parents[2] / "events"
 

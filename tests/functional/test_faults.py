@@ -9,35 +9,24 @@ import json
 import os
 import random
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
-import numpy as np
 import pytest
 
-from driftguard.alerts.events import AlertEvent
 from driftguard.checks.messages import Incomplete
-from driftguard.checks.tables import History, Runs
-from driftguard.checks.window import load_series
-from driftguard.counting import count
-from driftguard.counting.series import read_days, read_hours
-from driftguard.models.registry import find
-from driftguard.models.statuses import Statuses
+from driftguard.checks.tables import History
 from driftguard.platform import dynamodb
-from driftguard.platform.times import DAY, hour_of, iso
+from driftguard.platform.times import DAY, hour_of
 from driftguard.predictions import intake
 from driftguard.predictions.schemas import BatchBody
-from driftguard.predictions.tables import Predictions
-from driftguard.rows.unpacking import columns, unpack_rows
-from tests.functional.conftest import Stack
+from sandbox.calls import Call
+from sandbox.gateway import Answer, LambdaContext, function
+from tests.functional.days import LATER, NOW, Day, day, drifted, moments
 from tests.functional.faults import (
-    Call,
     Fault,
     Killed,
     Killer,
@@ -51,12 +40,11 @@ from tests.functional.faults import (
     refused,
     tables_of_moto,
 )
-from tests.functional.gateway import Answer, LambdaContext, function
-from tests.functional.notifying import Provider, add, by_sns, by_sqs, happened, queued
-from tests.functional.test_checks import make_model, records
+from tests.functional.models import make_model, records
+from tests.functional.notifying import add, by_sns, by_sqs, happened, queued
 
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-LATER = NOW + timedelta(minutes=15)
+__all__ = ["day", "moments"]
+
 BATCHES, SIZE = 8, 120
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
@@ -84,110 +72,25 @@ ROWS = (
 )
 
 
-@dataclass
-class Clock:
-    """What time it is for every function."""
-
-    now: datetime = NOW
-
-
-@dataclass
-class Day:
-    """A model, a client that logs about it, the queue that brings its checks, SNS, and a Slack at the other end."""
-
-    deployed: Stack
-    clock: Clock
-    slack: Provider
-    model_id: str = ""
-    published: list[AlertEvent] = field(default_factory=list)
-
-    def under(self, fault: Fault) -> Any:
-        """In the block, calls to AWS end in the fault; what SNS takes is noted."""
-
-        def noting(call: Call) -> Any:
-            if call.operation == "ChangeMessageVisibility":
-                return {}  # the messages of these tests are in no queue
-
-            def make(*changed: Any) -> Any:
-                answer = call.make(*changed)
-                if call.operation == "Publish":
-                    self.published.append(AlertEvent.model_validate_json(call.parameters["Message"]))
-                return answer
-
-            return fault(replace(call, make=make))
-
-        return calls_to_aws(noting)
-
-    def check(self, tick: str, fault: Fault = passed, tries: int = 60) -> None:
-        """The queue's message, until the function takes it; each time after a lease left behind ran out."""
-        body = json.dumps({"organization_id": "acme", "model_id": self.model_id, "tick": tick})
-        for _try in range(tries):
-            with self.under(fault):
-                answer = function("check_drift").handler(records(body), LambdaContext())
-            if not answer["batchItemFailures"]:
-                assert Runs.ended("acme", tick, self.model_id), "SQS has forgotten the message, and nothing came of it"
-                return
-            Statuses("acme", f"status#{self.model_id}").update(actions=[Statuses.lease_until.remove()])
-        pytest.fail("never done")
-
-    def check_once(self, tick: str, fault: Fault) -> None:
-        """A message whose function dies or fails; until it is taken SQS brings it again, at once, and when its lease is
-        over."""
-        body = json.dumps({"organization_id": "acme", "model_id": self.model_id, "tick": tick})
-        for pause in (0, 5, 120, 60):
-            self.clock.now += timedelta(seconds=pause)
-            with self.under(passed if pause else fault), suppress(Killed):
-                answer = function("check_drift").handler(records(body), LambdaContext())
-                if not answer["batchItemFailures"]:
-                    assert Runs.ended("acme", tick, self.model_id), "SQS has forgotten the message"
-                    return
-        pytest.fail("never done")
-
-    def told(self) -> None:
-        """SNS brings everything it took to notify_slack, as often as it took it."""
-        for event in self.published:
-            function("notify_slack").handler(by_sns(event), LambdaContext())
-
-    def stored(self) -> int:
-        """How many rows lie in the table, no head of a batch twice."""
-        heads = list(Predictions.arrivals(self.model_id, find("acme", self.model_id).partition_count))
-        assert len({(head.pk, head.sk) for head in heads}) == len(heads)
-        return sum(len(unpack_rows(payload)[0]) for _head, payload in Predictions.payloads(heads))
-
-    def counted(self) -> int:
-        """How many rows the hourly buckets hold; bin by bin what one pass over everything stored gives."""
-        series = load_series(find("acme", self.model_id))
-        hours = {hour: counts for hour, counts in read_hours(series, 0, 9_999_999).items() if counts.rows}
-        heads = Predictions.arrivals(self.model_id, series.partitions)
-        expected = count(series.baseline, [columns(payload) for _head, payload in Predictions.payloads(heads)])
-        assert hours.keys() == expected.keys()
-        for hour, counts in expected.items():
-            np.testing.assert_array_equal(hours[hour].bins, counts.bins)
-        for day, counts in read_days(series, 0, 9_999_999).items():
-            np.testing.assert_array_equal(
-                counts.bins, sum(expected[hour].bins for hour in expected if hour // 24 == day)
-            )
-        return sum(counts.rows for counts in hours.values())
-
-    def row(self, name: str, client: str, sent: int, checks: int) -> None:
-        """Tell what became of it all: of `sent` rows, and of the ticks that asked for a check."""
-        self.told()
-        stored, counted = self.stored(), self.counted()
-        history = list(History.query(self.model_id, History.sk.startswith("h#"), consistent_read=True))
-        (alert,) = self.deployed.call("GET", f"/drift/models/{self.model_id}/alerts").body
-        opened = {event.event_id for event in self.published if event.kind == "opened"}
-        assert (stored, counted, len(history), alert["occurrences"]) == (sent, sent, checks, checks)
-        assert len(opened) == len({event.event_id for event in self.published}) == len(self.slack.calls) == 1
-        tell(
-            name,
-            client,
-            f"{stored} of {sent}",
-            f"{counted} of {sent}",
-            f"{len(history)} of {checks}",
-            f"1, seen {alert['occurrences']} of {checks} times",
-            f"{len(opened)} event id",
-            str(len(self.slack.calls)),
-        )
+def record(day: Day, name: str, client: str, sent: int, checks: int) -> None:
+    """Record the result of a day with `sent` rows and `checks` scheduled checks."""
+    day.told()
+    stored, counted = day.stored(), day.counted()
+    history = list(History.query(day.model_id, History.sk.startswith("h#"), consistent_read=True))
+    (alert,) = day.deployed.call("GET", f"/drift/models/{day.model_id}/alerts").body
+    opened = {event.event_id for event in day.published if event.kind == "opened"}
+    assert (stored, counted, len(history), alert["occurrences"]) == (sent, sent, checks, checks)
+    assert len(opened) == len({event.event_id for event in day.published}) == len(day.slack.calls) == 1
+    tell(
+        name,
+        client,
+        f"{stored} of {sent}",
+        f"{counted} of {sent}",
+        f"{len(history)} of {checks}",
+        f"1, seen {alert['occurrences']} of {checks} times",
+        f"{len(opened)} event id",
+        str(len(day.slack.calls)),
+    )
 
 
 def tell(*cells: str) -> None:
@@ -213,34 +116,6 @@ def parts_of_the_page() -> tuple[list[str], list[str], list[str]]:
     start = next(number for number, line in enumerate(lines) if line.startswith(f"| {COLUMNS[0]} |"))
     end = next(number for number in range(start, len(lines)) if not lines[number].startswith("|"))
     return lines[:start], lines[start:end], lines[end:]
-
-
-@pytest.fixture
-def day(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Day:
-    """An empty stack on a clock of its own, with a Slack channel."""
-    made = Day(deployed, Clock(), Provider())
-    for name in ("log_predictions", "check_drift", "schedule_checks", "notify_email", "notify_slack", "notify_webhook"):
-        monkeypatch.setattr(function(name), "datetime", SimpleNamespace(now=lambda zone: made.clock.now))
-    for name in ("notify_slack", "notify_webhook"):
-        monkeypatch.setattr(function(name), "by_urllib3", made.slack)
-        monkeypatch.setattr(function(name), "system_resolver", lambda host, port: ["3.3.3.3"])
-    monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables["SLACK_RETRY_QUEUE_URL"])
-    monkeypatch.setenv("EMAIL_QUEUE_URL", deployed.variables["EMAIL_RETRY_QUEUE_URL"])
-    add("C1", min_severity="LOW")
-    return made
-
-
-def drifted(seed: int, number: int, ages: Callable[[int], timedelta]) -> list[dict[str, Any]]:
-    """Predictions of which one feature has moved, each `ages` old."""
-    rng = random.Random(seed)
-    return [
-        {
-            "features": {"age": rng.gauss(52, 6), "plan": rng.choice("abc")},
-            "prediction": rng.random(),
-            "timestamp": iso(NOW - ages(place)),
-        }
-        for place in range(number)
-    ]
 
 
 def batches() -> list[list[dict[str, Any]]]:
@@ -293,7 +168,7 @@ def test_what_is_accepted_is_counted_and_told_once(day: Day, name: str) -> None:
     check_twice(day, checking)
     assert len(logging.hits) >= BATCHES // 2
     assert len(checking.hits) >= 5
-    day.row(name, client, BATCHES * SIZE, checks=2)
+    record(day, name, client, BATCHES * SIZE, checks=2)
 
 
 def test_what_a_batch_leaves_unprocessed_is_not_lost(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +194,7 @@ def test_what_a_batch_leaves_unprocessed_is_not_lost(day: Day, monkeypatch: pyte
     check_twice(day, fault)
     assert set(fault.hits) == {"BatchGetItem", "BatchWriteItem"}
     assert "SendMessageBatch" in schedule.hits
-    day.row("partial batches (reads, writes, SQS)", client, BATCHES * SIZE, checks=2)
+    record(day, "partial batches (reads, writes, SQS)", client, BATCHES * SIZE, checks=2)
 
 
 def messages_of(url: str) -> list[dict[str, Any]]:
@@ -356,7 +231,7 @@ def test_stale_reads_lose_and_double_nothing(day: Day) -> None:
     day.check("t2", fault)
     day.check("t2", fault)
     assert {"Query:due", "Query:table"} <= set(fault.hits)
-    day.row("stale reads", client, BATCHES * SIZE, checks=2)
+    record(day, "stale reads", client, BATCHES * SIZE, checks=2)
 
 
 def test_what_comes_twice_and_in_any_order_changes_nothing(day: Day) -> None:
@@ -374,7 +249,7 @@ def test_what_comes_twice_and_in_any_order_changes_nothing(day: Day) -> None:
     day.check("t3")
     day.published *= 3
     random.Random(1).shuffle(day.published)
-    day.row("requests and messages twice, in any order", f"{client}, and once more", BATCHES * SIZE, checks=3)
+    record(day, "requests and messages twice, in any order", f"{client}, and once more", BATCHES * SIZE, checks=3)
 
 
 def test_clocks_that_differ_by_five_minutes_lose_and_double_nothing(day: Day) -> None:
@@ -392,26 +267,7 @@ def test_clocks_that_differ_by_five_minutes_lose_and_double_nothing(day: Day) ->
     day.check("last")
     newest = day.deployed.call("GET", f"/drift/models/{day.model_id}/history").body[0]
     assert newest["n_window"] == in_the_window()
-    day.row("clocks 5 minutes apart", f"202 for {BATCHES} batches", BATCHES * SIZE, checks=BATCHES + 1)
-
-
-@pytest.fixture
-def moments(day: Day) -> Callable[[], None]:
-    """A model with drift in an hour of each of two days, not folded yet, on which a check makes few calls; called, all
-    is as it was."""
-    day.model_id = make_model(day.deployed)
-    sent = drifted(9, 320, lambda place: place % 2 * DAY)
-    day.deployed.call("POST", "/predictions/batch", {"model_id": day.model_id, "predictions": sent})
-    kept = copy.deepcopy(tables_of_moto())
-
-    def again() -> None:
-        put_back(kept)
-        day.clock.now = LATER
-        day.published.clear()
-        day.slack.calls.clear()
-        queued(day.deployed)
-
-    return again
+    record(day, "clocks 5 minutes apart", f"202 for {BATCHES} batches", BATCHES * SIZE, checks=BATCHES + 1)
 
 
 def only(at: int, fault: Fault) -> Fault:
@@ -448,7 +304,7 @@ def test_a_check_that_ends_at_any_moment_is_made_good(day: Day, moments: Callabl
         moments()
         day.check_once("t1", ENDINGS[ending](at))
         assert day.deployed.call("GET", f"/drift/models/{day.model_id}/report").body["status"] == "drift"
-        day.row("`check_drift` killed or failed at any call", "–", 320, checks=1)
+        record(day, "`check_drift` killed or failed at any call", "–", 320, checks=1)
 
 
 def test_two_checks_at_once_are_one(day: Day, moments: Callable[[], None]) -> None:
@@ -482,7 +338,7 @@ def test_two_checks_at_once_are_one(day: Day, moments: Callable[[], None]) -> No
             day.check("t1", tries=1)
         day.clock.now = LATER + timedelta(minutes=30)
         day.check("t2")
-        day.row("two checks at once, clocks 5 minutes apart", "–", 400, checks=2)
+        record(day, "two checks at once, clocks 5 minutes apart", "–", 400, checks=2)
 
 
 REQUESTS: dict[str, tuple[str, Any, dict[str, str]]] = {

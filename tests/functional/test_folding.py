@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from driftguard.counting import Counts, count, folding
-from driftguard.counting import tables as buckets
+from driftguard.counting import folding
+from driftguard.counting.batches import count
+from driftguard.counting.counts import Counts
 from driftguard.counting.series import Series, State, _decode, read_days, window
+from driftguard.counting.tables import StoredCounts
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.platform.times import hour_of, iso
 from driftguard.predictions import intake
@@ -78,7 +80,7 @@ def fold(series: Series, now: datetime = NOW) -> State:
 
 def stored(series: Series) -> dict[str, bytes]:
     """Every bucket by its key, as bytes."""
-    items = buckets.Counts.query(series.model_id, consistent_read=True)
+    items = StoredCounts.query(series.model_id, consistent_read=True)
     return {item.sk: item.data for item in items if item.data is not None}
 
 
@@ -91,7 +93,7 @@ def one_clean_pass(series: Series, until: datetime) -> dict[int, Counts]:
 def check(series: Series, until: datetime) -> None:
     """Hours and days hold what one clean pass counts."""
     expected = one_clean_pass(series, until)
-    hours = _decode(series, buckets.Counts.hours(series.model_id, series.version, 0, 9_999_999))
+    hours = _decode(series, StoredCounts.hours(series.model_id, series.version, 0, 9_999_999))
     assert {hour for hour, counts in hours.items() if counts.rows} == set(expected)
     for hour, counts in expected.items():
         assert hours[hour].rows == counts.rows
@@ -130,8 +132,8 @@ def test_folding_again_writes_nothing(model_id: str, baseline: Baseline, monkeyp
     fold(series)
     before = stored(series)
     written: list[object] = []
-    monkeypatch.setattr(buckets.Counts, "put", lambda *args, **options: written.append(args))
-    monkeypatch.setattr(buckets.Counts, "advance", lambda *args, **options: written.append(args))
+    monkeypatch.setattr(StoredCounts, "put", lambda *args, **options: written.append(args))
+    monkeypatch.setattr(StoredCounts, "advance", lambda *args, **options: written.append(args))
     fold(series)
     assert written == []
     assert stored(series) == before
@@ -145,7 +147,7 @@ class Saboteur:
         self.after = False
         self.writes = 0
         for name in ("put", "advance"):
-            monkeypatch.setattr(buckets.Counts, name, self._around(getattr(buckets.Counts, name)))
+            monkeypatch.setattr(StoredCounts, name, self._around(getattr(StoredCounts, name)))
 
     def _around(self, write: Callable[..., object]) -> Callable[..., object]:
         def writing(*args: object, **options: object) -> object:
@@ -195,7 +197,7 @@ def test_two_folds_at_once_count_once(model_id: str, baseline: Baseline, monkeyp
     """A second fold that runs to its end at any write of a first one: the first stops, and everything is counted
     once."""
     log_a_week(model_id)
-    put = buckets.Counts.put
+    put = StoredCounts.put
     for version, moment in enumerate((1, 2, 7, 20), start=1):
         series = series_of(model_id, baseline, version)
         seen = 0
@@ -207,10 +209,10 @@ def test_two_folds_at_once_count_once(model_id: str, baseline: Baseline, monkeyp
                 fold(series)
             return put(*args, **options)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(buckets.Counts, "put", putting)
+        monkeypatch.setattr(StoredCounts, "put", putting)
         with pytest.raises(folding.Overtaken):
             fold(series)
-        monkeypatch.setattr(buckets.Counts, "put", put)
+        monkeypatch.setattr(StoredCounts, "put", put)
         fold(series, NOW + timedelta(minutes=1))
         check(series, NOW - folding.SETTLED)
 

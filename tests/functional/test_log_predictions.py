@@ -16,9 +16,9 @@ from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import connect, disconnect
 from driftguard.platform.environment import Settings
 from driftguard.predictions.tables import Predictions
+from sandbox.gateway import Answer, Gateway, function
+from sandbox.stack import deploy_tables
 from tests.functional.conftest import add_organization
-from tests.functional.gateway import Answer, Gateway, function
-from tests.stack import deploy_tables
 
 NUMBERS = count()
 ONE, BATCH, LIST = "/predictions", "/predictions/batch", "/models/{model_id}/predictions"

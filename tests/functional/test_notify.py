@@ -17,8 +17,8 @@ from driftguard.notifications.outgoing import Answer, DeliveryFailed
 from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
 from driftguard.notifications.tables import Channels, Deliveries
 from driftguard.platform import aws
+from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
-from tests.functional.gateway import LambdaContext, function
 from tests.functional.notifying import HOOK, Provider, add, by_sns, by_sqs, happened, invoke, queued, record_of, told
 
 

@@ -16,10 +16,10 @@ from driftguard.notifications.providers.webhook import signature
 from driftguard.notifications.schemas import StoredChannel
 from driftguard.notifications.tables import Channels, Deliveries
 from local.outbox import read_request
+from sandbox.gateway import function
+from sandbox.roles import under_role
 from tests.functional.conftest import Stack
-from tests.functional.gateway import function
 from tests.functional.notifying import SETTINGS, Provider, add, by_sns, by_sqs, happened, invoke, queued, told
-from tests.roles import under_role
 
 GONE = Answer(404, {}, "no_service")
 DOWN = Answer(503, {}, "down")

@@ -20,12 +20,12 @@ from driftguard.notifications.tables import Channels, Deliveries
 from driftguard.organizations import administration
 from driftguard.platform import dynamodb
 from driftguard.predictions import intake
-from tests import stack
+from sandbox import stack
+from sandbox.gateway import Answer, LambdaContext, function
+from sandbox.roles import granted, under_role
 from tests.functional.conftest import Stack
-from tests.functional.gateway import Answer, LambdaContext, function
+from tests.functional.models import log, make_model, records, rows, tick
 from tests.functional.notifying import happened
-from tests.functional.test_checks import log, make_model, records, rows, tick
-from tests.roles import granted, under_role
 
 
 @pytest.fixture

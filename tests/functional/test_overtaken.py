@@ -5,13 +5,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from sandbox.calls import Call
+from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
-from tests.functional.faults import Call, calls_to_aws
-from tests.functional.gateway import LambdaContext, function
-from tests.functional.test_checks import log, make_model, published, records, rows
-from tests.functional.test_faults import Day, day, moments
+from tests.functional.days import Day, day, moments
+from tests.functional.faults import calls_to_aws
+from tests.functional.models import log, make_model, records, rows
 
-__all__ = ["day", "moments", "published"]
+__all__ = ["day", "moments"]
 
 
 def before_the_report_is_stored(action: Callable[[], object]) -> Callable[[Call], Any]:

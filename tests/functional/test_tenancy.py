@@ -11,15 +11,15 @@ from urllib.parse import quote
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import encode_cursor
+from sandbox.calls import Call, intercepted
+from sandbox.gateway import Answer, routes
 from tests.functional import faults
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.gateway import Answer, routes
-from tests.functional.test_checks import log, make_model, rows
+from tests.functional.models import log, make_model, rows
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "layers/driftguard/driftguard/openapi.json").read_text())
 
@@ -144,20 +144,24 @@ def everything(deployed: Stack) -> dict[str, list[str]]:
 
 
 @contextmanager
-def calls_to_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The calls to AWS that are made in the block, in order: which, on what, how consistent, for how many keys."""
+def calls_to_aws() -> Iterator[list[str]]:
+    """The calls to AWS made in the block, in order: operation, table, index, consistency and number of keys."""
     made: list[str] = []
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def noted(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        parts = [operation, parameters.get("TableName"), parameters.get("IndexName"), parameters.get("ConsistentRead")]
+    def noted(call: Call) -> Any:
+        parameters = call.parameters
+        parts = [
+            call.operation,
+            parameters.get("TableName"),
+            parameters.get("IndexName"),
+            parameters.get("ConsistentRead"),
+        ]
         for table, request in parameters.get("RequestItems", {}).items():
             parts += [table, len(request["Keys"]), request.get("ConsistentRead")]
         made.append(" ".join(map(str, parts)))
-        return original(client, operation, parameters)
+        return call.make()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(BaseClient, "_make_api_call", noted)
+    with intercepted(noted):
         yield made
 
 
@@ -180,16 +184,16 @@ def same(foreign: Answer, unknown: Answer) -> bool:
     return (foreign.status, foreign.text, headers[0]) == (unknown.status, unknown.text, headers[1])
 
 
-def test_a_foreign_id_is_answered_like_one_that_nothing_has(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foreign_id_is_answered_like_one_that_nothing_has(world: World) -> None:
     """Wherever a route takes an id, another tenant's and an unknown one give the same status, headers and text by the
     same calls to AWS, so that neither words nor time tell them apart; and nothing anywhere is changed."""
     before = everything(world.stack)
     tried = set()
     for route in ROUTES:
         for name in route.ids:
-            with calls_to_aws(monkeypatch) as foreign_calls:
+            with calls_to_aws() as foreign_calls:
                 foreign = world.call(route, {**world.others, name: world.ids[name]}, "other-admin")
-            with calls_to_aws(monkeypatch) as unknown_calls:
+            with calls_to_aws() as unknown_calls:
                 unknown = world.call(route, {**world.others, name: UNKNOWN[name]}, "other-admin")
             assert foreign.status == 404, (route.name, foreign.text)
             assert same(foreign, unknown), route.name
@@ -217,7 +221,7 @@ WRONG: tuple[dict[str, Any], ...] = (
 """Bodies with which something is wrong, on one route or the other."""
 
 
-def test_a_wrong_body_tells_nothing_of_a_foreign_id(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_body_tells_nothing_of_a_foreign_id(world: World) -> None:
     """Whatever the body, a foreign id and an unknown one get the same answer by the same calls, so that no check of the
     body looks at what is another's first."""
     before = everything(world.stack)
@@ -230,7 +234,7 @@ def test_a_wrong_body_tells_nothing_of_a_foreign_id(world: World, monkeypatch: p
             for value in (world.ids, UNKNOWN):
                 method, path, body = route.request(value)
                 body = {**({"model_id": value["model_id"]} if "model_id" in body else {}), **wrong}
-                with calls_to_aws(monkeypatch) as made:
+                with calls_to_aws() as made:
                     answers.append(world.stack.gateway.call(method, path, body, key_id="other-admin"))
                 calls.append(made)
             assert same(*answers), (route.name, wrong)
@@ -349,7 +353,7 @@ def test_ids_of_batches_and_predictions_are_a_models_own(world: World) -> None:
     assert {row["features"]["owner"] for row in logged.body} == {"other"}
 
 
-def test_a_channel_cannot_watch_anothers_models(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_channel_cannot_watch_anothers_models(world: World) -> None:
     """A foreign model among a channel's is refused in the words and by the calls for one that nothing has, when it is
     made and when it is changed."""
     own = {"type": "email", "to": ["a@example.com"]}
@@ -358,7 +362,7 @@ def test_a_channel_cannot_watch_anothers_models(world: World, monkeypatch: pytes
         answers, calls = [], []
         for model_id in (world.ids["model_id"], UNKNOWN["model_id"]):
             models = [world.others["model_id"], model_id]
-            with calls_to_aws(monkeypatch) as seen:
+            with calls_to_aws() as seen:
                 answers.append(
                     world.stack.gateway.call(method, path, {**body, "model_ids": models}, key_id="other-admin")
                 )

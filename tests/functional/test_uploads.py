@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 
 from driftguard.baselines import building, uploads
 from driftguard.baselines.schemas import UploadedObject
@@ -19,10 +18,11 @@ from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.s3 import Bucket
 from driftguard.rows import chunks
 from driftguard.rows import files as baseline_files
+from sandbox.calls import Call, intercepted
+from sandbox.gateway import Answer, LambdaContext, function
+from sandbox.roles import under_role
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.gateway import Answer, LambdaContext, function
-from tests.functional.test_checks import log, make_model, records, rows
-from tests.roles import under_role
+from tests.functional.models import log, make_model, records, rows
 
 CSV = b"age,plan,prediction\n" + b"41,gold,0.5\n,silver,\n" * 50
 
@@ -180,10 +180,10 @@ def test_a_bad_line_refuses_the_whole_file(deployed: Stack, model: str) -> None:
 
 
 def test_a_lying_file_is_refused(deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No gzip, one cut off, a file too large, and one that takes too long: failed, with the reason."""
+    """No gzip, one cut off, a file too large, and one that takes too long to read: failed, with the reason."""
     monkeypatch.setattr(building, "MAX_FILE_BYTES", 2000)
     for content, body, says in (
-        (CSV, {"compression": "gzip"}, "not good gzip"),
+        (CSV, {"compression": "gzip"}, "not valid gzip"),
         (gzip.compress(CSV)[:-5], {"compression": "gzip"}, "too early"),
         (CSV * 2, {}, "2,000 at most"),
     ):
@@ -197,7 +197,7 @@ def test_a_lying_file_is_refused(deployed: Stack, model: str, monkeypatch: pytes
     event = put(deployed, upload, CSV)
     context = LambdaContext(aws_request_id="r1", seconds_left=100.0)
     assert function("build_baseline").handler(event, context) == {"outcome": "failed"}
-    assert "takes too long" in status(deployed, model, upload)["reason"]
+    assert "could be read in the time limit" in status(deployed, model, upload)["reason"]
     assert files(deployed) == []
 
 
@@ -211,7 +211,7 @@ def test_an_event_that_comes_again_changes_nothing(deployed: Stack, model: str) 
     assert files(deployed) == []
     failed = announce(deployed, model)
     assert [deliver(put(deployed, failed, b"")), deliver(put(deployed, failed, CSV), "r4")] == ["failed", "ignored"]
-    assert status(deployed, model, failed)["reason"] == "the file has no rows"
+    assert status(deployed, model, failed)["reason"] == "the file has no rows; send at least one row"
 
 
 def test_a_file_replaced_before_it_was_read_is_no_baseline(deployed: Stack, model: str) -> None:
@@ -228,27 +228,25 @@ class Killed(Exception):
 
 
 @pytest.fixture
-def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, bool], list[str]]]:
+def dying() -> Iterator[Callable[[int, bool], list[str]]]:
     """`dying(n, after)` makes the n-th call to AWS from then on the last, done or not; returns the calls' names."""
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]
     state: dict[str, Any] = {"calls": [], "last": -1, "after": False}
 
-    def call(client: Any, operation: str, parameters: Any) -> Any:
-        state["calls"].append(operation)
+    def counting(call: Call) -> Any:
+        state["calls"].append(call.operation)
         if len(state["calls"]) - 1 != state["last"]:
-            return original(client, operation, parameters)
+            return call.make()
         if state["after"]:
-            original(client, operation, parameters)
-        raise Killed(operation)
+            call.make()
+        raise Killed(call.operation)
 
     def die_at(number: int, after: bool) -> list[str]:
         state.update(calls=[], last=number, after=after)
         calls: list[str] = state["calls"]
         return calls
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
-    yield die_at
-    die_at(-1, False)
+    with intercepted(counting):
+        yield die_at
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -424,14 +422,14 @@ def test_what_never_came_or_broke_off_is_told_as_failed(deployed: Stack, model: 
     now = datetime.now(UTC)
     assert uploads.status(found, upload_id, now=now + timedelta(hours=23)).status == "pending"
     late = uploads.status(found, upload_id, now=now + timedelta(hours=25))
-    assert (late.status, late.reason) == ("failed", "no file came")
+    assert (late.status, late.reason) == ("failed", "no file arrived within a day; create a new upload")
     item = Uploads.one(found.model_id, upload_id)
     assert item is not None
     item.start("r1", 10, timedelta(minutes=1), now)
     assert uploads.status(found, upload_id, now=now + timedelta(minutes=15)).status == "processing"
     dead = uploads.status(found, upload_id, now=now + timedelta(minutes=17))
     assert dead.status == "failed"
-    assert "upload the file again" in str(dead.reason)
+    assert "create a new upload" in str(dead.reason)
 
 
 def test_a_new_baseline_resolves_what_is_open(deployed: Stack) -> None:

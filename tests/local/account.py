@@ -50,11 +50,11 @@ class Account:
     def deploy(self, template: Path, *parameters: str, config: str = "default") -> subprocess.CompletedProcess[str]:
         """What `make deploy` runs once it has built; its question is answered with yes."""
         words = ["--config", config, "--architecture", MACHINE, "--template", str(template)]
-        return self._run("scripts.deploy", *words, *parameters, typed="y\n")
+        return self._run("scripts.operate.deploy", *words, *parameters, typed="y\n")
 
     def undeploy(self, typed: str, config: str = "default") -> subprocess.CompletedProcess[str]:
         """What `make undeploy` runs; its question is answered with `typed`."""
-        return self._run("scripts.undeploy", "--config", config, typed=f"{typed}\n")
+        return self._run("scripts.operate.undeploy", "--config", config, typed=f"{typed}\n")
 
     def _run(self, module: str, *words: str, typed: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", module, *words]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.bench import functions
+from bench.footprint import functions
 from tests.local.launched import ROOT
 
 BUILT = ROOT / ".aws-sam" / "build"
@@ -101,7 +101,7 @@ def test_what_the_functions_have_here_is_what_their_layer_has() -> None:
 
 def test_a_deployment_joins_the_parameters_of_samconfig_and_those_given() -> None:
     """SAM itself would forget the former as soon as one is given."""
-    from scripts.deploy import command
+    from scripts.operate.deploy import command
 
     words = command("prod", "x86_64", ["EmailFrom=a@example.com", "LogRetentionDays=7"])
     overrides = words[words.index("--parameter-overrides") + 1 :]
@@ -120,7 +120,7 @@ def test_the_set_up_finds_a_python_that_starts_behind_one_that_does_not(tmp_path
         program.chmod(0o755)
     path = os.pathsep.join([str(tmp_path / "shims"), str(tmp_path / "real"), "/usr/bin", "/bin"])
     run = subprocess.run(
-        ["sh", "scripts/find_python.sh"],
+        ["sh", "scripts/environments/find_python.sh"],
         cwd=ROOT,
         env={"PATH": path, "HOME": str(tmp_path)},
         capture_output=True,
@@ -134,7 +134,7 @@ def test_the_set_up_says_what_to_do_where_there_is_no_python(tmp_path: Path) -> 
     """It names ways to get one and exits with an error."""
     (tmp_path / "cat").symlink_to("/bin/cat")
     run = subprocess.run(
-        ["/bin/sh", "scripts/find_python.sh"],
+        ["/bin/sh", "scripts/environments/find_python.sh"],
         cwd=ROOT,
         env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
         capture_output=True,

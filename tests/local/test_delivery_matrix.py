@@ -38,8 +38,8 @@ from driftguard.notifications.tables import Channels, Deliveries
 from driftguard.platform import aws, dynamodb
 from driftguard.platform.environment import Settings
 from driftguard.platform.ids import new_id
-from tests import stack
-from tests.functional.gateway import LambdaContext, function
+from sandbox import stack
+from sandbox.gateway import LambdaContext, function
 from tests.local.ends import Certificate, certificate_in
 
 TABLE = Path(__file__).parents[2] / "docs/delivery.md"

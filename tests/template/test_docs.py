@@ -16,7 +16,7 @@ import pytest
 
 from rules.deployments import EVERYTHING
 from rules.stack import target
-from tests.stack import resolved, source
+from sandbox.stack import resolved, source
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()

@@ -12,7 +12,7 @@ from rules.deployments import DEPLOYMENTS
 from rules.house import RULES, check
 from rules.stack import Stack
 from rules.template import Template, loader
-from tests.stack import TEMPLATE, source
+from sandbox.stack import TEMPLATE, source
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ON_THE_TEMPLATE = {"gateway-answers"}

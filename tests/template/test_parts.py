@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from rules.template import loader
+from sandbox.stack import source
 from scripts.generate import template
-from tests.stack import source
 
 PARTS = template.parts()
 SHARED = {"AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Globals"}

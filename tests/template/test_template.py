@@ -19,8 +19,8 @@ from driftguard.platform.environment import Settings
 from rules.deployments import DEPLOYMENTS, EVERYTHING
 from rules.stack import target
 from rules.template import refusals
-from tests import stack
-from tests.roles import granted
+from sandbox import stack
+from sandbox.roles import granted
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from driftguard import all_tables
 from driftguard.platform.dynamodb import Table
-from tests import stack
+from sandbox import stack
 
 PACKAGE = Path(all_tables.__file__).parent
 

@@ -166,7 +166,7 @@ def test_predictions_join_the_features_only_when_there_are_any() -> None:
 
 def test_columns_of_different_length_are_refused() -> None:
     """Every column must have a value for every row."""
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="equal length"):
         build({"a": [1, 2], "b": [1]})
 
 

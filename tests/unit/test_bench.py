@@ -12,7 +12,8 @@ from bench.alarms.history import A_DAY, QUARTERS, History
 from bench.alarms.replay import Replay
 from bench.alarms.scenarios import DAY, MONDAY, QUIET, Scenario, traffic
 from bench.columns import baseline, batch, names
-from driftguard.counting import Counts, count
+from driftguard.counting.batches import count
+from driftguard.counting.counts import Counts
 from driftguard.distributions.baseline import build
 from driftguard.models.settings import ModelSettings, Rule
 from driftguard.rows.columns import Row, columns_of

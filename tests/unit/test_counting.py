@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard.counting import GROUP_SIZE, KINDS, Counts, count, layout_of
-from driftguard.counting.counts import NAME_LENGTH, RECENT_NAMES
+from driftguard.counting.batches import count
+from driftguard.counting.counts import GROUP_SIZE, KINDS, NAME_LENGTH, RECENT_NAMES, Counts
 from driftguard.counting.edges import Edges
+from driftguard.counting.layout import layout_of
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.distributions.numbers import Numbers
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES

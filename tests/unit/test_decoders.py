@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from driftguard.counting import Counts
+from driftguard.counting.counts import Counts
 from driftguard.distributions import baseline
 from driftguard.rows.columns import Row, values_of
 from driftguard.rows.packing import pack
@@ -59,7 +59,7 @@ def damaged(draw: st.DrawFn, whole: list[bytes]) -> bytes:
 
 @st.composite
 def headers(draw: st.DrawFn) -> bytes:
-    """Column batches whose header is JSON of the right outline with anything inside."""
+    """Column batches whose header has every key, with likely or unlikely content."""
     anything = st.recursive(
         st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=3),
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
@@ -67,8 +67,23 @@ def headers(draw: st.DrawFn) -> bytes:
     )
     import json
 
-    keys = st.sampled_from(["b", "n", "t", "f", "p", "i", "r", "c", "k"])
-    body = deflate(json.dumps(draw(st.dictionaries(keys, anything, max_size=9))).encode())
+    number = st.integers(-1, 20)
+    part = st.tuples(st.sampled_from("nsbx"), st.sampled_from("ifjdbx"), st.none() | number).flatmap(
+        lambda start: st.lists(number, min_size=2, max_size=6).map(lambda rest: [*start, *rest])
+    )
+    column = st.lists(part | anything, max_size=2) | anything
+    header = st.fixed_dictionaries(
+        {
+            "n": number | anything,
+            "t": st.lists(st.none() | number, min_size=5, max_size=5) | anything,
+            "p": column,
+            "i": column,
+            "c": st.lists(st.tuples(st.sampled_from(["n", "s", "b"]), column), max_size=3) | anything,
+            "x": anything,
+            "b": st.lists(st.integers(-9, 9), max_size=9) | anything,
+        }
+    )
+    body = deflate(json.dumps(draw(header)).encode())
     return bytes([PACKED[0][0]]) + b"C" + len(body).to_bytes(4, "little") + body + draw(st.binary(max_size=40))
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from driftguard import all_tables
 from driftguard.models.settings import FeatureOverride, ModelSettings
-from tests import stack
+from sandbox import stack
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -73,19 +73,6 @@ def test_only_functions_import_the_api() -> None:
     assert [path for path in inside if room_of(Path(path)) != "api"] == []
 
 
-def test_nothing_outside_tests_imports_tests() -> None:
-    """What tools and tests share lies in sandbox/."""
-    folders = ("layers/driftguard", "functions", "sandbox", "rules", "bench", "scripts", "local", "demo")
-    found = [
-        str(path.relative_to(ROOT))
-        for folder in folders
-        for path in sorted((ROOT / folder).rglob("*.py"))
-        for module in imported(path)
-        if module.split(".")[0] == "tests"
-    ]
-    assert found == []
-
-
 @pytest.mark.parametrize("module", ENGINE)
 def test_the_engine_imports_without_aws(module: str) -> None:
     """Statistics, rows, distributions, verdicts and the life of alerts import without boto3, PynamoDB or Powertools."""

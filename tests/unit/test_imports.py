@@ -1,5 +1,6 @@
-"""What each function carries: behind the API neither numpy nor scipy."""
+"""Which modules may import which others."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCIENTIFIC = {"check_drift", "build_baseline"}
 FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+
+TOOLS = ("bench", "demo", "functions", "layers", "local", "rules", "sandbox", "scripts")
 
 SCRIPT = """
 import importlib.util, sys
@@ -43,3 +46,17 @@ def test_the_check_does_need_them() -> None:
     ended = importing("check_drift")
     assert ended.returncode != 0
     assert "numpy" in ended.stderr
+
+
+def test_nothing_outside_tests_imports_tests() -> None:
+    """Code that tests share with tools is in sandbox/."""
+    sources = [path for folder in TOOLS for path in (ROOT / folder).rglob("*.py")]
+    imported = {
+        (name, str(path.relative_to(ROOT)))
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    assert ("sandbox", "sandbox/gateway.py") in imported
+    assert [pair for pair in imported if pair[0].split(".")[0] == "tests"] == []

@@ -130,5 +130,5 @@ def test_many_features_of_many_categories_share_one_limit(tmp_path: Path, monkey
 
 def test_columns_of_a_chunk_must_have_one_length(tmp_path: Path) -> None:
     """A chunk whose columns differ in length is refused."""
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="equal length"):
         BaselineBuilder(tmp_path).add({"x": [1], "y": [1, 2]})

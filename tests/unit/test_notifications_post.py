@@ -19,7 +19,7 @@ from driftguard.notifications.messages import ChannelNotice
 from driftguard.notifications.posts import Post, posts
 from driftguard.notifications.providers import pagerduty, teams
 from driftguard.notifications.schemas import NEW_CHANNEL, StoredChannel
-from scripts.webhook_schema import TARGET, document
+from scripts.generate.webhook_schema import TARGET, document
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 PUBLIC = "https://drift.example.com/v1"
@@ -60,7 +60,7 @@ def card(event: AlertEvent) -> dict[str, Any]:
 
 
 def test_the_published_schema_is_that_of_the_model() -> None:
-    """`python -m scripts.webhook_schema` writes it; whoever changes the model publishes the change."""
+    """`python -m scripts.generate.webhook_schema` writes it; whoever changes the model publishes the change."""
     assert json.loads(TARGET.read_text()) == document()
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from driftguard.rows import packing
 from driftguard.rows.columns import Column, Row, Scalar, columns_of
+from driftguard.rows.packed_format import VERSION
 from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns, unpack_rows
 
@@ -133,7 +134,7 @@ def test_rows_without_names_in_common_stay_small() -> None:
 
 def test_an_unknown_version_is_refused() -> None:
     """Data of a format to come is never misread."""
-    data = bytes([packing.VERSION + 1]) + pack([Row(0, {}, None, None)])[1:]
+    data = bytes([VERSION + 1]) + pack([Row(0, {}, None, None)])[1:]
     for read in (unpack_rows, columns):
         with pytest.raises(ValueError, match="unknown version"):
             read(data)

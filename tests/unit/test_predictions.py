@@ -24,7 +24,7 @@ from driftguard.predictions import intake, listing
 from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, PredictionBody
 from driftguard.predictions.tables import Head, Predictions
 from driftguard.rows.unpacking import unpack_rows
-from tests.stack import deploy_tables
+from sandbox.stack import deploy_tables
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -587,7 +587,7 @@ def test_a_page_reads_a_bounded_number_of_batches(model: Models, monkeypatch: py
         one(model, timestamp=iso(NOW - number * timedelta(days=1)), features={"x": number}, now=NOW + number * MINUTE)
     start, end = NOW - timedelta(days=1, hours=1), NOW + timedelta(hours=1)
     for bound in ("BATCHES_SEEN_A_PAGE", "BATCHES_READ_A_PAGE", "ROWS_READ_A_PAGE"):
-        monkeypatch.setattr(intake, bound, 2)
+        monkeypatch.setattr(listing, bound, 2)
         page = listing.list_logged("org", model.model_id, limit=10)
         assert len(page.items) == 2
         assert page.cursor is not None

@@ -8,7 +8,7 @@ import pytest
 from driftguard.alerts.findings import Finding, Occasion
 from driftguard.alerts.schemas import AlertFeature
 from driftguard.checks import simulation, window
-from driftguard.counting import count
+from driftguard.counting.batches import count
 from driftguard.counting.series import Series
 from driftguard.distributions.baseline import build
 from driftguard.models.settings import ModelSettings

@@ -11,7 +11,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftguard.counting import Counts, count, layout_of
+from driftguard.counting.batches import count
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import layout_of
 from driftguard.distributions.baseline import build
 from driftguard.rows.columns import Row
 from driftguard.rows.packing import pack

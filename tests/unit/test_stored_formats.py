@@ -34,7 +34,7 @@ from driftguard.counting.counts import Counts
 from driftguard.counting.folding import load_state
 from driftguard.counting.layout import layout_of
 from driftguard.counting.series import Series, read_days, read_hours
-from driftguard.counting.tables import Counts as CountItems
+from driftguard.counting.tables import StoredCounts
 from driftguard.distributions import encoding
 from driftguard.distributions.baseline import FeatureBaseline
 from driftguard.distributions.categories import Categories, digest
@@ -55,7 +55,7 @@ from driftguard.predictions.schemas import BatchBody, PredictionBody
 from driftguard.predictions.tables import Predictions
 from driftguard.rows.columns import Row, values_of
 from driftguard.rows.unpacking import columns, unpack_rows
-from tests import stack
+from sandbox import stack
 
 STORED = Path(__file__).parents[1] / "stored"
 BATCHES = sorted(path.stem for path in (STORED / "batches").glob("*.bin"))
@@ -451,7 +451,7 @@ def test_a_stored_fold_goes_on_where_it_stopped(store: None) -> None:
     assert state.cursor == state.last_arrival == expected("counted")["cursor"]
     assert (state.first_hour, state.rolled_before) == (hours[0], hour_of(moment("now")) // 24)
     assert state.rolled_at == expected("now")
-    marks = [item.watermark for item in CountItems.hours(series.model_id, 1, hours[0], hours[-1])]
+    marks = [item.watermark for item in StoredCounts.hours(series.model_id, 1, hours[0], hours[-1])]
     assert max(marks) == state.cursor
 
 
@@ -827,7 +827,7 @@ def model_of(table: str, item: dict[str, Any]) -> type[Table]:
             return Outbox if pk.endswith("#outbox") else Alerts
     others: dict[str, type[Table]] = {
         "channels": Channels,
-        "counts": CountItems,
+        "counts": StoredCounts,
         "deliveries": Deliveries,
         "history": History,
         "organizations": ApiKeys,

@@ -18,7 +18,9 @@ from pydantic import TypeAdapter
 from driftguard.alerts.findings import Finding, Occasion
 from driftguard.alerts.schemas import Window
 from driftguard.checks import reports
-from driftguard.counting import Counts, count, layout_of
+from driftguard.counting.batches import count
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import layout_of
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.models.settings import ModelSettings
 from driftguard.rows.columns import Row, Scalar, columns_of

@@ -5,7 +5,7 @@ from typing import Final
 from driftguard.alerts.tables import Alerts, Outbox
 from driftguard.baselines.tables import Baselines, Uploads
 from driftguard.checks.tables import History, Runs
-from driftguard.counting.tables import Counts
+from driftguard.counting.tables import StoredCounts
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.notifications.tables import Channels, Deliveries
@@ -14,7 +14,7 @@ from driftguard.predictions.tables import Predictions
 
 ALL: Final = (
     Predictions,
-    Counts,
+    StoredCounts,
     History,
     Runs,
     Baselines,

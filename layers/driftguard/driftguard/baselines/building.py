@@ -1,4 +1,4 @@
-"""A baseline out of an uploaded file: read, built, stored and made current; once, however often S3 tells of it."""
+"""Build a baseline from an uploaded file. Repeated events for a file build the baseline only once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,18 +25,19 @@ from driftguard.rows.files import MAX_FILE_BYTES, read
 LEASE = timedelta(minutes=1)
 PROGRESS_EVERY = timedelta(seconds=3)
 TO_FINISH = timedelta(minutes=2)
-"""What merging and storing take at most, once all rows are read."""
+"""Time that merging and storing need at most after all rows are read."""
 
 TRIES = 10
 
-type Outcome = Literal["done", "failed", "ignored"]
+type BuildResult = Literal["done", "failed", "ignored"]
 
 
 @dataclass(frozen=True)
 class Worker:
-    """What a build needs. owner: the same for each repetition of one invocation. clock: aware UTC now.
+    """The dependencies of a build.
 
-    sleep: takes seconds. time_left: how long the work may still take.
+    owner: the same for each retry of one invocation. clock: returns the current UTC time (aware). sleep: takes seconds.
+    time_left: returns how long the work may still take.
     """
 
     bucket: Bucket
@@ -47,16 +48,17 @@ class Worker:
     time_left: Callable[[], timedelta]
 
 
-def build(file: UploadedObject, worker: Worker) -> Outcome:
-    """Make the file the model's baseline, or say in the upload's status why not; the file is deleted then.
+def build(file: UploadedObject, worker: Worker) -> BuildResult:
+    """Make the file the model's baseline, or set the reason of failure in the upload's status. Deletes the file.
 
-    `ignored`: the model was deleted, the upload has ended, or somebody else is at work on it.
+    Returns `ignored` if the model is deleted, the upload has ended, or another worker is building the baseline. In the
+    last case the file stays.
     """
     place = file.key.split("/")
     if len(place) != 3:
         return "ignored"
     upload = _unended(*place)
-    outcome: Outcome = "ignored"
+    outcome: BuildResult = "ignored"
     if upload is not None:
         try:
             _start(file, upload, worker)
@@ -69,7 +71,7 @@ def build(file: UploadedObject, worker: Worker) -> Outcome:
 
 
 def _unended(organization_id: str, model_id: str, upload_id: str) -> Uploads | None:
-    """The upload, None when nothing is to be made of it any more."""
+    """Return the upload; None if it has ended or its model is deleted."""
     upload = Uploads.one(model_id, upload_id)
     if upload is None or upload.organization_id != organization_id or upload.state in ("done", "failed"):
         return None
@@ -77,8 +79,10 @@ def _unended(organization_id: str, model_id: str, upload_id: str) -> Uploads | N
 
 
 def _start(file: UploadedObject, upload: Uploads, worker: Worker) -> None:
-    """Own the upload, also that of a builder which gives no more signs. Raises ConditionFailed when another gives them,
-    or has ended it."""
+    """Take the upload, if necessary after the lease of another worker has ended.
+
+    Raises ConditionFailed if the other worker renews its lease or the upload has ended.
+    """
     try:
         upload.start(worker.owner, file.size, LEASE, worker.clock())
     except ConditionFailed:
@@ -89,15 +93,18 @@ def _start(file: UploadedObject, upload: Uploads, worker: Worker) -> None:
         upload.start(worker.owner, file.size, LEASE, worker.clock())
 
 
-def _attempt(file: UploadedObject, upload: Uploads, worker: Worker) -> Outcome:
-    """Raises ConditionFailed or NotFound when the upload is no longer this worker's, or the model is gone."""
+def _attempt(file: UploadedObject, upload: Uploads, worker: Worker) -> BuildResult:
+    """Read the file and store the baseline.
+
+    Raises ConditionFailed or NotFound if another worker has taken the upload or the model is deleted.
+    """
     try:
         baseline = _read(file, upload, worker)
     except BadFile as error:
         upload.fail(error.reason, [line.model_dump() for line in error.errors])
         return "failed"
     except FileGone:
-        upload.fail("the file was replaced or deleted before it had been read; make a new upload", [])
+        upload.fail("the file was replaced or deleted during reading; create a new upload", [])
         return "failed"
     _store(baseline, upload, worker)
     return "done"
@@ -105,7 +112,7 @@ def _attempt(file: UploadedObject, upload: Uploads, worker: Worker) -> Outcome:
 
 def _read(file: UploadedObject, upload: Uploads, worker: Worker) -> Baseline:
     if file.size > MAX_FILE_BYTES:
-        raise BadFile(f"the file has {file.size:,} bytes; {MAX_FILE_BYTES:,} at most")
+        raise BadFile(f"the file has {file.size:,} bytes; {MAX_FILE_BYTES:,} at most; send a sample of its rows")
     about = NewUpload.model_validate(upload.request)
     source = worker.bucket.open(file.key, file.etag, file.size)
     days: set[date] = set()
@@ -117,7 +124,7 @@ def _read(file: UploadedObject, upload: Uploads, worker: Worker) -> Baseline:
             days |= chunk.days
             progress.tell()
             if source.fetched < source.size and worker.time_left() < TO_FINISH:
-                raise BadFile(f"reading takes too long: {builder.rows:,} rows were read in the time there is")
+                raise BadFile(f"only {builder.rows:,} rows could be read in the time limit; send a smaller file")
         progress.write()
         return builder.finish(days=about.days or len(days) or None, progress=lambda _done, _all: progress.tell())
 
@@ -138,7 +145,7 @@ def _store(baseline: Baseline, upload: Uploads, worker: Worker) -> None:
 
 
 def _use(model: Models, upload: Uploads, version: int) -> None:
-    """Make the version current and the upload done. Raises ConditionFailed when that must not be any more."""
+    """Make the version current and the upload done. Raises ConditionFailed if another worker owns the upload."""
     for attempt in retrying(TRIES):
         with attempt:
             upload.finish(model, version)
@@ -147,11 +154,11 @@ def _use(model: Models, upload: Uploads, version: int) -> None:
         if found is None or (found.state, found.owner) != ("processing", upload.owner):
             raise ConditionFailed
         registry.find(upload.organization_id, upload.model_id)
-    raise RuntimeError("the model or its upload is being written by somebody else all the time")
+    raise RuntimeError(f"other writes to the model or its upload won {TRIES} times")
 
 
 class _Progress:
-    """Tells the upload's status how far the work is, now and then."""
+    """Writes the progress of the work to the upload from time to time."""
 
     def __init__(
         self, upload: Uploads, source: ObjectReader, builder: BaselineBuilder, clock: Callable[[], datetime]
@@ -163,11 +170,11 @@ class _Progress:
         self._told = clock()
 
     def tell(self) -> None:
-        """Write when the last time is some seconds ago. Raises ConditionFailed when the upload is another's now."""
+        """Write the progress if the last write is some seconds ago. Raises ConditionFailed as `write` does."""
         if self._clock() - self._told >= PROGRESS_EVERY:
             self.write()
 
     def write(self) -> None:
-        """Raises ConditionFailed when the upload is no longer this worker's, or was erased."""
+        """Write the progress. Raises ConditionFailed if another worker owns the upload or it was erased."""
         self._told = self._clock()
         self._upload.progress(self._source.fetched, self._builder.rows, LEASE, self._told)

@@ -1,4 +1,4 @@
-"""The values that a baseline is built from: rows, columns or what was logged, checked."""
+"""Read and validate the values of a baseline: rows, columns, or logged predictions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,17 @@ from driftguard.rows.unpacking import unpack_rows
 
 MAX_BASELINE_ROWS = 500_000
 MAX_BASELINE_VALUES = 4_000_000
-"""What one API call builds in pure Python well within its 28 seconds; larger baselines are uploaded."""
+"""An API call builds a baseline of this size in pure Python within 28 seconds. Upload larger baselines as a file."""
 
 MAX_ERRORS = 100
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The values of a baseline: one sequence a feature, all of one length; how many days they are from, if known."""
+    """The values of a baseline: one sequence per feature, all of equal length.
+
+    days: number of days that the values come from; None if unknown.
+    """
 
     columns: Mapping[str, Sequence[Any]]
     predictions: Sequence[Any] | None
@@ -31,9 +34,9 @@ class Sample:
 
 
 def row_sample(rows: Sequence[Any], now: datetime) -> Sample:
-    """Rows as columns. Raises Invalid naming every bad row, 100 at most."""
+    """Return rows as columns. Raises Invalid with every invalid row, at most 100."""
     if not rows:
-        raise Invalid.at(["body", "rows"], "a baseline needs at least one row")
+        raise Invalid.at(["body", "rows"], "must have at least one row")
     reader = RowReader(now)
     errors, names, read = [], dict[str, None](), list[BaselineRow]()
     for index, row in enumerate(rows):
@@ -55,11 +58,11 @@ def row_sample(rows: Sequence[Any], now: datetime) -> Sample:
 
 
 def column_sample(columns: Mapping[str, Sequence[Any]], predictions: Sequence[Any] | None) -> Sample:
-    """Columns, checked value by value. Raises Invalid naming the wrong places, 100 at most."""
+    """Validate columns value by value. Raises Invalid with the wrong places, at most 100."""
     errors = []
     lengths = {len(values) for values in columns.values()} | ({len(predictions)} if predictions is not None else set())
     if lengths in (set(), {0}):
-        raise Invalid.at(["body", "columns"], "a baseline needs at least one row")
+        raise Invalid.at(["body", "columns"], "must have at least one row")
     if len(lengths) > 1:
         raise Invalid.at(["body", "columns"], "all columns must have the same length")
     _check_width(columns, ["body", "columns"])
@@ -85,7 +88,7 @@ def column_sample(columns: Mapping[str, Sequence[Any]], predictions: Sequence[An
 
 
 def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
-    """What was logged with event times from start up to before end. Raises Invalid when that is nothing or too much."""
+    """Return the predictions with event times from start to before end. Raises Invalid for none or too many."""
     place = ["body", "from_predictions"]
     columns: dict[str, list[Any]] = {}
     predictions: list[Any] = []
@@ -93,7 +96,7 @@ def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
     for event_time, features, prediction in _logged(model, period):
         count = len(predictions)
         if count >= MAX_BASELINE_ROWS or count * len(columns) > MAX_BASELINE_VALUES:
-            raise Invalid.at(place, "more was logged then than one baseline takes; choose a shorter time")
+            raise Invalid.at(place, "has more predictions than one baseline can hold; choose a shorter time range")
         for name in features:
             if name not in columns:
                 columns[name] = [None] * count
@@ -102,7 +105,7 @@ def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
         predictions.append(prediction)
         days.add(int(event_time // DAY.total_seconds()))
     if not predictions:
-        raise Invalid.at(place, "nothing was logged with event times between start and end")
+        raise Invalid.at(place, "no prediction has an event time between start and end; choose another time range")
     _check_width(columns, place)
     source = f"predictions {period.start:%Y-%m-%dT%H:%MZ} to {period.end:%Y-%m-%dT%H:%MZ}"
     return Sample(columns, _known(predictions), len(days), source)
@@ -119,7 +122,7 @@ def _logged(model: Models, period: schemas.FromPredictions) -> Iterator[tuple[fl
 
 
 def _known(predictions: Sequence[Any]) -> Sequence[Any] | None:
-    """The predictions, None when not one row has any."""
+    """Return the predictions; None if no row has a prediction."""
     return predictions if any(value is not None for value in predictions) else None
 
 

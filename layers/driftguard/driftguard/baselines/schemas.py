@@ -14,9 +14,7 @@ type UploadState = Literal["pending", "processing", "done", "failed"]
 
 Days = Annotated[
     Annotated[int, Field(ge=1, le=3660, strict=True)] | None,
-    Field(
-        description="Number of days that the rows come from. Default: the number of distinct UTC days in their timestamps."
-    ),
+    Field(description="Number of days that the rows come from. Default: the number of UTC days in the timestamps."),
 ]
 
 
@@ -98,7 +96,7 @@ class FromPredictions(Wire):
 class BaselineBody(Wire):
     """The body of PUT /models/{model_id}/baseline: rows, columns, or a time range of logged predictions.
 
-    Each row is validated by itself in `baselines.samples`, so an error names the row by its index.
+    Each row is validated by itself, so an error names the row by its index.
     """
 
     rows: list[Any] | None = Field(default=None, description='`[{"features": {…}, "prediction": …, "timestamp": …}]`')

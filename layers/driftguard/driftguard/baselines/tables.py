@@ -1,4 +1,4 @@
-"""Baselines: versions of what a model's window is compared with."""
+"""The table of baselines and of the uploads they are built from."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,14 +12,14 @@ from driftguard.platform.times import DAY, iso
 
 
 class Baselines(Table):
-    """Baselines of a model; a version never changes.
+    """The baseline versions of a model. A version never changes.
 
     | pk | sk | what |
     |---|---|---|
-    | model | `head#<version, 8 digits>` | a version: rows, source, how many chunks |
-    | model | `chunk#<version>#<n>` | its encoded counts and edges |
+    | model | `head#<version, 8 digits>` | a version: rows, source, number of chunks |
+    | model | `chunk#<version>#<n>` | a part of the encoded baseline |
 
-    Chunks are written first; the head commits them, and only heads are listed.
+    Chunks are written first. The head is written last and commits the version. Lists show heads only.
     """
 
     table_setting = "BASELINES"
@@ -39,9 +39,9 @@ class Baselines(Table):
     def add(
         cls, model_id: str, version: int, data: bytes, *, rows: int, days: int | None, source: str, now: datetime
     ) -> "Baselines":
-        """Store a new version durably. Raises ConditionFailed when the version exists."""
+        """Store a new version durably. Raises ConditionFailed if the version exists."""
         if cls.head(model_id, version) is not None:
-            raise ConditionFailed  # its chunks must stay as they are
+            raise ConditionFailed  # the chunks of an existing version must not be overwritten
         pieces = chunks(data)
         with cls.batch_write() as batch:
             for number, piece in enumerate(pieces):
@@ -62,7 +62,7 @@ class Baselines(Table):
 
     @classmethod
     def head(cls, model_id: str, version: int) -> "Baselines | None":
-        """A version without its data."""
+        """Return a version without its data; None if there is no such version."""
         return cls.find(model_id, f"head#{version:08d}")
 
     @classmethod
@@ -77,10 +77,14 @@ class Baselines(Table):
         return ()
 
     def payload(self) -> bytes:
-        """The encoded baseline. Read eventually consistent, as it never changes; once more consistently when a replica
-        lags behind the head. Raises LookupError when chunks are gone."""
+        """Return the encoded baseline. Raises LookupError if chunks are missing.
+
+        A version never changes, so the first read is eventually consistent. If a replica lags behind the head, a second
+        read is strongly consistent.
+        """
         prefix, last = f"chunk#{int(self.version):08d}#", int(self.chunk_count) - 1
-        mine = Baselines.sk.between(f"{prefix}0000", f"{prefix}{last:04d}")  # more may lie there, of a try that died
+        # An attempt that stopped half-way may have left more chunks than the head counts.
+        mine = Baselines.sk.between(f"{prefix}0000", f"{prefix}{last:04d}")
         for consistent in (False, True):
             pieces = [item.data for item in Baselines.query(self.pk, mine, consistent_read=consistent)]
             if len(pieces) == self.chunk_count:
@@ -89,7 +93,7 @@ class Baselines(Table):
 
     @classmethod
     def newest(cls, model_id: str, before: int | None, limit: int) -> "list[Baselines]":
-        """Up to `limit` versions, newest first, older than the version `before`."""
+        """Return up to `limit` versions older than the version `before`, newest first."""
         upper = f"head#{before - 1:08d}" if before is not None else "head#~"
         found = cls.query(
             model_id, cls.sk.between("head#", upper), scan_index_forward=False, limit=limit, consistent_read=True
@@ -101,15 +105,15 @@ KEPT = 7 * DAY
 
 
 class Uploads(Table):
-    """Uploads of a model, in the table of its baselines.
+    """The uploads of a model, in the table of its baselines.
 
     | pk | sk | what |
     |---|---|---|
-    | model | `upload#<upload>` | what is uploaded and how far it has come; a week |
+    | model | `upload#<upload>` | the description and the progress of an upload; kept for a week |
 
-    `state` goes from `pending` through `processing` to `done` or `failed`, and never back. Whoever builds owns the
-    upload until `lease_until`, which each sign of progress moves on. `version` is taken before the baseline is stored,
-    so that an attempt after one that broke off stores the same version.
+    `state` changes from `pending` to `processing` and then to `done` or `failed`. A worker owns the upload until
+    `lease_until`, and extends this lease with each write of its progress. `version` is reserved before the baseline is
+    stored, so that a retry stores the same version.
     """
 
     table_setting = "BASELINES"
@@ -150,7 +154,7 @@ class Uploads(Table):
         url_expires_at: datetime,
         now: datetime,
     ) -> None:
-        """Remember that a file will come."""
+        """Store a new upload."""
         cls(
             model_id,
             f"upload#{upload_id}",
@@ -163,7 +167,7 @@ class Uploads(Table):
 
     @classmethod
     def one(cls, model_id: str, upload_id: str) -> "Uploads | None":
-        """An upload of the model, or None."""
+        """Return an upload of the model, or None."""
         return cls.find(model_id, f"upload#{upload_id}")
 
     @classmethod
@@ -178,7 +182,7 @@ class Uploads(Table):
         return ()
 
     def start(self, owner: str, size: int, lease: timedelta, now: datetime) -> None:
-        """Own the upload and begin. Raises ConditionFailed when it has ended or somebody else is at work on it."""
+        """Take the upload and start processing. Raises ConditionFailed if it has ended or another worker owns it."""
         free = Uploads.lease_until.does_not_exist() | (Uploads.lease_until < iso(now)) | (Uploads.owner == owner)
         with conditional():
             self.update(
@@ -192,7 +196,7 @@ class Uploads(Table):
             )
 
     def progress(self, bytes_read: int, rows_read: int, lease: timedelta, now: datetime) -> None:
-        """Tell how far the work is and keep the lease. Raises ConditionFailed when it was lost, or the item erased."""
+        """Write the progress and extend the lease. Raises ConditionFailed if the lease is lost or the item erased."""
         with conditional():
             self.update(
                 actions=[
@@ -204,13 +208,15 @@ class Uploads(Table):
             )
 
     def take(self, version: int) -> None:
-        """Note the version number that the baseline will have. Raises ConditionFailed as `progress` does."""
+        """Reserve the version number of the baseline. Raises ConditionFailed as `progress` does."""
         with conditional():
             self.update(actions=[Uploads.version.set(version)], condition=self._mine())
 
     def finish(self, model: Models, version: int) -> None:
-        """Make the version current and end the upload, in one write. Raises ConditionFailed when the model was deleted,
-        the lease was lost, or another write came between."""
+        """Make the version current and end the upload, in one transaction.
+
+        Raises ConditionFailed if the model is deleted, the lease is lost, or another write came first.
+        """
         with transaction() as write:
             model.add_use(write, version)
             write.update(Uploads(self.pk, self.sk), actions=[Uploads.state.set("done")], condition=self._mine())

@@ -1,4 +1,4 @@
-"""Uploads of baselines: where to send a file, and how far it has come. `building` makes the baseline of it."""
+"""Create uploads of baseline files and show their progress. `baselines.building` builds the baselines."""
 
 from datetime import datetime, timedelta
 from typing import cast
@@ -16,17 +16,17 @@ from driftguard.rows.chunks import BadLine
 URL_LIFE = timedelta(hours=1)
 
 LONGEST_UPLOAD = DAY
-"""Nothing that has not come by then will: an upload that had begun in time may go on for a while."""
+"""A file that has not arrived by then will not arrive. A transfer that starts within URL_LIFE can take hours."""
 
 LONGEST_SILENCE = timedelta(minutes=15)
-"""Longer than Lambda waits before it tries again what broke off."""
+"""Longer than Lambda waits before it retries a build that stopped."""
 
 CONTENT_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 GZIP = "application/gzip"
 
 
 def create(model: Models, body: NewUpload, *, bucket: Bucket, now: datetime) -> Upload:
-    """Announce a file and say where to send it."""
+    """Create an upload. Returns where to send the file."""
     upload_id = new_id(now)
     expires_at = now + URL_LIFE
     Uploads.add(
@@ -48,10 +48,10 @@ def create(model: Models, body: NewUpload, *, bucket: Bucket, now: datetime) -> 
 
 
 def status(model: Models, upload_id: str, *, now: datetime) -> UploadStatus:
-    """How far an upload of the model has come. Raises NotFound, a week after it was made too."""
+    """Return the progress of an upload. Raises NotFound, also for an upload that is older than a week."""
     upload = Uploads.one(model.model_id, upload_id) if len(upload_id) <= MAX_ID else None
     if upload is None:
-        raise NotFound("The model has no such upload.")
+        raise NotFound("The model has no such upload. Uploads are kept for a week.")
     body = NewUpload.model_validate(upload.request)
     state, reason = _state(upload, now)
     errors = [BadLine.model_validate(error) for error in upload.errors or []]
@@ -73,19 +73,22 @@ def status(model: Models, upload_id: str, *, now: datetime) -> UploadStatus:
 
 
 def key(organization_id: str, model_id: str, upload_id: str) -> str:
-    """The key of an upload's object."""
+    """Return the S3 key of an upload's file."""
     return f"{prefix(organization_id, model_id)}{upload_id}"
 
 
 def prefix(organization_id: str, model_id: str) -> str:
-    """What the keys of all of a model's uploads begin with."""
+    """Return the prefix of the S3 keys of all uploads of a model."""
     return f"{organization_id}/{model_id}/"
 
 
 def _state(upload: Uploads, now: datetime) -> tuple[UploadState, str | None]:
-    """The state that a client should see: nobody is left to say that nothing came, or that the work broke off."""
+    """Return the state and the reason that a client sees.
+
+    No process records that a file never arrived or that a build stopped, so both follow from the time here.
+    """
     if upload.state == "pending" and now > parse(upload.created_at) + LONGEST_UPLOAD:
-        return "failed", "no file came"
+        return "failed", "no file arrived within a day; create a new upload"
     if upload.state == "processing" and now > parse(upload.lease_until) + LONGEST_SILENCE:
-        return "failed", "building broke off on our side; upload the file again"
+        return "failed", "the build stopped because of an error on our side; create a new upload"
     return cast("UploadState", upload.state), upload.reason

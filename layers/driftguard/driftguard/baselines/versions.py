@@ -1,4 +1,4 @@
-"""A model's baselines: made from rows, columns or what was logged; listed, restored; never changed."""
+"""The versions of a model's baseline: created, listed and restored. A version never changes."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,13 +20,13 @@ from driftguard.platform.times import parse
 
 TRIES = 4
 MOST_VERSIONS = 10**8
-"""Eight digits hold a version in a key."""
+"""The key of a version has eight digits."""
 
 
 def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: datetime) -> schemas.BaselineView:
-    """Make a new version, make it current, and close the alerts that spoke of the old one.
+    """Create a new version, make it current, and resolve the alerts about the old version.
 
-    Raises Invalid naming each wrong row; then nothing is stored.
+    Raises Invalid with each invalid row, and stores nothing in that case.
     """
     if body.from_predictions is not None:
         sample = logged_sample(model, body.from_predictions)
@@ -39,7 +39,7 @@ def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: dat
 
 
 def store(model: Models, baseline: Baseline, *, source: str, publish: Publish, now: datetime) -> schemas.BaselineView:
-    """Store a built baseline as the newest version and make it current. Raises NotFound when the model is gone."""
+    """Store a baseline as the newest version and make it current. Raises NotFound if the model is deleted."""
     try:
         version = model.next_baseline_version()
     except ConditionFailed:
@@ -57,10 +57,10 @@ def store_as(
     use: Callable[[int], None],
     now: datetime,
 ) -> schemas.BaselineView:
-    """Store a built baseline under a version number taken for it, and have `use` make it current.
+    """Store a baseline under a reserved version number. `use` makes the version current.
 
-    What an attempt that broke off has stored under this number stays as it is. Raises NotFound when `use` raises
-    ConditionFailed: the model is gone.
+    A version that an earlier attempt stored under this number stays as it is. Raises NotFound if `use` raises
+    ConditionFailed, because the model is then deleted.
     """
     rows, days = baseline.rows, baseline.days
     try:
@@ -78,15 +78,15 @@ def store_as(
 
 
 def current(model: Models) -> schemas.BaselineView:
-    """The baseline in use. Raises NotFound when there is none."""
+    """Return the current baseline. Raises NotFound if the model has none."""
     if model.baseline_version is None:
-        raise NotFound("The model has no baseline yet.")
+        raise NotFound("The model has no baseline yet. Create one with PUT /models/{model_id}/baseline.")
     head = _head(model, int(model.baseline_version))
     return view(head, encoding.decode(head.payload()))
 
 
 def versions(model: Models, cursor: str | None, limit: int) -> Page[schemas.BaselineVersion]:
-    """Every version, newest first."""
+    """Return a page of versions, newest first."""
     before = decode_cursor(
         "baselines", model.model_id, cursor, lambda version: type(version) is int and 0 < version < MOST_VERSIONS
     )
@@ -96,7 +96,7 @@ def versions(model: Models, cursor: str | None, limit: int) -> Page[schemas.Base
 
 
 def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> schemas.BaselineView:
-    """Make an older version current again; its counts go on from where they stopped. Raises NotFound."""
+    """Make an older version current again. Its counts continue from where they stopped. Raises NotFound."""
     head = _head(model, version)
     if model.baseline_version != version:
         _use(model, version)
@@ -105,18 +105,18 @@ def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> 
 
 
 def _use(model: Models, version: int) -> None:
-    """Make a version current. Raises NotFound when the model is gone, Conflict while others write it all the time."""
+    """Make a version current. Raises NotFound if the model is deleted, and Conflict if other writes always win."""
     for attempt in retrying(TRIES):
         with attempt:
             return model.use_baseline(version)
         registry.find(model.organization_id, model.model_id)
-    raise Conflict("The model is being changed by others; please try again.", retry_after=1)
+    raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
 
 
 def _head(model: Models, version: int) -> Baselines:
     head = Baselines.head(model.model_id, version) if 0 < version < MOST_VERSIONS else None
     if head is None:
-        raise NotFound("The model has no such baseline version.")
+        raise NotFound("The model has no such baseline version. GET /models/{model_id}/baselines lists the versions.")
     return head
 
 
@@ -131,7 +131,7 @@ def _version(model: Models, head: Baselines) -> schemas.BaselineVersion:
 
 
 def view(head: Baselines, baseline: Baseline) -> schemas.BaselineView:
-    """A baseline as clients see it."""
+    """Return a baseline as in the API."""
     return schemas.BaselineView(
         version=int(head.version),
         rows=int(head.rows),

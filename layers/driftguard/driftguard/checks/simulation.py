@@ -11,7 +11,7 @@ from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.schemas import Alert
 from driftguard.checks.schemas import SimulatedAlert, Simulation
 from driftguard.checks.window import RHO_DAYS, Moment, load_series, verdict_on, whole_days
-from driftguard.counting import Counts
+from driftguard.counting.counts import Counts
 from driftguard.counting.folding import count_fresh, load_state
 from driftguard.counting.series import Series, read_hours
 from driftguard.models.settings import ModelSettings

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from driftguard.alerts.findings import Occasion
 from driftguard.alerts.schemas import Window
 from driftguard.baselines.tables import Baselines
-from driftguard.counting import Counts
+from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, State, read_days, window
 from driftguard.distributions import encoding
 from driftguard.models.settings import ModelSettings

@@ -1,7 +1,7 @@
-"""From packed batches to counts by hour.
+"""Count the rows of packed batches by hour.
 
-Batches are joined before they are counted and all hours of a feature are counted at once, so that what a call costs is
-spread over many values.
+Batches are joined before counting, and all hours of a feature are counted together. Each numpy call then handles many
+values.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ from driftguard.statistics.arrays import Floats, Ints
 
 ROWS_AT_ONCE = 50_000
 HOUR = 3_600_000
-"""Milliseconds."""
+"""In milliseconds."""
 
 EXACT = 2**53
 WIDE = 2**64 - 1
@@ -28,7 +28,7 @@ KIND_OF_TYPE = dict(zip(("numeric", "categorical", "boolean"), range(len(KINDS))
 
 
 def count(baseline: Baseline, batches: Iterable[Columns]) -> dict[int, Counts]:
-    """The rows of all batches by hour of event time (hours since 1970-01-01T00:00Z)."""
+    """Return the counts of all batches by hour of event time, in hours since 1970-01-01T00:00Z."""
     layout = layout_of(baseline)
     by_hour: dict[int, Counts] = {}
     for chunk in _chunks(batches):
@@ -53,9 +53,9 @@ def _chunks(batches: Iterable[Columns]) -> Iterator[list[Columns]]:
 
 
 class _Chunk:
-    """Some batches, and the counts of their rows: arrays as in Counts, with a first axis of H hours.
+    """Some batches and the counts of their rows. The arrays are those of Counts, with a first axis of hours.
 
-    A row's slot is the index of its hour.
+    The slot of a row is the index of its hour.
     """
 
     def __init__(self, layout: Layout, batches: Sequence[Columns]) -> None:
@@ -74,7 +74,7 @@ class _Chunk:
         self.recent: list[dict[int, Names]] = [{} for _hour in self.hours]
 
     def count(self) -> Iterator[tuple[int, Counts]]:
-        """Every hour with its counts."""
+        """Yield every hour with its counts."""
         for index in range(len(self.layout.features)):
             self._count_feature(index)
         rows = np.bincount(self.slot)
@@ -171,13 +171,13 @@ def _numbers(part: Part) -> Floats:
         distinct: Floats = np.array(list(map(float, part.dictionary)), np.float64)
         values = distinct[items]
         return values
-    # As doubles where both terms are exact, so that their sum is rounded once, as the whole number itself would be.
+    # In float64 if both terms are exact. Their sum is then rounded once, like the integer itself.
     if abs(part.offset) <= EXACT and part.step * int(np.iinfo(items.dtype).max) <= EXACT:
         values = items.astype(np.float64)
         values *= float(part.step)
         values += float(part.offset)
     else:
-        # Unsigned arithmetic wraps to the right int64 however wide the steps are.
+        # Unsigned arithmetic wraps around to the right int64, whatever the step.
         wide = items.astype(np.uint64) * np.uint64(part.step & WIDE) + np.uint64(part.offset & WIDE)
         values = wide.view(np.int64).astype(np.float64)
     if part.divisor != 1:
@@ -188,7 +188,7 @@ def _numbers(part: Part) -> Floats:
 def _latest_names(
     names: Sequence[str], items: npt.NDArray[np.unsignedinteger], slot: Ints, times: Ints
 ) -> Iterator[tuple[int, Names]]:
-    """Of each slot, the names of `items` (indices into `names`) that were seen last, and when."""
+    """Yield, per slot, the names that were seen last and their times. items: indices into `names`."""
     short = [name[:NAME_LENGTH] for name in names]
     ranked = sorted(set(short))
     rank = {name: number for number, name in enumerate(ranked)}

@@ -1,48 +1,65 @@
-"""What was seen in some span of time, on a baseline's bins; added up, and stored in a few bytes."""
+"""Counts of logged values on a baseline's bins: added up, and stored in few bytes.
+
+The stored counts of one group of features are a head and two deflated pieces:
+
+| piece | content |
+|---|---|
+| head | little-endian: format (1 byte), bytes per count (1), bytes of names and of the next piece (4 each), rows (8) |
+| counts | the names of new categories as JSON, then the byte planes of: missing, invalid, bins |
+| moments | byte planes of float64: total, squares, least, greatest and beyond of the numeric features |
+
+Most counts of one hour fit the first byte plane, and a plane of zeros deflates to almost nothing.
+"""
 
 import json
 import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from driftguard.counting.layout import Layout, layout_of
 from driftguard.distributions.baseline import Baseline
+from driftguard.platform.deflating import deflate_shortest, inflate
+from driftguard.platform.planes import SIZE, cut_planes, join_planes, split_planes
 from driftguard.rows.columns import Kind
 from driftguard.statistics.arrays import Floats, Ints
 
 GROUP_SIZE = 100
-"""Features in one encoded group: an item of a table holds one."""
+"""Features in one encoded group. One table item holds one group."""
 
 KINDS: tuple[Kind, ...] = ("number", "string", "boolean")
 
 RECENT_NAMES = 5
-"""New categories kept per feature and span, the latest ones."""
-
-MAX_UNPACKED = 1 << 25
-"""Bytes to which a group may unpack: many times what GROUP_SIZE features come to."""
+"""New categories kept per feature and span of time: those seen last."""
 
 NAME_LENGTH = 64
 """Characters kept of a new category's name."""
 
+FORMAT = 1
+MOMENTS = 5
+"""Moments per numeric feature: total, squares, least, greatest and beyond."""
+
+_HEAD = struct.Struct("<BBIIQ")
+
 type Names = dict[str, int]
-"""Names of new categories, and when each was last seen: milliseconds since the epoch."""
+"""Names of new categories, with the time each was last seen in milliseconds since the epoch."""
 
 
 @dataclass(slots=True, eq=False)
 class Counts:
-    """Counts of F features with T bins together, laid out as `layout` says.
+    """Counts of F features with T bins in total, in the order of `layout`.
 
-    rows: predictions. bins: int64 (T,). missing: int64 (F,). invalid: int64 (F, 3), values of another type by KINDS.
-    total, squares, least, greatest, beyond: float64 (F,), of the numeric features' values the sum, the sum of squares,
-    the extremes, and the sum of the distances to the baseline's range; not finite where they overflow or where there
-    is no value. recent: by feature index, the latest names that the baseline lacked.
+    rows: number of predictions.
+    bins: int64 (T,), values per bin. missing: int64 (F,). invalid: int64 (F, 3), values of another type, by KINDS.
+    total, squares: float64 (F,), the sums of the numeric values and of their squares. least, greatest: their extremes.
+    beyond: float64 (F,), the sum of their distances to the baseline's range. These five are not finite where they
+    overflow or where a feature has no value.
+    recent: by feature index, the names of the latest categories that the baseline does not have.
 
-    Adding gives the same in any order, but for the last bits of the sums.
+    The order of additions changes only the last bits of the sums.
     """
 
     layout: Layout
@@ -59,7 +76,7 @@ class Counts:
 
     @classmethod
     def empty(cls, baseline: Baseline) -> "Counts":
-        """Counts of nothing."""
+        """Return counts of zero rows."""
         layout = layout_of(baseline)
         features = len(layout.features)
         return cls(
@@ -78,7 +95,7 @@ class Counts:
 
     @property
     def present(self) -> Ints:
-        """Values of the feature's own type: int64 (F,)."""
+        """The number of values of each feature's own type: int64 (F,)."""
         if not len(self.layout.features):
             return np.zeros(0, np.int64)
         return np.add.reduceat(self.bins, self.layout.starts)
@@ -100,14 +117,14 @@ class Counts:
             )
 
     def encode(self, group: int) -> bytes:
-        """The features of one group (GROUP_SIZE of them) as bytes: about 120 a feature for 600 rows on 257 bins."""
+        """Return the counts of one group of features: about 120 bytes per feature for 600 rows on 257 bins."""
         return _encode(self, group)
 
     @classmethod
     def decode(cls, baseline: Baseline, groups: Mapping[int, bytes]) -> "Counts":
-        """What `encode` made of each group; the features of groups that are not given are empty.
+        """Return the counts that `encode` wrote for each group. Features of other groups have counts of zero.
 
-        Raises ValueError on another format and on counts of another baseline.
+        Raises ValueError for another format, damaged data, or counts of another baseline.
         """
         counts = cls.empty(baseline)
         for group, data in groups.items():
@@ -116,12 +133,12 @@ class Counts:
 
 
 def later(first: Names, second: Names) -> Names:
-    """The names of both, each with its later time."""
+    """Return the names of both, each with its later time."""
     return {name: max(first.get(name, time), time) for name, time in (first | second).items()}
 
 
 def latest(names: Names) -> Names:
-    """The RECENT_NAMES that were seen last, of the same time those first by name."""
+    """Return the RECENT_NAMES that were seen last. Names with equal times are in alphabetical order."""
     return dict(sorted(names.items(), key=lambda item: (-item[1], item[0]))[:RECENT_NAMES])
 
 
@@ -134,17 +151,8 @@ def _merge(first: dict[int, Names], second: dict[int, Names]) -> dict[int, Names
     return merged
 
 
-# Stored: a head (format, bytes a count, length of the names, of the deflated counts; rows), the deflated names (JSON)
-# and counts (missing, invalid, bins), the deflated moments of the numeric features. Counts and moments are byte planes,
-# the lowest bytes of all first: an hour's counts mostly fit the first plane, and empty planes deflate to nothing.
-
-_FORMAT = 1
-MOMENTS = 5
-_HEAD = struct.Struct("<BBIIQ")
-
-
 def _group(layout: Layout, number: int) -> tuple[slice, slice, npt.NDArray[np.intp]]:
-    """The features of a group, their bins, and which of them are numeric."""
+    """Return the features of a group, their bins, and the indices of its numeric features."""
     first, last = number * GROUP_SIZE, min((number + 1) * GROUP_SIZE, len(layout.features))
     if first >= last:
         return slice(0, 0), slice(0, 0), np.zeros(0, np.intp)
@@ -167,9 +175,9 @@ def _encode(counts: Counts, group: int) -> bytes:
         if features.start <= index < features.stop
     }
     names = json.dumps(recent, separators=(",", ":"), sort_keys=True).encode() if recent else b""
-    first = _deflate(names + _planes(whole.astype("<i8"), width))
-    second = _deflate(_planes(moments.astype("<f8"), 8))
-    return _HEAD.pack(_FORMAT, width, len(names), len(first), counts.rows) + first + second
+    first = deflate_shortest(b"".join([names, *split_planes(whole.astype("<i8").tobytes(), width)]))
+    second = deflate_shortest(b"".join(split_planes(moments.astype("<f8").tobytes())))
+    return _HEAD.pack(FORMAT, width, len(names), len(first), counts.rows) + first + second
 
 
 def _decode_into(counts: Counts, group: int, data: bytes) -> None:
@@ -181,58 +189,24 @@ def _decode_into(counts: Counts, group: int, data: bytes) -> None:
 
 def _decode_group(counts: Counts, group: int, data: bytes) -> None:
     version, width, names_length, first_length, rows = _HEAD.unpack_from(data)
-    if version != _FORMAT or not 1 <= width <= 8:
-        raise ValueError(f"counts of unknown format {version}, {width} bytes a count")
+    if version != FORMAT or not 1 <= width <= SIZE:
+        raise ValueError(f"counts of unknown format {version} with {width} bytes per count; this code reads {FORMAT}")
     middle = _HEAD.size + first_length
-    first, second = _inflate(data[_HEAD.size : middle]), _inflate(data[middle:])
+    first, second = inflate(data[_HEAD.size : middle]), inflate(data[middle:])
     features, bins, numeric = _group(counts.layout, group)
     number = features.stop - features.start
     typed = number * (1 + len(KINDS))
     wholes = typed + bins.stop - bins.start
-    if len(first) != names_length + wholes * width or len(second) != MOMENTS * 8 * len(numeric):
-        raise ValueError("counts of another baseline")
-    whole = _join_whole(first[names_length:], width, wholes)
-    moments = _join_doubles(second, MOMENTS * len(numeric)).reshape(MOMENTS, len(numeric))
+    if len(first) != names_length + wholes * width or len(second) != MOMENTS * SIZE * len(numeric):
+        raise ValueError("counts of another baseline: their length does not fit its bins")
+    whole = np.frombuffer(join_planes(cut_planes(first[names_length:], width), wholes), "<i8")
+    moments = np.frombuffer(join_planes(cut_planes(second), MOMENTS * len(numeric)), "<f8")
     counts.rows = max(counts.rows, rows)
     counts.missing[features] = whole[:number]
     counts.invalid[features] = whole[number:typed].reshape(number, len(KINDS))
     counts.bins[bins] = whole[typed:]
-    for row, stored in zip(_moments(counts), moments, strict=True):
+    for row, stored in zip(_moments(counts), moments.reshape(MOMENTS, len(numeric)), strict=True):
         row[numeric] = stored
     if names_length:
         for index, names in json.loads(first[:names_length]).items():
             counts.recent[int(index) + features.start] = names
-
-
-def _inflate(data: bytes) -> bytes:
-    unpacker = zlib.decompressobj(-15)
-    unpacked = unpacker.decompress(data, MAX_UNPACKED)
-    if not unpacker.eof:
-        raise ValueError("damaged counts: cut off, or larger than any group")
-    return unpacked
-
-
-def _planes(items: npt.NDArray[Any], width: int) -> bytes:
-    return items.view(np.uint8).reshape(-1, 8)[:, :width].T.tobytes()
-
-
-def _join_whole(data: bytes, width: int, count: int) -> Ints:
-    planes = np.frombuffer(data, np.uint8).reshape(width, count)
-    whole: Ints = planes[0].astype(np.int64)
-    for place in range(1, width):
-        whole |= planes[place].astype(np.int64) << (8 * place)
-    return whole
-
-
-def _join_doubles(data: bytes, count: int) -> Floats:
-    doubles: Floats = np.frombuffer(data, np.uint8).reshape(8, count).T.copy().reshape(-1).view("<f8")
-    return doubles
-
-
-def _deflate(data: bytes) -> bytes:
-    """Deflated with matches or by frequencies alone: the second is a fifth smaller when most bins are filled."""
-    candidates = []
-    for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY):
-        packer = zlib.compressobj(6, zlib.DEFLATED, -15, 9, strategy)
-        candidates.append(packer.compress(data) + packer.flush())
-    return min(candidates, key=len)

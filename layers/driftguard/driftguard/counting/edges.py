@@ -1,4 +1,4 @@
-"""Which bin a value or a category belongs to."""
+"""Find the bin of a value or a category."""
 
 from functools import cached_property
 
@@ -9,27 +9,28 @@ from driftguard.distributions.categories import Categories, digest
 from driftguard.statistics.arrays import Floats
 
 CELLS = 4096
-"""Cells of the grid that finds most values' bins without a binary search."""
+"""Cells of the grid. With the grid, most values need no binary search."""
 
 MAX_STEPS = 4
-"""Edges in a cell up to which stepping over them is faster than the binary search."""
+"""Up to this many edges in a cell, comparing with each edge is faster than a binary search."""
 
 MAX_SEARCHED = 0.2
-"""The share of edges in fuller cells up to which the grid still pays."""
+"""The grid is used if cells with more than MAX_STEPS edges hold at most this share of all edges."""
 
 TRIMS = (1000, 64, 16, 8)
-"""One in so many edges, on either side, is left out of the grid: the first that makes it pay is taken."""
+"""The grid leaves out 1/1000 of the edges on each side, or 1/64, 1/16 or 1/8: the first that makes the grid useful."""
 
 MAX_REMEMBERED = 10_000
-"""Names whose bin is remembered, so that those that come in every batch are digested once."""
+"""Names whose bin is remembered, so that a name in every batch is hashed only once."""
 
 
 class Edges:
-    """The edges of a numeric feature's bins, ascending, and a quick way to find a value's bin.
+    """The ascending edges of a numeric feature's bins, with a fast search for a value's bin.
 
-    A grid of equal cells gives the number of edges in all cells before a value's; the value is then compared with the
-    few edges in its own cell. Going from value to cell is monotone in floating point too, so the result is that of a
-    binary search, which is left for cells with many edges. Under heavy tails the grid covers the middle alone.
+    A grid of equal cells gives the number of edges in all cells before the value's cell. The value is then compared
+    with the few edges in its own cell. The step from value to cell is monotone in floating point too, so the result
+    equals that of a binary search. Cells with many edges use the binary search. For heavy tails the grid covers only
+    the middle of the edges.
     """
 
     def __init__(self, values: Floats) -> None:
@@ -37,12 +38,12 @@ class Edges:
 
     @cached_property
     def gridded(self) -> bool:
-        """Whether the grid serves these edges; it is laid when the first value is looked for."""
+        """Whether the grid is useful for these edges. The first search builds the grid."""
         count = len(self.values)
         return count > 1 and any(self._lay_grid(count // fraction) for fraction in TRIMS)
 
     def _lay_grid(self, trim: int) -> bool:
-        """Lay the grid over all but `trim` edges on either side; whether that leaves few to the binary search."""
+        """Build a grid that leaves out `trim` edges on each side. Returns whether the grid is useful."""
         self._low = self.values[trim]
         with np.errstate(over="ignore", divide="ignore"):
             self._scale = (CELLS - 1) / (self.values[-1 - trim] - self._low)
@@ -57,7 +58,7 @@ class Edges:
         return bool(inside[self._crowded].sum() <= len(self.values) * MAX_SEARCHED)
 
     def find(self, values: Floats) -> npt.NDArray[np.intp]:
-        """The bin of each finite value, from 0 to the number of edges."""
+        """Return the bin of each finite value, from 0 to the number of edges."""
         if not self.gridded:
             return self.values.searchsorted(values)
         cells = self._cells(values)
@@ -78,7 +79,7 @@ class Edges:
 
 
 class Codes:
-    """From the name of a category to its bin: the named ones, then `rare`, then `new`."""
+    """The bins of categories by name: first the named categories, then `rare`, then `new`."""
 
     def __init__(self, values: Categories) -> None:
         self.rare = len(values.names)
@@ -87,7 +88,7 @@ class Codes:
         self._known = values.known
 
     def find(self, name: str) -> int:
-        """The bin of one category."""
+        """Return the bin of one category."""
         code = self._codes.get(name)
         if code is None:
             code = self.rare if self._known is None or digest(name) in self._known else self.new

@@ -1,18 +1,21 @@
-"""Folding: packed predictions become hourly counts, once each, whatever fails in between.
+"""Fold packed predictions into hourly counts. Each prediction is counted once, even if a fold fails half-way.
 
-What arrived up to SETTLED ago is folded for good; what came later is counted in memory, for one verdict only.
-A bucket says up to which arrival it has counted, and is replaced only while that still holds; the model's cursor moves
-when all buckets are written. So a fold that died after any of its writes is repeated without harm, and of two folds at
-once one stops.
+Predictions that arrived more than SETTLED ago are folded into the stored counts. Later ones are counted in memory,
+for one verdict only.
+
+Stored counts carry a watermark, the last arrival that they include. A fold replaces them only if the watermark is still
+the one it has read, and moves the model's cursor after all counts are written. So a fold that stopped after any of its
+writes can be repeated, and of two simultaneous folds one stops.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from driftguard.counting import Counts, count
-from driftguard.counting import tables as buckets
+from driftguard.counting.batches import count
+from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, State, read_hours
+from driftguard.counting.tables import StoredCounts, day_key, hour_key
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.times import DAY, hour_of, iso
 from driftguard.predictions.tables import Head, Predictions
@@ -20,23 +23,22 @@ from driftguard.rows.columns import Columns
 from driftguard.rows.unpacking import columns
 
 SETTLED = timedelta(minutes=10)
-"""Longer than a writer lives plus the error of its clock: what will still arrive, arrives later than now − SETTLED."""
+"""Longer than a writer runs plus the error of its clock. Later predictions get an arrival after now - SETTLED."""
 
 RECOUNT = 14 * DAY + timedelta(minutes=15)
-"""How far back a new baseline version counts what was logged before it: 14 days of event time."""
-
+"""A new baseline version counts earlier predictions from this far back: 14 days of event time."""
 
 ROWS_A_STEP = 200_000
 HEADS_A_STEP = 1000
 
 
 class Overtaken(Exception):
-    """Another fold of the same model has moved on; this one must stop, and nothing is lost."""
+    """Another fold of the same model was faster. This fold must stop, and no data are lost."""
 
 
 def load_state(series: Series, now: datetime) -> State:
-    """The state as stored, or the one to start a new baseline version from."""
-    item = buckets.Counts.state(series.model_id, series.version)
+    """Return the stored state, or the first state of a new baseline version."""
+    item = StoredCounts.state(series.model_id, series.version)
     if item is None:
         return State(cursor=iso(now - RECOUNT), stored=False)
     return State(
@@ -49,9 +51,9 @@ def load_state(series: Series, now: datetime) -> State:
 
 
 def fold(series: Series, state: State, now: datetime, may_go_on: Callable[[], bool]) -> tuple[State, bool]:
-    """Fold everything that has settled. Returns the state reached and whether that was everything.
+    """Fold all predictions that have settled. Returns the new state and whether all of them are folded.
 
-    `may_go_on` is asked between steps; each step leaves a safe point behind. Raises Overtaken.
+    The fold asks `may_go_on` before each step, and can stop safely after each step. Raises Overtaken.
     """
     until = iso(now - SETTLED)
     try:
@@ -67,7 +69,7 @@ def fold(series: Series, state: State, now: datetime, may_go_on: Callable[[], bo
 
 
 def count_fresh(series: Series, after: str, now: datetime, may_go_on: Callable[[], bool]) -> Fresh | None:
-    """Count what arrived after the cursor `after`, without storing anything; None when time runs out."""
+    """Count the predictions that arrived after the cursor `after`, in memory. Returns None if time runs out."""
     by_hour: dict[int, Counts] = {}
     last_arrival = None
     until = iso(now + DAY)
@@ -83,7 +85,7 @@ def count_fresh(series: Series, after: str, now: datetime, may_go_on: Callable[[
 
 
 def _next_heads(series: Series, after: str, until: str) -> tuple[list[Head], bool]:
-    """The next batches in the order of arrival, as many as one step takes, and whether there may be more."""
+    """Return the next batches of one step in order of arrival, and whether there may be more."""
     heads: list[Head] = []
     rows = 0
     for head in Predictions.arrivals(series.model_id, series.partitions, after=after, until=until):
@@ -105,26 +107,26 @@ def _fold_step(series: Series, state: State, heads: Sequence[Head], now: datetim
     reached = heads[-1].arrived_at
     batches = [(head.arrived_at, columns(payload)) for head, payload in Predictions.payloads(heads)]
     counted = count(series.baseline, [batch for _arrived, batch in batches])
-    stored = buckets.Counts.of_hours(series.model_id, series.version, sorted(counted), series.groups)
+    stored = StoredCounts.of_hours(series.model_id, series.version, sorted(counted), series.groups)
     later: dict[str, dict[int, Counts]] = {}
     for hour, counts in sorted(counted.items()):
         for group in range(series.groups):
-            bucket = stored.get((hour, group))
-            watermark = str(bucket.watermark) if bucket is not None else None
+            old = stored.get((hour, group))
+            watermark = str(old.watermark) if old is not None else None
             new: Counts | None = counts
             if watermark is not None and watermark > state.cursor:
-                # An earlier try died after this write: only what arrived since is missing here.
+                # An earlier attempt stopped after this write. Only later arrivals are missing here.
                 if watermark not in later:
                     rest = [batch for arrived, batch in batches if arrived > watermark]
                     later[watermark] = count(series.baseline, rest) if rest else {}
                 new = later[watermark].get(hour)
             if new is None:
                 continue
-            if bucket is not None:
-                new = new + Counts.decode(series.baseline, {group: bucket.data})
-            buckets.Counts.put(
+            if old is not None:
+                new = new + Counts.decode(series.baseline, {group: old.data})
+            StoredCounts.put(
                 series.model_id,
-                buckets.hour_key(series.version, hour, group),
+                hour_key(series.version, hour, group),
                 new.encode(group),
                 max(reached, watermark or ""),
                 read=watermark,
@@ -151,7 +153,7 @@ def _fold_step(series: Series, state: State, heads: Sequence[Head], now: datetim
 
 
 def _roll_finished_days(series: Series, state: State, now: datetime) -> State:
-    """Roll up the days that have ended since the last time; their late rows are rolled up as they come."""
+    """Roll up the days that ended since the last roll-up. `_fold_step` rolls a day up again when late rows arrive."""
     today = hour_of(now - SETTLED) // 24
     if state.rolled_before is None or state.rolled_before >= today:
         return state
@@ -161,10 +163,9 @@ def _roll_finished_days(series: Series, state: State, now: datetime) -> State:
 
 
 def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
-    # The day first: if another fold writes hours after they are read here, its day's watermark gives it away.
+    # The day is read before its hours. If another fold writes hours in between, it also changes the day's watermark.
     old = {
-        bucket.place[1]: bucket
-        for bucket in buckets.Counts.days(series.model_id, series.version, day, day, consistent=True)
+        item.place[1]: item for item in StoredCounts.days(series.model_id, series.version, day, day, consistent=True)
     }
     hours = read_hours(series, day * 24, day * 24 + 23)
     if not hours:
@@ -173,19 +174,19 @@ def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
     for counts in hours.values():
         total = total + counts
     for group in range(series.groups):
-        bucket = old.get(group)
-        buckets.Counts.put(
+        item = old.get(group)
+        StoredCounts.put(
             series.model_id,
-            buckets.day_key(series.version, day, group),
+            day_key(series.version, day, group),
             total.encode(group),
             watermark,
-            read=str(bucket.watermark) if bucket is not None else None,
+            read=str(item.watermark) if item is not None else None,
             now=now,
         )
 
 
 def _advance(series: Series, old: State, new: State) -> State:
-    buckets.Counts.advance(
+    StoredCounts.advance(
         series.model_id,
         series.version,
         read=old.cursor if old.stored else None,

@@ -1,7 +1,7 @@
-"""Where each bin of each feature of a baseline lies in one flat vector, and which bin a value belongs to.
+"""The position of each feature's bins in one flat vector, and the bin of each value.
 
-Numbers are compared as float64, so that -0.0 is 0.0. The least and the last bin of a numeric feature lie outside the
-baseline's range; a categorical one ends with a bin for the baseline's rarer categories and one for what it lacked.
+Numbers are compared as float64, so -0.0 equals 0.0. The first and the last bin of a numeric feature lie outside the
+baseline's range. The last two bins of a categorical feature hold the baseline's rare categories and new categories.
 """
 
 from collections.abc import Sequence
@@ -18,18 +18,19 @@ from driftguard.distributions.numbers import Numbers
 from driftguard.statistics.arrays import Floats, Ints
 
 MERGED = 10
-"""Groups of bins, of about as many baseline values each or of the most frequent categories, for a coarse comparison."""
+"""Groups of bins per feature for a coarse comparison, with about equal baseline counts or the top categories."""
 
 
 class Layout:
-    """F features of a baseline with T bins together.
+    """F features of a baseline with T bins in total.
 
     starts, sizes: int64 (F,), each feature's first bin and number of bins. numeric: bool (F,).
-    bins: int64 (T,), the baseline's counts. lows, highs: float64 (T,), the ends of each numeric bin, infinite outside
-    the baseline's range, 0 for categories. several: bool (T,), whether a bin can hold more than one value. merged:
-    int64 (T,), the group of each bin, MERGED of them a feature. rows, present, missing, invalid: int64 (F,), the
-    numbers of them in the baseline.
-    numbers: of each numeric feature, its edges. categories: of each other one, its codes. Both by feature index.
+    bins: int64 (T,), the baseline's counts.
+    lows, highs: float64 (T,), the ends of each numeric bin; infinite outside the baseline's range, 0 for categories.
+    several: bool (T,), whether a bin can hold more than one distinct value.
+    merged: int64 (T,), the group of each bin; each feature has MERGED groups.
+    rows, present, missing, invalid: int64 (F,), numbers of rows in the baseline.
+    numbers: by feature index, the edges of each numeric feature. categories: by feature index, the codes of each other.
     """
 
     def __init__(self, baseline: Baseline) -> None:
@@ -68,23 +69,25 @@ class Layout:
         return group + self._spread(MERGED * np.arange(len(self.features)))
 
     def _spread[T: np.generic](self, values: npt.NDArray[T]) -> npt.NDArray[T]:
-        """One value of each feature, for all of its bins."""
+        """Repeat one value per feature for all its bins."""
         return np.repeat(values, self.sizes)
 
     def span(self, index: int) -> slice:
-        """The bins of one feature."""
+        """Return the bins of one feature."""
         return slice(int(self.starts[index]), int(self.starts[index] + self.sizes[index]))
 
 
 @lru_cache(maxsize=4)
 def layout_of(baseline: Baseline) -> Layout:
-    """The layout of a baseline, kept for the next call."""
+    """Return the layout of a baseline. The result is cached."""
     return Layout(baseline)
 
 
 class _Bins(NamedTuple):
-    """The bins of some numeric features, one feature after the other: how many each has, (F,); of each bin its ends
-    and the baseline's count, (T,)."""
+    """The bins of some numeric features, one feature after the other.
+
+    sizes: (F,), bins per feature. lows, highs: (T,), the ends of each bin. counts: (T,), the baseline's counts.
+    """
 
     sizes: Ints
     lows: Floats
@@ -93,10 +96,10 @@ class _Bins(NamedTuple):
 
 
 def _bins_of(features: Sequence[Numbers]) -> _Bins:
-    """Bin k of a feature holds edge k-1 < value <= edge k.
+    """Return the bins of numeric features. Bin k of a feature holds edge k-1 < value <= edge k.
 
-    A value with a bin of its own has an edge right below it. The first edge lies right below the least value and the
-    last one is the greatest, so that the outer bins hold what is out of the baseline's range.
+    A value with its own bin has an edge right below it. The first edge lies right below the least value and the last
+    edge is the greatest value, so the outer bins hold the values outside the baseline's range.
     """
     numbers = np.array([len(one.cuts) for one in features], np.int64)
     cuts = np.frombuffer(b"".join([one.cuts for one in features]))
@@ -108,7 +111,7 @@ def _bins_of(features: Sequence[Numbers]) -> _Bins:
     below[first] = [one.quantiles[0] for one in features if one.cuts]
     with np.errstate(over="ignore"):
         below = np.nextafter(below, -np.inf)
-    # Where the next smaller double is a cut itself, its edge serves for both.
+    # If the next smaller double is itself a cut, one edge serves both.
     kept = first | own & (below > np.roll(cuts, 1))
     kept &= np.isfinite(below)
 

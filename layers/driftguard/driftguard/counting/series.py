@@ -1,25 +1,25 @@
-"""A model's stored counts against one baseline version, and how far they reach."""
+"""The stored counts of a model for one baseline version, and how far they reach."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from driftguard.counting import GROUP_SIZE, Counts
-from driftguard.counting import tables as buckets
+from driftguard.counting.counts import GROUP_SIZE, Counts
+from driftguard.counting.tables import StoredCounts
 from driftguard.distributions.baseline import Baseline
 from driftguard.platform.times import iso
 
 REPLICA_LAG = timedelta(minutes=5)
-"""Replicas follow within a second or so; after this long nobody has to ask for consistency."""
+"""Replicas of a table lag by about a second. After this time, reads need not be strongly consistent."""
 
 
 @dataclass(frozen=True)
 class State:
-    """How far a model's predictions have been folded for one baseline version.
+    """How far a model's predictions are counted for one baseline version.
 
-    cursor: the arrival up to which everything is counted. first_hour: the earliest event hour counted.
-    rolled_before: days before this one are rolled up. last_arrival: when a prediction last arrived.
-    rolled_at: when a day was last rolled up. stored: whether there is a record of this state yet.
+    cursor: the last arrival that is counted. first_hour: the earliest event hour with counts.
+    rolled_before: days before this day are rolled up. last_arrival: when the last prediction arrived.
+    rolled_at: when a day was last rolled up. stored: whether the table has a record of this state.
     """
 
     cursor: str
@@ -30,13 +30,13 @@ class State:
     stored: bool = True
 
     def days_may_lag(self, now: datetime) -> bool:
-        """Whether a replica may still lack a day that was rolled up; reading without strong consistency costs half."""
+        """Whether a replica may still lack the last rolled-up day. If not, reads at half the price are enough."""
         return self.rolled_at is None or self.rolled_at > iso(now - REPLICA_LAG)
 
 
 @dataclass(frozen=True)
 class Series:
-    """What belongs together in each step: whose counts, against which baseline."""
+    """The model and the baseline version that counts belong to. partitions: of the model's predictions."""
 
     model_id: str
     partitions: int
@@ -45,13 +45,13 @@ class Series:
 
     @property
     def groups(self) -> int:
-        """Into how many items the features of one hour are split."""
+        """The number of items that hold the features of one hour."""
         return max(1, -(-len(self.baseline.features) // GROUP_SIZE))
 
 
 @dataclass(frozen=True)
 class Fresh:
-    """What arrived after the fold: counts by event hour, and when the last of it came."""
+    """Predictions that arrived after the fold: counts by event hour, and the last arrival."""
 
     by_hour: Mapping[int, Counts] = field(default_factory=dict)
     last_arrival: str | None = None
@@ -65,8 +65,10 @@ def window(
     last_hour: int,
     rolled_before: int | None,
 ) -> Counts:
-    """The counts of the hours from `first_hour` to `last_hour`, `fresh` included; whole days that have been rolled up
-    come from `days`, which must hold those of the window that have any counts."""
+    """Return the counts of the hours from `first_hour` to `last_hour`, including `fresh`.
+
+    Whole days that are rolled up come from `days`, which must hold every day of the window that has counts.
+    """
     total = Counts.empty(series.baseline)
     first_day, end_day = -(-first_hour // 24), min(last_hour // 24, rolled_before or 0)
     if first_day < end_day:
@@ -86,16 +88,16 @@ def window(
 
 
 def read_hours(series: Series, first: int, last: int) -> dict[int, Counts]:
-    """The hours from `first` to `last`, both included, that have any predictions."""
-    return _decode(series, buckets.Counts.hours(series.model_id, series.version, first, last))
+    """Return the hours from `first` to `last`, both included, that have counts."""
+    return _decode(series, StoredCounts.hours(series.model_id, series.version, first, last))
 
 
 def read_days(series: Series, first: int, last: int, *, consistent: bool = True) -> dict[int, Counts]:
-    """The rolled-up days from `first` to `last`, both included, that have any predictions."""
-    return _decode(series, buckets.Counts.days(series.model_id, series.version, first, last, consistent=consistent))
+    """Return the rolled-up days from `first` to `last`, both included, that have counts."""
+    return _decode(series, StoredCounts.days(series.model_id, series.version, first, last, consistent=consistent))
 
 
-def _decode(series: Series, items: Iterable[buckets.Counts]) -> dict[int, Counts]:
+def _decode(series: Series, items: Iterable[StoredCounts]) -> dict[int, Counts]:
     by_moment: dict[int, dict[int, bytes]] = {}
     for item in items:
         moment, group = item.place

@@ -1,11 +1,11 @@
-"""Baselines: what a model's windows are compared with, built from columns of values.
+"""Baselines: the distributions that a model's windows are compared with, built from columns of values.
 
-A numeric feature becomes bins whose edges bound the error of every later Kolmogorov–Smirnov statistic by 1/256: with
-at most 256 distinct values each gets a bin of its own; otherwise bins are closed greedily so that none with more than
-one distinct value holds more than 1/256 of the baseline, and a heavier value gets a bin of its own. A categorical or
-boolean feature becomes the counts of its most frequent categories.
+A numeric feature becomes bins. Their edges bound the error of every later Kolmogorov–Smirnov statistic by 1/256. With
+at most 256 distinct values, each value has its own bin. With more, a bin of several distinct values holds at most 1/256
+of the baseline, and a more frequent value has its own bin. A categorical or boolean feature becomes the counts of its
+most frequent categories.
 
-Pure Python, since an inline baseline is built inside an API function.
+This module is pure Python, because an API function without numpy builds inline baselines.
 """
 
 import math
@@ -25,12 +25,15 @@ type Role = Literal["feature", "prediction"]
 type FeatureType = Literal["numeric", "categorical", "boolean"]
 
 PREDICTION = "prediction"
-"""The name that the prediction goes by among the features."""
+"""The name of the prediction among the features."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureBaseline:
-    """One feature of a baseline. missing, invalid: rows without a value, and with one of another type."""
+    """One feature of a baseline.
+
+    missing: rows without a value. invalid: rows with a value of another type.
+    """
 
     name: str
     role: Role
@@ -42,11 +45,11 @@ class FeatureBaseline:
 
     @property
     def present(self) -> int:
-        """Rows with a value of the feature's type."""
+        """The number of rows with a value of the feature's type."""
         return self.rows - self.missing - self.invalid
 
     def summary(self) -> dict[str, Any]:
-        """The feature as the API shows it: name, role, type, missing_share, and quantiles or categories."""
+        """Return the feature as in the API: name, role, type, missing_share, and quantiles or categories."""
         shown = {
             "name": self.name,
             "role": self.role,
@@ -64,9 +67,9 @@ class FeatureBaseline:
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """A baseline of `rows` rows, which come from `days` days when that is known.
+    """A baseline. rows: number of rows. days: number of days that the rows come from; None if unknown.
 
-    Compares by identity, so that what is derived from it can be kept as long as it is used.
+    Baselines compare by identity, so that a cache can hold results derived from a baseline.
     """
 
     rows: int
@@ -75,25 +78,25 @@ class Baseline:
 
     @cached_property
     def names(self) -> list[str]:
-        """The features' names, without the prediction."""
+        """The names of the features, without the prediction."""
         return [feature.name for feature in self.features if feature.role == "feature"]
 
     def summary(self) -> list[dict[str, Any]]:
-        """Every feature as the API shows it."""
+        """Return every feature as in the API."""
         return [feature.summary() for feature in self.features]
 
 
 def build(
     columns: Mapping[str, Sequence[Scalar]], predictions: Sequence[Scalar] | None = None, *, days: int | None = None
 ) -> Baseline:
-    """A baseline of columns of one length each, and of the predictions in the same order of rows.
+    """Return a baseline of columns of equal length. The predictions are in the same order of rows.
 
-    Features without any value are kept, as numeric ones; predictions without any value are not.
-    Raises ValueError when the columns differ in length.
+    A feature without any value is kept as a numeric feature. Predictions without any value are left out.
+    Raises ValueError if the columns differ in length.
     """
     lengths = {len(values) for values in [*columns.values(), *([] if predictions is None else [predictions])]}
     if len(lengths) > 1:
-        raise ValueError("the columns of a baseline must have one length")
+        raise ValueError(f"the columns of a baseline must have equal length; these have {sorted(lengths)} values")
     features = [_feature(name, "feature", values) for name, values in columns.items()]
     if predictions is not None and any(value is not None for value in predictions):
         features.append(_feature(PREDICTION, "prediction", predictions))
@@ -101,7 +104,7 @@ def build(
 
 
 def feature_type(numeric: int, strings: int, booleans: int) -> FeatureType:
-    """The type of a feature with so many values of each kind: that of the most, numeric when none is ahead."""
+    """Return the type of a feature with these numbers of values: the most frequent type, numeric first in a tie."""
     most = max(numeric, strings, booleans)
     if numeric == most:
         return "numeric"
@@ -115,7 +118,7 @@ def _feature(name: str, role: Role, values: Sequence[Scalar]) -> FeatureBaseline
     if kind == "numeric":
         present = kinds[int] + kinds[float]
         seen = Counter(map(to_double, _of_types(values, kinds, (int, float))))
-        # What is not finite is no number that a bin could hold.
+        # No bin can hold an infinite number or NaN, so these count as invalid.
         for odd in [value for value in seen if not math.isfinite(value)]:
             present -= seen.pop(odd)
         distinct = sorted(seen)
@@ -140,7 +143,3 @@ def _of_types(values: Sequence[Any], kinds: Counter[type], types: tuple[type, ..
     if sum(kinds[wanted] for wanted in types) == len(values):
         return values
     return [value for value in values if type(value) in types]
-
-
-# Stored: the format, the length of the header, the deflated header (JSON), the deflated arrays of all numeric features
-# one after the other as byte planes, so that what neighbours have in common deflates well.

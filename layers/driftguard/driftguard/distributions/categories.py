@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 MAX_CATEGORIES = 100
-"""The most frequent categories, which are counted each by itself."""
+"""Categories that are counted one by one: the most frequent ones."""
 MAX_RARE = 20_000
-"""How many rarer categories are remembered; with more of them an unknown category counts as a rare one."""
+"""Rarer categories whose digests are kept. With more, an unknown category counts as rare and not as new."""
 BOOLEANS = ("false", "true")
-"""The names of the categories of booleans."""
+"""The categories of a boolean feature."""
 RARE, NEW = "__rare__", "__new__"
 DIGEST_BYTES = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Categories:
-    """The distribution of a categorical or boolean feature (whose categories are `false` and `true`).
+    """The distribution of a categorical or boolean feature. The categories of a boolean are `false` and `true`.
 
-    names, counts: the most frequent categories, most frequent first, and how often each was seen.
-    rare: how often any other was. known: digests of those others; None when they were too many to keep.
+    names: the most frequent categories, most frequent first. counts: the number of values of each.
+    rare: the number of values of all other categories. known: digests of these; None if they were too many to keep.
     """
 
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Categories:
 
 
 def categories(seen: Mapping[str, int], forgotten: int = 0) -> Categories:
-    """The distribution of categories of which each was seen so often, and others `forgotten` times in sum."""
+    """Return the distribution of categories. seen: values per category. forgotten: values of all others in total."""
     ranked = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
     kept, others = ranked[:MAX_CATEGORIES], ranked[MAX_CATEGORIES:]
     return Categories(
@@ -42,5 +42,5 @@ def categories(seen: Mapping[str, int], forgotten: int = 0) -> Categories:
 
 
 def digest(name: str) -> bytes:
-    """What is remembered of a rare category's name."""
+    """Return the digest that stands for a rare category's name."""
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()

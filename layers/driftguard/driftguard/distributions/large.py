@@ -1,7 +1,7 @@
-"""Baselines from more rows than memory holds, the same as `baselines.build` makes of them.
+"""Build baselines from more rows than fit in memory, with the same result as `distributions.baseline.build`.
 
-Each chunk of rows leaves its distinct numbers, sorted and counted, in files of a working folder. At the end they are
-merged range by range, and only what the bins and quantiles need is read back.
+Each chunk of rows writes its distinct numbers, sorted and counted, to files in a working folder. At the end the files
+are merged range by range. Only the values that bins and quantiles need are read back.
 """
 
 import math
@@ -18,27 +18,27 @@ from driftguard.distributions.numbers import Numbers, numbers, to_double
 from driftguard.statistics.arrays import Floats, Ints
 
 NUMBERS = (int, float)
-"""By exact type: a boolean is an int to Python."""
+"""Compared by exact type, because a Python bool is also an int."""
 
 PAIRS_AT_ONCE = 4_000_000
-"""Distinct numbers of a chunk each that are merged in memory at a time: 64 MB, and a few times that for sorting."""
+"""Distinct numbers, summed over the chunks, that are merged at a time: 64 MB, and a few times that for sorting."""
 
 MAX_NAMES = 30_000
 KEPT_NAMES = 21_000
-"""Beyond MAX_NAMES categories of one feature only so many are kept, the most frequent ones; the others become rare.
-More than the rare categories that a baseline remembers, so that it still knows that they were too many."""
+"""Categories that a feature with more than MAX_NAMES keeps: the most frequent. All others become rare.
+The number exceeds MAX_CATEGORIES + MAX_RARE, so the baseline still knows that there were too many to remember."""
 
 MAX_NAMES_TOGETHER = 2_000_000
 FEWEST_NAMES = 2_000
-"""Beyond MAX_NAMES_TOGETHER of all features, about 400 MB, each keeps so many: hundreds of columns of ids are no
-categories that anybody compares."""
+"""Categories that each feature keeps if all features together have more than MAX_NAMES_TOGETHER (about 400 MB).
+Only files with hundreds of id columns have so many, and nobody compares ids as categories."""
 
 
 class BaselineBuilder:
-    """Takes rows chunk by chunk, tens of thousands at a time, and makes a baseline of them.
+    """Builds a baseline from chunks of tens of thousands of rows.
 
-    Only for features with more than MAX_NAMES categories, or with more than MAX_NAMES_TOGETHER among them, does the
-    result differ from `baselines.build`, in the counts of the rarer ones.
+    The result differs from `distributions.baseline.build` only in the counts of rare categories, and only if a feature
+    has more than MAX_NAMES categories or all features together have more than MAX_NAMES_TOGETHER.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,13 +47,13 @@ class BaselineBuilder:
         self._features: dict[tuple[Role, str], _Column] = {}
 
     def add(self, columns: Mapping[str, Sequence[Scalar]], predictions: Sequence[Scalar] | None = None) -> None:
-        """Take a chunk: columns of one length, and the predictions of the same rows. Features may come and go.
+        """Add a chunk: columns of equal length, and the predictions of the same rows.
 
-        Raises ValueError when the columns differ in length.
+        Chunks may have different features. Raises ValueError if the columns differ in length.
         """
         lengths = {len(values) for values in [*columns.values(), *([] if predictions is None else [predictions])]}
         if len(lengths) > 1:
-            raise ValueError("the columns of a baseline must have one length")
+            raise ValueError(f"the columns of a baseline must have equal length; these have {sorted(lengths)} values")
         for name, values in columns.items():
             self._column("feature", name).add(values)
         if predictions is not None:
@@ -66,7 +66,7 @@ class BaselineBuilder:
     def finish(
         self, *, days: int | None = None, progress: Callable[[int, int], None] = lambda _done, _all: None
     ) -> Baseline:
-        """The baseline of all rows; `progress` is told after each feature how many of them are done."""
+        """Return the baseline of all rows. Calls `progress` after each feature with the features done and in total."""
         features = []
         columns = sorted(self._features.items(), key=lambda item: item[0][0] == "prediction")
         for done, ((role, name), column) in enumerate(columns, 1):
@@ -84,7 +84,7 @@ class BaselineBuilder:
 
 
 class _Column:
-    """What is kept of one feature."""
+    """The values of one feature while a baseline is built."""
 
     def __init__(self, runs: "_Runs") -> None:
         self._runs = runs
@@ -98,6 +98,7 @@ class _Column:
     def add(self, values: Sequence[Scalar]) -> None:
         kinds = set(map(type, values))
         if kinds & {int, float}:
+            # mypy does not narrow a type by `type(value) in`.
             given = [to_double(value) for value in values if type(value) in NUMBERS]  # type: ignore[arg-type]
             found = np.array(given, np.float64)
             finite = found[np.isfinite(found)]
@@ -118,7 +119,7 @@ class _Column:
         return len(self._names)
 
     def keep_names(self, count: int) -> None:
-        """Keep the most frequent categories only."""
+        """Keep only the most frequent categories."""
         if len(self._names) > count:
             kept = Counter(dict(self._names.most_common(count)))
             self._forgotten += self._names.total() - kept.total()
@@ -140,7 +141,7 @@ class _Column:
 
 
 class _Runs:
-    """Sorted runs of distinct numbers and how often each was seen, in files."""
+    """Sorted runs of distinct numbers with their counts, in files."""
 
     def __init__(self, path: Path) -> None:
         self._values = path.with_suffix(".values")
@@ -161,7 +162,7 @@ class _Runs:
         self._ends.append((self._ends[-1] if self._ends else 0) + len(values))
 
     def merge(self) -> Numbers:
-        """The distribution of all runs together."""
+        """Return the distribution of all runs together."""
         if not self._ends:
             return numbers([], [], total=0.0, squares=0.0)
         values, counts = self._open(self._values, np.float64), self._open(self._counts, np.int64)
@@ -197,7 +198,7 @@ class _Runs:
             path.unlink(missing_ok=True)
 
     def _splitters(self, runs: Sequence[Floats]) -> list[float]:
-        """Numbers that cut the runs into ranges of about PAIRS_AT_ONCE."""
+        """Return numbers that split the runs into ranges of about PAIRS_AT_ONCE."""
         parts = -(-self._ends[-1] // PAIRS_AT_ONCE)
         step = max(1, self._ends[-1] // (parts * 1000))
         sample = np.sort(np.concatenate([run[step // 2 :: step] for run in runs]))
@@ -210,7 +211,7 @@ class _Runs:
 
 
 def _join(values: Sequence[Floats], counts: Sequence[Ints]) -> tuple[Floats, Ints]:
-    """Distinct values and their counts of several sorted runs."""
+    """Return the distinct values of several sorted runs, with their counts."""
     together, tally = np.concatenate(values), np.concatenate(counts)
     distinct, places = np.unique(together, return_inverse=True)
     return distinct, np.bincount(places, weights=tally, minlength=len(distinct)).astype(np.int64)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 RESOLUTION = 256
-"""1 / 256 is the largest share of the baseline in a bin with several values, and so the largest error of D."""
+"""A bin with several distinct values holds at most 1/256 of the baseline. This is also the largest error of D."""
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -16,12 +16,14 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 class Numbers:
     """The distribution of a numeric feature.
 
-    cuts: the greatest value of each bin, ascending. own: one byte a cut, 1 where the bin holds this value alone,
-    that is (nextafter(cut, -inf), cut]. counts: baseline values in each. Between a bin of its own and the one before
-    lies an empty one, and so below the least cut's values and above the last cut; they are not listed.
-    quantiles: at QUANTILES, by nearest rank; the first and last are the least and greatest value.
-    total, squares: the sums of the values and of their squares; not finite where they overflow.
-    All sequences are empty for a feature without any value.
+    cuts: the greatest value of each bin, ascending.
+    own: one byte per cut, 1 if the bin holds this value alone. Such a bin is (nextafter(cut, -inf), cut].
+    counts: baseline values in each bin.
+    quantiles: at QUANTILES, by nearest rank. The first is the least value and the last is the greatest.
+    total, squares: the sums of the values and of their squares; not finite if they overflow.
+
+    Empty bins are not listed. One lies below each bin with a value of its own, one below the least value, and one above
+    the last cut. All sequences are empty for a feature without any value.
     """
 
     cuts: "array[float]"
@@ -33,10 +35,11 @@ class Numbers:
 
 
 def numbers(values: Sequence[float], cumulative: Sequence[int], *, total: float, squares: float) -> Numbers:
-    """The distribution of the distinct `values` (ascending, finite).
+    """Return the distribution of a feature with these distinct values, ascending and finite.
 
-    cumulative: how many of the feature's values are not above each. total, squares: the sums of all its values and of
-    their squares. Either sequence may lie on a disk: only some hundreds of their items are looked at.
+    cumulative: for each value, how many of the feature's values are not above it.
+    total, squares: the sums of all the feature's values and of their squares.
+    Both sequences may be on disk, because only some hundreds of their items are read.
     """
     if len(values) == 0:
         return Numbers(array("d"), b"", array("Q"), array("d"), 0.0, 0.0)
@@ -55,7 +58,7 @@ def numbers(values: Sequence[float], cumulative: Sequence[int], *, total: float,
 
 
 def to_double(value: float) -> float:
-    """The nearest double, and the largest one for a whole number beyond all doubles."""
+    """Return the nearest double. An integer beyond all doubles becomes the largest double."""
     try:
         return float(value)
     except OverflowError:
@@ -63,7 +66,7 @@ def to_double(value: float) -> float:
 
 
 def _close(cumulative: Sequence[int], limit: int) -> tuple[list[int], list[bool]]:
-    """The index of the last value in each bin, and whether the bin is that value's own."""
+    """Return the index of the last value in each bin, and whether the bin holds this value alone."""
     count = len(cumulative)
     if count <= RESOLUTION:
         return list(range(count)), [True] * count
@@ -80,7 +83,7 @@ def _close(cumulative: Sequence[int], limit: int) -> tuple[list[int], list[bool]
 
 
 def sum_of(terms: Iterable[float]) -> float:
-    """The sum of the terms, rounded once; infinite where it overflows."""
+    """Return the sum of the terms, rounded once; infinity if the sum overflows."""
     try:
         return math.fsum(terms)
     except (OverflowError, ValueError):

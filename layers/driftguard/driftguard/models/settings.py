@@ -44,7 +44,7 @@ class Suggesting(Wire):
             entries = error.errors(include_url=False)
             if not any(_is_unknown(entry) for entry in entries):
                 raise
-            # A client sees no more than MAX_ERRORS of them.
+            # The response lists no more than MAX_ERRORS.
             details = [_suggesting(entry, cls.model_fields) for entry in entries[:MAX_ERRORS]]
             raise ValidationError.from_exception_data(error.title, details) from None
 

@@ -1,4 +1,4 @@
-"""Predictions: logged one by one or in batches, once however often they are sent, and listed again."""
+"""Log predictions one by one or in batches. A repeated request is stored only once."""
 
 import json
 import secrets
@@ -12,8 +12,9 @@ from driftguard.models.registry import find
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES, chunks, retrying
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, TooLarge, Unavailable
+from driftguard.predictions.keys import Key
 from driftguard.predictions.schemas import MAX_ROWS, BatchBody, BatchLogged, Logged, PredictionBody, RejectedRow
-from driftguard.predictions.tables import Key, Predictions
+from driftguard.predictions.tables import Predictions
 from driftguard.rows.columns import Row
 from driftguard.rows.packing import pack
 from driftguard.rows.reading import BadRow, RowReader
@@ -21,14 +22,15 @@ from driftguard.rows.unpacking import unpack_rows
 
 TRIES = 4
 ROOM_IN_TRANSACTION = 2000
+"""Bytes of data in a head that is written in a transaction. Writes in a transaction cost twice."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What makes a logging request the same as another.
+    """The identity of a logging request. A retry has the same identity.
 
-    key: what it is stored under. also: the key of an Idempotency-Key that came beside an id. body_hash: of the body,
-    however it was written down.
+    key: the key of the stored batch. also: the key of an Idempotency-Key that was sent in addition to an id.
+    body_hash: hash of the body, independent of spaces and the order of fields.
     """
 
     key: Key
@@ -37,7 +39,10 @@ class Request:
 
     @classmethod
     def of(cls, key: Key | None, idempotency_key: str | None, body: Any) -> "Request":
-        """The request of a body with an id of its own (`key`), an Idempotency-Key, both or neither: then it is new."""
+        """Return the request of a body with an id of its own (`key`), an Idempotency-Key, or both.
+
+        A body with neither is always a new request.
+        """
         by_header = Key.of("i", idempotency_key) if idempotency_key else None
         return cls(
             key=key or by_header or Key.of("r", secrets.token_hex(16)),
@@ -47,7 +52,7 @@ class Request:
 
 
 def log_one(organization_id: str, body: PredictionBody, *, idempotency_key: str | None = None, now: datetime) -> Logged:
-    """Store one prediction; it is durable when this returns. Raises Invalid, NotFound, Conflict (id, other body)."""
+    """Store one prediction durably. Raises Invalid, NotFound, and Conflict if the id was used with another body."""
     model = find(organization_id, body.model_id)
     item = {name: getattr(body, name) for name in sorted(body.model_fields_set) if name != "model_id"}
     own_id = item.get("prediction_id")
@@ -61,14 +66,16 @@ def log_one(organization_id: str, body: PredictionBody, *, idempotency_key: str 
 def log_batch(
     organization_id: str, body: BatchBody, *, idempotency_key: str | None = None, now: datetime
 ) -> BatchLogged:
-    """Store the good rows of a batch; they are durable when this returns. Raises TooLarge, NotFound, Conflict (same id,
-    other body), Invalid when no row is good."""
+    """Store the valid rows of a batch durably.
+
+    Raises TooLarge, NotFound, Conflict if the id was used with another body, and Invalid if no row is valid.
+    """
     items = body.predictions
     if len(items) > MAX_ROWS:
-        raise TooLarge(f"A batch has {MAX_ROWS:,} predictions at most, not {len(items):,}.")
+        raise TooLarge(f"A batch has at most {MAX_ROWS:,} predictions, not {len(items):,}. Split the batch.")
     model = find(organization_id, body.model_id)
     if not items:
-        raise Invalid.at(["body", "predictions"], "must hold at least one prediction")
+        raise Invalid.at(["body", "predictions"], "must have at least one prediction")
     key, same = _batch_key(body.batch_id, items)
     request = Request.of(key, idempotency_key, ["batch", body.batch_id, same])
     rows, rejected = _read(items, [["body", "predictions", index] for index in range(len(items))], now)
@@ -76,7 +83,7 @@ def log_batch(
 
 
 def _batch_key(batch_id: str | None, items: Sequence[Any]) -> tuple[Key | None, Sequence[Any]]:
-    """A batch's own key, if it has one, and its rows in the order in which they are compared with a retry's."""
+    """Return a batch's own key, or None, and its rows in the order that a retry is compared in."""
     if batch_id is not None:
         return Key.of("b", "id", batch_id), items
     if all(isinstance(item, dict) and _is_id(item.get("prediction_id")) for item in items):
@@ -93,13 +100,13 @@ def _canonical(body: Any) -> str:
     try:
         return json.dumps(body, sort_keys=True, separators=(",", ":"))
     except RecursionError:
-        raise BadRequest("The body is nested too deeply.") from None
+        raise BadRequest("The body is nested too deeply. A row has plain values only.") from None
 
 
 def _read(
     items: Sequence[Any], places: Sequence[list[str | int]], now: datetime
 ) -> tuple[list[Row], list[RejectedRow]]:
-    """The good rows, and of each bad one the first wrong place."""
+    """Return the valid rows, and the first wrong place of each invalid row."""
     reader = RowReader(now)
     rows: list[Row] = []
     rejected: list[RejectedRow] = []
@@ -109,7 +116,7 @@ def _read(
             row = reader.logged(item, place)
             if row.prediction_id is not None:
                 if row.prediction_id in seen:
-                    raise BadRow([*place, "prediction_id"], "occurs before in this batch")
+                    raise BadRow([*place, "prediction_id"], "occurs earlier in this batch; give each row its own id")
                 seen.add(row.prediction_id)
             rows.append(row)
         except BadRow as error:
@@ -120,14 +127,15 @@ def _read(
 def _store(
     model: Models, request: Request, rows: Sequence[Row], rejected: Sequence[RejectedRow], now: datetime
 ) -> BatchLogged:
-    """Store rows once, or answer as the first time. Raises Conflict, Invalid when there is nothing to store."""
+    """Store rows once. Returns the first response to a retry. Raises Conflict, and Invalid if no row is valid."""
     counts = [int(count) for count in model.partitions]
     place = request.key.place(model.model_id, counts[-1])
     packed = pack(rows, rejected) if rows else b""
     head = _head(place, request, rows, packed, now) if rows else None
     large = len(packed) > _room(request)
     for attempt in retrying(TRIES):
-        # A condition guards the newest place; what lies in the places of fewer partitions has to be looked for.
+        # The condition of the write covers only the place for the current number of partitions. Places for earlier
+        # numbers have to be read.
         everywhere = attempt.number > 0 or head is None or large
         with attempt:
             first = _first_answer(model.model_id, request, counts if everywhere else counts[:-1], counts[-1], now)
@@ -139,8 +147,9 @@ def _store(
                 head.write_chunks(chunks(packed), secrets.token_hex(8))
             head.commit(now, _marker(model.model_id, request, counts[-1], now))
             return _answer(request.key, rows, rejected)
-        # Stored before, by this very try when only its answer was lost, or being stored right now.
-    raise Unavailable("The same request is being stored right now.", retry_after=1)
+        # The batch is stored already, perhaps by this attempt if only the response was lost. Or another request is
+        # storing the batch at this moment.
+    raise Unavailable("The same request is being stored at this moment. Please try again.", retry_after=1)
 
 
 def _head(place: str, request: Request, rows: Sequence[Row], packed: bytes, now: datetime) -> Predictions:
@@ -154,7 +163,7 @@ def _head(place: str, request: Request, rows: Sequence[Row], packed: bytes, now:
 
 
 def _room(request: Request) -> int:
-    """How many bytes of data go into the head. A transaction's items cost twice, so with one only little does."""
+    """Return how many bytes of data go into the head."""
     return ROOM_IN_TRANSACTION if request.also else MAX_ITEM_BYTES
 
 
@@ -169,8 +178,10 @@ def _marker(model_id: str, request: Request, partitions: int, now: datetime) -> 
 def _first_answer(
     model_id: str, request: Request, counts: Sequence[int], newest: int, now: datetime
 ) -> BatchLogged | None:
-    """What an earlier try was answered, None when there was none in the places of these numbers of partitions. Raises
-    Conflict when an id came with another body, ConditionFailed when it is coming with one right now."""
+    """Return the response to an earlier attempt, found in the places of these numbers of partitions, or None.
+
+    Raises Conflict if an id was used with another body, and ConditionFailed if another request is storing the id.
+    """
     found = [
         item
         for key in (request.key, request.also)
@@ -179,7 +190,7 @@ def _first_answer(
         if (item := Predictions.stored(place, key, now)) is not None
     ]
     if any(item.body_hash != request.body_hash for item in found):
-        raise Conflict("This id or Idempotency-Key was used before, with another body.")
+        raise Conflict("This id or Idempotency-Key was used before with another body. Use a new one for a new request.")
     head = next((item for item in found if item.rows), None)
     packed = head.payload() if head is not None else None
     if packed is None:
@@ -196,12 +207,12 @@ def _answer(key: Key, rows: Sequence[Row], rejected: Sequence[Any]) -> BatchLogg
         accepted=len(rows),
         rejected=len(rejected),
         errors=list(rejected),
-        prediction_ids=_ids(key, rows, rejected),
+        prediction_ids=ids_of(key, rows, rejected),
     )
 
 
-def _ids(key: Key, rows: Sequence[Row], rejected: Sequence[Any]) -> list[str]:
-    """The rows' ids: their own, or made from the batch's key and their index in it."""
+def ids_of(key: Key, rows: Sequence[Row], rejected: Sequence[Any]) -> list[str]:
+    """Return the ids of the rows. A row without an id gets one from the batch's key and the row's index."""
     bad = {row["index"] for row in rejected}
     indexes = (index for index in range(len(rows) + len(bad)) if index not in bad)
     return [row.prediction_id or key.prediction_id(index) for row, index in zip(rows, indexes, strict=True)]

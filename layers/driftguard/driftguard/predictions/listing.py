@@ -1,4 +1,4 @@
-"""Logged predictions, listed."""
+"""List logged predictions."""
 
 import json
 import re
@@ -11,8 +11,9 @@ from driftguard.platform.errors import Invalid
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, to_json
 from driftguard.platform.times import iso
-from driftguard.predictions.intake import _ids
-from driftguard.predictions.tables import Head, Key, Predictions
+from driftguard.predictions.intake import ids_of
+from driftguard.predictions.keys import Key
+from driftguard.predictions.tables import Head, Predictions
 from driftguard.rows.columns import Row
 from driftguard.rows.unpacking import unpack_rows
 
@@ -31,11 +32,12 @@ def list_logged(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> Page[dict[str, Any]]:
-    """What was logged, newest arrival first, a batch's rows in their order; with `start` and `end` only events from
-    `start` up to before `end`.
+    """Return a page of logged predictions, newest arrival first. The rows of a batch keep their order.
 
-    A page may hold less than `limit`, or nothing, and still have a next one: it stops before 5 MB, and after a bounded
-    number of batches. Raises NotFound, Invalid.
+    start, end: return only events from `start` (inclusive) to `end` (exclusive).
+
+    A page stops before 5 MB and after a bounded number of batches. A page can therefore have fewer than `limit` items,
+    or none, and still have a next page. Raises NotFound, Invalid.
     """
     model = find(organization_id, model_id)
     if start is not None and end is not None and start >= end:
@@ -46,13 +48,13 @@ def list_logged(
     items: list[dict[str, Any]] = []
     size = 2
     for head, packed in Predictions.payloads(chosen, rows_at_once=max(limit, 500)):
-        key = Key(head.sk[0], head.sk[2:])  # type: ignore[arg-type]
+        key = Key.read(head.sk)
         rows, rejected = unpack_rows(packed)
-        for number, (row, prediction_id) in enumerate(zip(rows, _ids(key, rows, rejected), strict=True)):
+        for number, (row, prediction_id) in enumerate(zip(rows, ids_of(key, rows, rejected), strict=True)):
             if (head.arrived_at == since and number < skip) or not _within(row, start, end):
                 continue
             item = _view(row, prediction_id)
-            # The answer is quoted once more on its way to the gateway, which is what has a limit.
+            # The gateway has the limit. It receives the response as a JSON string inside JSON, with escaped quotes.
             size += len(json.dumps(to_json(item))) - 1
             if len(items) == limit or (items and size > MAX_ANSWER_BYTES):
                 return Page(items, encode_cursor("predictions", model_id, [head.arrived_at, number]))
@@ -61,7 +63,7 @@ def list_logged(
 
 
 def _is_position(position: Any) -> bool:
-    """Whether a page can start there: at the `arrived_at` of a batch, of which so many rows came before."""
+    """Whether a cursor holds a position: the `arrived_at` of a batch, and how many of its rows came before."""
     match position:
         case [str() as arrived_at, int() as number]:
             return number >= 0 and ARRIVED_AT.fullmatch(arrived_at) is not None
@@ -69,7 +71,7 @@ def _is_position(position: Any) -> bool:
 
 
 def _choose(heads: Iterator[Head], start: datetime | None, end: datetime | None) -> tuple[list[Head], Head | None]:
-    """The batches that a page may read, and the one that the next page starts with."""
+    """Return the batches that a page reads, and the batch that the next page starts with."""
     chosen: list[Head] = []
     rows = 0
     for seen, head in enumerate(heads):

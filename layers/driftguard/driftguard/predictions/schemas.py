@@ -1,5 +1,8 @@
-"""Logged predictions on the wire. Rows are read one by one in `driftguard.rows.reading`, so that good ones are kept when others
-are not; here they have their shape for readers of the OpenAPI description."""
+"""Requests and responses of the prediction routes.
+
+`driftguard.rows.reading` validates rows one by one, so that valid rows are kept if others are not. The shape of a row
+here is only for the OpenAPI document.
+"""
 
 from typing import Annotated, Any, TypedDict
 
@@ -11,24 +14,24 @@ from driftguard.platform.times import UtcTime
 MAX_ROWS = 5000
 
 _NULL = {"type": "null"}
-# Types side by side are anyOf: Powertools reads no list of types.
+# The types are listed in anyOf, because Powertools does not read a list of types.
 _SCALAR: dict[str, Any] = {
     "anyOf": [{"type": "number"}, {"type": "string", "maxLength": 256}, {"type": "boolean"}, _NULL]
 }
 _FEATURES = {
     "type": "object",
-    "description": "By name (1 to 128 characters, no control characters). An absent feature is null.",
+    "description": "Value by feature name. Names have 1 to 128 characters and no control characters. Absent is null.",
     "maxProperties": 500,
     "additionalProperties": _SCALAR,
 }
-_PREDICTION = {**_SCALAR, "description": "What the model answered."}
+_PREDICTION = {**_SCALAR, "description": "The output of the model."}
 _PREDICTION_ID = {
     "anyOf": [{"type": "string", "minLength": 1, "maxLength": 128}, _NULL],
-    "description": "Makes sending it again harmless; made up when absent.",
+    "description": "Your id for deduplication. Generated if omitted.",
 }
 _TIMESTAMP = {
     "anyOf": [{"type": "string", "format": "date-time"}, _NULL],
-    "description": "When it was predicted: at most 15 minutes ahead and 21 days old; now when absent.",
+    "description": "Time of the prediction: at most 15 minutes ahead and at most 21 days old. Default: now.",
 }
 _ROW = {
     "type": "object",
@@ -63,18 +66,21 @@ class BatchBody(Wire):
     predictions: Annotated[
         list[Any], WithJsonSchema({"type": "array", "minItems": 1, "maxItems": MAX_ROWS, "items": _ROW})
     ]
-    batch_id: Id | None = Field(default=None, description="Makes sending the batch again harmless.")
+    batch_id: Id | None = Field(
+        default=None,
+        description="Your id for deduplication: a batch with the same id is stored once.",
+    )
 
 
 class Logged(BaseModel):
-    """The answer to one prediction."""
+    """The response to one prediction."""
 
     accepted: int
     prediction_ids: list[str]
 
 
 class RejectedRow(TypedDict):
-    """A row that was not taken: its index in the batch, and the first place that is wrong in it."""
+    """A rejected row: its index in the batch, and the first wrong place in the row."""
 
     index: int
     loc: list[str | int]
@@ -82,14 +88,14 @@ class RejectedRow(TypedDict):
 
 
 class BatchLogged(Logged):
-    """The answer to a batch: the ids are those of the accepted rows, in their order."""
+    """The response to a batch. The ids are those of the accepted rows, in their order."""
 
     rejected: int
     errors: list[RejectedRow]
 
 
 class LoggedRow(BaseModel):
-    """A prediction as it was logged; a feature without a value is left out."""
+    """A logged prediction. Features without a value are left out."""
 
     prediction_id: str
     timestamp: UtcTime

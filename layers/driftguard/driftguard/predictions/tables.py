@@ -1,14 +1,11 @@
-"""Logged predictions: packed batches, each stored once under the id that makes retries harmless."""
+"""The table of logged predictions: packed batches, each stored once under a key that a retry has too."""
 
 import heapq
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from itertools import groupby, islice
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError
@@ -17,56 +14,30 @@ from pynamodb.indexes import IncludeProjection, LocalSecondaryIndex
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, transaction
 from driftguard.platform.times import iso
+from driftguard.predictions.keys import Key, place
 from driftguard.rows.reading import MAX_AGE, MAX_AHEAD
 
 RETENTION = MAX_AGE
-"""How long a batch is kept after its arrival, and its ids with it."""
+"""Time that a batch and its ids are kept after the arrival."""
 
 BATCH_GET = 100
 SMALL = 700
-"""Bytes of data that, with the keys, leave an entry of the index under one write unit."""
+"""Up to this many bytes of data, an entry of the index costs one write unit, keys included."""
 CHUNKS_AT_ONCE = 24
 INDEX_PAGE = 500
 ROUNDING = timedelta(seconds=1)
-"""More than the milliseconds in which event times are kept differ from what was sent."""
+"""Longer than the difference between an event time as sent and as stored, in milliseconds."""
 
 ROWS_AT_ONCE = 20_000
-"""Four of the largest batches."""
-
-
-class Key(NamedTuple):
-    """What a batch is stored under. namespace: `b` batch, `p` single prediction, `i` Idempotency-Key, `r` random."""
-
-    namespace: Literal["b", "p", "i", "r"]
-    digest: str
-
-    @classmethod
-    def of(cls, namespace: Literal["b", "p", "i", "r"], *ids: Any) -> "Key":
-        """The key of ids of any characters and any length."""
-        return cls(namespace, sha256(json.dumps([namespace, *ids]).encode()).hexdigest()[:32])
-
-    @property
-    def sk(self) -> str:
-        """The sort key."""
-        return f"{self.namespace}#{self.digest}"
-
-    def prediction_id(self, index: int) -> str:
-        """The id of a prediction whose client gave it none, by its index in the request."""
-        return f"{self.digest[:20]}-{index}"
-
-    def place(self, model_id: str, partitions: int) -> str:
-        """The partition (pk) of this key while the model has `partitions` of them."""
-        return place(model_id, int(self.digest[:12], 16) % partitions)
-
-
-def place(model_id: str, number: int) -> str:
-    """The pk of one of a model's partitions, counted from 0."""
-    return f"{model_id}#{number}"
+"""Rows in memory at once: four of the largest batches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A stored batch as the index shows it; event times in milliseconds since the epoch. small: its data, if little."""
+    """The index entry of a stored batch.
+
+    first_event, last_event: event times in milliseconds since the epoch. small: the data of a small batch.
+    """
 
     pk: str
     sk: str
@@ -77,14 +48,14 @@ class Head:
     small: bytes | None = None
 
     def overlaps(self, start: datetime | None, end: datetime | None) -> bool:
-        """Whether it may hold events from `start` up to before `end`; None leaves a side open."""
+        """Whether the batch may have events from `start` (inclusive) to `end` (exclusive); None leaves a side open."""
         return (start is None or self.last_event >= start.timestamp() * 1000) and (
             end is None or self.first_event < end.timestamp() * 1000
         )
 
 
-class ByArrival(LocalSecondaryIndex["Predictions"]):  # type: ignore[no-untyped-call]
-    """A partition's batches in the order of their arrival, small ones whole; chunks and markers have none."""
+class ByArrival(LocalSecondaryIndex["Predictions"]):  # type: ignore[no-untyped-call]  # PynamoDB has no types here
+    """The batches of a partition in order of arrival, with the data of small batches. Only heads are in the index."""
 
     class Meta:
         index_name = "by_arrival"
@@ -95,17 +66,18 @@ class ByArrival(LocalSecondaryIndex["Predictions"]):  # type: ignore[no-untyped-
 
 
 class Predictions(Table):
-    """Packed batches of one or more rows (`driftguard.rows.packing`).
+    """Packed batches of one or more rows (`driftguard.rows.packed_format`).
 
     | pk | sk | what |
     |---|---|---|
     | `<model>#<partition>` | `b#…` `p#…` `i#…` `r#…` | a head: rows, event times, data or number of chunks |
-    | `<model>#<partition>` | `i#…` without rows | a marker: an Idempotency-Key that came beside an id |
+    | `<model>#<partition>` | `i#…` without rows | a marker: an Idempotency-Key that was sent in addition to an id |
     | `<model>#<partition>` | `c#<nonce>#<number>` | a chunk of a batch too large for one item |
 
-    The partition is a hash of the key over the model's number of partitions, so a retry finds its first try. A head is
-    put on the condition that there is none, after its chunks; from then on the batch is stored. `by_arrival` orders a
-    partition's heads by `arrived_at` = time of arrival, `#`, a piece of the key: no two are the same.
+    The partition follows from a hash of the key and the model's number of partitions, so a retry finds the first
+    attempt. Chunks are written first. The head is then written on the condition that no such head exists, which stores
+    the batch. The index `by_arrival` orders the heads of a partition by `arrived_at`, which is unique: the time of
+    arrival, `#`, and a part of the key.
     """
 
     table_setting = "PREDICTIONS"
@@ -128,7 +100,7 @@ class Predictions(Table):
     def head(
         cls, pk: str, key: Key, *, body_hash: str, rows: int, events: tuple[int, int], now: datetime
     ) -> "Predictions":
-        """A new head without its data; `events` are the first and last event time in milliseconds."""
+        """Return a new head without data. events: the first and last event time in milliseconds."""
         return cls(
             pk,
             key.sk,
@@ -142,17 +114,17 @@ class Predictions(Table):
 
     @classmethod
     def marker(cls, pk: str, key: Key, *, body_hash: str, now: datetime) -> "Predictions":
-        """A new marker."""
+        """Return a new marker."""
         return cls(pk, key.sk, body_hash=body_hash, expires_at=_expiry(now))
 
     @classmethod
     def stored(cls, pk: str, key: Key, now: datetime) -> "Predictions | None":
-        """The head or marker under a key, None when there is none or its retention is over."""
+        """Return the head or marker of a key; None if there is none or its retention has ended."""
         item = cls.find(pk, key.sk)
         return None if item is None or (item.expires_at or 0) < now.timestamp() else item
 
     def write_chunks(self, pieces: Sequence[bytes], nonce: str) -> None:
-        """Store this head's data as chunks; nobody sees them before the head is committed."""
+        """Store this head's data as chunks. Readers do not see chunks before the head is committed."""
         with Predictions.batch_write() as batch:
             for number, piece in enumerate(pieces):
                 batch.save(Predictions(self.pk, f"c#{nonce}#{number}", data=piece, expires_at=self.expires_at))
@@ -170,8 +142,10 @@ class Predictions(Table):
         return ()
 
     def commit(self, now: datetime, marker: "Predictions | None" = None) -> None:
-        """Store a head (or a marker), together with a marker if there is one. Raises ConditionFailed when one of the
-        keys is in use, or is being written by somebody else right now."""
+        """Store this head or marker, together with another marker if there is one.
+
+        Raises ConditionFailed if a key is in use or another request is writing it at this moment.
+        """
         free = Predictions.pk.does_not_exist() | (Predictions.expires_at < int(now.timestamp()))
         if marker:
             with transaction() as write:
@@ -187,8 +161,11 @@ class Predictions(Table):
             raise
 
     def hold(self, packed: bytes) -> None:
-        """Keep a packed batch in the head itself, and if it is small in the index's entry too, which costs one write
-        unit with it or without: single predictions are then read many at a time, not at a read unit each."""
+        """Keep a packed batch in the head itself.
+
+        A small batch is copied to the index, where it costs no further write unit. A query of the index then reads many
+        single predictions at a time instead of one read unit for each.
+        """
         if len(packed) <= SMALL:
             self.small = packed
         else:
@@ -196,37 +173,39 @@ class Predictions(Table):
 
     @property
     def held(self) -> bytes:
-        """The data that this item itself holds."""
+        """The data in this item itself."""
         return bytes(self.small or self.data or b"")
 
     def payload(self) -> bytes | None:
-        """The packed batch of this head, None when it is being removed."""
+        """Return the packed batch of this head; None if the batch is being deleted."""
         return self._joined([self])[0]
 
     @classmethod
     def arrivals(
         cls, model_id: str, partitions: int, *, after: str = "", until: str = "~", limit: int | None = None
     ) -> Iterator[Head]:
-        """A model's batches in the order of their arrival over all its `partitions`, read strongly consistent.
+        """Yield a model's batches in order of arrival over all its partitions, with strongly consistent reads.
 
-        after, until: an `arrived_at`, exclusive and inclusive, or a bare time, which lies before whatever arrived at
-        that very moment. The order is total and pages are read as they are needed: whoever stops, at `limit` or
-        earlier, has seen everything up to the `arrived_at` of the last head taken, and goes on after that.
+        after, until: an `arrived_at`, exclusive and inclusive, or a plain time, which sorts before every batch that
+        arrived at that time. The order is total, and pages are read when they are needed. A caller that stops early has
+        seen everything up to the `arrived_at` of the last head, and can continue after it.
         """
         return islice(cls._in_order(model_id, partitions, after, until), limit)
 
     @classmethod
     def by_event(cls, model_id: str, partitions: int, start: datetime | None, end: datetime | None) -> Iterator[Head]:
-        """The batches that may hold events from `start` up to before `end`, newest arrival first."""
+        """Yield the batches that may have events from `start` to before `end`, newest arrival first."""
         return (head for head in cls.around(model_id, partitions, start, end) if head.overlaps(start, end))
 
     @classmethod
     def around(
         cls, model_id: str, partitions: int, start: datetime | None, end: datetime | None, *, until: str = "~"
     ) -> Iterator[Head]:
-        """The batches that arrived when events from `start` up to before `end` could, newest first, none after the
-        `arrived_at` given as `until`; which of them may hold such events, `Head.overlaps` tells."""
-        # What arrived when follows from when it happened, by the rules that made the rows good.
+        """Yield the batches that arrived at a time when events from `start` to before `end` are accepted, newest first.
+
+        until: an `arrived_at`; later batches are left out. `Head.overlaps` tells which batches may have such events.
+        """
+        # The limits on a row's timestamp give the earliest and latest arrival of an event.
         after = iso(_sortable(start) - MAX_AHEAD - ROUNDING) if start else ""
         last = iso(_sortable(end) + MAX_AGE + ROUNDING) if end else "~"
         return cls._in_order(model_id, partitions, after, min(last, until), newest_first=True)
@@ -235,7 +214,7 @@ class Predictions(Table):
     def _in_order(
         cls, model_id: str, partitions: int, after: str, until: str, *, newest_first: bool = False
     ) -> Iterator[Head]:
-        # A "#" follows the time in a key, and a blank sorts before it.
+        # In a key, "#" follows the time, and a space sorts before "#".
         lowest = f"{after} "
         if until < lowest:
             return iter(())
@@ -253,8 +232,11 @@ class Predictions(Table):
 
     @classmethod
     def payloads(cls, heads: Iterable[Head], rows_at_once: int = ROWS_AT_ONCE) -> Iterator[tuple[Head, bytes]]:
-        """The packed data of batches, in the given order, read strongly consistent; batches that have gone are left
-        out. At most 100 batches, or `rows_at_once` rows if that is more than one batch, are in memory at once."""
+        """Yield the packed data of batches in the given order, with strongly consistent reads.
+
+        Deleted batches are left out. Memory holds at most 100 batches at once, and at most `rows_at_once` rows unless
+        one batch has more.
+        """
         for small, run in groupby(heads, lambda head: head.small is not None):
             if small:
                 yield from ((head, head.small or b"") for head in run)
@@ -274,8 +256,11 @@ class Predictions(Table):
 
     @classmethod
     def _joined(cls, items: Sequence["Predictions"]) -> list[bytes | None]:
-        """The data of heads, chunks joined; None where a chunk has gone, as it goes with its batch when the retention
-        ends or the model is erased."""
+        """Return the data of heads with their chunks joined.
+
+        An entry is None if a chunk is missing: chunks are deleted with their batch when the retention ends or the model
+        is erased.
+        """
         keys = [[(item.pk, f"c#{item.nonce}#{number}") for number in range(int(item.chunks or 0))] for item in items]
         wanted = [key for own in keys for key in own]
         found = {(item.pk, item.sk): item.held for item in cls.batch_get(wanted, consistent_read=True)}
@@ -306,7 +291,7 @@ def _head(item: Predictions) -> Head:
 
 
 def _groups[T](things: Iterable[T], weight: Callable[[T], int], most: int) -> Iterator[list[T]]:
-    """The things in order, as many at once as BatchGetItem takes and as weigh `most` together, but at least one."""
+    """Yield the things in order, in groups of at most BATCH_GET that weigh at most `most`, or of one heavier thing."""
     group: list[T] = []
     total = 0
     for thing in things:

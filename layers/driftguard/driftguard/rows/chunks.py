@@ -1,4 +1,4 @@
-"""Pieces of a file in bounded memory, and what is wrong with its lines."""
+"""Chunks of a file in bounded memory, and the errors in its lines."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -10,19 +10,19 @@ from driftguard.rows.columns import Scalar
 
 MAX_UNPACKED_BYTES = 4 * 1024**3
 MAX_ROW_CHARACTERS = 4_000_000
-"""More than 500 of the longest names and values take in JSON, however they are escaped."""
+"""More than 500 of the longest names and values need in JSON, even if every character is escaped."""
 
 CHUNK_CELLS = 1_000_000
 CHUNK_CHARACTERS = 32_000_000
-"""A chunk ends when it has as many of either: about 100 MB as Python holds them."""
+"""A chunk ends when it reaches either limit. It then takes about 100 MB of memory."""
 
 MAX_BAD_LINES = 20
 
-type Column = Sequence[Scalar]
+type ColumnValues = Sequence[Scalar]
 
 
 class BadLine(Wire):
-    """A line that is refused: its number (the first is 1), the wrong place in it, and what is wrong there."""
+    """A rejected line: its number (the first line is 1), the wrong place in the line, and the reason."""
 
     line: int
     loc: list[str]
@@ -30,16 +30,16 @@ class BadLine(Wire):
 
 
 class Chunk(NamedTuple):
-    """Some of the rows as columns of one length; `days` are the UTC days of their timestamps."""
+    """Some rows as columns of equal length. `days` are the UTC days of their timestamps."""
 
-    columns: dict[str, Column]
-    predictions: Column | None
+    columns: dict[str, ColumnValues]
+    predictions: ColumnValues | None
     days: set[date]
     rows: int
 
 
 class BadFile(Exception):
-    """A file of which no baseline is made: why, and which lines are to blame."""
+    """A rejected file: the reason, and the lines that caused the rejection."""
 
     def __init__(self, reason: str, errors: Sequence[BadLine] = ()) -> None:
         super().__init__(reason)
@@ -48,13 +48,13 @@ class BadFile(Exception):
 
 
 class Errors:
-    """The lines found wrong so far."""
+    """The rejected lines found so far."""
 
     def __init__(self) -> None:
         self.found: list[BadLine] = []
 
     def add(self, line: int, loc: Sequence[str | int], msg: str) -> None:
-        """Note a bad line; the first place of a line that is wrong stands for it. Raises BadFile when enough are."""
+        """Add a rejected line; a second error in the same line is left out. Raises BadFile at the limit of lines."""
         if self.found and self.found[-1].line == line:
             return
         self.found.append(BadLine(line=line, loc=[str(part) for part in loc], msg=msg))
@@ -62,7 +62,7 @@ class Errors:
             self.check()
 
     def check(self) -> None:
-        """Raises BadFile when a line was wrong."""
+        """Raise BadFile if any line was rejected."""
         if not self.found:
             return
         first = self.found[0]
@@ -72,7 +72,7 @@ class Errors:
 
 
 class Bounded(io.RawIOBase):
-    """Bytes of which there may not be too many, neither altogether nor in a line."""
+    """A stream that raises BadFile if the file or one of its lines is too long."""
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -89,17 +89,22 @@ class Bounded(io.RawIOBase):
         buffer[:size] = block
         self._total += size
         if self._total > MAX_UNPACKED_BYTES:
-            raise BadFile(f"the file holds more than {MAX_UNPACKED_BYTES:,} bytes once unpacked")
+            raise BadFile(
+                f"the file has more than {MAX_UNPACKED_BYTES:,} bytes after decompression; send a sample of its rows"
+            )
         end = block.rfind(b"\n")
         self._line = self._line + size if end < 0 else size - end - 1
         if self._line > 4 * MAX_ROW_CHARACTERS:
-            raise BadFile(f"line {self._lines + 1} does not end")
+            raise BadFile(
+                f"line {self._lines + 1} does not end within {4 * MAX_ROW_CHARACTERS:,} bytes; "
+                "check the line ends and the format"
+            )
         self._lines += block.count(b"\n")
         return size
 
 
 class Lines:
-    """Lines of text, counted; `mark` ends a row and `reset` a chunk."""
+    """Lines of text with their numbers. The reader calls `mark` after each row and `reset` after each chunk."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
@@ -112,16 +117,21 @@ class Lines:
             self.number += 1
             self._row += len(line)
             if self._row > MAX_ROW_CHARACTERS:
-                raise BadFile(f"the row that ends in line {self.number} is too long, or a quote in it is never closed")
+                raise BadFile(
+                    f"the row that ends in line {self.number} is too long: it has more than {MAX_ROW_CHARACTERS:,} "
+                    "characters; check for a quote that is never closed"
+                )
             yield line
 
     def mark(self) -> None:
+        """End a row."""
         self.characters += self._row
         self._row = 0
 
     def fill(self, cells: int) -> bool:
-        """Whether what was read since the last `reset`, in so many cells, is a whole chunk."""
+        """Whether the rows since the last `reset`, with this number of cells, make a full chunk."""
         return cells >= CHUNK_CELLS or self.characters >= CHUNK_CHARACTERS
 
     def reset(self) -> None:
+        """Start a new chunk."""
         self.characters = 0

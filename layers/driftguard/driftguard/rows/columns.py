@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Literal, NamedTuple
 
-from driftguard.rows.planes import array_of, little_endian
+from driftguard.platform.planes import array_of, little_endian
 
 type Scalar = float | int | str | bool | None
 type Kind = Literal["number", "string", "boolean"]
 type Encoding = Literal["integers", "floats", "codes", "flags"]
-KINDS: dict[str, Kind] = {"n": "number", "s": "string", "b": "boolean"}
-ENCODINGS: dict[str, Encoding] = {"i": "integers", "f": "floats", "j": "floats", "d": "codes", "b": "flags"}
 
 
 class Row(NamedTuple):
-    """One logged prediction: `event_time` in seconds since the epoch, kept to the millisecond."""
+    """One logged prediction. `event_time` is in seconds since the epoch and keeps its milliseconds."""
 
     event_time: float
     features: dict[str, Scalar]
@@ -26,15 +24,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The values of one kind in one column, as buffers that `numpy.frombuffer` reads.
+    """The values of one kind in one column, as buffers that `numpy.frombuffer` reads without a loop.
 
-    kind: what the values are.
-    mask: one byte a row of the batch, 1 where the row has a value of this kind; None when every row has one.
-    count: number of values, in row order, rows without one left out.
-    encoding: how `data` (`count` items of type `dtype`, little-endian) stands for them:
-      integers: value = (offset + step·item) / divisor, the bracket in int64 (unsigned items may wrap, which comes out
-        right), the division in float64 and only when divisor is not 1;
-      floats: the values as float64;
+    kind: the kind of the values.
+    mask: one byte per row of the batch, 1 if the row has a value of this kind. None if every row has such a value.
+    count: number of values. They are in row order, without the rows that have no value of this kind.
+    encoding: how the values follow from `data`, which holds `count` little-endian items of type `dtype`:
+      integers: value = (offset + step·item) / divisor. The sum is in int64; unsigned items may wrap around and still
+        give the right sum. The division is in float64 and is left out if divisor is 1;
+      floats: value = item, a float64;
       codes: value = dictionary[item];
       flags: 1 is true, 0 is false.
     """
@@ -52,15 +50,15 @@ class Part:
 
 
 type Column = tuple[Part, ...]
-"""A column's parts, one for each kind of value in it; a row that no part covers has a missing value."""
+"""The parts of a column, one for each kind of value. A row that no part covers has a missing value."""
 
 
 class Columns:
-    """A packed batch, column by column.
+    """A batch, column by column.
 
     rows: number of rows.
-    times: event time of each row, milliseconds since the epoch, int64 little-endian.
-    names: the features that at least one row has a value for, in the order of their first appearance.
+    times: event time of each row in milliseconds since the epoch, as little-endian int64.
+    names: the features with at least one value, in the order of first appearance.
     """
 
     def __init__(self, times: bytes, readers: Mapping[str, Callable[[], Column]], prediction: Callable[[], Column]):
@@ -71,18 +69,18 @@ class Columns:
         self._prediction = prediction
 
     def feature(self, name: str) -> Column:
-        """The column of one feature; empty when no row has a value for it."""
+        """Return the column of one feature; the column is empty if no row has a value."""
         reader = self._readers.get(name)
         return reader() if reader else ()
 
     @property
     def prediction(self) -> Column:
-        """The column of predictions; empty when no row has one."""
+        """The column of predictions; the column is empty if no row has a prediction."""
         return self._prediction()
 
 
 def columns_of(rows: Sequence[Row]) -> Columns:
-    """The same view of rows that are not packed."""
+    """Return rows that are not packed as columns."""
     times = array("q", [milliseconds(row) for row in rows])
 
     def reader(name: str) -> Callable[[], Column]:
@@ -93,6 +91,7 @@ def columns_of(rows: Sequence[Row]) -> Columns:
 
 
 def names_of(rows: Iterable[Row]) -> list[str]:
+    """Return the names of all features, in the order of first appearance."""
     names: dict[str, None] = {}
     for row in rows:
         names |= dict.fromkeys(row.features)
@@ -100,22 +99,24 @@ def names_of(rows: Iterable[Row]) -> list[str]:
 
 
 def milliseconds(row: Row) -> int:
+    """Return the event time in milliseconds since the epoch."""
     return round(row.event_time * 1000)
 
 
-def split_by_kind(values: Sequence[Scalar]) -> Iterator[tuple[str, list[Any], list[bool] | None]]:
-    """The values of each kind, with a mask of the rows that have them (None: all)."""
+def split_by_kind(values: Sequence[Scalar]) -> Iterator[tuple[Kind, list[Any], list[bool] | None]]:
+    """Yield the values of each kind, with a mask of the rows that have such a value; None stands for all rows."""
     types = set(map(type, values))
-    for letter, members in (("n", {int, float}), ("s", {str}), ("b", {bool})):
+    kinds: tuple[tuple[Kind, set[type]], ...] = (("number", {int, float}), ("string", {str}), ("boolean", {bool}))
+    for kind, members in kinds:
         if types <= members:
-            yield letter, list(values), None
+            yield kind, list(values), None
         elif types & members:
             mask = [type(value) in members for value in values]
-            yield letter, list(compress(values, mask)), mask
+            yield kind, list(compress(values, mask)), mask
 
 
 def values_of(part: Part) -> list[Any]:
-    """The values of a part in row order, without numpy."""
+    """Return the values of a part in row order, without numpy."""
     items = array_of(part.data, part.dtype)
     match part.encoding:
         case "floats":
@@ -130,16 +131,15 @@ def values_of(part: Part) -> list[Any]:
 
 def _plain_column(values: Sequence[Scalar]) -> Column:
     return tuple(
-        _plain_part(letter, present, None if mask is None else bytes(mask))
-        for letter, present, mask in split_by_kind(values)
+        _plain_part(kind, present, None if mask is None else bytes(mask))
+        for kind, present, mask in split_by_kind(values)
     )
 
 
-def _plain_part(letter: str, values: list[Any], mask: bytes | None) -> Part:
-    kind = KINDS[letter]
-    if letter == "n":
+def _plain_part(kind: Kind, values: list[Any], mask: bytes | None) -> Part:
+    if kind == "number":
         return Part(kind, mask, len(values), "floats", little_endian(array("d", values)), "<f8")
-    if letter == "b":
+    if kind == "boolean":
         return Part(kind, mask, len(values), "flags", bytes(values), "<u1")
     distinct = list(dict.fromkeys(values))
     codes = {value: code for code, value in enumerate(distinct)}

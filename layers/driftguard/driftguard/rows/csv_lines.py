@@ -1,4 +1,4 @@
-"""CSV: a header row, then one row per record."""
+"""Read CSV: a header row, then one row per record."""
 
 import contextlib
 import csv
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 from driftguard.platform.errors import Location
-from driftguard.rows.chunks import MAX_BAD_LINES, Chunk, Column, Errors, Lines
+from driftguard.rows.chunks import MAX_BAD_LINES, Chunk, ColumnValues, Errors, Lines
 from driftguard.rows.columns import Scalar
 from driftguard.rows.file_format import FileFormat
 from driftguard.rows.reading import MAX_FEATURES, BadRow, check_name, moment, scalar
@@ -19,6 +19,7 @@ _NOT_FINITE = frozenset(sign + text for sign in ("", "+", "-") for text in ("nan
 
 
 def read_csv(lines: Lines, about: FileFormat, errors: Errors) -> Iterator[Chunk]:
+    """Yield the rows of a CSV file in chunks. Adds rejected lines to `errors`. Raises BadFile for a bad header."""
     records = csv.reader(iter(lines), strict=True)
     header: list[str] = []
     rows: list[tuple[int, list[str]]] = []
@@ -28,7 +29,7 @@ def read_csv(lines: Lines, about: FileFormat, errors: Errors) -> Iterator[Chunk]
             header = row
             _check_header(header, about, number)
         elif len(row) != len(header):
-            wrong[number] = BadRow([], f"has {len(row)} values, the header has {len(header)}")
+            wrong[number] = BadRow([], f"has {len(row)} values, the header has {len(header)} names")
         else:
             rows.append((number, row))
         full = lines.fill(len(rows) * len(header))
@@ -40,7 +41,7 @@ def read_csv(lines: Lines, about: FileFormat, errors: Errors) -> Iterator[Chunk]
 
 
 def _records(records: Iterator[list[str]], lines: Lines, wrong: dict[int, BadRow]) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line it begins in; ends at one that is no CSV, which is noted as wrong."""
+    """Yield each record with the number of its first line. Stops at invalid CSV, which is added to `wrong`."""
     while True:
         number = lines.number + 1
         try:
@@ -56,7 +57,7 @@ def _records(records: Iterator[list[str]], lines: Lines, wrong: dict[int, BadRow
 
 
 def _check_header(header: Sequence[str], about: FileFormat, line: int) -> None:
-    """Raises BadFile when the header cannot be one."""
+    """Raise BadFile if the names of the header are invalid or do not fit the description of the file."""
 
     def refuse(loc: Sequence[str], msg: str) -> None:
         errors = Errors()
@@ -68,20 +69,20 @@ def _check_header(header: Sequence[str], about: FileFormat, line: int) -> None:
         try:
             check_name(name, [])
         except BadRow as error:
-            refuse([], f"the name of column {number} cannot be one: {error.msg}")
+            refuse([], f"the name of column {number} is invalid: {error.msg}")
         if name in seen:
-            refuse([name], "two columns have this name")
+            refuse([name], "two columns have this name; give each column its own name")
         seen.add(name)
     for field in ("prediction_column", "timestamp_column"):
         wanted = getattr(about, field)
         if field in about.model_fields_set and wanted is not None and wanted not in seen:
-            refuse([wanted], f"there is no column of this name, which {field} says")
+            refuse([wanted], f"the file has no column with this name, which {field} gives")
     for name in about.text_columns:
         if name not in seen:
-            refuse([name], "there is no column of this name, which text_columns says")
+            refuse([name], "the file has no column with this name, which text_columns gives")
     features = len(seen - {about.prediction_column, about.timestamp_column})
     if not 1 <= features <= MAX_FEATURES:
-        refuse([], f"there are {features} features; 1 to {MAX_FEATURES} can be")
+        refuse([], f"there are {features} features; a baseline has 1 to {MAX_FEATURES}")
 
 
 def _typed(
@@ -91,9 +92,9 @@ def _typed(
     wrong: dict[int, BadRow],
     errors: Errors,
 ) -> Chunk:
-    """Rows of texts as columns of values; notes what is wrong, in order of the lines."""
+    """Return rows of text as columns of values. Adds rejected lines to `errors`, in order."""
     chunk = Chunk({}, None, set(), len(rows))
-    predictions: Column | None = None
+    predictions: ColumnValues | None = None
     numbers = [number for number, _row in rows]
     for name, cells in zip(header, zip(*(row for _number, row in rows), strict=True), strict=False):
         bad: dict[int, BadRow] = {}
@@ -110,9 +111,9 @@ def _typed(
     return chunk._replace(predictions=predictions)
 
 
-def _values(cells: Sequence[str], loc: Location, bad: dict[int, BadRow], *, as_text: bool) -> Column:
+def _values(cells: Sequence[str], loc: Location, bad: dict[int, BadRow], *, as_text: bool) -> ColumnValues:
     if not as_text and _NUMBER_CHARACTERS.fullmatch("".join(cells)):
-        with contextlib.suppress(ValueError):  # a date, say, is of the same characters
+        with contextlib.suppress(ValueError):  # a date, for example, has only these characters too
             numbers = [float(cell) if cell else None for cell in cells]
             if math.inf not in numbers and -math.inf not in numbers:
                 return numbers
@@ -122,7 +123,7 @@ def _values(cells: Sequence[str], loc: Location, bad: dict[int, BadRow], *, as_t
 def _each[T](
     cells: Sequence[str], convert: Callable[[str, Location], T], loc: Location, bad: dict[int, BadRow]
 ) -> list[T | None]:
-    """Each cell converted; an empty one, and one that is `bad`, is None."""
+    """Return each cell converted; None for an empty cell and for a rejected cell, which is added to `bad`."""
     known: dict[str, T | None] = {"": None}
     refused: dict[str, BadRow] = {}
     for cell in set(cells) - {""}:
@@ -137,11 +138,11 @@ def _each[T](
 
 
 def _value(cell: str, loc: Location) -> Scalar:
-    """What a cell means: a boolean, a number or a text. Raises BadRow."""
+    """Return the value of a cell: a boolean, a number or a text. Raises BadRow."""
     if cell in _BOOLEANS:
         return _BOOLEANS[cell]
     if cell.lower() in _NOT_FINITE:
-        raise BadRow(loc, "must be a finite number; a missing one is empty")
+        raise BadRow(loc, "must be a finite number; leave the cell empty if the value is missing")
     value: Scalar = cell
     if _NUMBER_CHARACTERS.fullmatch(cell):
         with contextlib.suppress(ValueError):

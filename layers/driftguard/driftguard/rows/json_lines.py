@@ -1,4 +1,4 @@
-"""JSON Lines: one row per line, in the shape of inline rows."""
+"""Read JSON Lines: one row per line, in the shape of inline rows."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ from driftguard.rows.reading import MAX_FEATURES, BadRow, BaselineRow, RowReader
 
 
 def read_json_lines(lines: Lines, errors: Errors, now: datetime) -> Iterator[Chunk]:
+    """Yield the rows of a JSON Lines file in chunks. Adds rejected lines to `errors`."""
     reader, decode = RowReader(now), json.JSONDecoder().decode
     names: dict[str, None] = {}
     rows: list[BaselineRow] = []
@@ -27,7 +28,7 @@ def read_json_lines(lines: Lines, errors: Errors, now: datetime) -> Iterator[Chu
             continue
         names.update(dict.fromkeys(row.features))
         if len(names) > MAX_FEATURES:
-            errors.add(lines.number, ["features"], f"this and the lines before have more than {MAX_FEATURES} features")
+            errors.add(lines.number, ["features"], f"the lines up to here have more than {MAX_FEATURES} features")
             errors.check()
         rows.append(row)
         cells += len(row.features) + 1

@@ -1,6 +1,6 @@
-"""What makes a row good or bad: logged predictions and baseline rows by the same rules, one by one.
+"""Validate rows one by one: logged predictions and baseline rows follow the same rules.
 
-A bad row is named by the first place that is wrong in it, so that the good rows beside it can be kept.
+The error of an invalid row names the first wrong place, so that the valid rows of the same request can be kept.
 """
 
 import math
@@ -26,7 +26,7 @@ _BASELINE_FIELDS = frozenset({"features", "prediction", "timestamp"})
 
 
 class BadRow(ValueError):
-    """A row that is refused: `loc` is the wrong place, `msg` what is wrong there."""
+    """A rejected row: `loc` is the wrong place, `msg` is the reason."""
 
     def __init__(self, loc: Location, msg: str) -> None:
         super().__init__(msg)
@@ -35,12 +35,12 @@ class BadRow(ValueError):
 
     @property
     def error(self) -> FieldError:
-        """The entry of an answer's `errors`."""
+        """The entry in the `errors` of a response."""
         return {"loc": self.loc, "msg": self.msg}
 
 
 class BaselineRow(NamedTuple):
-    """A row of a baseline; `day` is the UTC day of its timestamp, None without one."""
+    """A row of a baseline. `day` is the UTC day of its timestamp; None without a timestamp."""
 
     features: dict[str, Scalar]
     prediction: Scalar
@@ -48,9 +48,9 @@ class BaselineRow(NamedTuple):
 
 
 class RowReader:
-    """Reads the rows of one request, which share most names: each name is looked at once.
+    """Reads the rows of one request. Rows share most names, so each name is checked only once.
 
-    now: the time (aware) that timestamps are compared with, and what a row without one gets.
+    now: the current time (aware). Timestamps are compared with this time, and rows without a timestamp get it.
     """
 
     def __init__(self, now: datetime) -> None:
@@ -58,7 +58,7 @@ class RowReader:
         self._names: set[str] = set()
 
     def logged(self, item: Any, loc: Location) -> Row:
-        """A row to log: features, prediction?, prediction_id?, timestamp?. Raises BadRow naming the place."""
+        """Return a row to log: features, prediction?, prediction_id?, timestamp?. Raises BadRow with the place."""
         fields = _fields(item, _LOGGED_FIELDS, loc)
         return Row(
             event_time=self._time(fields.get("timestamp"), [*loc, "timestamp"]),
@@ -68,7 +68,7 @@ class RowReader:
         )
 
     def baseline(self, item: Any, loc: Location) -> BaselineRow:
-        """A row of a baseline: features, prediction?, timestamp? (of any age). Raises BadRow naming the place."""
+        """Return a baseline row: features, prediction?, timestamp? (of any age). Raises BadRow with the place."""
         fields = _fields(item, _BASELINE_FIELDS, loc)
         timestamp = fields.get("timestamp")
         return BaselineRow(
@@ -78,9 +78,9 @@ class RowReader:
         )
 
     def features(self, features: Any, loc: Location) -> dict[str, Scalar]:
-        """Features that may be counted, nulls included. Raises BadRow naming the place."""
+        """Return valid features, including nulls. Raises BadRow with the place."""
         if not isinstance(features, dict):
-            raise BadRow(loc, "must be an object of names and values")
+            raise BadRow(loc, "must be an object with a value for each name")
         if len(features) > MAX_FEATURES:
             raise BadRow(loc, f"has {len(features)} features; {MAX_FEATURES} at most")
         if not features.keys() <= self._names:
@@ -89,7 +89,7 @@ class RowReader:
             self._names |= features.keys()
         for feature, value in features.items():
             kind = type(value)
-            # The common cases first: this is the loop that every value logged goes through.
+            # Every logged value goes through this loop, so the common cases come first.
             if (kind is float or kind is int) and -sys.float_info.max <= value <= sys.float_info.max:
                 continue
             if (kind is str and len(value) <= MAX_STRING and value.isascii()) or kind is bool or value is None:
@@ -102,16 +102,16 @@ class RowReader:
             return self._now.timestamp()
         time = moment(timestamp, loc)
         if time > self._now + MAX_AHEAD:
-            raise BadRow(loc, "is more than 15 minutes ahead")
+            raise BadRow(loc, "is more than 15 minutes ahead; check the clock of the sender")
         if time < self._now - MAX_AGE:
-            raise BadRow(loc, "is more than 21 days old")
+            raise BadRow(loc, "is more than 21 days old; only newer predictions can be logged")
         return time.timestamp()
 
 
 def moment(timestamp: Any, loc: Location) -> datetime:
-    """The aware UTC time of a row's timestamp. Raises BadRow."""
+    """Return the aware UTC time of a row's timestamp. Raises BadRow."""
     if not isinstance(timestamp, str):
-        raise BadRow(loc, "must be a string in RFC 3339, such as 2026-11-06T07:26:10Z")
+        raise BadRow(loc, "must be a string in RFC 3339 format, such as 2026-11-06T07:26:10Z")
     try:
         return parse(timestamp)
     except ValueError as error:
@@ -119,7 +119,7 @@ def moment(timestamp: Any, loc: Location) -> datetime:
 
 
 def scalar(value: Any, loc: Location) -> Scalar:
-    """A value that may be counted: number, string, boolean or null. Raises BadRow."""
+    """Return a valid value: number, string, boolean or null. Raises BadRow."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -130,27 +130,27 @@ def scalar(value: Any, loc: Location) -> Scalar:
         return value
     if isinstance(value, (int, float)):
         if not _is_finite(value):
-            raise BadRow(loc, "must be a finite number that a 64-bit float can hold")
+            raise BadRow(loc, "must be a finite number that fits a 64-bit float; send null for a missing value")
         return value
     raise BadRow(loc, "must be a number, a string, a boolean or null, not a nested value")
 
 
 def check_name(name: str, loc: Location) -> None:
-    """Raises BadRow when no feature can have this name."""
+    """Raise BadRow if the name is not valid for a feature."""
     if not 1 <= len(name) <= MAX_NAME:
-        raise BadRow(loc, f"a name has 1 to {MAX_NAME} characters")
+        raise BadRow(loc, f"has {len(name)} characters; a name has 1 to {MAX_NAME}")
     if _UNFIT_IN_NAMES.search(name):
-        raise BadRow(loc, "a name has no control characters")
+        raise BadRow(loc, "a name must not contain control characters or invalid Unicode")
 
 
 def prediction_id(value: Any, loc: Location) -> str | None:
-    """A client's id of a prediction, None where there is none. Raises BadRow."""
+    """Return the client's id of a prediction; None if there is no id. Raises BadRow."""
     if value is None:
         return None
     if not isinstance(value, str):
         raise BadRow(loc, "must be a string")
     if not 1 <= len(value) <= MAX_NAME:
-        raise BadRow(loc, f"has 1 to {MAX_NAME} characters")
+        raise BadRow(loc, f"has {len(value)} characters; an id has 1 to {MAX_NAME}")
     if _UNFIT_IN_TEXT.search(value):
         raise BadRow(loc, "is not valid Unicode")
     return value
@@ -168,7 +168,7 @@ def _fields(item: Any, known: frozenset[str], loc: Location) -> dict[str, Any]:
 
 
 def _shown(name: str) -> str:
-    """A name that may be anything as an answer can show it."""
+    """Return any name in a form that a response can show."""
     return _UNFIT_IN_TEXT.sub("\ufffd", name[:MAX_NAME])
 
 

@@ -1,90 +1,105 @@
-"""Reads what `rows.packing` wrote."""
+"""Unpack a batch that `rows.packing` packed, into rows or into columns. `rows.packed_format` describes the format."""
 
 import json
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate, compress
 from typing import Any
 
 from driftguard.platform.deflating import inflate
-from driftguard.rows.columns import ENCODINGS, KINDS, Column, Columns, Part, Row, Scalar, columns_of, values_of
-from driftguard.rows.packing import MAX_SCALE, VERSION
-from driftguard.rows.planes import MAX_COUNT, Reader, array_of, flags, join_planes, little_endian
+from driftguard.platform.planes import array_of, little_endian
+from driftguard.rows.buffers import MAX_COUNT, BufferReader, unpack_flags
+from driftguard.rows.columns import Column, Columns, Part, Row, Scalar, columns_of, values_of
+from driftguard.rows.packed_format import (
+    ENCODINGS,
+    HEADER_LENGTH_BYTES,
+    KINDS,
+    MAX_SCALE,
+    ROWS,
+    VERSION,
+    CodesFields,
+    Header,
+    Integers,
+    PartSpec,
+    ScaledFields,
+    Times,
+)
 
 
 def unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
-    """The rows and the rejected list that `pack` was given; an absent feature and a null both come back as absent.
+    """Return the rows and the list of rejected rows of a packed batch.
 
-    Raises ValueError for anything that `pack` did not make.
+    A feature that was null is absent in the result. Raises ValueError if `pack` did not write the data.
     """
     with _what_is_damaged():
-        return _unpack_rows(data) if _mode(data) == "R" else _unpack_columns(data)
+        return _unpack_rows(data) if _mode(data) == ROWS else _unpack_columns(data)
 
 
 def _unpack_columns(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
     header, buffers = _open(data)
-    count = header["n"]
-    times = array("q", _unpack_times(header["t"], count, buffers))
+    count = header.rows
+    times = array("q", _unpack_times(header.times, count, buffers))
     features: list[dict[str, Scalar]] = [{} for _ in range(count)]
-    for name, parts in header["c"]:
-        for part in parts:
-            targets = features if part[2] is None else compress(features, _mask(part, count, buffers))
+    for name, column in header.columns:
+        for part in map(PartSpec.read, column):
+            targets = features if part.mask is None else compress(features, _mask(part.mask, count, buffers))
             for row, value in zip(targets, _values(part, buffers), strict=True):
                 row[name] = value
-    predictions = _scalars(header["p"], count, buffers)
-    ids = _scalars(header["i"], count, buffers)
+    predictions = _scalars(header.predictions, count, buffers)
+    ids = _scalars(header.ids, count, buffers)
     rows = [
         Row(time / 1000, row, prediction, prediction_id)
         for time, row, prediction, prediction_id in zip(times, features, predictions, ids, strict=True)
     ]
-    return rows, header["x"]
+    return rows, header.rejected
 
 
 def columns(data: bytes) -> Columns:
-    """The packed batch as buffers; a column is decoded when it is asked for.
+    """Return the packed batch as columns; a column is decoded when it is read.
 
-    Raises ValueError, and so does a column, for anything that `pack` did not make.
+    Raises ValueError if `pack` did not write the data. Reading a column raises ValueError too.
     """
 
-    def reader(parts: list[list[Any]]) -> Callable[[], Column]:
+    def reader(column: list[list[Any]]) -> Callable[[], Column]:
         def read() -> Column:
             with _what_is_damaged():
-                return tuple(_part(part, count, buffers) for part in parts)
+                return tuple(_part(part, count, buffers) for part in map(PartSpec.read, column))
 
         return read
 
     with _what_is_damaged():
-        if _mode(data) == "R":
+        if _mode(data) == ROWS:
             return columns_of(_unpack_rows(data)[0])
         header, buffers = _open(data)
-        count = header["n"]
-        readers = {name: reader(parts) for name, parts in header["c"]}
-        return Columns(_unpack_times(header["t"], count, buffers), readers, reader(header["p"]))
+        count = header.rows
+        readers = {name: reader(column) for name, column in header.columns}
+        return Columns(_unpack_times(header.times, count, buffers), readers, reader(header.predictions))
 
 
 @contextmanager
 def _what_is_damaged() -> Iterator[None]:
-    """Stored bytes that are not what they should be fail in many ways, all of which mean the same."""
+    """Turn the many errors that damaged bytes can cause into ValueError."""
     try:
         yield
     except (LookupError, TypeError, ArithmeticError, RecursionError, AttributeError, MemoryError, zlib.error) as error:
         raise ValueError(f"damaged batch: {type(error).__name__}: {error}") from error
 
 
-def _mode(data: bytes) -> str:
+def _mode(data: bytes) -> bytes:
     if data[0] != VERSION:
-        raise ValueError(f"packed batch of unknown version {data[0]}")
-    return chr(data[1])
+        raise ValueError(f"packed batch of unknown version {data[0]}; this code reads version {VERSION}")
+    return bytes([data[1]])
 
 
-def _open(data: bytes) -> tuple[dict[str, Any], Reader]:
-    start = 6 + int.from_bytes(data[2:6], "little")
-    header = json.loads(inflate(data[6:start]))
-    if type(header["n"]) is not int or not 0 <= header["n"] <= MAX_COUNT:
-        raise ValueError("damaged batch: no number of rows")
-    return header, Reader(data, start, header["b"])
+def _open(data: bytes) -> tuple[Header, BufferReader]:
+    start = 2 + HEADER_LENGTH_BYTES
+    end = start + int.from_bytes(data[2:start], "little")
+    header = Header.read(json.loads(inflate(data[start:end])))
+    if type(header.rows) is not int or not 0 <= header.rows <= MAX_COUNT:
+        raise ValueError("damaged batch: the header has no valid number of rows")
+    return header, BufferReader(data, end, header.lengths)
 
 
 def _unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
@@ -95,58 +110,57 @@ def _unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
     ], rejected
 
 
-def _unpack_times(spec: list[Any], count: int, buffers: Reader) -> bytes:
-    first, *integers = spec
-    if first is None:
-        return little_endian(array("q", _integers(integers, count, buffers)))
-    return little_endian(array("q", accumulate(_integers(integers, count - 1, buffers), initial=first)))
+def _unpack_times(times: Times, count: int, buffers: BufferReader) -> bytes:
+    if times.start is None:
+        return little_endian(array("q", _integers(times.integers, count, buffers)))
+    steps = _integers(times.integers, count - 1, buffers)
+    return little_endian(array("q", accumulate(steps, initial=times.start)))
 
 
-def _mask(part: list[Any], count: int, buffers: Reader) -> bytes:
-    return flags(buffers[part[2]], count)
+def _mask(number: int, count: int, buffers: BufferReader) -> bytes:
+    return unpack_flags(buffers[number], count)
 
 
-def _integers(spec: Sequence[int], count: int, buffers: Reader) -> Iterable[int]:
-    first, offset, step, width = spec
-    data, dtype = join_planes(first, width, count, buffers)
-    return [offset + step * item for item in array_of(data, dtype)]
+def _integers(spec: Integers, count: int, buffers: BufferReader) -> Iterable[int]:
+    data, dtype = buffers.integers(spec.first, spec.width, count)
+    return [spec.offset + spec.step * item for item in array_of(data, dtype)]
 
 
-def _part(spec: list[Any], rows: int, buffers: Reader) -> Part:
-    letter, encoding, masked, count, first, *rest = spec
-    mask = None if masked is None else _mask(spec, rows, buffers)
-    kind, name = KINDS[letter], ENCODINGS[encoding]
-    match encoding:
+def _part(spec: PartSpec, rows: int, buffers: BufferReader) -> Part:
+    """Return the part as buffers. Integers beyond int64 become floats there, unlike in `_values`."""
+    kind, encoding, count, first = KINDS[spec.kind], ENCODINGS[spec.encoding], spec.length, spec.first
+    mask = None if spec.mask is None else _mask(spec.mask, rows, buffers)
+    match spec.encoding:
         case "i":
-            scale, offset, step, width = rest
-            if not 0 <= scale <= MAX_SCALE:
-                raise ValueError("damaged batch: no such scale")
-            data, dtype = join_planes(first, width, count, buffers)
-            return Part(kind, mask, count, name, data, dtype, offset, step, 10**scale)
+            scaled = ScaledFields(*spec.fields)
+            if not 0 <= scaled.scale <= MAX_SCALE:
+                raise ValueError(f"damaged batch: a scale of {scaled.scale}")
+            data, dtype = buffers.integers(first, scaled.width, count)
+            return Part(kind, mask, count, encoding, data, dtype, scaled.offset, scaled.step, 10**scaled.scale)
         case "d":
-            data, dtype = join_planes(first + 1, rest[0], count, buffers)
-            return Part(kind, mask, count, name, data, dtype, dictionary=json.loads(buffers[first]))
+            data, dtype = buffers.integers(first + 1, CodesFields(*spec.fields).width, count)
+            return Part(kind, mask, count, encoding, data, dtype, dictionary=json.loads(buffers[first]))
         case "b":
-            return Part(kind, mask, count, name, flags(buffers[first], count), "<u1")
+            return Part(kind, mask, count, encoding, unpack_flags(buffers[first], count), "<u1")
         case "f":
-            return Part(kind, mask, count, name, join_planes(first, 8, count, buffers)[0], "<f8")
-    return Part(kind, mask, count, name, little_endian(array("d", json.loads(buffers[first]))), "<f8")
+            return Part(kind, mask, count, encoding, buffers.integers(first, 8, count)[0], "<f8")
+    return Part(kind, mask, count, encoding, little_endian(array("d", json.loads(buffers[first]))), "<f8")
 
 
-def _values(spec: list[Any], buffers: Reader) -> list[Any]:
-    """The values of one stored part, exactly (a view by `_part` has integers beyond int64 as floats)."""
-    if spec[1] == "j":
-        values: list[Any] = json.loads(buffers[spec[4]])
+def _values(spec: PartSpec, buffers: BufferReader) -> list[Any]:
+    """Return the values of a part exactly as they were packed."""
+    if spec.encoding == "j":
+        values: list[Any] = json.loads(buffers[spec.first])
         return values
-    return values_of(_part([*spec[:2], None, *spec[3:]], 0, buffers))
+    return values_of(_part(spec._replace(mask=None), 0, buffers))
 
 
-def _scalars(parts: list[list[Any]], count: int, buffers: Reader) -> list[Any]:
+def _scalars(column: list[list[Any]], count: int, buffers: BufferReader) -> list[Any]:
     scalars: list[Any] = [None] * count
-    for part in parts:
+    for part in map(PartSpec.read, column):
         values = _values(part, buffers)
-        if part[2] is None:
+        if part.mask is None:
             return values
-        for index, value in zip(compress(range(count), _mask(part, count, buffers)), values, strict=True):
+        for index, value in zip(compress(range(count), _mask(part.mask, count, buffers)), values, strict=True):
             scalars[index] = value
     return scalars

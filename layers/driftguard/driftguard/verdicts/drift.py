@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftguard.counting import MERGED, Counts, Layout
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import MERGED, Layout
 from driftguard.statistics import budget, contingency, distances, ks
 from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.verdicts.rules import Rules

@@ -11,7 +11,8 @@ import numpy as np
 
 from driftguard.alerts.findings import Finding, Occasion
 from driftguard.alerts.schemas import AlertType, Severity
-from driftguard.counting import Counts, layout_of
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import layout_of
 from driftguard.distributions.baseline import Baseline
 from driftguard.models.schemas import State
 from driftguard.statistics.arrays import Flags

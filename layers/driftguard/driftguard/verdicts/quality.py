@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftguard.alerts.schemas import QualityKind
-from driftguard.counting import Counts, Layout
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import Layout
 from driftguard.distributions.categories import Categories
 from driftguard.statistics import budget, contingency
 from driftguard.statistics.arrays import Flags, Ints

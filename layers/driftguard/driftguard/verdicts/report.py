@@ -7,7 +7,8 @@ import numpy as np
 
 from driftguard.alerts.findings import Occasion
 from driftguard.alerts.schemas import AlertFeature, Histogram, QualityKind, Shares
-from driftguard.counting import KINDS, Counts, Layout
+from driftguard.counting.counts import KINDS, Counts
+from driftguard.counting.layout import Layout
 from driftguard.distributions.categories import NEW, RARE, Categories
 from driftguard.distributions.numbers import Numbers
 from driftguard.models.schemas import State

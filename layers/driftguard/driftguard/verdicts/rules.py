@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftguard.counting import Layout
+from driftguard.counting.layout import Layout
 from driftguard.models.settings import ModelSettings
 from driftguard.statistics.arrays import Flags, Floats, Ints
 

@@ -1,0 +1,178 @@
+"""Runs the product's own code on the template's tables in moto and measures what it uses."""
+
+import contextlib
+import io
+import logging
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final
+
+# Boto3 and Powertools read these when they are imported, so they come before the other imports.
+os.environ.update(
+    dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"),
+    AWS_DEFAULT_REGION="us-east-1",
+    POWERTOOLS_TRACE_DISABLED="true",
+    POWERTOOLS_SERVICE_NAME="driftguard",
+    POWERTOOLS_METRICS_NAMESPACE="DriftGuard/driftguard",
+)
+
+from moto import mock_aws
+
+from driftguard.baselines import versions
+from driftguard.baselines.schemas import BaselineBody
+from driftguard.checks.check import check
+from driftguard.checks.task import Task
+from driftguard.models import registry
+from driftguard.models.schemas import NewModel
+from driftguard.organizations.tables import ApiKeys
+from driftguard.platform import aws, dynamodb
+from driftguard.platform.environment import Settings
+from driftguard.platform.observability import logger
+from driftguard.predictions import intake
+from driftguard.predictions.schemas import BatchBody
+from sandbox import stack
+from sandbox.gateway import Gateway
+from sandbox.meter import Usage, metered
+
+BATCH: Final = 100
+"""Rows of a batch."""
+DAYS_OF_DATA: Final = 15
+"""Days of predictions that a measured check finds."""
+
+
+@contextlib.contextmanager
+def tables() -> Iterator[None]:
+    """In the block, the template's tables exist in moto and are empty."""
+    with mock_aws():
+        dynamodb.disconnect()
+        aws.client.cache_clear()
+        os.environ.update(stack.deploy_tables(), PUBLIC_URL="https://drift.example.com")
+        dynamodb.connect(Settings())
+        yield
+        dynamodb.disconnect()
+
+
+def rows(rng: random.Random, features: int, count: int) -> list[dict[str, Any]]:
+    """Rows of random six-digit numbers. They compress less well than most data."""
+    return [
+        {
+            "features": {f"feature_{number:03d}": rng.randrange(100_000, 1_000_000) for number in range(features)},
+            "prediction": round(rng.random(), 6),
+        }
+        for _ in range(count)
+    ]
+
+
+def logging_to(now: datetime) -> str:
+    """Create an organization with a model and the API key `key`, which may log. Return the model's id."""
+    ApiKeys.add_organization("acme", "Acme", now)
+    organization = ApiKeys("org#acme", "org", organization_id="acme", organization_name="Acme")
+    ApiKeys.add_key(organization, "key", "ingest", "key", now)
+    return registry.create("acme", NewModel(name="m"), partitions=4, now=now).id
+
+
+@cache
+def measure_ingest(features: int) -> tuple[Usage, float, float]:
+    """Usage, bytes logged and bytes stored of one batch of BATCH rows that API Gateway sends to a warm handler."""
+    rng = random.Random(1)
+    with tables():
+        model_id = logging_to(datetime.now(UTC))
+        gateway, times = Gateway(), 8
+        bodies = [
+            {"model_id": model_id, "batch_id": f"b{n}", "predictions": rows(rng, features, BATCH)}
+            for n in range(times + 1)
+        ]
+        send(gateway, bodies.pop())
+        with logged() as text, metered() as usage:
+            for body in bodies:
+                send(gateway, body)
+        return _mean(usage, times), len(text.getvalue()) / times, usage.write_units / times * 1000
+
+
+def send(gateway: Gateway, body: dict[str, Any]) -> None:
+    """Send a batch to the API. Raises RuntimeError if it is not accepted."""
+    answer = gateway.call("POST", "/predictions/batch", body, key_id="key")
+    if answer.status != HTTPStatus.ACCEPTED:
+        raise RuntimeError(answer.text)
+
+
+def measure_check(features: int, rows_an_hour: float) -> Usage:
+    """Mean usage of the four checks of an hour, for a model with DAYS_OF_DATA days of data."""
+    rng = random.Random(2)
+    hourly = max(1, min(600, round(rows_an_hour)))
+    with tables():
+        end = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+        begin = end - timedelta(days=DAYS_OF_DATA)
+        model_id = registry.create("acme", NewModel(name="m"), partitions=4, now=begin).id
+        model = registry.find("acme", model_id)
+        pool = rows(rng, features, 10_000)  # the baseline is drawn from it too, so there is no drift
+        body = BaselineBody.model_validate({"rows": pool[:: max(1, len(pool) * (features + 1) // 120_000)], "days": 14})
+        versions.put(model, body, publish=lambda _message: None, now=begin)
+        for hour in range(DAYS_OF_DATA * 24):
+            log(model_id, rng.sample(pool, hourly), begin + timedelta(hours=hour, minutes=30))
+        run(model_id, end)
+        times = 4
+        for tick in range(1, times + 1):
+            log(model_id, rng.sample(pool, max(1, hourly // 4)), end + timedelta(minutes=15 * tick - 1))
+        with metered() as usage:
+            for tick in range(1, times + 1):
+                run(model_id, end + timedelta(minutes=15 * tick))
+        return _mean(usage, times)
+
+
+def measure_open_alert(features: int) -> float:
+    """Write units that an open alert with this number of features adds to a check."""
+    rng = random.Random(3)
+    with tables():
+        now = datetime.now(UTC).replace(minute=5)
+        model_id = registry.create("acme", NewModel(name="m"), partitions=4, now=now).id
+        sample = rows(rng, features, 2_000)
+        body = BaselineBody.model_validate({"rows": sample, "days": 14})
+        versions.put(registry.find("acme", model_id), body, publish=lambda _message: None, now=now)
+        moved = [{**row, "features": {name: value * 1.05 for name, value in row["features"].items()}} for row in sample]
+        log(model_id, moved, now)
+        units = []
+        for tick in range(3):
+            with metered() as usage:
+                run(model_id, now + timedelta(minutes=15 * tick + 1))
+            kinds = {kind: spent for kind, spent in usage.written.items() if kind.startswith("AlertsTable")}
+            units.append(sum(spent for kind, spent in kinds.items() if "outbox" not in kind))
+        return float(units[-1])
+
+
+def log(model_id: str, sample: list[dict[str, Any]], now: datetime) -> None:
+    """Log rows at the time `now`."""
+    intake.log_batch("acme", BatchBody(model_id=model_id, predictions=sample), now=now)
+
+
+def run(model_id: str, now: datetime) -> None:
+    """Run a scheduled check at the time `now`. Raises RuntimeError if it does not finish."""
+    model = registry.find("acme", model_id)
+    keep, hour = timedelta(days=400), timedelta(hours=1)
+    result = check(Task(model, now, now.isoformat(), lambda: hour, lambda _message: None, keep))
+    if result.outcome != "checked" or not result.finished:
+        raise RuntimeError(f"the check was {result.outcome}")
+
+
+@contextlib.contextmanager
+def logged() -> Iterator[io.StringIO]:
+    """Collect what the block logs, including metrics."""
+    text = io.StringIO()
+    handlers = [handler for handler in logger._logger.handlers if isinstance(handler, logging.StreamHandler)]
+    streams = [handler.setStream(text) for handler in handlers]
+    with contextlib.redirect_stdout(text):
+        yield text
+    for handler, stream in zip(handlers, streams, strict=True):
+        if stream is not None:
+            handler.setStream(stream)
+
+
+def _mean(usage: Usage, times: int) -> Usage:
+    calls = Counter({name: count / times for name, count in usage.calls.items()})
+    written = Counter({name: round(units / times, 1) for name, units in usage.written.items()})
+    return Usage(usage.write_units / times, usage.read_units / times, calls, usage.own_seconds / times, written)

@@ -1,0 +1,130 @@
+"""What AWS charges, and what measured usage costs at these prices."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from bench.environments import ROOT
+from sandbox import stack
+from sandbox.meter import Usage
+
+PRICES_OF: Final = "2025-06"
+"""The month in which the prices below were known."""
+
+PRICES: Final[dict[str, tuple[float, str, str]]] = {
+    "api": (3.50 / 1e6, "API Gateway, one REST request", "https://aws.amazon.com/api-gateway/pricing/"),
+    "lambda request": (0.20 / 1e6, "Lambda, one request", "https://aws.amazon.com/lambda/pricing/"),
+    "lambda": (0.0000133334, "Lambda on arm64, one gigabyte-second", "https://aws.amazon.com/lambda/pricing/"),
+    "write": (0.625 / 1e6, "DynamoDB on demand, one write unit", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "read": (0.125 / 1e6, "DynamoDB on demand, one read unit", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "storage": (0.25, "DynamoDB, one gigabyte for a month", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "sqs fifo": (0.50 / 1e6, "SQS FIFO, one request", "https://aws.amazon.com/sqs/pricing/"),
+    "sqs": (0.40 / 1e6, "SQS standard, one request", "https://aws.amazon.com/sqs/pricing/"),
+    "sns": (0.50 / 1e6, "SNS, one publish (deliveries to Lambda are free)", "https://aws.amazon.com/sns/pricing/"),
+    "ses": (0.10 / 1e3, "SES, one e-mail", "https://aws.amazon.com/ses/pricing/"),
+    "logs": (0.50, "CloudWatch Logs, one gigabyte ingested", "https://aws.amazon.com/cloudwatch/pricing/"),
+    "metric": (0.30, "CloudWatch, one custom metric per month", "https://aws.amazon.com/cloudwatch/pricing/"),
+    "alarm": (0.10, "CloudWatch, one metric of an alarm per month", "https://aws.amazon.com/cloudwatch/pricing/"),
+    "dashboard": (3.00, "CloudWatch, one dashboard per month", "https://aws.amazon.com/cloudwatch/pricing/"),
+    "trace": (5.00 / 1e6, "X-Ray, one recorded trace", "https://aws.amazon.com/xray/pricing/"),
+}
+"""US dollars in us-east-1 without free tiers, a name, and the source. Compare with AWS before you rely on them."""
+
+CALL_SECONDS: Final = 0.006
+"""How long DynamoDB, SQS and SNS take to answer a Lambda function in their region: "single-digit milliseconds"."""
+PROCESSOR_MB: Final = 1769
+"""The memory at which Lambda gives a function a whole processor. With less memory, the share is proportional."""
+PLATFORM_LOG_BYTES: Final = 420
+"""Lambda's START, END and REPORT lines of one invocation."""
+ACCESS_LOG_BYTES: Final = 430
+"""One line of the API's access log."""
+POLLS: Final = 5 * 3 * 60 * 24 * 30
+"""Requests to an idle queue per month. Lambda always keeps five long polls of 20 seconds open."""
+HOURS: Final = 720
+"""Hours of a month of 30 days."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The cost of one service: an amount and the key of its price in PRICES."""
+
+    service: str
+    amount: float
+    price: str
+
+    @property
+    def dollars(self) -> float:
+        return self.amount * PRICES[self.price][0]
+
+
+def memory_of(function: str) -> int:
+    """The memory in MB that the template gives a function."""
+    resource = stack.resolved()["Resources"][function]["Properties"]
+    return int(resource.get("MemorySize", 512))
+
+
+def billed_seconds(usage: Usage, memory: int) -> float:
+    """The time that Lambda bills: CPU time at this share of a processor, and the time of calls to AWS."""
+    return usage.own_seconds * max(1.0, PROCESSOR_MB / memory) + sum(usage.calls.values()) * CALL_SECONDS
+
+
+def ingest_lines(usage: Usage, log_bytes: float, stored: float, requests: float) -> list[Line]:
+    """The cost of `requests` logging requests. `log_bytes` and `stored` are bytes per request."""
+    memory = memory_of("LogPredictionsFunction")
+    return [
+        Line("API Gateway", requests, "api"),
+        Line("Lambda requests", requests, "lambda request"),
+        Line("Lambda time", requests * billed_seconds(usage, memory) * memory / 1024, "lambda"),
+        Line("DynamoDB writes", requests * usage.write_units, "write"),
+        Line("DynamoDB reads", requests * usage.read_units, "read"),
+        Line("DynamoDB storage, 21 days", requests * stored / 1e9 * 21 / 30, "storage"),
+        Line("CloudWatch Logs", requests * (log_bytes + PLATFORM_LOG_BYTES + ACCESS_LOG_BYTES) / 1e9, "logs"),
+    ]
+
+
+def check_lines(usage: Usage, checks: float) -> list[Line]:
+    """The cost of `checks` scheduled checks with one message each."""
+    memory = memory_of("CheckDriftFunction")
+    return [
+        Line("SQS: 0.1 sends, 1 receive, 1 delete per check", checks * 2.1, "sqs fifo"),
+        Line("Lambda requests", checks, "lambda request"),
+        Line("Lambda time", checks * billed_seconds(usage, memory) * memory / 1024, "lambda"),
+        Line("DynamoDB writes", checks * usage.write_units, "write"),
+        Line("DynamoDB reads", checks * usage.read_units, "read"),
+        Line("CloudWatch Logs", checks * (PLATFORM_LOG_BYTES + 900) / 1e9, "logs"),
+    ]
+
+
+def fixed_lines() -> list[Line]:
+    """The fixed cost of the stack, without any traffic."""
+    resources = stack.resolved()["Resources"].values()
+    alarms = [resource["Properties"] for resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm"]
+    watched = sum(len([part for part in alarm.get("Metrics", [{}]) if "Expression" not in part]) for alarm in alarms)
+    dashboards = sum(resource["Type"] == "AWS::CloudWatch::Dashboard" for resource in resources)
+    queues = sum(resource["Type"] == "AWS::Lambda::EventSourceMapping" for resource in resources)
+    names = {
+        name
+        for path in (ROOT / "layers").rglob("*.py")
+        for name in re.findall(r'(?:count|milliseconds)\(\s*"(\w+)"', path.read_text())
+    }
+    return [
+        Line(f"CloudWatch: {watched} metrics of {len(alarms)} alarms", watched, "alarm"),
+        Line("CloudWatch: the dashboard", dashboards, "dashboard"),
+        Line(
+            f"CloudWatch: {len(names)} custom metrics, some per function",
+            len(names) + 12,
+            "metric",
+        ),
+        Line(f"SQS: {queues} queues polled all the time", queues * POLLS, "sqs"),
+    ]
+
+
+def alert_lines(alerts: float) -> list[Line]:
+    """The cost of `alerts` alerts with two messages each."""
+    return [Line("SNS", alerts * 2, "sns"), Line("SES", alerts * 2, "ses")]
+
+
+def total_of(lines: Iterable[Line]) -> float:
+    """The sum of all lines in US dollars."""
+    return sum(line.dollars for line in lines)

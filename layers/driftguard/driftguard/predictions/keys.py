@@ -1,0 +1,43 @@
+"""The keys under which batches are stored."""
+
+import json
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple, cast
+
+type Namespace = Literal["b", "p", "i", "r"]
+
+
+class Key(NamedTuple):
+    """The key of a batch. namespace: `b` batch, `p` single prediction, `i` Idempotency-Key, `r` random."""
+
+    namespace: Namespace
+    digest: str
+
+    @classmethod
+    def of(cls, namespace: Namespace, *ids: Any) -> "Key":
+        """Return the key of ids. The ids may have any characters and any length."""
+        return cls(namespace, sha256(json.dumps([namespace, *ids]).encode()).hexdigest()[:32])
+
+    @classmethod
+    def read(cls, sk: str) -> "Key":
+        """Return the key that has this sort key."""
+        namespace, _, digest = sk.partition("#")
+        return cls(cast("Namespace", namespace), digest)
+
+    @property
+    def sk(self) -> str:
+        """The sort key."""
+        return f"{self.namespace}#{self.digest}"
+
+    def prediction_id(self, index: int) -> str:
+        """Return the id of a prediction that was sent without one, by its index in the request."""
+        return f"{self.digest[:20]}-{index}"
+
+    def place(self, model_id: str, partitions: int) -> str:
+        """Return the pk of this key's partition if the model has this number of partitions."""
+        return place(model_id, int(self.digest[:12], 16) % partitions)
+
+
+def place(model_id: str, number: int) -> str:
+    """Return the pk of one of a model's partitions, counted from 0."""
+    return f"{model_id}#{number}"

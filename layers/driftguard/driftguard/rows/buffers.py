@@ -1,0 +1,94 @@
+"""The buffers of a packed batch: written in order, read by number."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from driftguard.platform.deflating import deflate, inflate
+from driftguard.platform.planes import join_planes, little_endian, split_planes
+
+MAX_COUNT = 1_000_000
+"""Numbers in one buffer at most. No request has as many rows, so a larger count means damaged data."""
+
+DEFLATE_FROM = 24
+"""Bytes from which a buffer can become shorter by deflating."""
+
+BITS_OF_BYTE = [bytes(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
+
+
+class Buffers:
+    """The buffers of a batch that is being packed.
+
+    stored: the bytes of each buffer, deflated if that makes them fewer.
+    lengths: the length of each in bytes; negative if the buffer is deflated.
+    """
+
+    def __init__(self) -> None:
+        self.stored: list[bytes] = []
+        self.lengths: list[int] = []
+
+    def add(self, data: bytes) -> int:
+        """Store a buffer and return its number."""
+        deflated = deflate(data) if len(data) >= DEFLATE_FROM else data
+        smaller = len(deflated) < len(data)
+        self.stored.append(deflated if smaller else data)
+        self.lengths.append(-len(deflated) if smaller else len(data))
+        return len(self.stored) - 1
+
+    def add_planes(self, data: bytes, width: int) -> int:
+        """Store the lowest `width` byte planes of numbers, one buffer each. Returns the number of the first buffer."""
+        first = len(self.stored)
+        for plane in split_planes(data, width):
+            self.add(plane)
+        return first
+
+    def add_integers(self, items: list[int]) -> int:
+        """Store unsigned integers as byte planes. Returns how many planes the largest of them needs."""
+        width = (max(items).bit_length() + 7) // 8
+        self.add_planes(little_endian(array("Q", items)), width)
+        return width
+
+    def extend(self, other: "Buffers") -> int:
+        """Append the buffers of another batch. Returns the number of the first."""
+        first = len(self.stored)
+        self.stored += other.stored
+        self.lengths += other.lengths
+        return first
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.stored))
+
+
+class BufferReader:
+    """The buffers of a packed batch by number. data: the batch. start: where its first buffer begins."""
+
+    def __init__(self, data: bytes, start: int, lengths: Sequence[int]):
+        self._data = data
+        self._lengths = lengths
+        self._starts = list(accumulate(map(abs, lengths), initial=start))
+
+    def __getitem__(self, number: int) -> bytes:
+        stored = self._data[self._starts[number] : self._starts[number + 1]]
+        return inflate(stored) if self._lengths[number] < 0 else stored
+
+    def integers(self, first: int, width: int, count: int) -> tuple[bytes, str]:
+        """Join the byte planes from buffer `first` on. Returns unsigned integers and numpy's name of their type.
+
+        Raises ValueError if no batch can hold such planes.
+        """
+        if not 0 <= width <= 8 or count > MAX_COUNT:
+            raise ValueError(f"damaged batch: {count} numbers of {width} bytes")
+        size = next(size for size in (1, 2, 4, 8) if size >= width)
+        return join_planes([self[first + plane] for plane in range(width)], count, size), f"<u{size}"
+
+
+def pack_flags(flags: Iterable[bool]) -> bytes:
+    """Return flags as bits; the first flag is the lowest bit of the first byte."""
+    digits = "".join("1" if flag else "0" for flag in flags)
+    return int(digits[::-1], 2).to_bytes((len(digits) + 7) // 8, "little")
+
+
+def unpack_flags(bits: bytes, count: int) -> bytes:
+    """Return the first `count` bits as one byte each, 0 or 1."""
+    return b"".join([BITS_OF_BYTE[byte] for byte in bits])[:count]

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Usage: build.sh ARCHITECTURE FOLDER. Builds the dashboard, then runs `sam build` for one architecture.
+# The build is skipped if its sources have not changed.
+set -eu
+cd "$(dirname "$0")/../.."
+architecture=$1 folder=$2
+PATH=$PWD/.venv/bin:$PATH # python3.13 for SAM, uv for the layers
+export PATH ARCHITECTURE="$architecture" SAM_CLI_TELEMETRY=0 UV_SYSTEM_CERTS=1 AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-eu-west-1}"
+
+sum() {
+    {
+        echo "$architecture"
+        find template.yaml functions layers -type f ! -path '*/__pycache__/*' ! -name '*.pyc' | LC_ALL=C sort | while read -r path; do
+            cksum "$path"
+        done
+    } | cksum
+}
+
+sh scripts/build/dashboard.sh
+mkdir -p .aws-sam
+exec 9>.aws-sam/lock
+flock 9 2>/dev/null || true # one build at a time, if the system has flock
+wanted=$(sum)
+if [ -f "$folder/template.yaml" ] && [ "$(cat "$folder/.built" 2>/dev/null)" = "$wanted" ]; then
+    exit 0
+fi
+echo "build: sam build for $architecture into $folder"
+log=.aws-sam/build.log
+.venv-sam/bin/sam build --template template.yaml --build-dir "$folder.new" --cached --cache-dir ".aws-sam/cache-$architecture" --parallel \
+    --parameter-overrides "Architecture=$architecture" >"$log" 2>&1 || {
+    cat "$log" >&2
+    exit 1
+}
+echo "$wanted" >"$folder.new/.built"
+# Rename the whole folder, so that a process that reads it never sees half of a build.
+rm -rf "$folder.old"
+[ ! -e "$folder" ] || mv "$folder" "$folder.old"
+mv "$folder.new" "$folder"
+rm -rf "$folder.old"
