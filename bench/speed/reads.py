@@ -58,7 +58,7 @@ def _units(reference: Baseline, tick: datetime, window_days: int) -> float:
 
 
 def _model(reference: Baseline, now: datetime, window_days: int) -> Models:
-    settings = SettingsPatch(window_days=window_days)
+    settings = SettingsPatch.model_validate({"window_days": window_days})
     made = registry.create(ORGANIZATION, NewModel(name="Measured", settings=settings), partitions=4, now=now)
     model = registry.find(ORGANIZATION, made.id)
     version = model.next_baseline_version()

@@ -1,4 +1,4 @@
-"""The dashboard's page: static files that talk to the API with the visitor's own key."""
+"""Serve the static files of the dashboard, which calls the API with the visitor's own key."""
 
 from pathlib import Path
 from typing import Final
@@ -32,15 +32,15 @@ ONE_YEAR: Final = "public, max-age=31536000, immutable"
 
 @app.get("/dashboard", security=[], include_in_schema=False)
 def page() -> Response[str]:
-    """The page itself: asked for anew each time, so that a deployment shows at once."""
-    if app.current_event.path.endswith("/"):  # its relative addresses would lead elsewhere
+    """Return the page. Browsers do not cache it, so that a deployment is visible at once."""
+    if app.current_event.path.endswith("/"):  # relative links on the page need the path without a slash
         return Response(status_code=308, content_type="text/plain", body="", headers={"Location": "../dashboard"})
     return _file(STATIC / "index.html", "no-cache")
 
 
 @app.get("/dashboard/<name>", security=[], include_in_schema=False)
 def asset(name: str) -> Response[str]:
-    """A script, style sheet or picture; its name carries a hash of its content, so it never changes."""
+    """Return a script, style sheet or picture. Its name contains a hash of its content, so it never changes."""
     path = STATIC / name
     if path.parent != STATIC or name == "index.html" or not path.is_file():
         raise NotFound("There is nothing at this path.")

@@ -1,4 +1,4 @@
-"""Erases deleted models, message by message."""
+"""Erase deleted models. The queue sends one message per model."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +7,8 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from driftguard import all_tables
+from driftguard.baselines import uploads
 from driftguard.models.erasing import erase
 from driftguard.models.schemas import EraseMessage
 from driftguard.platform import aws
@@ -20,12 +22,12 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 
 class NotYet(Exception):
-    """Something is left to erase; the message comes again."""
+    """Some data is left. The queue delivers the message again."""
 
 
 @measured
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Erase the models of a batch of messages; what could not be finished is delivered again."""
+    """Erase the models of a batch of messages. The queue delivers unfinished messages again."""
     settings = Settings()
     connect(settings)
     bucket = Bucket(aws.client("s3"), settings.text("UPLOADS_BUCKET"))
@@ -35,7 +37,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         done = erase(
             message.organization_id,
             message.model_id,
-            delete_files=bucket.delete_all,
+            tables=all_tables.ALL,
+            delete_files=lambda organization_id, model_id: bucket.delete_all(uploads.prefix(organization_id, model_id)),
             may_go_on=lambda: context.get_remaining_time_in_millis() > MARGIN_MS,
             now=datetime.now(UTC),
         )

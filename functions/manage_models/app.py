@@ -1,4 +1,4 @@
-"""Models: made, listed, changed, deleted."""
+"""API: create, list, change and delete models."""
 
 import json
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ app = Api()
 
 @app.post("/models", status_code=201, responses=answers(201, Model, 409), tags=["Models"])
 def create_model(body: Annotated[NewModel, Body()]) -> Model:
-    """Make a model to watch. 409 when the organization has one of this name."""
+    """Create a model to watch. The response is 409 if the organization already has a model of this name."""
     partitions = app.settings.ingest_partitions
     return registry.create(app.caller.organization_id, body, partitions=partitions, now=datetime.now(UTC))
 
@@ -32,19 +32,19 @@ def list_models(limit: Limit = 50, cursor: CursorText = None) -> Response[list[M
 
 @app.get("/models/<model_id>", responses=answers(200, Model, 404), tags=["Models"])
 def get_model(model_id: str) -> Model:
-    """Show one model and how it is."""
+    """Show one model and its state."""
     return registry.show(app.caller.organization_id, model_id)
 
 
 @app.patch("/models/<model_id>", responses=answers(200, Model, 404, 409), tags=["Models"])
 def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
-    """Change a model. What is absent stays, null restores a default."""
+    """Change a model. An absent value stays unchanged. Null restores the default."""
     return registry.change(app.caller.organization_id, model_id, body)
 
 
 @app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404, 409), tags=["Models"])
 def delete_model(model_id: str) -> Response[None]:
-    """Delete a model and erase all its data. It is gone from every answer at once, its data within 15 minutes."""
+    """Delete a model and all its data. The model disappears at once and its data within 15 minutes."""
     registry.delete(app.caller.organization_id, model_id, erase=_ask_to_erase, now=datetime.now(UTC))
     return Response(status_code=204)
 

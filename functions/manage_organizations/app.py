@@ -1,4 +1,4 @@
-"""Organizations and API keys; invoked directly, under IAM."""
+"""Manage organizations and API keys. The operator invokes this function directly, under IAM."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
+from driftguard import all_tables
 from driftguard.models.schemas import EraseMessage
 from driftguard.organizations import administration
 from driftguard.platform import aws
@@ -19,7 +20,7 @@ MARGIN_MS = 10_000
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Do the event's `action`; a command that cannot be done answers `{"error": …}` in the API's error shape."""
+    """Run the command in the event. A failed command returns `{"error": …}` in the error shape of the API."""
     settings = Settings()
     connect(settings)
 
@@ -30,6 +31,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         answer = administration.run(
             event,
+            tables=all_tables.ALL,
             gateway=aws.client("apigateway"),
             usage_plan_id=lambda: settings.usage_plan_id,
             erase=erase,

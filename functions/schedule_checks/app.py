@@ -1,4 +1,4 @@
-"""EventBridge's schedule: one message a model to check."""
+"""Queue one message per model to check. EventBridge invokes this function on a schedule."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from driftguard.platform.observability import logger, measured
 
 @measured
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """Queue the checks of one tick; the event's own id names the tick, so that a tick delivered twice is one."""
+    """Queue the checks of one tick. The id of the event identifies the tick, so that a repeated event adds none."""
     settings = Settings()
     connect(settings)
     queues = Queues(aws.client("sqs"), settings.check_queue_url, settings.erase_queue_url)

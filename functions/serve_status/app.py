@@ -1,4 +1,4 @@
-"""How the stack is, whose key this is, and the API's own description."""
+"""API: the health of the service, the schedule, the caller's key and the OpenAPI document."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -19,7 +19,7 @@ app = Api(public=["/health", "/openapi.json", "/docs"])
 
 @app.get("/health", responses=answers(200, Health, 503), security=[], tags=["Service"])
 def health() -> Response[Health]:
-    """Tell whether the service and its database answer. It needs no key."""
+    """Show whether the service and its database respond. This request needs no key."""
     found = health_of(app.settings.version, Runs.last)
     status = HTTPStatus.OK if found.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
     return Response(status_code=status, content_type="application/json", body=found)
@@ -27,27 +27,27 @@ def health() -> Response[Health]:
 
 @app.get("/scheduler/status", responses=answers(200, SchedulerStatus), tags=["Service"])
 def scheduler_status() -> SchedulerStatus:
-    """Show the schedule and its last run. The counts are of the organization's own models."""
+    """Show the schedule and its last run. The counts include only the organization's own models."""
     rule = aws.client("events").describe_rule(Name=app.settings.schedule_rule_name)
     return scheduler(app.caller.organization_id, rule, datetime.now(UTC))
 
 
 @app.get("/me", responses=answers(200, Me), tags=["Service"])
 def me() -> Me:
-    """Tell whose key this is and what it may do."""
+    """Show the organization and the role of the key."""
     caller = app.caller
     return Me(organization=Organization(id=caller.organization_id, name=caller.organization_name), role=caller.role)
 
 
 @app.get("/openapi.json", include_in_schema=False)
 def openapi_document() -> Response[str]:
-    """The API's description, generated from the handlers' own types."""
+    """Return the OpenAPI document."""
     return Response(status_code=200, content_type="application/json", body=openapi.document(app.base_url))
 
 
 @app.get("/docs", include_in_schema=False)
 def docs() -> Response[str]:
-    """The API's description for people; its own link to the document is this address with `?format=json`."""
+    """Return a page that shows the OpenAPI document. The page links to itself with `?format=json` for the JSON."""
     if app.current_event.query_string_parameters.get("format") == "json":
         return openapi_document()
     return Response(status_code=200, content_type="text/html; charset=utf-8", body=openapi.page(app.base_url))

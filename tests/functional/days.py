@@ -19,7 +19,7 @@ from driftguard.checks.window import load_series
 from driftguard.counting.batches import count
 from driftguard.counting.series import read_days, read_hours
 from driftguard.models.registry import find
-from driftguard.models.tables import Statuses
+from driftguard.models.statuses import Statuses
 from driftguard.platform.times import DAY, iso
 from driftguard.predictions.tables import Predictions
 from driftguard.rows.unpacking import columns, unpack_rows

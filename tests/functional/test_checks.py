@@ -14,7 +14,8 @@ from driftguard.baselines.tables import Baselines
 from driftguard.checks import check, task, triggers
 from driftguard.checks.tables import History, Runs
 from driftguard.counting import folding
-from driftguard.models.tables import Models, Statuses
+from driftguard.models.statuses import Statuses
+from driftguard.models.tables import Models
 from driftguard.platform.paging import encode_cursor
 from driftguard.platform.times import iso
 from sandbox.gateway import LambdaContext, function

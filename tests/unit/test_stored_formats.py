@@ -41,7 +41,8 @@ from driftguard.distributions.categories import Categories, digest
 from driftguard.distributions.numbers import Numbers
 from driftguard.models.schemas import EraseMessage
 from driftguard.models.settings import ModelSettings
-from driftguard.models.tables import Models, Statuses
+from driftguard.models.statuses import Statuses
+from driftguard.models.tables import Models
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import undelivered
 from driftguard.notifications.messages import ChannelNotice, Retry

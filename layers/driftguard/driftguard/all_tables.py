@@ -1,4 +1,4 @@
-"""Every table class, so that connecting, documenting and erasing know them all."""
+"""Every table class, so that documenting and erasing know all of them."""
 
 from typing import Final
 
@@ -6,25 +6,26 @@ from driftguard.alerts.tables import Alerts, Outbox
 from driftguard.baselines.tables import Baselines, Uploads
 from driftguard.checks.tables import History, Runs
 from driftguard.counting.tables import StoredCounts
-from driftguard.models.tables import Models, Statuses
+from driftguard.models.statuses import Statuses
+from driftguard.models.tables import Models
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.tables import Channels
 from driftguard.organizations.tables import ApiKeys
-from driftguard.platform.dynamodb import Table
 from driftguard.predictions.tables import Predictions
 
-ALL: Final[tuple[type[Table], ...]] = (
-    Alerts,
-    ApiKeys,
-    Baselines,
-    Channels,
-    Deliveries,
-    History,
-    Models,
-    Outbox,
+ALL: Final = (
     Predictions,
-    Runs,
-    Statuses,
     StoredCounts,
+    History,
+    Runs,
+    Baselines,
     Uploads,
+    Deliveries,  # before alerts and channels, through which deliveries are found
+    Alerts,
+    Outbox,
+    Channels,
+    Statuses,
+    Models,
+    ApiKeys,
 )
+"""In the order in which their items are erased."""

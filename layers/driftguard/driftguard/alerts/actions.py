@@ -9,7 +9,8 @@ from driftguard.alerts.schemas import Alert, AlertDetail, AlertFilters, Delivery
 from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.models.registry import MAX_ID
 from driftguard.models.settings import ModelSettings
-from driftguard.models.tables import Models, Statuses
+from driftguard.models.statuses import Statuses
+from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, transaction
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import earliest_id

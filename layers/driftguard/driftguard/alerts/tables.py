@@ -9,7 +9,8 @@ from pynamodb.transactions import TransactWrite
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.findings import Outcome
 from driftguard.alerts.schemas import Alert
-from driftguard.platform.dynamodb import Options, Table, squeeze, unsqueeze
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import KEYS, Options, Table, squeeze, unsqueeze
 from driftguard.platform.times import iso
 
 MAX_READ = 2000
@@ -114,6 +115,21 @@ class Alerts(Table):
         transaction.save(item, condition=condition)
 
     @classmethod
+    def of_model(cls, model: Models) -> "Iterable[Alerts]":
+        """All alerts of a model, keys only."""
+        return cls.by_model.query(
+            model.organization_id,
+            cls.model_alert.startswith(f"{model.model_id}#"),
+            consistent_read=True,
+            attributes_to_get=KEYS,
+        )
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[Alerts]":
+        """Nothing: every alert belongs to a model."""
+        return ()
+
+    @classmethod
     def newest(
         cls,
         organization_id: str,
@@ -211,6 +227,16 @@ class Outbox(Table):
             f"{event.model_id}#outbox", event.event_id, document=squeeze(event.model_dump_json()), at=iso(event.at)
         )
         transaction.save(item)
+
+    @classmethod
+    def of_model(cls, model: Models) -> "Iterable[Outbox]":
+        """All unpublished events of a model, keys only."""
+        return cls.query(f"{model.model_id}#outbox", attributes_to_get=KEYS, consistent_read=True)
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[Outbox]":
+        """Nothing: every event belongs to a model."""
+        return ()
 
     @classmethod
     def pending(cls, model_id: str) -> "list[tuple[Outbox, AlertEvent]]":

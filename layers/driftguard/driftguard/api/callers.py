@@ -1,17 +1,15 @@
-"""Who calls: the organization and role behind an API key, and what the role allows."""
+"""The caller of a request: the organization and role of an API key, and what the role allows."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from driftguard.organizations.tables import ApiKeys, Role
-from driftguard.platform.errors import (
-    Forbidden,
-)
+from driftguard.platform.errors import Forbidden
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose key came with the request, and what it may do."""
+    """The owner and the role of the key in a request."""
 
     organization_id: str
     organization_name: str
@@ -20,8 +18,11 @@ class Caller:
 
 
 def allowed(role: Role, method: str, resource: str) -> bool:
-    """The contract's rule of roles: `ingest` logs predictions, `viewer` reads, `admin` does everything; `/me` is open
-    to each key, for it tells only what the key itself is."""
+    """Whether a role allows a method on a resource.
+
+    `ingest` logs predictions, `viewer` reads, `admin` may do everything. Every key may read `/me`, which describes the
+    key itself.
+    """
     if role == "admin" or resource == "/me":
         return True
     if role == "ingest":
@@ -30,9 +31,9 @@ def allowed(role: Role, method: str, resource: str) -> bool:
 
 
 def identify(event: dict[str, Any]) -> Caller:
-    """The caller behind an event's API key. Raises Forbidden when the key belongs to nobody or is revoked."""
+    """Return the caller of a request. Raises Forbidden if the key is unknown or revoked."""
     key_id = event.get("requestContext", {}).get("identity", {}).get("apiKeyId") or ""
     key = ApiKeys.of(key_id) if key_id else None
     if key is None or key.revoked_at:
-        raise Forbidden("Forbidden")
+        raise Forbidden("Forbidden")  # the same text as from API Gateway for a missing key
     return Caller(key.organization_id, key.organization_name, key.role, key_id)

@@ -1,4 +1,4 @@
-"""How the stack itself is: its health, its schedule, and whose key this is."""
+"""The health of the service, and the owner of a key."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -9,7 +9,7 @@ from driftguard.platform.observability import logger
 
 
 class Health(BaseModel):
-    """`checks` names each dependency and how it is."""
+    """The health of the service. `checks` has the state of each dependency."""
 
     status: Literal["ok", "down"]
     version: str
@@ -17,24 +17,24 @@ class Health(BaseModel):
 
 
 class Organization(BaseModel):
-    """Whose key this is."""
+    """The organization that owns the key."""
 
     id: str
     name: str
 
 
 class Me(BaseModel):
-    """What the caller's key is."""
+    """The owner and the role of the key."""
 
     organization: Organization
     role: str
 
 
 def health(version: str, probe: Callable[[], object]) -> Health:
-    """Whether the database answers: `probe` reads something and raises when it cannot."""
+    """Return the health of the service. `probe` reads from the database and raises if that fails."""
     try:
         probe()
-    except Exception:  # noqa: BLE001  whatever it is, it means that the database does not answer
-        logger.exception("the database does not answer")
+    except Exception:  # noqa: BLE001  any error means that the database does not respond
+        logger.exception("the database does not respond")
         return Health(status="down", version=version, checks={"database": "down"})
     return Health(status="ok", version=version, checks={"database": "ok"})

@@ -1,4 +1,4 @@
-"""Lists as HTTP answers: the query parameters they share, and a page with its `Link`."""
+"""Lists over HTTP: their query parameters, and a page with the Link to the next page."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -11,16 +11,16 @@ from driftguard.api.resolver import Api
 from driftguard.platform.paging import Page
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, jsonable, to_json
 
-Limit = Annotated[int, Query(ge=1, le=500, description="How many entries a page holds at the most.")]
-Days = Annotated[int | None, Query(ge=1, le=3650, description="Only what was checked in the last so many days.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Largest number of entries on a page.")]
+Days = Annotated[int | None, Query(ge=1, le=3650, description="Only entries of the last `days` days.")]
 CursorText = Annotated[
     str | None,
-    Query(max_length=2000, description="Where the page starts: taken from the Link header of the page before."),
+    Query(max_length=2000, description="Start of the page, from the Link header of the page before."),
 ]
 
 
 def page_answer(app: Api, page: Page[Any], dump: Callable[[Any], Any] = jsonable) -> Response[Any]:
-    """A page as a JSON array with its `Link`, cut short before it passes 5 MB."""
+    """Return a page as a JSON array with its Link. The page is cut before it exceeds MAX_ANSWER_BYTES."""
     items: list[Any] = []
     cursor, size = page.cursor, 2
     for item in page.items:

@@ -1,4 +1,4 @@
-"""The API's own description: merged from the functions' types by `scripts/openapi.py`, served as a file."""
+"""The OpenAPI document. `scripts/openapi.py` generates the file from the types of all functions."""
 
 import json
 from functools import cache
@@ -11,12 +11,12 @@ FILE = "openapi.json"
 
 
 def document(base_url: str) -> str:
-    """The OpenAPI document as JSON, with `base_url` as its server."""
+    """Return the OpenAPI document as JSON, with `base_url` as its server."""
     return json.dumps({**_stored(), "servers": [{"url": base_url}]}, separators=(",", ":"))
 
 
 def page(base_url: str) -> str:
-    """The document as a page for people, with nothing loaded from elsewhere."""
+    """Return a page that shows the document and loads nothing from other sites."""
     assets = resources.files("aws_lambda_powertools.event_handler.openapi.swagger_ui")
     html = generate_swagger_html(
         document(base_url),

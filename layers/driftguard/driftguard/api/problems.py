@@ -1,4 +1,4 @@
-"""Errors as HTTP answers, in the contract's one shape."""
+"""Errors as HTTP responses, all in one shape."""
 
 import json
 from http import HTTPStatus
@@ -12,12 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 from pydantic import BaseModel
 
-from driftguard.platform.errors import (
-    BadRequest,
-    DriftGuardError,
-    Invalid,
-    UnsupportedMediaType,
-)
+from driftguard.platform.errors import BadRequest, DriftGuardError, Invalid, UnsupportedMediaType
 from driftguard.platform.observability import logger
 from driftguard.platform.serialization import field_errors
 
@@ -25,7 +20,7 @@ PROBLEM = "application/problem+json"
 
 
 class Problem(BaseModel):
-    """An error, in RFC 9457's shape."""
+    """An error in the shape of RFC 9457."""
 
     type: str
     title: str
@@ -40,17 +35,17 @@ class WrongPlace(BaseModel):
 
 
 class ValidationProblem(Problem):
-    """A 422: each wrong place with what is wrong there."""
+    """A response with status 422, which names each wrong value and the reason."""
 
     errors: list[WrongPlace]
 
 
 EVERYWHERE = (400, 403, 413, 415, 422, 429, 500)
-"""What any route may answer with: the caller's key, its body, its query, too many requests, a fault of ours."""
+"""Error statuses that every route can return."""
 
 
 def problems(*statuses: int) -> dict[int, Any]:
-    """The `responses` of a route's OpenAPI entry for its errors, those that every route has included."""
+    """Return the `responses` of a route in OpenAPI for its own errors and for those of every route."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
@@ -63,8 +58,10 @@ def problems(*statuses: int) -> dict[int, Any]:
 
 
 def answers(status: int, model: Any, *errors: int) -> dict[int, Any]:
-    """A route's `responses`: its good answer (None: no body), which Powertools leaves out as soon as others are listed,
-    and its errors."""
+    """Return the `responses` of a route: the successful response and the errors.
+
+    Powertools omits the successful response if others are listed, so it is listed too. `model` is None for no body.
+    """
     good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if model is not None:
         good["content"] = {"application/json": {"model": _plain_type(model)}}
@@ -72,14 +69,14 @@ def answers(status: int, model: Any, *errors: int) -> dict[int, Any]:
 
 
 def _plain_type(model: Any) -> Any:
-    """The type without its annotations, by which Powertools looks for it."""
+    """Return the type without annotations, because Powertools looks it up by the plain type."""
     if get_origin(model) is Annotated:
         return get_args(model)[0]
     return list[_plain_type(get_args(model)[0])] if get_origin(model) is list else model  # type: ignore[misc]
 
 
 def problem_answer(error: DriftGuardError) -> Response[str]:
-    """The answer of the contract's one error shape."""
+    """Return the response for an error."""
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
     return Response(
         status_code=int(error.status),
@@ -90,6 +87,7 @@ def problem_answer(error: DriftGuardError) -> Response[str]:
 
 
 def validation_answer(error: RequestValidationError) -> Response[str]:
+    """Return the response for a request that does not match the types of its handler."""
     errors = error.errors()
     if any(entry.get("type") == "json_invalid" for entry in errors):
         return problem_answer(BadRequest(f"The body is not valid JSON{_place(error.__cause__)}."))
@@ -97,15 +95,18 @@ def validation_answer(error: RequestValidationError) -> Response[str]:
 
 
 def _place(error: BaseException | None) -> str:
-    """Where a body stops being JSON, nothing where that cannot be told."""
+    """Return the position of a JSON error, or an empty text if the position is unknown."""
     return f": line {error.lineno}, column {error.colno}" if isinstance(error, JSONDecodeError) and error.doc else ""
 
 
 def content_type_answer(_error: RequestUnsupportedContentType) -> Response[str]:
-    return problem_answer(UnsupportedMediaType("The body must be application/json."))
+    """Return the response for a body that is not declared as JSON."""
+    return problem_answer(
+        UnsupportedMediaType("The body must be JSON. Send the header Content-Type: application/json.")
+    )
 
 
 def fault_answer(error: Exception) -> Response[str]:
-    """A fault of ours: everything to the log, nothing to the client but where to ask."""
+    """Log an unexpected error and return a response without details, because they can be confidential."""
     logger.error("request failed", exc_info=error)
-    return problem_answer(DriftGuardError("Something failed on our side. The x-request-id finds it in the log."))
+    return problem_answer(DriftGuardError("The server failed. Retry later, or look up the x-request-id in the logs."))

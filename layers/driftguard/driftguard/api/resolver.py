@@ -1,4 +1,4 @@
-"""HTTP at API Gateway: who calls, one error shape, pages and links. Handlers only translate; this is where it is once.
+"""The HTTP layer behind API Gateway: callers, errors, headers, metrics. The handlers of the routes only translate.
 
 An API function is `app = Api()`, its routes, and `handler = app.handle`.
 """
@@ -19,18 +19,12 @@ from driftguard.api.problems import content_type_answer, fault_answer, problem_a
 from driftguard.platform import observability
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Settings
-from driftguard.platform.errors import (
-    DriftGuardError,
-    Forbidden,
-    NotFound,
-    TooLarge,
-    UnsupportedMediaType,
-)
+from driftguard.platform.errors import DriftGuardError, Forbidden, NotFound, TooLarge, UnsupportedMediaType
 from driftguard.platform.observability import logger
 from driftguard.platform.serialization import from_json, to_json
 
 MAX_BODY_BYTES = 4_000_000
-"""Lambda's event holds 6 MB with the body quoted once more; this much always fits."""
+"""Lambda accepts events of 6 MB. A body of this size fits, although the event quotes it as a JSON string."""
 
 
 CORS = CORSConfig(
@@ -42,13 +36,13 @@ CORS = CORSConfig(
 
 
 def _words(handler: Callable[..., Any]) -> tuple[str, str | None]:
-    """A handler's docstring for clients: its first sentence, without the full stop, and the rest where there is any."""
+    """Return the first sentence of a handler's docstring, without its full stop, and the rest, if there is one."""
     first, _, rest = " ".join((handler.__doc__ or "").split()).partition(". ")
     return first.removesuffix("."), rest or None
 
 
 class Api(APIGatewayRestResolver):
-    """The routes of one API function; those named in `public` need no key."""
+    """The routes of one API function. The resources in `public` need no key."""
 
     def __init__(self, *, public: Sequence[str] = ()) -> None:
         super().__init__(cors=CORS, enable_validation=True, serializer=to_json, json_body_deserializer=from_json)
@@ -72,25 +66,25 @@ class Api(APIGatewayRestResolver):
         *rest: Any,
         **options: Any,
     ) -> Callable[[F], F]:
-        """A route as Powertools makes it, which the OpenAPI document tells in the words of its handler's docstring."""
+        """Add a route. The docstring of its handler becomes the summary and description in OpenAPI."""
         make = super().route
 
         def register(handler: F) -> F:
-            told, more = _words(handler)
-            words = summary or told, description or more
+            first, rest_of_text = _words(handler)
+            words = summary or first, description or rest_of_text
             return make(rule, method, cors, compress, cache_control, *words, *rest, **options)(handler)
 
         return register
 
     @property
     def caller(self) -> Caller:
-        """Who calls, while a request with a key is handled."""
+        """The caller of the current request, which must have a key."""
         caller: Caller = self.context["caller"]
         return caller
 
     @property
     def base_url(self) -> str:
-        """Where this API is reached from outside, without a slash at the end."""
+        """The public URL of the API, without a trailing slash."""
         if self.settings.public_url:
             return self.settings.public_url
         request = self.current_event.request_context
@@ -100,7 +94,7 @@ class Api(APIGatewayRestResolver):
 
     @observability.measured
     def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        """The Lambda handler: answers a REST API proxy event."""
+        """Handle a proxy event of a REST API. This is the Lambda handler."""
         request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
         logger.append_keys(request_id=request_id, method=event["httpMethod"], route=event.get("resource"))
         self.append_context(**self._admit(event))  # type: ignore[no-untyped-call]
@@ -109,7 +103,7 @@ class Api(APIGatewayRestResolver):
         headers["x-request-id"] = [request_id]
         status = int(answer["statusCode"])
         if status == HTTPStatus.NO_CONTENT:
-            headers.pop("Content-Type", None)  # of a body that is not there
+            headers.pop("Content-Type", None)  # there is no body to describe
         observability.count("Requests")
         if status >= 500:
             observability.count("ServerErrors")
@@ -118,8 +112,10 @@ class Api(APIGatewayRestResolver):
         return answer
 
     def _admit(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Who calls, or the error to answer with; found before validation, so that a role is checked before
-        existence and before the body."""
+        """Return the caller, or the error to respond with.
+
+        This runs before validation, so that a role is checked before the body and before the existence of anything.
+        """
         try:
             connect(self.settings)
             _check_body(event)
@@ -128,9 +124,9 @@ class Api(APIGatewayRestResolver):
             caller = identify(event)
             logger.append_keys(organization_id=caller.organization_id)
             if not allowed(caller.role, event["httpMethod"], event.get("resource", "")):
-                raise Forbidden(f"A key with the role {caller.role} may not do this.")
+                raise Forbidden(f"A key with the role {caller.role} may not do this. Use a key with another role.")
             return {"caller": caller}
-        except Exception as error:  # noqa: BLE001  it is answered, by _resolve
+        except Exception as error:  # noqa: BLE001  _resolve turns it into a response
             return {"refusal": error}
 
     def _resolve(self) -> Any:
@@ -146,8 +142,10 @@ def _check_body(event: dict[str, Any]) -> None:
     if not body:
         return
     if len(body) > MAX_BODY_BYTES or len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
-        raise TooLarge(f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
+        raise TooLarge(f"The body is larger than {MAX_BODY_BYTES:,} bytes. Send it in several requests.")
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     content_type = (headers.get("content-type") or "").partition(";")[0].strip().lower()
     if content_type not in ("", "application/json"):
-        raise UnsupportedMediaType(f"The body must be application/json, not {content_type[:100]}.")
+        raise UnsupportedMediaType(
+            f"The body must be application/json, not {content_type[:100]}. Change the Content-Type header."
+        )

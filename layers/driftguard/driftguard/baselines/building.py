@@ -15,7 +15,7 @@ from driftguard.distributions.baseline import Baseline
 from driftguard.distributions.large import BaselineBuilder
 from driftguard.models import registry
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import NotFound
 from driftguard.platform.s3 import Bucket, FileGone, ObjectReader
 from driftguard.platform.times import parse
@@ -146,15 +146,14 @@ def _store(baseline: Baseline, upload: Uploads, worker: Worker) -> None:
 
 def _use(model: Models, upload: Uploads, version: int) -> None:
     """Make the version current and the upload done. Raises ConditionFailed if another worker owns the upload."""
-    for _try in range(TRIES):
-        try:
+    for attempt in retrying(TRIES):
+        with attempt:
             upload.finish(model, version)
             return
-        except ConditionFailed:
-            found = Uploads.one(upload.model_id, upload.upload_id)
-            if found is None or (found.state, found.owner) != ("processing", upload.owner):
-                raise
-            registry.find(upload.organization_id, upload.model_id)
+        found = Uploads.one(upload.model_id, upload.upload_id)
+        if found is None or (found.state, found.owner) != ("processing", upload.owner):
+            raise ConditionFailed
+        registry.find(upload.organization_id, upload.model_id)
     raise RuntimeError(f"other writes to the model or its upload won {TRIES} times")
 
 

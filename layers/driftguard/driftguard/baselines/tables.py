@@ -1,13 +1,13 @@
 """The table of baselines and of the uploads they are built from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, Options, Table, chunks, conditional, transaction
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, transaction
 from driftguard.platform.times import DAY, iso
 
 
@@ -64,6 +64,17 @@ class Baselines(Table):
     def head(cls, model_id: str, version: int) -> "Baselines | None":
         """Return a version without its data; None if there is no such version."""
         return cls.find(model_id, f"head#{version:08d}")
+
+    @classmethod
+    def of_model(cls, model: Models) -> "Iterable[Baselines]":
+        """All chunks and heads of a model's baselines, keys only."""
+        theirs = cls.sk.between("chunk#", "head#~")
+        return cls.query(model.model_id, theirs, attributes_to_get=KEYS, consistent_read=True)
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[Baselines]":
+        """Nothing: every baseline belongs to a model."""
+        return ()
 
     def payload(self) -> bytes:
         """Return the encoded baseline. Raises LookupError if chunks are missing.
@@ -158,6 +169,17 @@ class Uploads(Table):
     def one(cls, model_id: str, upload_id: str) -> "Uploads | None":
         """Return an upload of the model, or None."""
         return cls.find(model_id, f"upload#{upload_id}")
+
+    @classmethod
+    def of_model(cls, model: Models) -> "Iterable[Uploads]":
+        """All uploads of a model, keys only."""
+        theirs = cls.sk.startswith("upload#")
+        return cls.query(model.model_id, theirs, attributes_to_get=KEYS, consistent_read=True)
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[Uploads]":
+        """Nothing: every upload belongs to a model."""
+        return ()
 
     def start(self, owner: str, size: int, lease: timedelta, now: datetime) -> None:
         """Take the upload and start processing. Raises ConditionFailed if it has ended or another worker owns it."""

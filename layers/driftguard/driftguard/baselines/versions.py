@@ -13,7 +13,7 @@ from driftguard.distributions import encoding
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.models import registry
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
 from driftguard.platform.times import parse
@@ -106,11 +106,10 @@ def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> 
 
 def _use(model: Models, version: int) -> None:
     """Make a version current. Raises NotFound if the model is deleted, and Conflict if other writes always win."""
-    for _try in range(TRIES):
-        try:
+    for attempt in retrying(TRIES):
+        with attempt:
             return model.use_baseline(version)
-        except ConditionFailed:
-            registry.find(model.organization_id, model.model_id)
+        registry.find(model.organization_id, model.model_id)
     raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
 
 

@@ -14,7 +14,8 @@ from driftguard.checks.task import Busy, Result, Task
 from driftguard.checks.window import Moment, arrival_time, decide, load_series, occasion
 from driftguard.counting.folding import Overtaken, count_fresh, fold, load_state
 from driftguard.models.schemas import State
-from driftguard.models.tables import Models, Statuses
+from driftguard.models.statuses import Statuses
+from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.ids import new_id
 from driftguard.platform.times import hour_of

@@ -9,7 +9,8 @@ from driftguard.checks import reports
 from driftguard.checks.tables import History, Runs
 from driftguard.checks.task import Task
 from driftguard.counting.folding import Overtaken
-from driftguard.models.tables import Models, Statuses
+from driftguard.models.statuses import Statuses
+from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, transaction
 from driftguard.platform.times import iso
 from driftguard.verdicts.judging import Verdict

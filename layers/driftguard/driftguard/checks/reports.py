@@ -12,7 +12,8 @@ from typing import Any, Final, cast
 
 from driftguard.checks.schemas import HistoryRow
 from driftguard.checks.tables import History
-from driftguard.models.tables import Models, Statuses
+from driftguard.models.statuses import Statuses
+from driftguard.models.tables import Models
 from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
 from driftguard.verdicts.shapes import Report, ReportFeature, ReportHistogram

@@ -1,16 +1,20 @@
 """Stores the drift history, the last reports of each model, and the runs of the schedule."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Literal
 
 from pynamodb.attributes import (
     BinaryAttribute,
     UnicodeAttribute,
 )
 
-from driftguard.models.tables import CheckOutcome
-from driftguard.platform.dynamodb import ConditionFailed, Options, Table, chunks, conditional
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional
 from driftguard.platform.times import DAY, iso
+
+type CheckOutcome = Literal["checked", "skipped", "failed"]
 
 
 class History(Table):
@@ -68,6 +72,16 @@ class History(Table):
         if len(found) < count:
             return None
         return b"".join(found[key] for _pk, key in keys)
+
+    @classmethod
+    def of_model(cls, model: Models) -> "Iterable[History]":
+        """All checks and reports of a model, keys only."""
+        return cls.query(model.model_id, attributes_to_get=KEYS, consistent_read=True)
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[History]":
+        """Nothing: every check belongs to a model."""
+        return ()
 
     @classmethod
     def newest(cls, model_id: str, *, since: datetime | None, before: str | None, limit: int) -> "list[History]":
@@ -132,6 +146,17 @@ class Runs(Table):
             reason=reason or None,
             expires_at=int((now + 2 * DAY).timestamp()),
         )
+
+    @classmethod
+    def of_model(cls, model: Models) -> "Iterable[Runs]":
+        """How the last scheduled check of a model ended, keys only."""
+        runs = f"{model.organization_id}#run"
+        return cls.query(runs, cls.sk == model.model_id, attributes_to_get=KEYS, consistent_read=True)
+
+    @classmethod
+    def of_organization(cls, organization_id: str) -> "Iterable[Runs]":
+        """How the last scheduled checks of an organization's models ended, keys only."""
+        return cls.query(f"{organization_id}#run", attributes_to_get=KEYS, consistent_read=True)
 
     @classmethod
     def fail(cls, organization_id: str, tick: str, model_id: str, now: datetime, reason: str) -> None:

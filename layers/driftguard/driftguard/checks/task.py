@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from driftguard.alerts.publishing import Publish
-from driftguard.models.tables import CheckOutcome, Models
+from driftguard.checks.tables import CheckOutcome
+from driftguard.models.tables import Models
 from driftguard.verdicts.shapes import Report
 
 

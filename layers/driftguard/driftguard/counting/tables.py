@@ -5,7 +5,8 @@ from datetime import datetime
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
-from driftguard.platform.dynamodb import Options, Table, conditional
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import KEYS, Options, Table, conditional
 from driftguard.platform.times import DAY
 
 LIFE = 35 * DAY
@@ -38,6 +39,16 @@ class StoredCounts(Table):
     rolled_before = NumberAttribute(null=True)
     last_arrival = UnicodeAttribute(null=True)
     rolled_at = UnicodeAttribute(null=True)
+
+    @classmethod
+    def of_model(cls, model: Models) -> "Iterable[StoredCounts]":
+        """All counts of a model, keys only."""
+        return cls.query(model.model_id, attributes_to_get=KEYS, consistent_read=True)
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[StoredCounts]":
+        """Nothing: all counts belong to a model."""
+        return ()
 
     @classmethod
     def hours(cls, model_id: str, version: int, first: int, last: int) -> "list[StoredCounts]":

@@ -1,12 +1,13 @@
-"""Models: made, listed, changed and deleted by their organization."""
+"""Create, list, change and delete the models of an organization."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 from driftguard.models.schemas import Model, ModelPatch, NewModel, RecentScore
 from driftguard.models.settings import ModelSettings, merge
-from driftguard.models.tables import Models, Statuses
-from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.models.statuses import Statuses
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
@@ -14,11 +15,11 @@ from driftguard.platform.times import iso, parse
 
 TRIES = 4
 MAX_ID = 128
-"""DynamoDB refuses keys over a kilobyte; no id of ours is near it."""
+"""Characters of an id that is looked up. Longer ids cannot exist, and DynamoDB rejects keys over 1 kB."""
 
 
 def find(organization_id: str, model_id: str) -> Models:
-    """The organization's model. Raises NotFound, for another organization's model too."""
+    """Return the organization's model. Raises NotFound if there is none, also for the id of another organization's."""
     model = Models.one(organization_id, model_id) if len(model_id) <= MAX_ID else None
     if model is None:
         raise NotFound("There is no such model.")
@@ -26,7 +27,7 @@ def find(organization_id: str, model_id: str) -> Models:
 
 
 def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime) -> Model:
-    """Make a model. Raises Conflict when the organization has one of this name."""
+    """Create a model. Raises Conflict if the organization already has a model of this name."""
     model_id = new_id(now)
     model = Models(
         organization_id,
@@ -43,12 +44,12 @@ def create(organization_id: str, body: NewModel, *, partitions: int, now: dateti
     try:
         Models.add(model)
     except ConditionFailed:
-        raise Conflict(f"A model named {body.name!r} already exists.") from None
+        raise Conflict(f"A model named {body.name!r} already exists. Choose another name.") from None
     return view(model, Statuses.one(organization_id, model_id))
 
 
 def page(organization_id: str, cursor: str | None, limit: int) -> Page[Model]:
-    """The organization's models, newest first."""
+    """Return a page of the organization's models, newest first."""
     before = decode_key("models", organization_id, cursor)
     found = Models.newest(organization_id, before, limit)
     statuses = Statuses.of(organization_id, [model.model_id for model in found])
@@ -61,13 +62,16 @@ def page(organization_id: str, cursor: str | None, limit: int) -> Page[Model]:
 
 
 def show(organization_id: str, model_id: str) -> Model:
-    """One model and how it is. Raises NotFound."""
+    """Return a model and its state. Raises NotFound if there is none."""
     return view(find(organization_id, model_id), Statuses.one(organization_id, model_id))
 
 
 def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
-    """Merge a patch into a model. Raises NotFound, or Conflict when the new name is taken or somebody else renames the
-    model at the same moment."""
+    """Merge a patch into a model.
+
+    Raises NotFound if there is no such model. Raises Conflict if the new name is taken or another request renames the
+    model at the same time.
+    """
     model = find(organization_id, model_id)
     old_name = str(model.name)
     given = body.model_dump(exclude_unset=True)
@@ -81,28 +85,29 @@ def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
         model.replace(old_name)
     except ConditionFailed:
         if find(organization_id, model_id).name != old_name:
-            raise Conflict("The model was changed by somebody else at the same moment.", retry_after=1) from None
-        raise Conflict(f"A model named {model.name!r} already exists.") from None
+            raise Conflict(
+                "Another request changed the model at the same time. Please try again.", retry_after=1
+            ) from None
+        raise Conflict(f"A model named {model.name!r} already exists. Choose another name.") from None
     return view(model, Statuses.one(organization_id, model_id))
 
 
 def delete(organization_id: str, model_id: str, *, erase: Callable[[str, str], None], now: datetime) -> None:
-    """Take a model out of every answer and have its data erased; `erase` is given organization and model.
+    """Delete a model and request the erasure of its data. Raises NotFound if there is no such model.
 
-    The mark that is left behind makes the schedule ask again, should asking fail here. Raises NotFound.
+    erase: requests the erasure (organization, model). If the request fails, the schedule repeats it, because a mark of
+    the deletion stays in the table.
     """
-    for _try in range(TRIES):
-        try:
+    for attempt in retrying(TRIES):
+        with attempt:
             find(organization_id, model_id).remove(now)
-        except ConditionFailed:
-            continue  # deleted, or changed by somebody else: look again
-        erase(organization_id, model_id)
-        return
-    raise Conflict("The model is being changed by others; please try again.", retry_after=1)
+            erase(organization_id, model_id)
+            return
+    raise Conflict("Other requests are changing the model. Please try again.", retry_after=1)
 
 
 def view(model: Models, status: Statuses) -> Model:
-    """A model as clients see it."""
+    """Return a model in the shape of the API."""
     state = status.state or ("no_baseline" if model.baseline_version is None else "no_data")
     return Model(
         id=model.model_id,

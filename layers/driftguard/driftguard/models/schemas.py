@@ -1,4 +1,4 @@
-"""Models, their settings and their baselines, as clients see them."""
+"""Models in requests, responses and messages."""
 
 from typing import Annotated, Literal, Self
 
@@ -9,7 +9,6 @@ from driftguard.platform.serialization import Name, Wire
 from driftguard.platform.times import UtcTime
 
 type State = Literal["ok", "drift", "data_quality", "insufficient_data", "no_baseline", "no_data"]
-
 
 Description = Annotated[str, Field(max_length=2000, strict=True)]
 LabelValue = Annotated[str, Field(max_length=256, strict=True)]
@@ -26,7 +25,7 @@ class NewModel(Wire):
 
 
 class ModelPatch(Wire):
-    """The body of PATCH /models/{model_id}: what is absent stays, null restores a default."""
+    """The body of PATCH /models/{model_id}. An absent value stays unchanged. Null restores the default."""
 
     name: Name | None = None
     description: Description | None = None
@@ -36,19 +35,19 @@ class ModelPatch(Wire):
     @model_validator(mode="after")
     def _name_stays(self) -> Self:
         if "name" in self.model_fields_set and self.name is None:
-            raise ValueError("a model must have a name")
+            raise ValueError("a model must have a name; send a text or leave the field out")
         return self
 
 
 class RecentScore(Wire):
-    """The highest drift score of one day."""
+    """The highest drift score of a day."""
 
     day: str
     drift_score: float | None
 
 
 class Model(Wire):
-    """A model and how it is."""
+    """A model and its state."""
 
     id: str
     name: str
@@ -66,7 +65,7 @@ class Model(Wire):
 
 
 class EraseMessage(BaseModel):
-    """The body of a message in the erase queue."""
+    """The body of a message in the queue of models to erase."""
 
     organization_id: str
     model_id: str

@@ -1,12 +1,16 @@
-"""A model's settings: what can be set, the defaults, and how changes merge."""
+"""A model's settings: the fields, their defaults, and how changes are merged.
+
+Each setting is declared once, in `ModelValues`. `FeatureOverride` and `SettingsPatch` take their fields from there.
+"""
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, Field, ModelWrapValidatorHandler, ValidationError, create_model, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from driftguard.platform.serialization import Name, Wire
+from driftguard.platform.serialization import MAX_ERRORS, Name, Wire
 
 type Rule = Literal["budget", "p_value"]
 
@@ -18,47 +22,53 @@ WarmupHours = Annotated[int, Field(ge=0, le=24 * 28, strict=True)]
 WindowDays = Annotated[int, Field(ge=1, le=14, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 
+OVERRIDABLE = ("rule", "alpha", "min_drift_score", "min_samples", "enabled")
+"""The settings that a feature may override."""
 
-class FeatureSettings(Wire):
-    """What one feature is tested by, every value decided."""
+MAX_OVERRIDES = 501
+"""500 features and the prediction."""
 
-    rule: Rule
-    alpha: float
-    min_drift_score: float
-    min_samples: int
-    enabled: bool
-
-
-def _describe(schema: dict[str, Any]) -> None:
-    """The settings of a schema in the words of ModelSettings; made only when a document is."""
-    for name, entry in schema["properties"].items():
-        entry.setdefault("description", ModelSettings.model_fields[name].description)
+UNKNOWN_SETTING = "unknown_setting"
+"""Pydantic's `type` of an error that suggests a field."""
 
 
-def _describe_with_defaults(schema: dict[str, Any]) -> None:
-    _describe(schema)
-    for name, entry in schema["properties"].items():
-        default = ModelSettings.model_fields[name].get_default(call_default_factory=True)
-        entry["description"] += f" Default: {json.dumps(default)}."
+class Suggesting(Wire):
+    """A wire model whose error for an unknown field suggests a field with a similar name."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _suggest_fields(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            entries = error.errors(include_url=False)
+            if not any(_is_unknown(entry) for entry in entries):
+                raise
+            # The response lists no more than MAX_ERRORS.
+            details = [_suggesting(entry, cls.model_fields) for entry in entries[:MAX_ERRORS]]
+            raise ValidationError.from_exception_data(error.title, details) from None
 
 
-class FeatureOverride(Wire):
-    """A feature's own values; what is absent or null is the model's."""
-
-    model_config = ConfigDict(json_schema_extra=_describe)
-
-    rule: Rule | None = None
-    alpha: Alpha | None = None
-    min_drift_score: Score | None = None
-    min_samples: Samples | None = None
-    enabled: Flag | None = Field(default=None, description="Whether the feature is tested at all.")
+def _is_unknown(entry: Mapping[str, Any]) -> bool:
+    """Whether the error is about an unknown field of the model itself, not of a model inside it."""
+    return entry["type"] == "extra_forbidden" and len(entry["loc"]) == 1
 
 
-Overrides = Annotated[dict[Name, FeatureOverride | None], Field(max_length=501)]
+def _suggesting(entry: Mapping[str, Any], known: Iterable[str]) -> InitErrorDetails:
+    """One of pydantic's errors in the form that raises it again. An unknown field gets a suggestion if one is near."""
+    kind: str | PydanticCustomError = entry["type"]
+    if kind == UNKNOWN_SETTING:
+        kind = PydanticCustomError(UNKNOWN_SETTING, entry["msg"])
+    elif _is_unknown(entry):
+        import difflib  # noqa: PLC0415  only a wrong request needs it
+
+        for nearest in difflib.get_close_matches(entry["loc"][0], known, n=1):
+            kind = PydanticCustomError(UNKNOWN_SETTING, f"unknown field; did you mean {nearest}?")
+    return InitErrorDetails(type=kind, loc=entry["loc"], input=entry["input"], ctx=entry.get("ctx", {}))
 
 
-class ModelSettings(Wire):
-    """A model's settings, every default filled in."""
+class ModelValues(Suggesting):
+    """The settings of a model, except the overrides of its features."""
 
     window_days: WindowDays = Field(
         default=7,
@@ -66,101 +76,117 @@ class ModelSettings(Wire):
     )
     rule: Rule = Field(
         default="budget",
-        description="`budget` bounds false alarms to `alpha` a model and month once a window is covered; "
-        "`p_value` is the classic test, with many more.",
+        description="`budget` limits false alarms to `alpha` per model and month, once the data covers a whole window. "
+        "`p_value` is the classic test, with many more false alarms.",
     )
     alpha: Alpha = Field(
-        default=0.05, description="`budget`: false alarms a model and month, at most. `p_value`: the limit of p."
+        default=0.05,
+        description="`budget`: most false alarms per model and month. `p_value`: p-value below which a feature drifts.",
     )
     min_drift_score: Score = Field(
         default=0.05,
-        description="Smallest score (KS distance, total variation) that is drift, however many rows there are.",
+        description="Smallest score (KS distance or total variation) that counts as drift, for any number of rows.",
     )
     min_share_change: Score = Field(
-        default=0.02, description="Smallest rise in missing, new, out-of-range or wrongly typed values that is told."
+        default=0.02,
+        description="Smallest reported rise in the share of missing, new, out-of-range or wrongly typed values.",
     )
     min_samples: Samples = Field(
-        default=100, description="Rows with a value below which a feature is `insufficient_data`."
+        default=100,
+        description="Smallest number of rows with a value. A feature with fewer rows is `insufficient_data`.",
     )
     warmup_hours: WarmupHours = Field(
-        default=0, description="Hours of data a model must have before its first alert opens."
+        default=0, description="Hours of data that a model must have before its first alert opens."
     )
     renotify_hours: Hours = Field(
         default=24,
-        description="Hours between reminders of an alert that nobody acknowledged; "
-        "also how long one resolved by hand stays closed.",
+        description="Hours between reminders of an alert that nobody acknowledged. "
+        "An alert that somebody resolves stays closed for the same time.",
     )
     resolve_after_hours: Hours = Field(
-        default=24, description="Hours below the limit after which an alert resolves by itself."
+        default=24, description="Hours below the limit after which an alert resolves automatically."
     )
     no_data_hours: Hours = Field(
         default=24,
-        description="Hours without any prediction after which `no_data` opens, for a model that had traffic.",
+        description="Hours without any prediction after which `no_data` opens for a model that had predictions.",
     )
-    enabled: Flag = Field(default=True, description="Whether the schedule checks the model at all.")
-    features: Annotated[dict[Name, FeatureOverride], Field(max_length=501)] = Field(
+    enabled: Flag = Field(default=True, description="Whether the schedule checks the model.")
+
+
+def optional_fields(
+    source: type[BaseModel],
+    names: Iterable[str],
+    description: Callable[[str], str],
+    types: Mapping[str, Any] | None = None,
+) -> Callable[[type[Any]], type[Any]]:
+    """A class decorator that adds the fields `names` of `source`, each of which may be absent or null.
+
+    Args:
+        source: the model that declares the fields.
+        names: the fields, in their order.
+        description: the description of a field by its name.
+        types: types that replace those of `source`.
+    """
+    given = get_type_hints(source, include_extras=True) | dict(types or {})
+    fields: dict[str, Any] = {name: (given[name] | None, Field(None, description=description(name))) for name in names}
+
+    def derive(cls: type[Any]) -> type[Any]:
+        return create_model(cls.__name__, __base__=cls, __doc__=cls.__doc__, __module__=cls.__module__, **fields)
+
+    return derive
+
+
+def _of_feature(name: str) -> str:
+    return "Whether the feature is tested." if name == "enabled" else _description(ModelValues, name)
+
+
+def _with_default(name: str) -> str:
+    default = ModelSettings.model_fields[name].get_default(call_default_factory=True)
+    return f"{_description(ModelSettings, name)} Default: {json.dumps(default)}."
+
+
+def _description(source: type[BaseModel], name: str) -> str:
+    return str(source.model_fields[name].description)
+
+
+@optional_fields(ModelValues, OVERRIDABLE, _of_feature)
+class FeatureOverride(Suggesting):
+    """A feature's own settings. If a value is absent or null, the model's value applies."""
+
+
+class ModelSettings(ModelValues):
+    """All settings of a model, including the defaults."""
+
+    features: Annotated[dict[Name, FeatureOverride], Field(max_length=MAX_OVERRIDES)] = Field(
         default_factory=dict,
-        description="Overrides by feature name: `rule`, `alpha`, `min_drift_score`, `min_samples`, `enabled`. "
-        "The prediction is named `prediction`.",
+        description=f"Overrides by feature name: {', '.join(f'`{name}`' for name in OVERRIDABLE)}. "
+        "The name of the prediction is `prediction`.",
     )
 
-    def for_features(self, names: Iterable[str]) -> list[FeatureSettings]:
-        """The settings that each feature of these names is tested by."""
-        shared = {
-            "rule": self.rule,
-            "alpha": self.alpha,
-            "min_drift_score": self.min_drift_score,
-            "min_samples": self.min_samples,
-            "enabled": True,
-        }
-        usual = FeatureSettings.model_validate(shared)
+    def for_features(self, names: Iterable[str]) -> list[ModelValues]:
+        """The settings that apply to each of these features, in order."""
+        shared = ModelValues(**{name: getattr(self, name) for name in OVERRIDABLE} | {"enabled": True})
         own = {
-            name: FeatureSettings.model_validate({**shared, **given.model_dump(exclude_none=True)})
-            for name, given in self.features.items()
+            name: shared.model_copy(update=given.model_dump(exclude_none=True)) for name, given in self.features.items()
         }
-        return [own.get(name, usual) for name in names]
+        return [own.get(name, shared) for name in names]
 
 
-class SettingsPatch(Wire):
-    """Some settings; null restores a default, an absent one stays as it is."""
+Overrides = Annotated[dict[Name, FeatureOverride | None], Field(max_length=MAX_OVERRIDES)]
 
-    model_config = ConfigDict(json_schema_extra=_describe_with_defaults)
 
-    window_days: WindowDays | None = None
-    rule: Rule | None = None
-    alpha: Alpha | None = None
-    min_drift_score: Score | None = None
-    min_share_change: Score | None = None
-    min_samples: Samples | None = None
-    warmup_hours: WarmupHours | None = None
-    renotify_hours: Hours | None = None
-    resolve_after_hours: Hours | None = None
-    no_data_hours: Hours | None = None
-    enabled: Flag | None = None
-    features: Overrides | None = None
+@optional_fields(ModelSettings, ModelSettings.model_fields, _with_default, {"features": Overrides})
+class SettingsPatch(Suggesting):
+    """A change of settings. Null restores the default. An absent setting stays unchanged."""
 
     def apply(self, settings: ModelSettings) -> ModelSettings:
-        """`settings` with this merged in, features one by one."""
+        """Return `settings` after this change. Overrides merge per feature."""
         merged = merge(settings.model_dump(exclude_unset=True), self.model_dump(exclude_unset=True))
         return ModelSettings.model_validate(merged)
 
 
-def nearest_setting(place: Sequence[str | int]) -> str | None:
-    """The setting that an unknown one at this place of a body comes close to, None where none does."""
-    match list(place):
-        case ["body", "settings", str(name)]:
-            known = SettingsPatch.model_fields
-        case ["body", "settings", "features", _, str(name)]:
-            known = FeatureOverride.model_fields
-        case _:
-            return None
-    import difflib  # noqa: PLC0415  of no use to a cold start
-
-    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
-
-
 def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """JSON merge patch (RFC 7396): null removes, objects merge, everything else replaces."""
+    """Apply a JSON merge patch (RFC 7396): null removes a value, objects merge, any other value replaces the old."""
     result = dict(old)
     for name, value in new.items():
         if value is None:

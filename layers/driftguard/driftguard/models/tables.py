@@ -1,8 +1,8 @@
-"""Models: what they are (definition), how they are (status), and what the schedule did with them."""
+"""The definitions of models. Their state is in `models.statuses`."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
@@ -10,18 +10,17 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.transactions import TransactWrite
 
 from driftguard.models.settings import ModelSettings
-from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional, transaction
+from driftguard.models.statuses import Statuses
+from driftguard.platform.dynamodb import Options, Table, conditional, transaction
 from driftguard.platform.ids import random_byte
-from driftguard.platform.times import iso, parse
+from driftguard.platform.times import iso
 
 SHARDS = 16
-"""Partitions of the schedule's index: each reads about 1,000 models a second and more."""
-
-type CheckOutcome = Literal["checked", "skipped", "failed"]
+"""Partitions of the schedule's index. Each partition can be read at more than 1,000 models per second."""
 
 
 class Due(GlobalSecondaryIndex["Models"]):  # type: ignore[no-untyped-call]
-    """The models to check, spread over SHARDS partitions; the only index that crosses organizations."""
+    """The models to check, spread over SHARDS partitions. No other index crosses organizations."""
 
     class Meta:
         index_name = "due"
@@ -32,15 +31,15 @@ class Due(GlobalSecondaryIndex["Models"]):  # type: ignore[no-untyped-call]
 
 
 class Models(Table):
-    """What a model is.
+    """The definition of a model.
 
     | pk | sk | what |
     |---|---|---|
-    | organization | `model#<model>` | the definition; with `shard` while it is to be checked |
-    | organization | `name#<name>` | whose name it is: names are unique in an organization |
-    | organization | `erase#<model>` | a deleted model being erased; with `shard`, so that the schedule sees it |
+    | organization | `model#<model>` | the definition; has `shard` while the schedule checks the model |
+    | organization | `name#<name>` | the model with this name, because names are unique in an organization |
+    | organization | `erase#<model>` | a deleted model whose data must be erased; has `shard` for the schedule |
 
-    The index `due` (shard, model_id) is what the schedule reads.
+    The schedule reads the index `due` (shard, model_id).
     """
 
     table_setting = "MODELS"
@@ -64,7 +63,7 @@ class Models(Table):
 
     @property
     def settings(self) -> ModelSettings:
-        """The settings with every default filled in."""
+        """All settings, including the defaults."""
         return ModelSettings.model_validate(self.settings_given or {})
 
     @settings.setter
@@ -74,31 +73,33 @@ class Models(Table):
 
     @property
     def partition_count(self) -> int:
-        """How many partitions its predictions may lie in; the number grows, but never shrinks."""
+        """Number of partitions that can hold predictions of the model. It never becomes smaller."""
         return max(int(count) for count in self.partitions)
 
     @classmethod
     def one(cls, organization_id: str, model_id: str) -> "Models | None":
-        """The organization's model, or None: another organization's is not there."""
+        """Return the organization's model, or None if the organization has no such model."""
         return cls.find(organization_id, f"model#{model_id}")
 
     @classmethod
     def existing(cls, organization_id: str, model_ids: Iterable[str]) -> set[str]:
-        """Those of these models that the organization has."""
+        """Return those ids that belong to models of the organization."""
         keys = [(organization_id, f"model#{model_id}") for model_id in model_ids]
         found = cls.batch_get(keys, consistent_read=True, attributes_to_get=["sk"])
         return {item.sk.removeprefix("model#") for item in found}
 
     @classmethod
     def add(cls, model: "Models") -> None:
-        """Store a new model and its name. Raises ConditionFailed when the name is taken."""
+        """Store a new model and its name. Raises ConditionFailed if the name is taken."""
         with transaction() as write:
             write.save(model, condition=cls.pk.does_not_exist())
             write.save(_name_item(model, str(model.name)), condition=cls.pk.does_not_exist())
 
     def replace(self, old_name: str) -> None:
-        """Store a changed definition, its name too when that is new. Raises ConditionFailed when the name is taken, or
-        the model was deleted or renamed meanwhile."""
+        """Store a changed definition, and a changed name.
+
+        Raises ConditionFailed if the name is taken, or if the model was deleted or renamed in the meantime.
+        """
         unchanged = Models.name == old_name
         actions: list[Action] = [
             Models.settings_given.set(self.settings_given),
@@ -114,8 +115,10 @@ class Models(Table):
                 write.save(_name_item(self, str(self.name)), condition=Models.pk.does_not_exist())
 
     def remove(self, now: datetime) -> None:
-        """Take the model out of every answer and leave a mark by which its data will be erased. Raises ConditionFailed
-        when it was deleted, renamed or spread meanwhile."""
+        """Delete the definition and leave a mark, so that the data of the model will be erased.
+
+        Raises ConditionFailed if the model was deleted, renamed or spread in the meantime.
+        """
         mark = Models(
             self.pk,
             f"erase#{self.model_id}",
@@ -134,8 +137,11 @@ class Models(Table):
             Statuses.overtake(write, self.organization_id, self.model_id)
 
     def spread(self, partitions: int) -> None:
-        """Let new predictions go to `partitions` partitions, more than now; the old places stay known, for the retries
-        of what lies there. Raises ConditionFailed when the model has changed or was deleted."""
+        """Store new predictions in `partitions` partitions, which must be more than before.
+
+        The earlier numbers stay in the list, because a retry must find what its first try stored. Raises
+        ConditionFailed if the model was changed or deleted in the meantime.
+        """
         with conditional():
             Models(self.pk, self.sk).update(
                 actions=[Models.partitions.set([*self.partitions, partitions])],
@@ -143,21 +149,23 @@ class Models(Table):
             )
 
     def next_baseline_version(self) -> int:
-        """A version number that no baseline of this model has had."""
+        """Reserve a new version number for a baseline. Raises ConditionFailed if the model was deleted."""
         item = Models(self.pk, self.sk)
         with conditional():
             item.update(actions=[Models.baselines_made.add(1)], condition=Models.pk.exists())
         return int(item.baselines_made)
 
     def use_baseline(self, version: int) -> None:
-        """Make a baseline version the current one. Raises ConditionFailed when the model was deleted, or is just being
-        written."""
+        """Make a baseline version the current one.
+
+        Raises ConditionFailed if the model was deleted or another transaction is writing it.
+        """
         with transaction() as write:
             self.add_use(write, version)
         self.baseline_version = version
 
     def add_use(self, write: TransactWrite, version: int) -> None:
-        """Add to `write` that a baseline version becomes the current one; a check of another one cannot commit then."""
+        """Make a baseline version the current one in a transaction. Running checks can then no longer commit."""
         write.update(
             Models(self.pk, self.sk),
             actions=[Models.baseline_version.set(version)],
@@ -166,8 +174,18 @@ class Models(Table):
         Statuses.overtake(write, self.organization_id, self.model_id)
 
     @classmethod
+    def of_model(cls, _model: "Models") -> "Iterable[Models]":
+        """Nothing: `remove` deletes the definition and the name, and erasing deletes the mark at its end."""
+        return ()
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[Models]":
+        """Nothing: an organization's models are erased one by one."""
+        return ()
+
+    @classmethod
     def newest(cls, organization_id: str, before: str | None, limit: int) -> "list[Models]":
-        """Up to `limit` models of the organization, newest first, older than the model id `before`."""
+        """Return up to `limit` models that are older than the model id `before`, newest first."""
         upper = f"model#{before}" if before else "model#~"
         found = cls.query(
             organization_id,
@@ -180,9 +198,9 @@ class Models(Table):
 
     @classmethod
     def to_check(cls, turn: int) -> Iterator["Models"]:
-        """Every model that the schedule must look at, the ones to be erased too: keys and organization only.
+        """Return every model to check or to erase, with keys and organization only.
 
-        Each `turn` begins at the next shard, so that no model is always the last, should a tick not reach them all.
+        Each `turn` starts at the next shard. If a tick is too short for all models, the next ticks reach the rest.
         """
         for number in range(SHARDS):
             yield from cls.due.query(f"{(turn + number) % SHARDS:02d}")
@@ -199,97 +217,5 @@ def _name_item(model: Models, name: str) -> Models:
 
 
 def shard_of(model_id: str) -> str:
-    """The partition of `due` that a model lies in; the end of an id is random."""
+    """Return the partition of `due` that holds a model. It comes from the random end of the id."""
     return f"{random_byte(model_id) % SHARDS:02d}"
-
-
-class Statuses(Table):
-    """How a model is: written by checks and by what people do with alerts, apart from what the model is.
-
-    | pk | sk | what |
-    |---|---|---|
-    | organization | `status#<model>` | the last verdict, open alerts, the lease of a running check |
-
-    `revision` goes up with each verdict, so that of two checks that read the same state only one is kept, and with each
-    change that a verdict must not ignore. `report_id` is the check whose report is in force, `report_spare` that of the
-    other slot. `request` is the queued check, asked for by hand, that was made last.
-    """
-
-    table_setting = "MODELS"
-
-    class Meta(Options):
-        pass
-
-    model_id = UnicodeAttribute()
-    state = UnicodeAttribute(null=True)
-    preliminary = BooleanAttribute(default=False)
-    checked_at = UnicodeAttribute(null=True)
-    drift_score = NumberAttribute(null=True)
-    report_slot = UnicodeAttribute(null=True)
-    report_id = UnicodeAttribute(null=True)
-    report_spare = UnicodeAttribute(null=True)
-    report_chunks = NumberAttribute(null=True)
-    recent = JSONAttribute(null=True)
-    open_alerts = JSONAttribute(null=True)
-    memory = JSONAttribute(null=True)
-    revision = NumberAttribute(default=0)
-    request = UnicodeAttribute(null=True)
-    lease_owner = UnicodeAttribute(null=True)
-    lease_until = UnicodeAttribute(null=True)
-
-    @classmethod
-    def one(cls, organization_id: str, model_id: str) -> "Statuses":
-        """The model's status; a new one when it was never checked."""
-        return cls.find(organization_id, f"status#{model_id}") or cls(
-            organization_id, f"status#{model_id}", model_id=model_id
-        )
-
-    @classmethod
-    def of(cls, organization_id: str, model_ids: Sequence[str]) -> "dict[str, Statuses]":
-        """The statuses of several models by model id."""
-        keys = [(organization_id, f"status#{model_id}") for model_id in model_ids]
-        found = {item.model_id: item for item in cls.batch_get(keys, consistent_read=True)}
-        return {
-            model_id: found.get(model_id) or cls(organization_id, f"status#{model_id}", model_id=model_id)
-            for model_id in model_ids
-        }
-
-    @classmethod
-    def overtake(cls, write: TransactWrite, organization_id: str, model_id: str) -> None:
-        """Add to `write` that no check which has read the status before may commit."""
-        item = cls(organization_id, f"status#{model_id}")
-        write.update(item, actions=[cls.model_id.set(model_id), cls.revision.add(1)])
-
-    @classmethod
-    def lease(cls, organization_id: str, model_id: str, owner: str, now: datetime, length: timedelta) -> "Statuses":
-        """Take the model's lease and read its status. Raises ConditionFailed while another check holds it."""
-        item = cls(organization_id, f"status#{model_id}")
-        with conditional():
-            item.update(
-                actions=[
-                    cls.model_id.set(model_id),
-                    cls.revision.set(cls.revision | 0),
-                    cls.lease_owner.set(owner),
-                    cls.lease_until.set(iso(now + length)),
-                ],
-                condition=cls.lease_until.does_not_exist() | (cls.lease_until < iso(now)) | (cls.lease_owner == owner),
-            )
-        return item
-
-    @classmethod
-    def lease_ends(cls, organization_id: str, model_id: str) -> datetime | None:
-        """When the lease now held runs out."""
-        until = cls.one(organization_id, model_id).lease_until
-        return parse(until) if until else None
-
-    @classmethod
-    def release(cls, organization_id: str, model_id: str, owner: str) -> None:
-        """Give a lease back; harmless when it has gone to another owner."""
-        try:
-            with conditional():
-                cls(organization_id, f"status#{model_id}").update(
-                    actions=[cls.lease_owner.remove(), cls.lease_until.remove()],
-                    condition=cls.lease_owner == owner,
-                )
-        except ConditionFailed:
-            return

@@ -3,15 +3,18 @@
 It has a file of its own because functions that only show alerts read it, and need no settings of channels.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal, TypedDict
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from driftguard.alerts.schemas import DeliveryRecord
+from driftguard.alerts.tables import Alerts
+from driftguard.models.tables import Models
 from driftguard.notifications.messages import Event
 from driftguard.notifications.providers.base import StoredChannel
-from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
 from driftguard.platform.times import DAY, iso, parse
 
 KEPT_ATTEMPTS = 20
@@ -134,6 +137,20 @@ class Deliveries(Table):
             (item.channel_id, item.event, item.outcome) == (channel_id, "resolved", "delivered")
             for item in cls.query(alert_id, consistent_read=True)
         )
+
+    @classmethod
+    def of_model(cls, model: Models) -> "Iterable[Deliveries]":
+        """All deliveries of a model's alerts, keys only. The alerts must still be there."""
+        for alert in Alerts.of_model(model):
+            yield from cls.query(alert.sk, attributes_to_get=KEYS, consistent_read=True)
+
+    @classmethod
+    def of_organization(cls, organization_id: str) -> "Iterable[Deliveries]":
+        """All notices about an organization's channels, keys only. The channels must still be there."""
+        from driftguard.notifications.tables import Channels  # noqa: PLC0415  only erasing needs the channels
+
+        for channel in Channels.of_organization(organization_id):
+            yield from cls.query(f"channel#{channel.sk}", attributes_to_get=KEYS, consistent_read=True)
 
     @classmethod
     def forget_notices(cls, channel_id: str) -> None:

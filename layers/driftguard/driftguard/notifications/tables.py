@@ -1,14 +1,16 @@
 """The table of alert channels."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
+from driftguard.models.tables import Models
 from driftguard.notifications.providers.base import ChannelHealth, StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL, AnyStoredChannel
-from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
 from driftguard.platform.times import iso, parse
 
 
@@ -63,6 +65,16 @@ class Channels(Table):
     def of(cls, organization_id: str) -> list[AnyStoredChannel]:
         """All channels of an organization, oldest first."""
         return [item.channel for item in cls.query(organization_id, consistent_read=True)]
+
+    @classmethod
+    def of_model(cls, _model: Models) -> "Iterable[Channels]":
+        """Nothing: a channel belongs to an organization, also one that is limited to some models."""
+        return ()
+
+    @classmethod
+    def of_organization(cls, organization_id: str) -> "Iterable[Channels]":
+        """All channels of an organization, keys only."""
+        return cls.query(organization_id, attributes_to_get=KEYS, consistent_read=True)
 
     @classmethod
     def newest(cls, organization_id: str, before: str | None, limit: int) -> list[AnyStoredChannel]:

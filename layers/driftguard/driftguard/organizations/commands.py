@@ -1,12 +1,11 @@
-"""What the operator of the stack can ask for: organizations and their keys."""
+"""The commands of the operator: create and erase organizations, manage their keys, spread models."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from driftguard.organizations.tables import Role
 from driftguard.platform.serialization import Name, Wire
-
-KeyRole = Literal["ingest", "viewer", "admin"]
 
 
 class CreateOrganization(Wire):
@@ -17,12 +16,14 @@ class CreateOrganization(Wire):
 
 
 class IssueKey(Wire):
-    """`{"action": "issue_key", "organization_id", "role", "name"?}` → `{"api_key_id", "api_key", "role"}`; the key's
-    value is in this answer and nowhere else."""
+    """`{"action": "issue_key", "organization_id", "role", "name"?}` → `{"api_key_id", "api_key", "role"}`.
+
+    Only this response contains the value of the key.
+    """
 
     action: Literal["issue_key"]
     organization_id: str
-    role: KeyRole
+    role: Role
     name: Name = "key"
 
 
@@ -42,8 +43,11 @@ class RevokeKey(Wire):
 
 
 class SpreadModel(Wire):
-    """`{"action": "spread_model", "organization_id", "model_id", "partitions"}` → `{"partitions"}`: spreads a model's
-    new predictions over more partitions, each good for about 1,000 write units a second and 10 GB; never over fewer."""
+    """`{"action": "spread_model", "organization_id", "model_id", "partitions"}` → `{"partitions"}`.
+
+    Spreads the new predictions of a model over more partitions. Each partition takes about 1,000 write units per second
+    and 10 GB. The number of partitions cannot become smaller.
+    """
 
     action: Literal["spread_model"]
     organization_id: str
@@ -52,9 +56,11 @@ class SpreadModel(Wire):
 
 
 class EraseOrganization(Wire):
-    """`{"action": "erase_organization", "organization_id", "name"}` → `{"erased", "models_left"}`: takes away its keys
-    at once and erases all it has, for good; `name` must be the organization's. To be repeated until `erased` is true:
-    models are erased in the background, and the organization itself goes last."""
+    """`{"action": "erase_organization", "organization_id", "name"}` → `{"erased", "models_left"}`.
+
+    Deletes the keys of the organization at once and then all its data. `name` must be the name of the organization.
+    Models are erased in the background. Repeat the command until `erased` is true.
+    """
 
     action: Literal["erase_organization"]
     organization_id: str
@@ -62,6 +68,5 @@ class EraseOrganization(Wire):
 
 
 type Command = CreateOrganization | IssueKey | ListKeys | RevokeKey | SpreadModel | EraseOrganization
-
 
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="action")])

@@ -1,27 +1,28 @@
-"""Organizations and the API keys that speak for them."""
+"""Organizations and their API keys."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from pynamodb.attributes import UnicodeAttribute
 
+from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional, transaction
 from driftguard.platform.times import iso
 
 type Role = Literal["ingest", "viewer", "admin"]
-ROLES: tuple[str, ...] = get_args(Role.__value__)
 
 
 class ApiKeys(Table):
-    """Organizations and keys.
+    """Organizations and their API keys.
 
     | pk | sk | what |
     |---|---|---|
-    | `org#<organization>` | `org` | the organization: name, created_at; revoked_at while it is being erased |
+    | `org#<organization>` | `org` | the organization: name, created_at; has revoked_at during its erasure |
     | `org#<organization>` | `key#<api key id>` | one of its keys: role, name, created_at, revoked_at |
-    | `key#<api key id>` | `key` | whose key it is; what each request reads, once |
+    | `key#<api key id>` | `key` | the owner of a key; each request reads this item once |
 
-    A key's value is API Gateway's; only its id is here.
+    API Gateway keeps the values of the keys. This table has only their ids.
     """
 
     table_setting = "ORGANIZATIONS"
@@ -39,18 +40,20 @@ class ApiKeys(Table):
 
     @classmethod
     def of(cls, key_id: str) -> "ApiKeys | None":
-        """The key with API Gateway's id `key_id`, revoked ones included; strongly consistent: a revoked key
-        opens nothing from that moment on."""
+        """Return the key with API Gateway's id `key_id`, or None. The key may be revoked.
+
+        The read is strongly consistent, so that a revoked key is refused at once.
+        """
         return cls.find(f"key#{key_id}", "key")
 
     @classmethod
     def organization(cls, organization_id: str) -> "ApiKeys | None":
-        """The organization's own item."""
+        """Return the organization, or None."""
         return cls.find(f"org#{organization_id}", "org")
 
     @classmethod
     def add_organization(cls, organization_id: str, name: str, now: datetime) -> None:
-        """Store a new organization. Raises ConditionFailed when the id is taken."""
+        """Store a new organization. Raises ConditionFailed if the id is taken."""
         with conditional():
             cls(
                 f"org#{organization_id}",
@@ -62,7 +65,7 @@ class ApiKeys(Table):
 
     @classmethod
     def add_key(cls, organization: "ApiKeys", key_id: str, role: Role, name: str, now: datetime) -> None:
-        """Store a key in both its places at once. Raises ConditionFailed when the organization is gone or going."""
+        """Store both items of a key. Raises ConditionFailed if the organization is erased or being erased."""
         with transaction() as write:
             write.condition_check(
                 cls,
@@ -85,19 +88,29 @@ class ApiKeys(Table):
 
     @classmethod
     def keys(cls, organization_id: str) -> "list[ApiKeys]":
-        """The organization's keys, revoked ones included."""
+        """Return all keys of the organization, including revoked keys."""
         return list(cls.query(f"org#{organization_id}", cls.sk.startswith("key#"), consistent_read=True))
 
     @classmethod
+    def of_model(cls, _model: Models) -> "Iterable[ApiKeys]":
+        """Nothing: a key belongs to an organization."""
+        return ()
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[ApiKeys]":
+        """Nothing: `organizations.administration` deletes the keys, here and in API Gateway, and the organization."""
+        return ()
+
+    @classmethod
     def remove_key(cls, organization_id: str, key_id: str) -> None:
-        """Delete a key from both its places; one that is not there is fine."""
+        """Delete both items of a key. Does nothing if there is no such key."""
         with transaction() as write:
             for pk, sk in ((f"key#{key_id}", "key"), (f"org#{organization_id}", f"key#{key_id}")):
                 write.delete(cls(pk, sk))
 
     @classmethod
     def close(cls, organization_id: str, now: datetime) -> str:
-        """Let the organization have no further keys; returns since when."""
+        """Stop the creation of keys for the organization. Returns the time of the first such call."""
         item = cls(f"org#{organization_id}", "org")
         item.update(
             actions=[cls.revoked_at.set(cls.revoked_at | iso(now))],
@@ -107,7 +120,7 @@ class ApiKeys(Table):
 
     @classmethod
     def revoke(cls, organization_id: str, key_id: str, now: datetime) -> bool:
-        """Mark a key as revoked in both its places; False when the organization has no such key."""
+        """Mark both items of a key as revoked. Returns False if the organization has no such key."""
         try:
             with transaction() as write:
                 for pk, sk in ((f"key#{key_id}", "key"), (f"org#{organization_id}", f"key#{key_id}")):

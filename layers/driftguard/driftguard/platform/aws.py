@@ -1,4 +1,4 @@
-"""AWS's clients, one of each a process, with time-outs that fit a function's life."""
+"""AWS clients, one per service and process, with time-outs shorter than those of the functions."""
 
 from functools import cache
 from typing import Any
@@ -9,9 +9,9 @@ from botocore.config import Config
 
 @cache
 def client(service: str) -> Any:
-    """The boto3 client of a service, made when it is first needed."""
+    """Return the boto3 client of a service. The first call creates it."""
     options = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
     if service == "s3":
-        # Presigned URLs lead to the bucket's own region, where a new bucket is found at once.
+        # Presigned URLs name the bucket's own region, because the global endpoint redirects requests for a new bucket.
         options = options.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
     return boto3.client(service, config=options)

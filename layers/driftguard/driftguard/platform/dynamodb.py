@@ -1,9 +1,10 @@
-"""What the tables share: their names from the settings, one client, and errors that say what happened."""
+"""What all tables share: connection, transactions, conditional writes, retries and errors."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import groupby
 from typing import Any, ClassVar, Self, cast
 
 import botocore.exceptions
@@ -18,12 +19,19 @@ from driftguard.platform.environment import Settings
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 MAX_ITEM_BYTES = 380_000
-"""Payload kept in one item; DynamoDB stops at 400 kB with keys and names."""
+"""Bytes of payload in one item. DynamoDB allows 400 kB including keys and attribute names."""
+
+
+KEYS = ["pk", "sk"]
+"""The attributes that a query reads to delete items."""
 
 
 class Table(Model):
-    """A table of the stack. `table_setting` is the `<NAME>` of the variable `<NAME>_TABLE`; `keep` is how long what has
-    ended is kept."""
+    """One kind of items in a table of the stack.
+
+    table_setting: the `<NAME>` of the environment variable `<NAME>_TABLE`.
+    keep: how long history is kept.
+    """
 
     table_setting: ClassVar[str]
     keep: ClassVar[timedelta]
@@ -34,7 +42,7 @@ class Table(Model):
 
     @classmethod
     def find(cls, pk: str, sk: str, *, consistent: bool = True) -> Self | None:
-        """The item under this key, or None; strongly consistent unless said otherwise."""
+        """Return the item with this key, or None."""
         try:
             return cls.get(pk, sk, consistent_read=consistent)
         except DoesNotExist:
@@ -42,7 +50,7 @@ class Table(Model):
 
 
 class Options:
-    """The options each table's own Meta takes over; short time-outs, since a function's life is short too."""
+    """Options that the Meta of each table inherits. The time-outs are shorter than those of the functions."""
 
     table_name: Any = None
     connect_timeout_seconds = 2
@@ -55,14 +63,14 @@ _names: set[str] = set()
 
 
 def connect(settings: Settings) -> None:
-    """Bind every table class to the name in `settings`; cheap when nothing changed.
+    """Bind every table class to the table name in `settings`. A repeated call costs nothing.
 
-    All tables share one client: making one costs 0.15 s of CPU, on a cold start for each table otherwise. Of several
-    classes on one table the first is the one with its indexes.
+    All tables share one client, because creating a client costs 0.15 s of CPU on a cold start. If several classes
+    share a table, the client learns the keys of its indexes from the class that declares the indexes.
     """
-    global _connection  # noqa: PLW0603  one client a process is the point
+    global _connection  # noqa: PLW0603  one client per process is intended
     Table.keep = timedelta(days=settings.history_retention_days)
-    for table in Table.__subclasses__():
+    for table in sorted(Table.__subclasses__(), key=lambda table: not table._indexes):
         name = settings.table(table.table_setting)
         if name is None or (table.Meta.table_name == name and table._connection is not None):
             continue
@@ -77,7 +85,7 @@ def connect(settings: Settings) -> None:
 
 
 def disconnect() -> None:
-    """Forget the client and the names; for tests that start another stack in the same process."""
+    """Forget the client and the table names, so that a process can connect to another stack."""
     global _connection  # noqa: PLW0603
     _connection = None
     _names.clear()
@@ -86,12 +94,22 @@ def disconnect() -> None:
         table._connection = None
 
 
+def delete(items: Iterable[Table]) -> None:
+    """Delete items in batches."""
+    for table, same in groupby(items, lambda item: item.__class__):
+        with table.batch_write() as batch:
+            for item in same:
+                batch.delete(item)
+
+
 @contextmanager
 def transaction() -> Iterator[TransactWrite]:
-    """All the writes of the block, or none. Raises ConditionFailed when a condition does not hold or another
-    transaction holds an item."""
+    """Write everything that the block adds, or nothing.
+
+    Raises ConditionFailed if a condition does not hold or another transaction is writing one of the items.
+    """
     if _connection is None:
-        raise RuntimeError("no table is connected")
+        raise RuntimeError("no table is connected; call connect() first")
     try:
         with TransactWrite(connection=_connection) as write:
             yield write
@@ -102,12 +120,12 @@ def transaction() -> Iterator[TransactWrite]:
 
 
 class ConditionFailed(Exception):
-    """A conditional write found the item in another state."""
+    """The condition of a write does not hold: the item has changed."""
 
 
 @contextmanager
 def conditional() -> Iterator[None]:
-    """Turn a failed condition of a single put, update or delete into ConditionFailed."""
+    """Raise ConditionFailed if the condition of a single put or update in the block does not hold."""
     try:
         yield
     except (PutError, UpdateError) as error:
@@ -116,8 +134,33 @@ def conditional() -> Iterator[None]:
         raise
 
 
+class Try:
+    """One try of `retrying`. Its block swallows ConditionFailed; every other error passes through."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        return isinstance(error, ConditionFailed)
+
+
+def retrying(tries: int) -> Iterator[Try]:
+    """Return the tries of a conditional write. The caller leaves the loop after the first success.
+
+    for attempt in retrying(4):
+        with attempt:
+            return item.replace()
+        item = ...  # what is stored now
+    raise Conflict(...)
+    """
+    return map(Try, range(tries))
+
+
 def is_conflict(error: TransactWriteError) -> bool:
-    """Whether a transaction failed on a condition or on another transaction, rather than on a fault."""
+    """Whether a transaction failed because of a condition or another transaction, not because of a fault."""
     codes = [reason.code for reason in error.cancellation_reasons if reason is not None]
     if not codes:
         return error.cause_response_code in ("TransactionConflictException", "TransactionInProgressException")
@@ -125,16 +168,16 @@ def is_conflict(error: TransactWriteError) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether trying again later may help: throttling, time-outs and faults on AWS's side, not our own mistakes."""
+    """Whether a later retry can succeed: after throttling, time-outs and faults of AWS."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)):
             return True
         if isinstance(seen, PutError) and seen.cause is None:
-            return True  # PynamoDB has given up on what DynamoDB left unprocessed of a batch
+            return True  # DynamoDB left items of a batch unprocessed after all of PynamoDB's retries
         if isinstance(seen, botocore.exceptions.ClientError) and _may_pass(cast("dict[str, Any]", seen.response)):
             return True
-        # PynamoDB wraps botocore's error and leaves the status behind, so the cause is looked at as well.
+        # PynamoDB's error lacks the HTTP status; botocore's error behind it has the status.
         seen = seen.__cause__ or seen.__context__
     return False
 
@@ -158,15 +201,15 @@ TRANSIENT_CODES = {
 
 
 def chunks(data: bytes, size: int = MAX_ITEM_BYTES) -> list[bytes]:
-    """`data` cut into pieces that each fit an item; at least one, possibly empty."""
+    """Cut `data` into pieces that fit an item. Returns at least one piece, which may be empty."""
     return [data[start : start + size] for start in range(0, len(data), size)] or [b""]
 
 
 def squeeze(text: str) -> bytes:
-    """A text as it is stored when it may be long."""
+    """Compress a long text for storage."""
     return zlib.compress(text.encode(), 6)
 
 
 def unsqueeze(data: bytes) -> str:
-    """The text that `squeeze` made smaller."""
+    """Return the text that `squeeze` compressed."""
     return zlib.decompress(data).decode()

@@ -1,26 +1,26 @@
-"""The only reader of the environment. Each value is read when it is first asked for, and fails by its name."""
+"""The only module that reads environment variables. Each is read on use, and an error names the variable."""
 
 import os
 from collections.abc import Mapping
 
 
 class SettingError(RuntimeError):
-    """A variable that the function needs is missing from its environment, or unusable."""
+    """An environment variable that the function needs is missing or has a wrong value."""
 
 
 class Settings:
-    """What the template tells a function. Raises SettingError, naming the variable, when one asked for is unusable."""
+    """The configuration of a function. Reading a missing or wrong variable raises SettingError with its name."""
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
 
     def text(self, name: str, default: str | None = None) -> str:
-        """The variable `name`; an empty one counts as missing, as CloudFormation cannot leave a variable out."""
+        """Return the variable `name`. An empty one counts as missing, because CloudFormation cannot omit a variable."""
         value = self._environ.get(name, "")
         if value:
             return value
         if default is None:
-            raise SettingError(f"the environment variable {name} is not set")
+            raise SettingError(f"the environment variable {name} is not set; set it in the function's environment")
         return default
 
     def number(self, name: str, default: int | None = None) -> int:
@@ -31,7 +31,7 @@ class Settings:
             raise SettingError(f"the environment variable {name} must be a whole number, not {value!r}") from None
 
     def table(self, name: str) -> str | None:
-        """The table name in `<NAME>_TABLE`, or None where this function has no business with that table."""
+        """Return the table name in `<NAME>_TABLE`, or None if this function does not use the table."""
         return self.text(f"{name}_TABLE", "") or None
 
     @property
@@ -40,7 +40,7 @@ class Settings:
 
     @property
     def public_url(self) -> str:
-        """Where people reach the API, without a slash at the end; empty on AWS behind the API's own domain."""
+        """The URL of the API for people, without a trailing slash. Empty if API Gateway's own domain serves it."""
         return self.text("PUBLIC_URL", "").rstrip("/")
 
     @property
@@ -77,7 +77,7 @@ class Settings:
 
     @property
     def outgoing_endpoint(self) -> str:
-        """Where every outgoing HTTP request is sent instead of its own address; empty on AWS."""
+        """The URL that receives every outgoing HTTP request instead of its real target. Empty on AWS."""
         return self.text("OUTGOING_ENDPOINT", "")
 
     @property
@@ -109,5 +109,5 @@ class Settings:
 
     @property
     def email_queue_url(self) -> str:
-        """The queue through which any notifier has e-mail sent."""
+        """The queue to which every notifier sends its e-mail."""
         return self.text("EMAIL_QUEUE_URL")

@@ -1,16 +1,16 @@
-"""What can go wrong for a caller: every error that becomes an HTTP answer.
+"""The errors of callers. Each becomes an HTTP response.
 
 DriftGuardError
 ├── BadRequest            400  the body is not JSON
-├── Forbidden             403  this key's role does not allow the call
-├── NotFound              404  no such thing in the caller's organization
-├── Conflict              409  the state does not allow it (now)
-├── TooLarge              413  over a size limit
-├── UnsupportedMediaType  415  not JSON
-├── Invalid               422  well-formed, but wrong; names each place
-├── TooManyRequests       429  ask again later
-├── BadGateway            502  a provider (Slack, SES, SMTP, …) refused
-└── Unavailable           503  a dependency is down
+├── Forbidden             403  the role of the key does not allow the call
+├── NotFound              404  the caller's organization has no such resource
+├── Conflict              409  the current state does not allow the call
+├── TooLarge              413  the body exceeds a size limit
+├── UnsupportedMediaType  415  the body is declared as something other than JSON
+├── Invalid               422  the JSON has wrong values; the error names each place
+├── TooManyRequests       429  the caller must retry later
+├── BadGateway            502  a provider (Slack, SES, SMTP, …) refused a request
+└── Unavailable           503  a dependency does not respond
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ type Location = Sequence[str | int]
 
 
 class FieldError(TypedDict):
-    """One wrong place of a request: where it is and what is wrong there."""
+    """One wrong value of a request: its location and the reason."""
 
     loc: list[str | int]
     msg: str
 
 
 class DriftGuardError(Exception):
-    """An error with an HTTP status and a sentence that a client may read."""
+    """An error with an HTTP status and a message for the client."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -38,7 +38,10 @@ class DriftGuardError(Exception):
         self.retry_after = retry_after
 
     def problem(self) -> dict[str, Any]:
-        """The body of the answer, in RFC 9457's shape; `message` repeats `detail` for API Gateway's clients."""
+        """Return the response body in the shape of RFC 9457.
+
+        `message` repeats `detail` for clients that expect the field name of API Gateway's own errors.
+        """
         return {
             "type": "about:blank",
             "title": self.status.phrase,
@@ -73,7 +76,7 @@ class UnsupportedMediaType(DriftGuardError):
 
 
 class Invalid(DriftGuardError):
-    """The request is well-formed JSON, but wrong: `errors` names each place."""
+    """The request is well-formed JSON with wrong values. `errors` names each of them."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -83,7 +86,7 @@ class Invalid(DriftGuardError):
 
     @classmethod
     def at(cls, loc: Location, msg: str) -> "Invalid":
-        """An error at one place, for instance `Invalid.at(["query", "cursor"], "not a cursor of this list")`."""
+        """Return an error for one location, for example `Invalid.at(["body", "name"], "is too long")`."""
         return cls([{"loc": list(loc), "msg": msg}])
 
     def problem(self) -> dict[str, Any]:
@@ -103,7 +106,7 @@ class Unavailable(DriftGuardError):
 
 
 def summarize(errors: Sequence[FieldError]) -> str:
-    """One sentence for people: the first wrong place, and how many more there are."""
+    """Describe the first error in one sentence and count the others."""
     if not errors:
         return "The request is not valid."
     first = errors[0]

@@ -1,5 +1,7 @@
-"""Logs, metrics and traces, behind one module: Powertools' JSON logger and embedded metrics; `Tracing: Active` needs
-no SDK in the function, so a trace is Lambda's own segment and every log line carries its id."""
+"""Logs and metrics with Powertools: JSON log lines and embedded metrics.
+
+Traces need no code. With `Tracing: Active`, Lambda records its own segment and each log line has the trace id.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,7 +14,7 @@ metrics = Metrics()
 
 
 def count(name: str, value: float = 1) -> None:
-    """Add `value` to the metric `name`; written when the `measured` handler ends."""
+    """Add `value` to the metric `name`. The `measured` handler writes it when it ends."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
@@ -22,7 +24,7 @@ def milliseconds(name: str, value: float) -> None:
 
 
 def measured[**P, R](handler: Callable[P, R]) -> Callable[P, R]:
-    """A Lambda handler whose metrics, if there are any, are written when it ends, however it ends."""
+    """Decorate a Lambda handler so that its metrics are written when it returns or fails."""
 
     @wraps(handler)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:

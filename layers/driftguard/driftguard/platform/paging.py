@@ -1,4 +1,4 @@
-"""Pages of lists and the opaque cursors between them."""
+"""Pages of a list, and the opaque cursor that leads to the next page."""
 
 import base64
 import json
@@ -8,20 +8,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from driftguard.platform.errors import (
-    Invalid,
-)
+from driftguard.platform.errors import Invalid
 
 
 def encode_cursor(kind: str, owner: str, position: Any) -> str:
-    """An opaque cursor for the list `kind` of `owner` (an organization's or a model's id); `position` is JSON."""
+    """Return an opaque cursor for the list `kind` of `owner` (the id it belongs to). `position` must be JSON."""
     text = json.dumps([kind, owner, position], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode_cursor(kind: str, owner: str, cursor: str | None, good: Callable[[Any], bool]) -> Any:
-    """The position in a cursor, None without one. Raises Invalid for a bad cursor, one of another list, and one whose
-    position is not `good`: cursors are not signed, and anybody can write one."""
+    """Return the position in a cursor, or None without a cursor.
+
+    Raises Invalid if the cursor is damaged, belongs to another list, or has a position that is not `good`. Cursors are
+    not signed, so a client can send any position.
+    """
     if cursor is None:
         return None
     with suppress(ValueError, TypeError):
@@ -29,16 +30,18 @@ def decode_cursor(kind: str, owner: str, cursor: str | None, good: Callable[[Any
         found_kind, found_owner, position = json.loads(raw)
         if (found_kind, found_owner) == (kind, owner) and (position is None or good(position)):
             return position
-    raise Invalid.at(["query", "cursor"], "not a cursor of this list")
+    raise Invalid.at(["query", "cursor"], "not a cursor of this list; take it from the Link header of the page before")
 
 
 ID = "[0-9A-Za-z]{1,128}"
-"""What every id of ours looks like."""
+"""The pattern of every id."""
 
 
 def decode_key(kind: str, owner: str, cursor: str | None, shape: str = ID) -> str | None:
-    """The position in a cursor of a list that goes on before a key; `shape` is a pattern of such keys. Raises Invalid
-    as `decode_cursor` does."""
+    """Return the key in the cursor of a list that continues before a key. `shape` is the pattern of the keys.
+
+    Raises Invalid as `decode_cursor` does.
+    """
     position: str | None = decode_cursor(
         kind, owner, cursor, lambda key: isinstance(key, str) and re.fullmatch(shape, key) is not None
     )
@@ -47,9 +50,9 @@ def decode_key(kind: str, owner: str, cursor: str | None, shape: str = ID) -> st
 
 @dataclass(frozen=True)
 class Page[T]:
-    """A piece of a list and the cursor of the next piece, None at the end.
+    """A page of a list and the cursor of the next page, which is None at the end.
 
-    cursor_after: the cursor that goes on after an item, for lists whose pages may have to be cut short.
+    cursor_after: returns the cursor that continues after an item. Only lists whose pages can be too large need it.
     """
 
     items: list[T]

@@ -1,4 +1,4 @@
-"""The bucket of uploads: what clients may put, what is read part by part, what is deleted."""
+"""Objects in a bucket: presigned uploads, reading in parts, deletion."""
 
 import io
 from collections.abc import Callable
@@ -13,18 +13,18 @@ GONE = ("NoSuchKey", "404", "PreconditionFailed", "412")
 
 
 class FileGone(Exception):
-    """The object was deleted, or replaced by another, before it had been read to its end."""
+    """The object was deleted or replaced before the end of reading."""
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket by its name, and boto3's client to reach it with."""
+    """A bucket and the boto3 client that accesses it."""
 
     client: Any
     name: str
 
     def presigned_put(self, key: str, content_type: str, life: timedelta) -> str:
-        """A URL to which one may PUT the object `key`, with exactly this Content-Type, for so long."""
+        """Return a URL that accepts a PUT of the object `key` with this Content-Type until `life` is over."""
         url: str = self.client.generate_presigned_url(
             "put_object",
             Params={"Bucket": self.name, "Key": key, "ContentType": content_type},
@@ -34,7 +34,7 @@ class Bucket:
         return url
 
     def open(self, key: str, etag: str, size: int) -> "ObjectReader":
-        """The bytes of an object, as long as it is the one with this ETag."""
+        """Return a reader of the object, which fails if the object no longer has this ETag."""
 
         def fetch(start: int, end: int) -> bytes:
             try:
@@ -51,18 +51,18 @@ class Bucket:
         return ObjectReader(fetch, size)
 
     def delete(self, key: str) -> None:
-        """Delete an object; nothing when it is gone."""
+        """Delete an object. Does nothing if the object does not exist."""
         self.client.delete_object(Bucket=self.name, Key=key)
 
     def delete_all(self, prefix: str) -> None:
-        """Delete every object whose key begins like this."""
+        """Delete every object whose key starts with `prefix`."""
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
             for found in page.get("Contents", []):
                 self.delete(found["Key"])
 
 
 class ObjectReader(io.RawIOBase):
-    """Reads an object in parts: no connection is held open while a part is worked on. Raises FileGone."""
+    """Reads an object in parts, so that no connection stays open while a part is processed. Raises FileGone."""
 
     def __init__(self, fetch: Callable[[int, int], bytes], size: int) -> None:
         self._fetch = fetch

@@ -1,4 +1,4 @@
-"""What every wire model shares."""
+"""JSON in requests and responses, and the base of the models that describe them."""
 
 import json
 from collections.abc import Sequence
@@ -7,13 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from driftguard.platform.errors import (
-    FieldError,
-)
+from driftguard.platform.errors import FieldError
 
 
 class Wire(BaseModel):
-    """A body or an answer: unknown fields are refused, and so are NaN and infinite numbers."""
+    """A request or response body. It rejects unknown fields, NaN and infinite numbers."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -29,41 +27,42 @@ def _no_control_characters(text: str) -> str:
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=128, strict=True), AfterValidator(_no_control_characters)
 ]
-"""A name: 1 to 128 characters, any but control characters."""
+"""A name of 1 to 128 characters, without control characters."""
 
 Note = Annotated[str, StringConstraints(max_length=2000, strict=True)]
-"""A free text of a person, such as the note beside an acknowledgement."""
-
+"""Free text that a person writes, such as the note of an acknowledgement."""
 
 MAX_ANSWER_BYTES = 5_000_000
+"""Lambda returns at most 6 MB."""
+
+
+MAX_ERRORS = 100
+"""Number of errors that a response lists."""
 
 
 def field_errors(errors: Sequence[Any]) -> list[FieldError]:
-    """Pydantic's errors as the contract's: where, and what is wrong there in a sentence without our class names."""
+    """Return pydantic's errors in the API's shape, without the names of our classes."""
     return [
         {
             "loc": [part for part in entry["loc"] if isinstance(part, (str, int))],
             "msg": _message(entry)[:300],
         }
-        for entry in errors[:100]
+        for entry in errors[:MAX_ERRORS]
     ]
 
 
 def _message(entry: Any) -> str:
-    if entry.get("type") != "extra_forbidden":
-        return str(entry.get("msg", "not valid")).removeprefix("Value error, ")
-    from driftguard.models.settings import nearest_setting  # noqa: PLC0415  not every function knows models
-
-    meant = nearest_setting(entry["loc"])
-    return f"unknown field; did you mean {meant}?" if meant else "unknown field"
+    if entry.get("type") == "extra_forbidden":
+        return "unknown field"
+    return str(entry.get("msg", "not valid")).removeprefix("Value error, ")
 
 
 MAX_DIGITS = 400
-"""Longer integers are beyond every float; Python refuses those over 4,300 digits, with an error of its own."""
+"""No float can hold a longer integer. They are read as infinity, which `Wire` rejects; Python fails above 4,300."""
 
 
 def from_json(text: str) -> Any:
-    """A body's JSON. Raises JSONDecodeError for what is none, and for what is nested too deeply to be read."""
+    """Parse a request body. Raises JSONDecodeError if it is not JSON or is nested too deeply."""
     try:
         return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= MAX_DIGITS else float("inf"))
     except RecursionError:
@@ -71,7 +70,7 @@ def from_json(text: str) -> Any:
 
 
 def to_json(body: Any) -> str:
-    """An answer's JSON. Raises ValueError for NaN or infinity, which no answer may hold."""
+    """Return a response body as JSON. Raises ValueError for NaN and infinity."""
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
 
 
@@ -82,4 +81,5 @@ def _plain(value: Any) -> Any:
 
 
 def jsonable(item: Any) -> Any:
+    """Return a pydantic model as plain JSON types, and any other value as it is."""
     return item.model_dump(mode="json") if isinstance(item, BaseModel) else item

@@ -10,7 +10,7 @@ from typing import Any
 
 from driftguard.models.registry import find
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import MAX_ITEM_BYTES, ConditionFailed, chunks
+from driftguard.platform.dynamodb import MAX_ITEM_BYTES, chunks, retrying
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, TooLarge, Unavailable
 from driftguard.predictions.keys import Key
 from driftguard.predictions.schemas import MAX_ROWS, BatchBody, BatchLogged, Logged, PredictionBody, RejectedRow
@@ -133,11 +133,11 @@ def _store(
     packed = pack(rows, rejected) if rows else b""
     head = _head(place, request, rows, packed, now) if rows else None
     large = len(packed) > _room(request)
-    for attempt in range(TRIES):
+    for attempt in retrying(TRIES):
         # The condition of the write covers only the place for the current number of partitions. Places for earlier
         # numbers have to be read.
-        everywhere = attempt > 0 or head is None or large
-        try:
+        everywhere = attempt.number > 0 or head is None or large
+        with attempt:
             first = _first_answer(model.model_id, request, counts if everywhere else counts[:-1], counts[-1], now)
             if first is not None:
                 return first
@@ -146,11 +146,9 @@ def _store(
             if large and not head.chunks:
                 head.write_chunks(chunks(packed), secrets.token_hex(8))
             head.commit(now, _marker(model.model_id, request, counts[-1], now))
-        except ConditionFailed:
-            # The batch is stored already, perhaps by this attempt if only the response was lost. Or another request is
-            # storing the batch at this moment.
-            continue
-        return _answer(request.key, rows, rejected)
+            return _answer(request.key, rows, rejected)
+        # The batch is stored already, perhaps by this attempt if only the response was lost. Or another request is
+        # storing the batch at this moment.
     raise Unavailable("The same request is being stored at this moment. Please try again.", retry_after=1)
 
 

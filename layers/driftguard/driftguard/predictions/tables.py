@@ -11,7 +11,8 @@ from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribu
 from pynamodb.exceptions import PutError
 from pynamodb.indexes import IncludeProjection, LocalSecondaryIndex
 
-from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional, transaction
+from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, transaction
 from driftguard.platform.times import iso
 from driftguard.predictions.keys import Key, place
 from driftguard.rows.reading import MAX_AGE, MAX_AHEAD
@@ -128,6 +129,17 @@ class Predictions(Table):
             for number, piece in enumerate(pieces):
                 batch.save(Predictions(self.pk, f"c#{nonce}#{number}", data=piece, expires_at=self.expires_at))
         self.nonce, self.chunks = nonce, len(pieces)
+
+    @classmethod
+    def of_model(cls, model: Models) -> "Iterable[Predictions]":
+        """All batches, chunks and markers of a model in each of its partitions, keys only."""
+        for number in range(model.partition_count):
+            yield from cls.query(place(model.model_id, number), attributes_to_get=KEYS, consistent_read=True)
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[Predictions]":
+        """Nothing: every batch belongs to a model."""
+        return ()
 
     def commit(self, now: datetime, marker: "Predictions | None" = None) -> None:
         """Store this head or marker, together with another marker if there is one.
