@@ -10,7 +10,7 @@ import pytest
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL
 
-DOCUMENT = json.loads((Path(__file__).parents[2] / "layers/driftguard/driftguard/openapi.json").read_text())
+DOCUMENT = json.loads((Path(__file__).parents[3] / "layers/driftguard/driftguard/openapi.json").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS: dict[str, dict[str, Any]] = {
     f"{method.upper()} {path}": operation
