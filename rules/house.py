@@ -14,7 +14,7 @@ from rules.functions import api_functions_answer_in_time, one_architecture, own_
 from rules.parameters import parameters
 from rules.permissions import customer_key, grants_match_variables, least_privilege, own_role
 from rules.queues import asynchronous_invocations, dead_letters_are_seen, queues_behind_functions
-from rules.stack import Finding, Rule, Stack
+from rules.stack import BrokenRule, Rule, Stack
 
 RULES: dict[str, Rule] = {
     rule.__name__.replace("_", "-"): rule
@@ -48,10 +48,10 @@ RULES: dict[str, Rule] = {
 }
 
 
-def check(stack: Stack, rules: Mapping[str, Rule] | None = None) -> list[Finding]:
+def check(stack: Stack, rules: Mapping[str, Rule] | None = None) -> list[BrokenRule]:
     """Every breach of these rules, or of all rules."""
     return [
-        Finding(name, resource, message)
+        BrokenRule(name, resource, message)
         for name, rule in (RULES if rules is None else rules).items()
         for resource, message in rule(stack)
     ]

@@ -9,7 +9,7 @@ from rules.template import Template, resolve, transform
 
 
 @dataclass(frozen=True)
-class Finding:
+class BrokenRule:
     """One breach of one rule."""
 
     rule: str

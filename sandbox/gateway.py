@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from sandbox import stack
 from sandbox.roles import under_role
 
@@ -83,7 +83,7 @@ class Gateway:
     """Sends requests to the functions' handlers. Each handler runs under its own role."""
 
     def __init__(self) -> None:
-        self.settings = Settings()
+        self.settings = Environment()
 
     def call(
         self,

@@ -18,7 +18,7 @@ from driftguard.notifications.schemas import NEW_CHANNEL
 from driftguard.notifications.tables import Channels
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import connect, transaction
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.times import iso
 
 EVENTS: Final = Path(__file__).resolve().parent.parent / "events"
@@ -34,7 +34,7 @@ def seed(stack: dict[str, Any]) -> None:
         "AWS_DEFAULT_REGION": stack["region"],
     }
     tables = {name: value for name, value in stack["resources"].items() if name.endswith("Table")}
-    connect(Settings({re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): value for name, value in tables.items()}))
+    connect(Environment({re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): value for name, value in tables.items()}))
 
     message = AlertEvent.model_validate_json(_load("notify_email.topic")["Records"][0]["Sns"]["Message"])
     organization_id, now = message.organization_id, datetime.now(UTC)

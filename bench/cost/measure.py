@@ -31,7 +31,7 @@ from driftguard.models import registry
 from driftguard.models.schemas import NewModel
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform import aws, dynamodb
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.observability import logger
 from driftguard.predictions import intake
 from driftguard.predictions.schemas import BatchBody
@@ -52,7 +52,7 @@ def tables() -> Iterator[None]:
         dynamodb.disconnect()
         aws.client.cache_clear()
         os.environ.update(stack.deploy_tables(), PUBLIC_URL="https://drift.example.com")
-        dynamodb.connect(Settings())
+        dynamodb.connect(Environment())
         yield
         dynamodb.disconnect()
 

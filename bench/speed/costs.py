@@ -15,7 +15,8 @@ from driftguard.counting.counts import Counts
 from driftguard.counting.layout import Layout, layout_of
 from driftguard.distributions import encoding
 from driftguard.distributions.baseline import Baseline, build
-from driftguard.rows.columns import Row, Scalar
+from driftguard.platform.serialization import Scalar
+from driftguard.rows.columns import Row
 from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns
 

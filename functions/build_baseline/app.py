@@ -11,7 +11,7 @@ from driftguard.baselines import building
 from driftguard.baselines.schemas import ObjectCreated
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.observability import count, logger, measured
 from driftguard.platform.s3 import Bucket
 
@@ -20,12 +20,12 @@ from driftguard.platform.s3 import Bucket
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     """Build the baseline of one file. The event is EventBridge's; Lambda keeps the request id when it retries."""
-    settings = Settings()
-    connect(settings)
+    environment = Environment()
+    connect(environment)
     file = ObjectCreated.model_validate(event).detail.object
     worker = building.Worker(
-        bucket=Bucket(aws.client("s3"), settings.text("UPLOADS_BUCKET")),
-        publish=to_topic(aws.client("sns"), settings.alerts_topic_arn),
+        bucket=Bucket(aws.client("s3"), environment.text("UPLOADS_BUCKET")),
+        publish=to_topic(aws.client("sns"), environment.alerts_topic_arn),
         owner=context.aws_request_id,
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,

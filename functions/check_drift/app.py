@@ -53,7 +53,7 @@ def simulate_settings(model_id: str, body: Annotated[SimulationBody, Body()]) ->
 @measured
 def from_queue(event: dict[str, Any], context: LambdaContext) -> Any:
     """Check the models named in a batch of queue messages. Failed messages that may succeed later are retried."""
-    connect(app.settings)
+    connect(app.environment)
 
     def one(record: SQSRecord) -> None:
         message = CheckMessage.model_validate_json(record.body)
@@ -64,11 +64,11 @@ def from_queue(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _worker(context: LambdaContext, at_most: timedelta) -> triggers.Worker:
-    settings = app.settings
+    environment = app.environment
     return triggers.Worker(
-        queues=Queues(aws.client("sqs"), settings.check_queue_url),
-        publish=to_topic(aws.client("sns"), settings.alerts_topic_arn),
-        keep=timedelta(days=settings.history_retention_days),
+        queues=Queues(aws.client("sqs"), environment.check_queue_url),
+        publish=to_topic(aws.client("sns"), environment.alerts_topic_arn),
+        keep=timedelta(days=environment.history_retention_days),
         time_left=triggers.clock(context.get_remaining_time_in_millis, at_most),
     )
 

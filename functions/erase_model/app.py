@@ -13,7 +13,7 @@ from driftguard.models.erasing import erase
 from driftguard.models.schemas import EraseMessage
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.observability import logger, measured
 from driftguard.platform.s3 import Bucket
 
@@ -28,9 +28,9 @@ class NotYet(Exception):
 @measured
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Erase the models of a batch of messages. The queue delivers unfinished messages again."""
-    settings = Settings()
-    connect(settings)
-    bucket = Bucket(aws.client("s3"), settings.text("UPLOADS_BUCKET"))
+    environment = Environment()
+    connect(environment)
+    bucket = Bucket(aws.client("s3"), environment.text("UPLOADS_BUCKET"))
 
     def one(record: SQSRecord) -> None:
         message = EraseMessage.model_validate_json(record.body)

@@ -54,7 +54,7 @@ def restore_baseline(model_id: str, version: int) -> BaselineView:
 def create_upload(model_id: str, body: Annotated[NewUpload, Body()]) -> Upload:
     """Create an upload for a baseline that is too large for a request. The response says where to send the file. The
     baseline is built when the file arrives."""
-    model, bucket = registry.find(app.caller.organization_id, model_id), app.settings.text("UPLOADS_BUCKET")
+    model, bucket = registry.find(app.caller.organization_id, model_id), app.environment.text("UPLOADS_BUCKET")
     return uploads.create(model, body, bucket=Bucket(aws.client("s3"), bucket), now=datetime.now(UTC))
 
 
@@ -65,7 +65,7 @@ def get_upload(model_id: str, upload_id: str) -> UploadStatus:
 
 
 def _publish() -> Publish:
-    return to_topic(aws.client("sns"), app.settings.alerts_topic_arn)
+    return to_topic(aws.client("sns"), app.environment.alerts_topic_arn)
 
 
 handler = app.handle

@@ -57,7 +57,7 @@ def delete_channel(channel_id: str) -> Response[None]:
 def test_channel(channel_id: str) -> TestResult:
     """Send a test message to a channel. It takes the same path as alerts. A 502 contains the provider's own error."""
     org, client = app.caller.organization_id, boto3.client("lambda", config=ONCE)
-    return channels.try_out(org, channel_id, function_of=app.settings.notify_function, client=client)
+    return channels.try_out(org, channel_id, function_of=app.environment.notify_function, client=client)
 
 
 handler = app.handle

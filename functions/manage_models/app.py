@@ -20,7 +20,7 @@ app = Api()
 @app.post("/models", status_code=201, responses=answers(201, Model, 409), tags=["Models"])
 def create_model(body: Annotated[NewModel, Body()]) -> Model:
     """Create a model to watch. The response is 409 if the organization already has a model of this name."""
-    partitions = app.settings.ingest_partitions
+    partitions = app.environment.ingest_partitions
     return registry.create(app.caller.organization_id, body, partitions=partitions, now=datetime.now(UTC))
 
 
@@ -51,7 +51,7 @@ def delete_model(model_id: str) -> Response[None]:
 
 def _ask_to_erase(organization_id: str, model_id: str) -> None:
     body = json.dumps({"organization_id": organization_id, "model_id": model_id})
-    aws.client("sqs").send_message(QueueUrl=app.settings.erase_queue_url, MessageBody=body)
+    aws.client("sqs").send_message(QueueUrl=app.environment.erase_queue_url, MessageBody=body)
 
 
 handler = app.handle

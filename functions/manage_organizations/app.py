@@ -11,7 +11,7 @@ from driftguard.models.schemas import EraseMessage
 from driftguard.organizations import administration
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.errors import DriftGuardError, Invalid
 from driftguard.platform.observability import logger
 from driftguard.platform.serialization import field_errors
@@ -21,19 +21,19 @@ MARGIN_MS = 10_000
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run the command in the event. A failed command returns `{"error": …}` in the error shape of the API."""
-    settings = Settings()
-    connect(settings)
+    environment = Environment()
+    connect(environment)
 
     def erase(organization_id: str, model_id: str) -> None:
         body = EraseMessage(organization_id=organization_id, model_id=model_id).model_dump_json()
-        aws.client("sqs").send_message(QueueUrl=settings.erase_queue_url, MessageBody=body)
+        aws.client("sqs").send_message(QueueUrl=environment.erase_queue_url, MessageBody=body)
 
     try:
         answer = administration.run(
             event,
             tables=all_tables.ALL,
             gateway=aws.client("apigateway"),
-            usage_plan_id=lambda: settings.usage_plan_id,
+            usage_plan_id=lambda: environment.usage_plan_id,
             erase=erase,
             may_go_on=lambda: context.get_remaining_time_in_millis() > MARGIN_MS,
             now=datetime.now(UTC),

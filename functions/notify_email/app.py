@@ -21,18 +21,18 @@ from driftguard.notifications.transports import (
 )
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.observability import logger, measured
 
-settings = Settings()
+environment = Environment()
 
 
 def transport() -> Transport:
     """The transport that the template's parameter EmailTransport selects."""
-    match settings.email_transport:
+    match environment.email_transport:
         case "smtp":
-            username, password = smtp_credentials(aws.client("secretsmanager"), settings.text("SMTP_SECRET_ARN", ""))
-            return by_smtp(SmtpServer(settings.smtp_host, settings.smtp_port, username, password))
+            username, password = smtp_credentials(aws.client("secretsmanager"), environment.text("SMTP_SECRET_ARN", ""))
+            return by_smtp(SmtpServer(environment.smtp_host, environment.smtp_port, username, password))
         case "log":
             return by_log
         case _:
@@ -41,11 +41,11 @@ def transport() -> Transport:
 
 def send(event: Event, channel: StoredChannel, recipient: str) -> str:
     """Send to one address. Returns the provider's message id."""
-    sender = settings.text("EMAIL_FROM", "driftguard@localhost" if settings.email_transport == "log" else None)
+    sender = environment.text("EMAIL_FROM", "driftguard@localhost" if environment.email_transport == "log" else None)
     if isinstance(event, AlertEvent):
-        message = render(event, channel, recipient, sender=sender, public_url=settings.public_url)
+        message = render(event, channel, recipient, sender=sender, public_url=environment.public_url)
     else:
-        message = render_notice(event, recipient, sender=sender, public_url=settings.public_url)
+        message = render_notice(event, recipient, sender=sender, public_url=environment.public_url)
     return transport()(message, recipient)
 
 
@@ -53,7 +53,7 @@ def send(event: Event, channel: StoredChannel, recipient: str) -> str:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle records of SNS, records of the retry queue, or a test."""
-    connect(settings)
-    retries = to_queue(aws.client("sqs"), settings.retry_queue_url)
-    notifier = Notifier("email", send, retries, retries, lambda: datetime.now(UTC), settings.history_retention_days)
+    connect(environment)
+    retries = to_queue(aws.client("sqs"), environment.retry_queue_url)
+    notifier = Notifier("email", send, retries, retries, lambda: datetime.now(UTC), environment.history_retention_days)
     return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)

@@ -13,10 +13,10 @@ from driftguard.notifications.outgoing import Outgoing, by_urllib3
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.observability import logger, measured
 
-settings = Settings()
+environment = Environment()
 
 
 def send(event: Event, channel: StoredChannel, target: str) -> str:
@@ -25,10 +25,10 @@ def send(event: Event, channel: StoredChannel, target: str) -> str:
     if late and Deliveries.has_resolved(event.subject_id, channel.id):
         return "not sent: the alert is resolved, and this event would reopen it at the provider"
     now = datetime.now(UTC)
-    outgoing = Outgoing(system_resolver, by_urllib3, settings.outgoing_endpoint)
+    outgoing = Outgoing(system_resolver, by_urllib3, environment.outgoing_endpoint)
     return [
         outgoing.post(post, channel_type=target, now=now)
-        for post in channel.posts(event, public_url=settings.public_url, now=now)
+        for post in channel.posts(event, public_url=environment.public_url, now=now)
     ][-1]
 
 
@@ -36,14 +36,14 @@ def send(event: Event, channel: StoredChannel, target: str) -> str:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle records of SNS, records of the retry queue, or a test."""
-    connect(settings)
+    connect(environment)
     sqs = aws.client("sqs")
     notifier = Notifier(
         "webhook",
         send,
-        to_queue(sqs, settings.retry_queue_url),
-        to_queue(sqs, settings.email_queue_url),
+        to_queue(sqs, environment.retry_queue_url),
+        to_queue(sqs, environment.email_queue_url),
         lambda: datetime.now(UTC),
-        settings.history_retention_days,
+        environment.history_retention_days,
     )
     return notifier.handle(event, lambda: context.get_remaining_time_in_millis() / 1000)

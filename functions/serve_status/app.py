@@ -20,7 +20,7 @@ app = Api(public=["/health", "/openapi.json", "/docs"])
 @app.get("/health", responses=answers(200, Health, 503), security=[], tags=["Service"])
 def health() -> Response[Health]:
     """Show whether the service and its database respond. This request needs no key."""
-    found = health_of(app.settings.version, Runs.last)
+    found = health_of(app.environment.version, Runs.last)
     status = HTTPStatus.OK if found.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
     return Response(status_code=status, content_type="application/json", body=found)
 
@@ -28,7 +28,7 @@ def health() -> Response[Health]:
 @app.get("/scheduler/status", responses=answers(200, SchedulerStatus), tags=["Service"])
 def scheduler_status() -> SchedulerStatus:
     """Show the schedule and its last run. The counts include only the organization's own models."""
-    rule = aws.client("events").describe_rule(Name=app.settings.schedule_rule_name)
+    rule = aws.client("events").describe_rule(Name=app.environment.schedule_rule_name)
     return scheduler(app.caller.organization_id, rule, datetime.now(UTC))
 
 

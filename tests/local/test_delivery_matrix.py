@@ -38,7 +38,7 @@ from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL
 from driftguard.notifications.tables import Channels
 from driftguard.platform import aws, dynamodb
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.ids import new_id
 from sandbox import stack
 from sandbox.gateway import LambdaContext, function
@@ -305,7 +305,7 @@ def queues(certificate: Certificate) -> Iterator[dict[str, str]]:
         }  # fmt: skip
         for name, value in {**variables, **own}.items():
             patch.setenv(name, value)
-        dynamodb.connect(Settings())
+        dynamodb.connect(Environment())
         patch.setattr(outgoing, "TIMEOUT", urllib3.Timeout(connect=1, read=PATIENCE))
         patch.setattr(transports, "TIMEOUT_SECONDS", PATIENCE)
         client = boto3.client(

@@ -15,7 +15,7 @@ from driftguard.checks import triggers
 from driftguard.counting import folding
 from driftguard.notifications import delivery
 from driftguard.platform.dynamodb import Table
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from rules.deployments import DEPLOYMENTS, EVERYTHING
 from rules.stack import target
 from rules.template import refusals
@@ -116,13 +116,13 @@ def test_the_api_describes_every_route_that_a_client_uses() -> None:
 
 @pytest.mark.parametrize("code", sorted(path.parent.name for path in ROOT.glob("functions/*/app.py")))
 def test_a_function_is_given_the_variables_it_reads_and_no_others(code: str) -> None:
-    """Whatever a handler takes from the settings is in its environment, and its environment holds nothing idle."""
+    """Whatever a handler takes from the environment is in its environment, and its environment holds nothing idle."""
     text = (ROOT / "functions" / code / "app.py").read_text()
-    read = set(re.findall(r'settings\.text\("(\w+)"', text))
-    for name in re.findall(r"settings\.(\w+)", text):
-        if isinstance(getattr(Settings, name, None), property) and name != "version":
+    read = set(re.findall(r'environment\.text\("(\w+)"', text))
+    for name in re.findall(r"environment\.(\w+)", text):
+        if isinstance(getattr(Environment, name, None), property) and name != "version":
             read.add(name.upper())
-    if "settings.notify_function" in text:
+    if "environment.notify_function" in text:
         read |= {f"{code.upper()}_FUNCTION" for code in functions() if code.startswith("notify_")}
     if "base_url" in text or "page_answer" in text:
         read.add("PUBLIC_URL")

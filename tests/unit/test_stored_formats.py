@@ -49,7 +49,7 @@ from driftguard.notifications.messages import ChannelNotice, Retry
 from driftguard.notifications.tables import Channels
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import ConditionFailed, Table, connect, disconnect
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.times import hour_of, parse
 from driftguard.predictions.intake import log_batch, log_one
 from driftguard.predictions.schemas import BatchBody, PredictionBody
@@ -103,7 +103,7 @@ def store() -> Iterator[None]:
         for table in TABLES:
             for item in raw_items(table):
                 client.put_item(TableName=names[f"{table.upper()}_TABLE"], Item=item)
-        connect(Settings(names))
+        connect(Environment(names))
         yield
         disconnect()
 

@@ -14,7 +14,7 @@ from driftguard.models import registry
 from driftguard.models.schemas import NewModel
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import connect, disconnect
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.predictions.tables import Predictions
 from sandbox.gateway import Answer, Gateway, function
 from sandbox.stack import deploy_tables
@@ -49,7 +49,7 @@ def stack() -> Iterator[None]:
         for name, value in deploy_tables().items():
             patch.setenv(name, value)
         patch.setenv("PUBLIC_URL", "https://drift.example.com")
-        connect(Settings())
+        connect(Environment())
         add_organization("acme")
         add_organization("other")
         ApiKeys.revoke("acme", "acme-viewer", datetime.now(UTC))

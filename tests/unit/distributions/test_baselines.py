@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from driftguard.baselines.schemas import BaselineFeature
 from driftguard.distributions import encoding
-from driftguard.distributions.baseline import Scalar, build
+from driftguard.distributions.baseline import build
 from driftguard.distributions.categories import MAX_CATEGORIES, MAX_RARE, RARE, Categories, digest
 from driftguard.distributions.numbers import QUANTILES, RESOLUTION, Numbers
+from driftguard.platform.serialization import Scalar
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.text(max_size=5), st.integers(), st.floats(allow_nan=False, allow_infinity=False)

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftguard.distributions import large
-from driftguard.distributions.baseline import Baseline, Scalar, build
+from driftguard.distributions.baseline import Baseline, build
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.large import BaselineBuilder
 from driftguard.distributions.numbers import Numbers
+from driftguard.platform.serialization import Scalar
 
 SCALARS = st.one_of(
     st.none(),

@@ -16,7 +16,7 @@ from driftguard.models import registry
 from driftguard.models.schemas import NewModel
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, connect, disconnect
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, NotFound, TooLarge, Unavailable
 from driftguard.platform.paging import encode_cursor
 from driftguard.platform.times import iso
@@ -36,7 +36,7 @@ def tables() -> Iterator[dict[str, str]]:
     """The template's own tables; each test has a model of its own."""
     with mock_aws():
         variables = deploy_tables()
-        connect(Settings(variables))
+        connect(Environment(variables))
         yield variables
         disconnect()
 

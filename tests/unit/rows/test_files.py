@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from driftguard.baselines.schemas import NewUpload
 from driftguard.platform.s3 import Bucket, FileGone, ObjectReader
+from driftguard.platform.serialization import Scalar
 from driftguard.rows import chunks
 from driftguard.rows.chunks import BadFile
-from driftguard.rows.columns import Scalar
 from driftguard.rows.files import read
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftguard.platform.serialization import Scalar
 from driftguard.rows import packing
-from driftguard.rows.columns import Column, Row, Scalar, columns_of
+from driftguard.rows.columns import Column, Row, columns_of
 from driftguard.rows.packed_format import VERSION
 from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns, unpack_rows

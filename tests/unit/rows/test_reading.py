@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from driftguard.rows.columns import Row, Scalar
+from driftguard.platform.serialization import Scalar
+from driftguard.rows.columns import Row
 from driftguard.rows.reading import BadRow, RowReader, check_name
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

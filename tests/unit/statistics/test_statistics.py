@@ -357,7 +357,7 @@ def test_rho_tells_day_effects_from_chance() -> None:
 
 def histogram(
     edges: Floats, baseline: Floats, window: Floats, extremes: tuple[float, float], values: Floats | None
-) -> pictures.Picture:
+) -> pictures.HistogramParts:
     """The picture of one feature."""
     least, greatest = np.array(extremes[:1]), np.array(extremes[1:])
     (picture,) = pictures.histograms([edges], baseline, window, least=least, greatest=greatest, values=[values])

@@ -23,7 +23,8 @@ from driftguard.counting.counts import Counts
 from driftguard.counting.layout import layout_of
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.models.settings import ModelSettings
-from driftguard.rows.columns import Row, Scalar, columns_of
+from driftguard.platform.serialization import Scalar
+from driftguard.rows.columns import Row, columns_of
 from driftguard.verdicts.judging import Verdict, judge, severity_of
 from driftguard.verdicts.shapes import Report
 

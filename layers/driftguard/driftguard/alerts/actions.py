@@ -11,7 +11,7 @@ from driftguard.models.registry import MAX_ID
 from driftguard.models.settings import ModelSettings
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, transaction
+from driftguard.platform.dynamodb import retrying, transaction
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import earliest_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
@@ -105,17 +105,16 @@ def act(organization_id: str, alert_id: str, action: Action, *, publish: Publish
 
     Raises NotFound if there is no such alert, and Conflict if its status does not allow the transition.
     """
-    for _try in range(TRIES):
+    for attempt in retrying(TRIES):
         alert = find(organization_id, alert_id)
         status = Statuses.one(organization_id, alert.model_id)
         memory = findings.Memory.load((status.memory or {}).get(alert.alert_type))
         outcome = action(alert, memory)
-        try:
+        with attempt:
             _store(status, alert.alert_type, outcome)
-        except ConditionFailed:
-            continue  # A check or another user changed the alert first: read it again.
-        publish_pending(alert.model_id, publish)
-        return outcome.alerts[-1]
+        if attempt.succeeded:
+            publish_pending(alert.model_id, publish)
+            return outcome.alerts[-1]
     raise Conflict("Other requests are changing this alert. Please try again in a second.", retry_after=1)
 
 

@@ -18,7 +18,7 @@ from driftguard.api.callers import Caller, allowed, identify
 from driftguard.api.problems import content_type_answer, fault_answer, problem_answer, validation_answer
 from driftguard.platform import observability
 from driftguard.platform.dynamodb import connect
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 from driftguard.platform.errors import DriftGuardError, Forbidden, NotFound, TooLarge, UnsupportedMediaType
 from driftguard.platform.observability import logger
 from driftguard.platform.serialization import from_json, to_json
@@ -47,7 +47,7 @@ class Api(APIGatewayRestResolver):
     def __init__(self, *, public: Sequence[str] = ()) -> None:
         super().__init__(cors=CORS, enable_validation=True, serializer=to_json, json_body_deserializer=from_json)
         self.public = frozenset(public)
-        self.settings = Settings()
+        self.environment = Environment()
         self.exception_handler(DriftGuardError)(problem_answer)
         self.exception_handler(RequestValidationError)(validation_answer)
         self.exception_handler(RequestUnsupportedContentType)(content_type_answer)
@@ -85,8 +85,8 @@ class Api(APIGatewayRestResolver):
     @property
     def base_url(self) -> str:
         """The public URL of the API, without a trailing slash."""
-        if self.settings.public_url:
-            return self.settings.public_url
+        if self.environment.public_url:
+            return self.environment.public_url
         request = self.current_event.request_context
         domain, path, resource_path = request.domain_name or "", request.path or "", self.current_event.path
         prefix = path.removesuffix(resource_path) if path.endswith(resource_path) else f"/{request.stage}"
@@ -117,7 +117,7 @@ class Api(APIGatewayRestResolver):
         This runs before validation, so that a role is checked before the body and before the existence of anything.
         """
         try:
-            connect(self.settings)
+            connect(self.environment)
             _check_body(event)
             if event.get("resource") in self.public:
                 return {}

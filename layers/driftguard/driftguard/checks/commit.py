@@ -11,7 +11,7 @@ from driftguard.checks.task import Task
 from driftguard.counting.folding import Overtaken
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, transaction
+from driftguard.platform.dynamodb import ConditionFailed, retrying, transaction
 from driftguard.platform.times import iso
 from driftguard.verdicts.judging import Verdict
 
@@ -33,7 +33,7 @@ def store(task: Task, check_id: str, status: Statuses, verdict: Verdict) -> None
     except ConditionFailed:
         raise Overtaken from None
     entry = History.entry(model.model_id, check_id, reports.pack_row(report), now, task.keep)
-    for _try in range(TRIES):
+    for attempt in retrying(TRIES):
         outcomes = _apply(status, verdict)
         status.state = report["status"]
         status.preliminary = report["preliminary"]
@@ -45,26 +45,28 @@ def store(task: Task, check_id: str, status: Statuses, verdict: Verdict) -> None
         status.request = task.request
         status.recent = _recent(status.recent or [], report["drift_score"], now)
         revision, status.revision = status.revision, status.revision + 1
-        try:
-            with transaction() as write:
-                write.save(
-                    status, condition=(Statuses.revision == revision) & (Statuses.lease_owner == status.lease_owner)
-                )
-                write.save(entry)
-                if task.tick:
-                    write.save(Runs.of(model.organization_id, task.tick, model.model_id, "checked", now))
-                add_outcomes(write, outcomes)
-        except ConditionFailed:
-            # A user acknowledged, snoozed or resolved an alert meanwhile. Apply the findings to the new state.
-            fresh = Statuses.one(model.organization_id, model.model_id)
-            there = Models.one(model.organization_id, model.model_id)
-            unchanged = there is not None and there.baseline_version == model.baseline_version
-            if fresh.lease_owner != status.lease_owner or not unchanged:
-                raise Overtaken from None
-            status = fresh
-            continue
-        return
+        unchanged = (Statuses.revision == revision) & (Statuses.lease_owner == status.lease_owner)
+        with attempt, transaction() as write:
+            write.save(status, condition=unchanged)
+            write.save(entry)
+            if task.tick:
+                write.save(Runs.of(model.organization_id, task.tick, model.model_id, "checked", now))
+            add_outcomes(write, outcomes)
+        if attempt.succeeded:
+            return
+        # A user acknowledged, snoozed or resolved an alert meanwhile. Apply the findings to the new state.
+        status = _read_again(model, status)
     raise Overtaken
+
+
+def _read_again(model: Models, status: Statuses) -> Statuses:
+    """The status as it is now. Raises Overtaken if the lease was lost or the baseline was replaced."""
+    fresh = Statuses.one(model.organization_id, model.model_id)
+    there = Models.one(model.organization_id, model.model_id)
+    unchanged = there is not None and there.baseline_version == model.baseline_version
+    if fresh.lease_owner != status.lease_owner or not unchanged:
+        raise Overtaken
+    return fresh
 
 
 def _apply(status: Statuses, verdict: Verdict) -> list[findings.Outcome]:

@@ -19,8 +19,8 @@ from typing import Any, Literal
 
 from driftguard.distributions.categories import BOOLEANS, RARE, Categories, categories
 from driftguard.distributions.numbers import QUANTILES, Numbers, numbers, sum_of, to_double
+from driftguard.platform.serialization import Scalar
 
-type Scalar = float | int | str | bool | None
 type Role = Literal["feature", "prediction"]
 type FeatureType = Literal["numeric", "categorical", "boolean"]
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from driftguard.distributions.baseline import PREDICTION, Baseline, FeatureBaseline, Role, Scalar, feature_type
+from driftguard.distributions.baseline import PREDICTION, Baseline, FeatureBaseline, Role, feature_type
 from driftguard.distributions.categories import BOOLEANS, Categories, categories
 from driftguard.distributions.numbers import Numbers, numbers, to_double
+from driftguard.platform.serialization import Scalar
 from driftguard.statistics.arrays import Floats, Ints
 
 NUMBERS = (int, float)

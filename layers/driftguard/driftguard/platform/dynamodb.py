@@ -14,7 +14,7 @@ from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError, Upda
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from driftguard.platform.environment import Settings
+from driftguard.platform.environment import Environment
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
@@ -62,16 +62,16 @@ _connection: Connection | None = None
 _names: set[str] = set()
 
 
-def connect(settings: Settings) -> None:
-    """Bind every table class to the table name in `settings`. A repeated call costs nothing.
+def connect(environment: Environment) -> None:
+    """Bind every table class to the table name in `environment`. A repeated call costs nothing.
 
     All tables share one client, because creating a client costs 0.15 s of CPU on a cold start. If several classes
     share a table, the client learns the keys of its indexes from the class that declares the indexes.
     """
     global _connection  # noqa: PLW0603  one client per process is intended
-    Table.keep = timedelta(days=settings.history_retention_days)
+    Table.keep = timedelta(days=environment.history_retention_days)
     for table in sorted(Table.__subclasses__(), key=lambda table: not table._indexes):
-        name = settings.table(table.table_setting)
+        name = environment.table(table.table_setting)
         if name is None or (table.Meta.table_name == name and table._connection is not None):
             continue
         table.Meta.table_name = name
@@ -139,11 +139,13 @@ class Try:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.succeeded = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        self.succeeded = error is None
         return isinstance(error, ConditionFailed)
 
 

@@ -8,7 +8,7 @@ class SettingError(RuntimeError):
     """An environment variable that the function needs is missing or has a wrong value."""
 
 
-class Settings:
+class Environment:
     """The configuration of a function. Reading a missing or wrong variable raises SettingError with its name."""
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:

@@ -9,6 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from driftguard.platform.errors import FieldError
 
+type Scalar = float | int | str | bool | None
+"""A value of a feature or a prediction, as JSON holds it."""
+
 
 class Wire(BaseModel):
     """A request or response body. It rejects unknown fields, NaN and infinite numbers."""

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from driftguard.platform.serialization import Wire
-from driftguard.rows.columns import Scalar
+from driftguard.platform.serialization import Scalar, Wire
 
 MAX_UNPACKED_BYTES = 4 * 1024**3
 MAX_ROW_CHARACTERS = 4_000_000

@@ -7,8 +7,8 @@ from itertools import compress
 from typing import Any, Literal, NamedTuple
 
 from driftguard.platform.planes import array_of, little_endian
+from driftguard.platform.serialization import Scalar
 
-type Scalar = float | int | str | bool | None
 type Kind = Literal["number", "string", "boolean"]
 type Encoding = Literal["integers", "floats", "codes", "flags"]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 from driftguard.platform.errors import Location
+from driftguard.platform.serialization import Scalar
 from driftguard.rows.chunks import MAX_BAD_LINES, Chunk, ColumnValues, Errors, Lines
-from driftguard.rows.columns import Scalar
 from driftguard.rows.file_format import FileFormat
 from driftguard.rows.reading import MAX_FEATURES, BadRow, check_name, moment, scalar
 

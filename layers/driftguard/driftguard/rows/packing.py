@@ -12,8 +12,9 @@ from typing import Any
 
 from driftguard.platform.deflating import compact_json, deflate
 from driftguard.platform.planes import SIZE, little_endian
+from driftguard.platform.serialization import Scalar
 from driftguard.rows.buffers import Buffers, pack_flags
-from driftguard.rows.columns import Kind, Row, Scalar, milliseconds, names_of, split_by_kind
+from driftguard.rows.columns import Kind, Row, milliseconds, names_of, split_by_kind
 from driftguard.rows.packed_format import (
     COLUMNS,
     HEADER_LENGTH_BYTES,

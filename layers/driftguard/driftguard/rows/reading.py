@@ -10,8 +10,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from driftguard.platform.errors import FieldError, Location
+from driftguard.platform.serialization import Scalar
 from driftguard.platform.times import parse
-from driftguard.rows.columns import Row, Scalar
+from driftguard.rows.columns import Row
 
 MAX_FEATURES = 500
 MAX_NAME = 128

@@ -10,8 +10,9 @@ from typing import Any
 
 from driftguard.platform.deflating import inflate
 from driftguard.platform.planes import array_of, little_endian
+from driftguard.platform.serialization import Scalar
 from driftguard.rows.buffers import MAX_COUNT, BufferReader, unpack_flags
-from driftguard.rows.columns import Column, Columns, Part, Row, Scalar, columns_of, values_of
+from driftguard.rows.columns import Column, Columns, Part, Row, columns_of, values_of
 from driftguard.rows.packed_format import (
     ENCODINGS,
     HEADER_LENGTH_BYTES,

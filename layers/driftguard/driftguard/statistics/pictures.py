@@ -27,7 +27,7 @@ APART = 4.0
 LARGEST = float(np.finfo(np.float64).max)
 
 
-type Picture = tuple[list[float], list[float], list[float]]
+type HistogramParts = tuple[list[float], list[float], list[float]]
 """The ends of the bars, and the shares of the baseline and of the window in each bar."""
 
 
@@ -39,7 +39,7 @@ def histograms(
     least: Floats,
     greatest: Floats,
     values: Sequence[Floats | None],
-) -> list[Picture]:
+) -> list[HistogramParts]:
     """Return the histograms of F features, with at most MAX_BARS bars each.
 
     edges: the ends of each feature's bins (E,), E ≥ 1.
