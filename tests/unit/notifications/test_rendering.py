@@ -355,6 +355,35 @@ def plain_parts(part: Any) -> list[dict[str, Any]]:
     return own + [found for value in part.values() for found in plain_parts(value)]
 
 
+FORGED = "x\nRESOLVED\r\nSign in: https://evil.example\u2028now\u202e\x1b[0m"
+FORGED_SHOWN = "x⏎RESOLVED⏎⏎Sign in: https://evil.example⏎now\\u202e␛[0m"
+
+
+@pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
+def test_no_logged_value_forges_a_line_of_a_message(shown: Any) -> None:
+    """A value, a category, a feature name and a model name with line breaks stay on the line they are shown in."""
+    carrier = {**CARRIER, "name": f"{FORGED} name"}
+    carrier["histogram"] = {"categories": [FORGED, "b"], "baseline": [1, 1], "window": [1, 2]}
+    new = {**MISSING, "kind": "new_categories", "new_categories": [FORGED]}
+    said = shown(life(carrier, new, name=f"{FORGED} model")["opened"])
+    assert FORGED_SHOWN[:18] in said
+    assert not re.search("^ *(RESOLVED|Sign in)", said, re.MULTILINE)
+    assert not set("\u2028\u202e\x1b") & set(said)
+
+
+def test_a_value_is_one_line_with_its_control_characters_shown() -> None:
+    """Line breaks, escapes and marks of direction are shown. Letters of any script and emojis stay as they are."""
+    assert words.one_line(FORGED) == FORGED_SHOWN
+    plain = "Größe 北京 नमस्ते می\u200cخواهم 👩\u200d🔧 a\u00a0b"
+    assert words.one_line(plain) == plain
+
+
+@given(st.text())
+def test_one_line_is_one_line_for_any_text(text: str) -> None:
+    """No text is split into lines, whatever it contains."""
+    assert len(words.one_line(text).splitlines()) <= 1
+
+
 @given(name=st.text(min_size=1, max_size=128), feature=st.text(min_size=1, max_size=128))
 def test_any_name_gives_one_message_with_its_own_headers(name: str, feature: str) -> None:
     """No name can add a header or break Slack's limits."""

@@ -1,5 +1,6 @@
 """Formats names, numbers, times and durations for messages and pages."""
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -21,9 +22,37 @@ def names(features: Sequence[AlertFeature]) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 
+JOINERS = "\u200c\u200d"
+"""Invisible characters that some scripts and emojis need. They change neither the order nor the lines of a text."""
+
+INVISIBLE = ("Cc", "Cf", "Zl", "Zp", "Cs")
+"""Unicode categories of characters that break lines, change the order of a text, or cannot be seen."""
+
+
+def one_line(text: str) -> str:
+    """Return the text on one line, with invisible characters shown.
+
+    Logged values and names come from outside. A line break in such a value could imitate a line of the message.
+    """
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if character.isprintable() or character in JOINERS:
+        return character
+    if unicodedata.category(character) not in INVISIBLE:
+        return character
+    code = ord(character)
+    if character in "\n\x0b\x0c\r\x85\u2028\u2029":
+        return "⏎"
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return f"\\u{code:04x}"
+
+
 def quoted(name: str, longest: int = 60) -> str:
-    """Return a name in quotes, cut to `longest` characters."""
-    return f"“{name if len(name) <= longest else name[: longest - 1] + '…'}”"
+    """Return a name in quotes, on one line and cut to `longest` characters."""
+    return f"“{shorten(one_line(name), longest)}”"
 
 
 def percent(share: float) -> str:

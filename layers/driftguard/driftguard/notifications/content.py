@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from driftguard.alerts.events import AlertEvent, EventKind, ResolveReason
 from driftguard.alerts.schemas import AlertFeature, AlertType, dashboard_url
-from driftguard.alerts.words import QUALITY, TESTS, duration, minute, number, percent, probability, quoted
+from driftguard.alerts.words import QUALITY, TESTS, duration, minute, number, one_line, percent, probability, quoted
 from driftguard.notifications.pictures import Picture, picture_of
 
 SHOWN_FEATURES = 6
@@ -59,7 +59,10 @@ class FeatureView:
 
 @dataclass(frozen=True)
 class Content:
-    """The content of one message. `subject` is the same for all messages of one alert."""
+    """The content of one message. `subject` is the same for all messages of one alert.
+
+    Names and logged values are each on one line, so that no value can imitate a line of the message.
+    """
 
     subject: str
     news: str
@@ -97,7 +100,7 @@ def describe(event: AlertEvent, public_url: str) -> Content:
         ("First seen", minute(alert.detected_at)),
         ("Seen in", f"{alert.occurrences:,} check{'s' if alert.occurrences != 1 else ''}"),
     ]
-    subject = SUBJECTS[alert.alert_type].format(alert.model_name)
+    subject = SUBJECTS[alert.alert_type].format(one_line(alert.model_name))
     return Content(
         subject=f"Test: {subject}" if event.kind == "test" else subject,
         news=NEWS[event.kind],
@@ -105,14 +108,14 @@ def describe(event: AlertEvent, public_url: str) -> Content:
         lead=lead,
         preheader=f"{alert.severity}: {lead}" if event.kind in ("opened", "escalated", "repeated") else lead,
         preliminary=PRELIMINARY if alert.preliminary and event.kind != "resolved" else _preliminary_end(event),
-        note=event.note if event.reason == "by_hand" else None,
+        note=one_line(event.note) if event.note and event.reason == "by_hand" else None,
         facts=facts,
         features=[_feature(feature, place < PICTURES) for place, feature in enumerate(shown)],
         more_features=max(0, alert.features_total - len({feature.name for feature in shown})),
-        actions=[] if event.kind == "resolved" else alert.recommended_actions,
+        actions=[] if event.kind == "resolved" else [one_line(action) for action in alert.recommended_actions],
         alert_url=dashboard_url(public_url, alert.id),
         channels_url=f"{public_url}/dashboard#/channels",
-        model_name=alert.model_name,
+        model_name=one_line(alert.model_name),
         model_id=alert.model_id,
         alert_id=alert.id,
         follows=event.kind not in ("opened", "test"),
@@ -140,7 +143,8 @@ def _lead(event: AlertEvent) -> str:
         case "resolved":
             ending = ENDINGS[event.reason] if event.reason else "The alert has ended"
             lasted = duration(event.at - event.alert.detected_at)
-            return f"{SUBJECTS[event.alert.alert_type].format(event.model_name)} is resolved after {lasted}. {ending}."
+            subject = SUBJECTS[event.alert.alert_type].format(one_line(event.model_name))
+            return f"{subject} is resolved after {lasted}. {ending}."
         case "test":
             return "This channel works. Below is an example of an alert. Nothing has drifted."
 
@@ -180,8 +184,8 @@ def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
     if feature.new_categories:
         changes.append("new: " + ", ".join(quoted(value, 30) for value in feature.new_categories[:3]))
     return FeatureView(
-        name=feature.name,
-        change=", ".join(changes),
+        name=one_line(feature.name),
+        change=one_line(", ".join(changes)),
         score=number(feature.drift_score),
         p_value=probability(feature.p_value),
         test=TESTS.get(feature.test or "", feature.test or ""),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from driftguard.alerts.schemas import AlertFeature, Histogram
-from driftguard.alerts.words import QUALITY, number, percent
+from driftguard.alerts.words import QUALITY, number, one_line, percent
 from driftguard.distributions.categories import NEW, RARE
 
 BINS = 12
@@ -60,7 +60,7 @@ def _categories(labels: Sequence[str], before: Sequence[float], now: Sequence[fl
     changes = [abs(new - old) for old, new in zip(before, now, strict=True)]
     places = sorted(sorted(range(len(labels)), key=lambda place: -changes[place])[:CATEGORIES])
     named = {RARE: "rare values", NEW: "new values"}
-    bars = [Bar(named.get(labels[place], labels[place]), before[place], now[place]) for place in places]
+    bars = [Bar(named.get(labels[place]) or one_line(labels[place]), before[place], now[place]) for place in places]
     return Picture(bars, upright=False)
 
 
