@@ -205,7 +205,7 @@ def test_each_type_of_alert_has_its_own_words(alert_type: str, features: Any, su
 def test_preliminary_is_said_in_every_message(shown: Any) -> None:
     """Messages of a preliminary alert say so, and messages of other alerts do not contain the word."""
     preliminary = life(DELAY, preliminary=True)
-    assert preliminary.keys() == {"opened", "resolved"}
+    assert preliminary.keys() == {"opened", "escalated", "repeated", "resolved"}
     assert "Preliminary:" in shown(preliminary["opened"])
     assert "was preliminary" in shown(preliminary["resolved"])
     assert "preliminary" not in shown(life(DELAY)["opened"]).casefold()

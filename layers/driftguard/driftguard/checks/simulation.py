@@ -69,7 +69,7 @@ class Replay:
             memory = self.memory.get(kind, findings.Memory())
             outcome = lifecycle.apply(finding, self.open.get(kind), memory, verdict.occasion)
             self.memory[kind] = outcome.memory
-            self.messages += len(outcome.events)
+            self.messages += sum(event.seen_from("LOW") is not None for event in outcome.events)
             for alert in outcome.alerts:
                 self.seen[alert.id] = alert
                 if alert.is_open:
