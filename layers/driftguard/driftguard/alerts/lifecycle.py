@@ -160,9 +160,9 @@ def _messages_while_on(alert: Alert, occasion: Occasion) -> tuple[Alert, list[Al
         return alert, []
     if any(part.kind == "repeated" for part in audience.values()):
         alert = _note(alert, occasion.now, "reminded")
-    sent: dict[Severity, Sent] = alert.sent | {
-        minimum: Sent(severity=alert.severity, at=occasion.now) for minimum in audience
-    }
+    sent = dict(alert.sent)
+    for minimum in audience:
+        sent[minimum] = Sent(severity=alert.severity, at=occasion.now)
     highest = max(sent, key=severity_rank)
     told = {"told": True, "told_severity": alert.severity, "highest_told": highest, "notified_at": occasion.now}
     alert = alert.model_copy(update={"sent": sent, **told})

@@ -12,12 +12,13 @@ from operator import add
 
 from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.schemas import Alert
+from driftguard.baselines.names import names_of
 from driftguard.checks.schemas import SimulatedAlert, Simulation
 from driftguard.checks.window import RHO_DAYS, Moment, load_series, verdict_on, whole_days
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import count_fresh, load_state
 from driftguard.counting.series import Series, read_hours
-from driftguard.models.settings import ModelSettings
+from driftguard.models.settings import ModelSettings, SettingsPatch, check_features
 from driftguard.models.tables import Models
 from driftguard.platform.errors import Conflict, Invalid
 from driftguard.platform.times import hour_of, hour_start
@@ -90,16 +91,19 @@ class Replay:
 
 
 def simulate(
-    model: Models, settings: ModelSettings, days: int, now: datetime, may_go_on: Callable[[], bool]
+    model: Models, patch: SettingsPatch, days: int, now: datetime, may_go_on: Callable[[], bool]
 ) -> Simulation:
-    """Replay the last `days` (at most 28) of a model with `settings`.
+    """Replay the last `days` (at most 28) of a model with its settings after `patch`.
 
     Real checks run every 15 minutes. Replayed checks run on whole hours, because the counts are stored per hour.
-    Raises Conflict if the model has no baseline or too many uncounted predictions, and Invalid if time runs out.
+    Raises Conflict if the model has no baseline or too many uncounted predictions. Raises Invalid if time runs out or
+    if the patch names features that the baseline lacks.
     """
     if model.baseline_version is None:
         raise Conflict("The model has no baseline yet. Create a baseline before you simulate settings.")
     series = load_series(model)
+    check_features(patch, names_of(series.baseline.features))
+    settings = patch.apply(model.settings)
     state = load_state(series, now)
     fresh = count_fresh(series, state.cursor, now, may_go_on)
     if fresh is None:

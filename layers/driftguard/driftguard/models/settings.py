@@ -4,12 +4,13 @@ Each setting is declared once, in `ModelValues`. `FeatureOverride` and `Settings
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import BaseModel, Field, ModelWrapValidatorHandler, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from driftguard.platform.errors import FieldError, Invalid
 from driftguard.platform.serialization import MAX_ERRORS, Name, Wire
 
 type Rule = Literal["budget", "p_value"]
@@ -183,6 +184,28 @@ class SettingsPatch(Suggesting):
         """Return `settings` after this change. Overrides merge per feature."""
         merged = merge(settings.model_dump(exclude_unset=True), self.model_dump(exclude_unset=True))
         return ModelSettings.model_validate(merged)
+
+
+def check_features(patch: "SettingsPatch | None", known: Iterable[str]) -> None:
+    """Raise Invalid if the patch sets overrides of features that are not `known`. Null removes any override."""
+    given = [name for name, override in ((patch and patch.features) or {}).items() if override is not None]
+    names = list(known) if given else []
+    errors: list[FieldError] = [
+        {"loc": ["body", "settings", "features", name], "msg": _lacking(name, names)}
+        for name in given
+        if name not in names
+    ]
+    if errors:
+        raise Invalid(errors[:MAX_ERRORS])
+
+
+def _lacking(name: str, names: Sequence[str]) -> str:
+    import difflib  # noqa: PLC0415  only a wrong request needs it
+
+    folded = {known.casefold(): known for known in reversed(names)}
+    for nearest in difflib.get_close_matches(name.casefold(), folded, n=1):
+        return f"the baseline has no feature of this name; did you mean {folded[nearest]}?"
+    return "the baseline has no feature of this name; GET /models/{model_id}/baseline lists its features"
 
 
 def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
