@@ -14,6 +14,7 @@ from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.schemas import Alert
 from driftguard.baselines.names import names_of
 from driftguard.checks.schemas import SimulatedAlert, Simulation
+from driftguard.checks.silence import Silence, silence
 from driftguard.checks.window import RHO_DAYS, Moment, load_series, verdict_on, whole_days
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import count_fresh, load_state
@@ -52,15 +53,16 @@ class Replay:
         """Replay a check at `now` on the hours that had ended by then."""
         last = hour_of(now) - 1
         first = hour_of(now - timedelta(days=self.settings.window_days))
-        seen = [hour for hour in self.hours if hour <= last]
-        if not seen:
+        quiet_since = max((hour + 1 for hour in self.hours if hour <= last), default=None)
+        if quiet_since is None:
             return
         moment = Moment(
             now=now,
             first_hour=first,
             last_hour=last + 1,
             covered_since=self.first_hour,
-            silent=now - hour_start(max(seen) + 1) >= timedelta(hours=self.settings.no_data_hours),
+            known_since=self.first_hour,
+            silence=self._silence(now, quiet_since, is_open="no_data" in self.open),
         )
         days = [self.days.get(day, self.nothing) for day in whole_days(moment)]
         counts = self._window(first, last)
@@ -77,6 +79,32 @@ class Replay:
                     self.open[kind] = alert
                 else:
                     self.open.pop(kind, None)
+
+    def learn_outages(self, until: int) -> None:
+        """Replay only the silences before the hour `until`, so that the first checks know which were outages."""
+        opened, quiet_since = None, None
+        for hour in range(min(self.hours, default=until) + 1, until):
+            if hour - 1 in self.hours:
+                quiet_since = hour
+            if quiet_since is None:
+                continue
+            now = hour_start(hour)
+            silent = self._silence(now, quiet_since, is_open=opened is not None).silent
+            if silent and opened is None:
+                opened = now
+            elif opened is not None and not silent:
+                self.memory["no_data"] = self.memory.get("no_data", findings.Memory()).after_outage(opened, now)
+                opened = None
+
+    def _silence(self, now: datetime, quiet_since: int, *, is_open: bool) -> Silence:
+        return silence(
+            self.settings.no_data_hours,
+            hour_start(quiet_since),
+            now,
+            [hour for hour in self.hours if hour < quiet_since],
+            self.memory.get("no_data", findings.Memory()).outages,
+            is_open=is_open,
+        )
 
     def _window(self, first: int, last: int) -> Counts:
         first_day, end_day = -(-first // 24), (last + 1) // 24
@@ -119,6 +147,7 @@ def simulate(
     replay = Replay(model, series, settings, first_hour, hours)
     step = max(1, -(-len(series.baseline.features) // FEATURES_AN_HOURLY_CHECK))
     moments = range(end - days * 24 + step, end + 1, step)
+    replay.learn_outages(end - days * 24)
     for hour in moments:
         if not may_go_on():
             raise Invalid.at(["body", "days"], "takes too long for this model. Choose fewer days.")

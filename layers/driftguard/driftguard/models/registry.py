@@ -83,7 +83,7 @@ def change(
     if "labels" in given:
         model.labels = merge(model.labels or {}, given["labels"]) if given["labels"] is not None else {}
     if "settings" in given:
-        if model.baseline_version is not None and body.settings is not None and body.settings.features:
+        if model.baseline_version is not None and (given["settings"] or {}).get("features"):
             check_features(body.settings, features_of(model))
         model.settings = body.settings.apply(model.settings) if body.settings is not None else ModelSettings()
     try:

@@ -58,7 +58,7 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
     status: State
     reason: str | None
     if occasion.silent:
-        status, reason = "no_data", f"No predictions have arrived for at least {settings.no_data_hours} hours."
+        status, reason = "no_data", occasion.silence
     elif tests.fired.any():
         status, reason = "drift", drift_reason(rows.values())
     elif fired:
