@@ -5,17 +5,19 @@ It has a file of its own because functions that only show alerts read it, and ne
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from driftguard.alerts.schemas import DeliveryRecord
 from driftguard.alerts.tables import Alerts
-from driftguard.models.tables import Models
 from driftguard.notifications.messages import Event
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
 from driftguard.platform.times import DAY, iso, parse
+
+if TYPE_CHECKING:  # functions that only need this table do not load settings
+    from driftguard.models.tables import Models
 
 KEPT_ATTEMPTS = 20
 
@@ -139,7 +141,7 @@ class Deliveries(Table):
         )
 
     @classmethod
-    def of_model(cls, model: Models) -> "Iterable[Deliveries]":
+    def of_model(cls, model: "Models") -> "Iterable[Deliveries]":
         """All deliveries of a model's alerts, keys only. The alerts must still be there."""
         for alert in Alerts.of_model(model):
             yield from cls.query(alert.sk, attributes_to_get=KEYS, consistent_read=True)
