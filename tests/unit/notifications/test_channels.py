@@ -1,14 +1,20 @@
 """Channels: accepted settings, shown fields, wanted events, and the URLs that a webhook may have."""
 
+import ipaddress
+import socket
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from driftguard.alerts.schemas import Severity
+from driftguard.notifications import addresses
 from driftguard.notifications.addresses import ParsedUrl, Refused, check_url, literal_address, pin
 from driftguard.notifications.providers import base
 from driftguard.notifications.providers.base import NewChannel, ShownChannel, StoredChannel
@@ -174,6 +180,9 @@ def test_a_channel_wants_its_models_and_severities(
         "192.168.1.1",
         "169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "[::1]", "[::]",
         "[fe80::1]", "[fd00:ec2::254]", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "[2002:a00:1::]", "[ff02::1]",
+        "[::127.0.0.1]", "[::8.8.8.8]", "[::ffff:0:127.0.0.1]", "[::ffff:0:8.8.8.8]", "[fec0::1]", "[feff::1]",
+        "[2002:808:808::]", "[64:ff9b:1::808:808]", "[64:ff9b::7f00:1]", "[2001::1]", "[2001:db8::1]", "[2001:10::1]",
+        "[3fff::1]", "[5f00::1]", "[100::1]", "[1::1]", "[4000::1]", "[e000::1]", "192.88.99.1", "240.0.0.1",
         "localhost", "LOCALHOST", "localhost.", "a.localhost", "printer.local", "metadata.google.internal",
         "ip-10-0-0-1.ec2.internal",
     ],
@@ -191,7 +200,7 @@ def test_private_and_local_hosts_are_refused_without_asking_anybody(host: str) -
         "https://user:secret@example.com/", "https://user@example.com/", "https://example.com:0x50/",
         "https://example.com:99999/", "https://example.com/\r\nX: y", "https://exämple.com/", "https://１２７.0.0.1/",
         "https://example.com/" + "x" * 2048, "https://exa%6dple.com/", "https://example.com\\@evil.example/",
-        "https://[::1",
+        "https://[::1", f"https://{'a' * 64}.example/", f"https://{'a.' * 130}example/",
     ],
 )  # fmt: skip
 def test_what_is_not_plainly_an_https_address_is_refused(url: str) -> None:
@@ -208,6 +217,34 @@ def test_a_public_address_is_taken_apart() -> None:
     assert check_url("https://8.8.8.8") == ParsedUrl("8.8.8.8", 443, "/")
     assert check_url("https://[2606:4700::1111]/x").host == "2606:4700::1111"
     assert literal_address("hooks.slack.com") is None
+
+
+@given(st.ip_addresses(v=6))
+def test_an_ipv6_address_outside_of_global_unicast_is_refused(address: ipaddress.IPv6Address) -> None:
+    """An address is accepted only within 2000::/3, or if it stands for a public IPv4 address."""
+    ordinary = address in ipaddress.IPv6Network("2000::/3")
+    stands_for_ipv4 = address.ipv4_mapped is not None or address in ipaddress.IPv6Network("64:ff9b::/96")
+    try:
+        check_url(f"https://[{address}]/")
+    except Refused:
+        return
+    assert ordinary or stands_for_ipv4
+
+
+def test_an_address_that_stands_for_a_public_ipv4_address_is_accepted() -> None:
+    """The mapped form and the answers of DNS64 are accepted when their IPv4 address is public."""
+    for host in ("[::ffff:8.8.8.8]", "[64:ff9b::808:808]", "[2606:4700::1111]", "[2a00:1450:4001::1]"):
+        check_url(f"https://{host}/")
+
+
+def test_a_lookup_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver gives up after its own time, and an unknown host is still an OSError."""
+    release = threading.Event()
+    monkeypatch.setattr(addresses, "RESOLVING", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: release.wait(5) and [])
+    with pytest.raises(OSError, match="in time"):
+        addresses.system_resolver("slow.example", 443)
+    release.set()
 
 
 def test_a_name_is_pinned_to_a_public_address_ipv4_first() -> None:
