@@ -1,10 +1,14 @@
 """Channels: accepted settings, shown fields, wanted events, and the URLs that a webhook may have."""
 
 import ipaddress
+import json
 import socket
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +21,8 @@ from driftguard.alerts.schemas import Severity
 from driftguard.notifications import addresses
 from driftguard.notifications.addresses import ParsedUrl, Refused, check_url, literal_address, pin
 from driftguard.notifications.providers import base
-from driftguard.notifications.providers.base import NewChannel, ShownChannel, StoredChannel
+from driftguard.notifications.providers.base import STORED, NewChannel, ShownChannel, StoredChannel
+from driftguard.notifications.providers.email import as_header
 from driftguard.notifications.schemas import NEW_CHANNEL, Channel, ChannelPatch, ChannelSettings, ChannelType
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -46,6 +51,8 @@ def shown(**body: Any) -> ShownChannel:
         ({"type": "email", "to": ["a@example.com", "a@example.com"]}, ("to",), "duplicates"),
         ({"type": "email", "to": ["not an address"]}, ("to", 0), "@"),
         ({"type": "email", "to": ["a@example.com\r\nBcc: b@example.com"]}, ("to", 0), "invalid characters"),
+        ({"type": "email", "to": ["=?utf-8?q?a?=@b.de"]}, ("to", 0), "header of an e-mail"),
+        ({"type": "email", "to": ["a@example.com", "=?iso-8859-1?b?YQ==?=@b.de"]}, ("to", 1), "header of an e-mail"),
         ({"type": "email", "to": ["a@example.com", "x" * 10**6]}, ("to", 1), "at most 320"),
         ({"type": "email", "to": "a@example.com"}, ("to",), "list"),
         ({"type": "email", "to": ["a@example.com"], "model_ids": []}, ("model_ids",), "at least 1"),
@@ -85,6 +92,37 @@ def test_addresses_are_taken_in_their_ascii_form_and_local_domains_too() -> None
     """A company's internal mail domain is accepted, and an international domain is stored in ASCII."""
     channel = stored(type="email", to=["ops@mail.local", "ops@localhost", "team@bücher.example"])
     assert list(channel.settings.targets) == ["ops@mail.local", "ops@localhost", "team@xn--bcher-kva.example"]
+
+
+@given(st.from_regex(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,20}", fullmatch=True))
+def test_an_accepted_address_can_be_sent_to(local: str) -> None:
+    """An address that a channel accepts is the one that the header To of its messages names."""
+    try:
+        (address,) = stored(type="email", to=[f"{local}@example.com"]).settings.targets
+    except ValidationError:
+        return
+    message = EmailMessage()
+    message["To"] = as_header(address)
+    read = message_from_bytes(message.as_bytes(policy=SMTP), policy=SMTP)
+    assert [each.addr_spec for each in read["To"].addresses] == [address]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "email", "to": ["=?utf-8?q?a?=@b.de"]},
+        {"type": "slack", "webhook_url": "https://[::127.0.0.1]/x"},
+        {"type": "teams", "webhook_url": "https://[fec0::1]/x"},
+        {"type": "webhook", "url": "https://[2002:808:808::]/x"},
+    ],
+)
+def test_a_stored_channel_is_read_under_later_rules(body: dict[str, Any]) -> None:
+    """Settings that today's rules refuse are read from the table and shown, so the other channels keep working."""
+    with pytest.raises(ValidationError):
+        NEW_CHANNEL.validate_python(body)
+    channel = StoredChannel("C1", "org", NEW_CHANNEL.validate_json(json.dumps(body), context=STORED), NOW, NOW)
+    assert channel.settings.shown(channel.common).name
+    assert channel.settings.targets
 
 
 def test_every_channel_type_is_a_file_and_a_member_of_each_union() -> None:

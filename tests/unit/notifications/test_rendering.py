@@ -243,6 +243,17 @@ def test_headers_say_who_sends_and_how_it_is_left() -> None:
     assert mail(events["resolved"])["Importance"] is None
 
 
+@pytest.mark.parametrize(
+    "name", ["=?utf-8?q?RESOLVED=0D=0ABcc:_a@b.de?=", "x =?utf-8?b?Ug==?= y", "=?utf-8?q?" + "x" * 150 + "?=", "=?"]
+)
+def test_a_name_that_looks_encoded_is_shown_as_it_is(name: str) -> None:
+    """No part of a name is decoded as an encoded word in the subject."""
+    event = life(DELAY, name=name[:128])["opened"]
+    message = mail(event)
+    assert message["Subject"] == f"Data drift in {name[:128]}".replace("=?", "= ?")
+    assert message["Bcc"] is None
+
+
 class Tags(HTMLParser):
     """The tags and attributes of a page."""
 

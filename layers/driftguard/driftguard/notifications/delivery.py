@@ -7,6 +7,7 @@ attempt is the last. Any message in the dead-letter queue can be moved back to t
 """
 
 import json
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -87,16 +88,20 @@ class Notifier:
     def notify(self, event: AlertEvent, seconds_left: Callable[[], float]) -> None:
         """Deliver an event to every channel of this notifier that wants it.
 
-        Channels that there is no time for go to the retry queue. An error at one channel is raised after all other
+        A single channel gets its message now. Several channels each get an invocation of their own through the retry
+        queue, so that none waits for another channel's provider. An error at one channel is raised after all other
         channels were tried.
         """
         faults: list[Exception] = []
-        for channel in Channels.of(event.organization_id):
-            wanted = channel.settings.wants(event.kind, event.model_id, event.severity)
-            if channel.settings.notifier != self.name or not wanted:
-                continue
+        channels = [
+            channel
+            for channel in Channels.of(event.organization_id)
+            if channel.settings.notifier == self.name
+            and channel.settings.wants(event.kind, event.model_id, event.severity)
+        ]
+        for channel in channels:
             try:
-                if seconds_left() < ENOUGH_SECONDS:
+                if len(channels) > 1 or seconds_left() < ENOUGH_SECONDS:
                     self.enqueue(Retry(event=event, channel_id=channel.id, attempt=1), 0)
                 else:
                     self.deliver(event, channel, 1, seconds_left)
@@ -146,7 +151,7 @@ class Notifier:
             return TestResult(delivered=False, detail="the channel was deleted")
         event = example(request.organization_id, self.now())
         try:
-            details = [self.send(event, channel, target) for target in channel.settings.targets]
+            details = [self._send(event, channel, target) for target in channel.settings.targets]
         except DeliveryFailed as error:
             logger.warning("test message failed", extra={"channel_id": channel.id, "detail": error.detail})
             return TestResult(delivered=False, detail=error.detail)
@@ -167,7 +172,7 @@ class Notifier:
                 )
                 break
             try:
-                detail = self.send(event, channel, target)
+                detail = self._send(event, channel, target)
             except DeliveryFailed as error:
                 failures.append(error)
             else:
@@ -179,6 +184,24 @@ class Notifier:
                 retry_after=max((failure.retry_after or 0 for failure in failures), default=0) or None,
             )
         return ", ".join(delivery.done.values())
+
+    def _send(self, event: Event, channel: StoredChannel, target: str) -> str:
+        """Send to one target. Raises DeliveryFailed for every error, so that no error reaches another target."""
+        try:
+            return self.send(event, channel, target)
+        except DeliveryFailed:
+            raise
+        except Exception as error:  # noqa: BLE001  any error of a target is that target's failure
+            # The words of an unexpected error may contain a secret of the channel, so only its place is logged.
+            place = "".join(traceback.format_tb(error.__traceback__))
+            logger.error(
+                "message not sent",
+                extra={"channel_id": channel.id, "error": type(error).__name__, "place": place},
+            )
+            raise DeliveryFailed(
+                f"DriftGuard could not make or send this message: {type(error).__name__}. "
+                "The log of the notify function has the place."
+            ) from None
 
     def _failed(
         self, event: Event, channel: StoredChannel, delivery: Deliveries, attempt: int, error: DeliveryFailed

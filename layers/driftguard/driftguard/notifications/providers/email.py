@@ -3,17 +3,19 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NoReturn, override
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
 from driftguard.alerts.events import AlertEvent
-from driftguard.alerts.words import minute, percent
+from driftguard.alerts.words import minute, one_line, percent, shorten
 from driftguard.notifications.content import describe
 from driftguard.notifications.messages import ChannelNotice
 from driftguard.notifications.pictures import text_picture
@@ -24,6 +26,7 @@ from driftguard.notifications.providers.base import (
     ShownChannel,
     StoredChannel,
     distinct,
+    is_stored,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +38,9 @@ BAR_HEIGHT = 44
 """Height of the highest upright bar, in pixels."""
 
 
-def _email_address(text: str) -> str:
+def _email_address(text: str, info: ValidationInfo) -> str:
+    if is_stored(info):
+        return text
     import email_validator  # noqa: PLC0415  only invocations that read or store an e-mail channel pay for it
 
     # A company's own mail server may use `.local` or `.test`. The test message shows whether mail arrives.
@@ -46,7 +51,26 @@ def _email_address(text: str) -> str:
         )
     except email_validator.EmailNotValidError as error:
         raise ValueError(str(error)) from None
-    return address.ascii_email or address.normalized
+    accepted = address.ascii_email or address.normalized
+    as_header(accepted)
+    return accepted
+
+
+def as_header(address: str) -> Address:
+    """The address for the header To. Raises ValueError if an e-mail cannot name exactly this address there.
+
+    The headers of a message are built and read again, because several valid addresses do not survive that.
+    """
+    message = EmailMessage()
+    try:
+        made = Address(addr_spec=address)
+        message["To"] = made
+        read = message_from_bytes(message.as_bytes(policy=SMTP), policy=SMTP)["To"].addresses
+    except Exception:  # noqa: BLE001  the standard library raises errors of many kinds for odd addresses
+        read = ()
+    if [each.addr_spec for each in read] != [address]:
+        raise ValueError("this address cannot be written into the header of an e-mail; use another address")
+    return made
 
 
 EmailAddress = Annotated[str, StringConstraints(max_length=320, strict=True), AfterValidator(_email_address)]
@@ -125,8 +149,8 @@ def render(event: AlertEvent, channel: StoredChannel, recipient: str, *, sender:
     thread = f"<alert.{event.alert.id}.{channel.id}@{domain}>"
     message = EmailMessage()
     message["From"] = Address("DriftGuard", addr_spec=sender)
-    message["To"] = Address(addr_spec=recipient)
-    message["Subject"] = one_line(f"Re: {content.subject}" if content.follows else content.subject)
+    message["To"] = as_header(recipient)
+    message["Subject"] = header(f"Re: {content.subject}" if content.follows else content.subject)
     message["Date"] = format_datetime(event.at)
     whom = hashlib.sha256(recipient.encode()).hexdigest()[:12]
     message["Message-ID"] = f"<{event.event_id}.{channel.id}.{whom}@{domain}>"
@@ -153,8 +177,8 @@ def render_notice(notice: ChannelNotice, recipient: str, *, sender: str, public_
     domain = sender.rpartition("@")[2]
     message = EmailMessage()
     message["From"] = Address("DriftGuard", addr_spec=sender)
-    message["To"] = Address(addr_spec=recipient)
-    message["Subject"] = one_line(f"Alert channel does not work: {notice.channel_name}")
+    message["To"] = as_header(recipient)
+    message["Subject"] = header(f"Alert channel does not work: {notice.channel_name}")
     message["Date"] = format_datetime(notice.since)
     whom = hashlib.sha256(recipient.encode()).hexdigest()[:12]
     moment = f"{notice.since:%Y%m%d%H%M%S%f}"
@@ -168,7 +192,9 @@ def render_notice(notice: ChannelNotice, recipient: str, *, sender: str, public_
     return message
 
 
-def one_line(text: str) -> str:
-    """The text as a header value: without control characters, at most 200 characters."""
-    clean = "".join(character if character.isprintable() else " " for character in text)
-    return clean if len(clean) <= 200 else clean[:199] + "…"
+def header(text: str) -> str:
+    """The text as a header value of at most 200 characters.
+
+    A name that looks like an encoded word (RFC 2047) would be decoded by the reader, to any text and any header.
+    """
+    return shorten(one_line(text), 200).replace("=?", "= ?")

@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from driftguard.alerts.events import AlertEvent, ResolveReason
 from driftguard.alerts.schemas import AlertFields, Severity, dashboard_url
-from driftguard.notifications.addresses import check_url
 from driftguard.notifications.content import describe
 from driftguard.notifications.providers.base import (
     MASK,
@@ -19,6 +18,7 @@ from driftguard.notifications.providers.base import (
     ShownChannel,
     WebhookUrl,
     encode,
+    host,
     is_absent,
     masked,
     still_masked,
@@ -52,7 +52,7 @@ class NewWebhookChannel(NewChannel):
     @property
     @override
     def default_name(self) -> str:
-        return f"Webhook at {check_url(self.url).host}"
+        return f"Webhook at {host(self.url)}"
 
     @property
     @override
