@@ -93,7 +93,7 @@ def first_attempts(url: str) -> list[dict[str, Any]]:
         for message in list(queue._messages)
         if message.delayed_until <= message.sent_timestamp
         and json.loads(message.body).get("attempt") == 1
-        and json.loads(message.body)["event"]["kind"] != "channel_unhealthy"
+        and "channel_name" not in json.loads(message.body)["event"]
     ]
     for message in found:
         queue._messages.remove(message)

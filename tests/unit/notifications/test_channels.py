@@ -56,6 +56,8 @@ def shown(**body: Any) -> ShownChannel:
         ({"type": "email", "to": ["a@example.com", "x" * 10**6]}, ("to", 1), "at most 320"),
         ({"type": "email", "to": "a@example.com"}, ("to",), "list"),
         ({"type": "email", "to": ["a@example.com"], "model_ids": []}, ("model_ids",), "at least 1"),
+        ({"type": "email", "to": ["a@example.com"], "alert_types": []}, ("alert_types",), "at least 1"),
+        ({"type": "email", "to": ["a@example.com"], "alert_types": ["drift"]}, ("alert_types", 0), "data_drift"),
         ({"type": "email", "to": ["a@example.com"], "min_severity": "low"}, ("min_severity",), "LOW"),
         ({"type": "email", "to": ["a@example.com"], "enabled": "yes"}, ("enabled",), "boolean"),
         ({"type": "email", "to": ["a@example.com"], "webhook_url": HOOK}, ("webhook_url",), "not permitted"),
@@ -187,7 +189,7 @@ def test_only_who_calls_people_hears_of_acknowledgements() -> None:
         {"type": "webhook", "url": HOOK},
         {"type": "email", "to": ["a@example.com"]},
     ]
-    wanted = [stored(**body).settings.wants("acknowledged", "m1", "HIGH") for body in kinds]
+    wanted = [stored(**body).settings.wants("acknowledged", "m1", "HIGH", "data_drift") for body in kinds]
     assert wanted == [True, False, False, False]
 
 
@@ -202,13 +204,16 @@ def test_only_who_calls_people_hears_of_acknowledgements() -> None:
         ({"model_ids": ["m1", "m2"]}, "m2", "HIGH", True),
         ({"model_ids": ["m1", "m2"]}, "m3", "HIGH", False),
         ({"enabled": False}, "m1", "HIGH", False),
+        ({"alert_types": ["data_drift", "no_data"]}, "m1", "HIGH", True),
+        ({"alert_types": ["data_quality"]}, "m1", "HIGH", False),
     ],
 )
 def test_a_channel_wants_its_models_and_severities(
     settings: dict[str, Any], model_id: str, severity: Severity, wanted: bool
 ) -> None:
-    """An event is wanted only if the severity, the model and the switch all allow it."""
-    assert stored(type="slack", webhook_url=HOOK, **settings).settings.wants("opened", model_id, severity) is wanted
+    """An event is wanted only if the severity, the model, the alert type and the switch all allow it."""
+    channel = stored(type="slack", webhook_url=HOOK, **settings)
+    assert channel.settings.wants("opened", model_id, severity, "data_drift") is wanted
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ def test_what_ses_says_of_our_own_role_is_for_the_log_alone(caplog: pytest.LogCa
         by_ses(Ses(error))(message(), "ops@example.com")
     assert caught.value.permanent
     assert caught.value.detail == (
-        "AccessDeniedException: AWS does not allow this stack to send from EmailFrom. The log of notify_email names the "
-        "missing permission."
+        "AccessDeniedException: AWS does not allow this stack to send from EmailFrom. The log of notify_email names "
+        "the missing permission."
     )
     assert words in [record.__dict__.get("reason") for record in caplog.records]
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NoReturn, overri
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.events import AlertNews, changes_in
 from driftguard.alerts.words import minute, one_line, percent, shorten
-from driftguard.notifications.content import describe
+from driftguard.notifications.content import describe_all
 from driftguard.notifications.messages import ChannelNotice
 from driftguard.notifications.pictures import text_picture
 from driftguard.notifications.providers.base import (
@@ -104,7 +104,7 @@ class NewEmailChannel(NewChannel):
         return EmailChannel(type="email", to=self.to, **common)
 
     @override
-    def posts(self, event: AlertEvent, *, public_url: str, now: datetime) -> NoReturn:
+    def posts(self, news: AlertNews, *, public_url: str, now: datetime) -> NoReturn:
         raise TypeError("e-mail channels do not use HTTP")
 
 
@@ -138,37 +138,39 @@ def _environment() -> "Environment":
     return environment
 
 
-def render(event: AlertEvent, channel: StoredChannel, recipient: str, *, sender: str, public_url: str) -> EmailMessage:
-    """The e-mail about an event to one address of a channel. The same arguments always give the same bytes.
+def render(news: AlertNews, channel: StoredChannel, recipient: str, *, sender: str, public_url: str) -> EmailMessage:
+    """The e-mail about the alerts of one check to one address of a channel. The same arguments give the same bytes.
 
-    All e-mails of one alert refer to one message id and keep one subject. Mail programs therefore show them as one
-    conversation, even when the provider replaces the Message-ID, as SES does.
+    All e-mails of one alert refer to one message id, and those about a single alert keep one subject. Mail programs
+    therefore show them as one conversation, even when the provider replaces the Message-ID, as SES does.
     """
-    content = describe(event, public_url)
+    letter = describe_all(news, public_url)
+    events = changes_in(news)
+    first = events[0]
     domain = sender.rpartition("@")[2]
-    thread = f"<alert.{event.alert.id}.{channel.id}@{domain}>"
+    threads = list(dict.fromkeys(f"<alert.{event.alert.id}.{channel.id}@{domain}>" for event in events))
     message = EmailMessage()
     message["From"] = Address("DriftGuard", addr_spec=sender)
     message["To"] = as_header(recipient)
-    message["Subject"] = header(f"Re: {content.subject}" if content.follows else content.subject)
-    message["Date"] = format_datetime(event.at)
+    message["Subject"] = header(f"Re: {letter.subject}" if letter.follows else letter.subject)
+    message["Date"] = format_datetime(first.at)
     whom = hashlib.sha256(recipient.encode()).hexdigest()[:12]
-    message["Message-ID"] = f"<{event.event_id}.{channel.id}.{whom}@{domain}>"
-    if event.kind != "test":
-        message["In-Reply-To"] = thread
-        message["References"] = thread
-    if event.severity == "HIGH" and event.kind in ("opened", "escalated"):
+    message["Message-ID"] = f"<{first.event_id}.{channel.id}.{whom}@{domain}>"
+    if first.kind != "test":
+        message["In-Reply-To"] = threads[0]
+        message["References"] = " ".join(threads)
+    if any(event.severity == "HIGH" and event.kind in ("opened", "escalated") for event in events):
         message["Importance"] = "high"
     message["Auto-Submitted"] = "auto-generated"
     message["List-Id"] = f"DriftGuard alerts <alerts.{domain}>"
-    message["List-Unsubscribe"] = f"<{content.channels_url}>"
-    message["X-DriftGuard-Alert"] = event.alert.id
-    message["X-DriftGuard-Event"] = event.kind
-    values = {"content": content, "channel": channel.name}
+    message["List-Unsubscribe"] = f"<{letter.channels_url}>"
+    message["X-DriftGuard-Alert"] = ", ".join(dict.fromkeys(event.alert.id for event in events))
+    message["X-DriftGuard-Event"] = first.kind
+    values = {"letter": letter, "channel": one_line(channel.name)}
     message.set_content(_environment().get_template("alert.txt").render(values), cte="quoted-printable")
     html = _environment().get_template("alert.html").render(values)
     message.add_alternative(html, subtype="html", cte="quoted-printable")
-    message.set_boundary(f"driftguard-{event.event_id}-{whom}")
+    message.set_boundary(f"driftguard-{first.event_id}-{whom}")
     return message
 
 
@@ -184,7 +186,8 @@ def render_notice(notice: ChannelNotice, recipient: str, *, sender: str, public_
     moment = f"{notice.since:%Y%m%d%H%M%S%f}"
     message["Message-ID"] = f"<channel.{notice.channel_id}.{moment}.{whom}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    values = {"notice": notice, "since": minute(notice.since), "channels_url": f"{public_url}/dashboard#/channels"}
+    shown = notice.model_copy(update={"channel_name": one_line(notice.channel_name), "reason": one_line(notice.reason)})
+    values = {"notice": shown, "since": minute(notice.since), "channels_url": f"{public_url}/dashboard#/channels"}
     message.set_content(_environment().get_template("channel.txt").render(values), cte="quoted-printable")
     html = _environment().get_template("channel.html").render(values)
     message.add_alternative(html, subtype="html", cte="quoted-printable")
