@@ -88,9 +88,10 @@ def invoke(name: str, event: dict[str, Any], seconds_left: float = 60) -> Any:
 def first_attempts(url: str) -> list[dict[str, Any]]:
     """Take the first attempts that are due at once out of a queue, oldest first."""
     queue = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].get_queue(url.rsplit("/", 1)[-1])
+    messages: list[Any] = list(queue._messages)
     found = [
         message
-        for message in list(queue._messages)
+        for message in messages
         if message.delayed_until <= message.sent_timestamp
         and json.loads(message.body).get("attempt") == 1
         and "channel_name" not in json.loads(message.body)["event"]
