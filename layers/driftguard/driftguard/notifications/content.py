@@ -105,9 +105,7 @@ class Letter:
 def describe_all(news: AlertNews, public_url: str) -> Letter:
     """The content of a message. Several alerts share the room for features and pictures."""
     events = changes_in(news)
-    parts = [
-        describe(event, public_url, max(1, SHOWN_FEATURES // len(events)), PICTURES // len(events)) for event in events
-    ]
+    parts = [describe(event, public_url, SHOWN_FEATURES // len(events), PICTURES // len(events)) for event in events]
     first = parts[0]
     if len(parts) == 1:
         subject, said, lead, preheader = first.subject, first.news, first.lead, first.preheader
