@@ -339,9 +339,17 @@ def test_a_grown_share_is_a_finding_of_data_quality(kind: str) -> None:
     number = round(test["window"] * 5000)
     exact = scipy.stats.fisher_exact([[number, 5000 - number], [0, 5000]], alternative="greater")
     assert test["p_value"] == pytest.approx(exact.pvalue, rel=1e-9)
-    change = {"type": "categorical", "share": 0.2} if kind == "wrong_type" else None
-    assert rows(verdict)["x"]["type_change"] == change
+    assert test["threshold"] == ModelSettings().min_share_change
+    change = {"type": "categorical", "share": 0.2, "expected": "numeric", "example": "4"}
+    assert rows(verdict)["x"]["type_change"] == (change if kind == "wrong_type" else None)
     assert "x has" in plain(verdict)["reason"]
+    assert ("numbers in the baseline, texts such as “4” now" in plain(verdict)["reason"]) == (kind == "wrong_type")
+    limit = {"score": ModelSettings().min_share_change, "p_value": test["p_threshold"]}
+    assert found.limit is not None
+    assert found.limit.model_dump() == limit
+    assert (found.features[0].threshold, found.features[0].p_threshold) == (limit["score"], limit["p_value"])
+    assert found.p_value is not None
+    assert found.p_value < limit["p_value"]
 
 
 def test_new_categories_are_named() -> None:

@@ -4,8 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from driftguard.alerts.events import AlertEvent, AlertNews, EventKind, ResolveReason, changes_in
-from driftguard.alerts.schemas import AlertFeature, AlertType, dashboard_url
-from driftguard.alerts.words import QUALITY, TESTS, duration, minute, number, one_line, percent, probability, quoted
+from driftguard.alerts.schemas import AlertFeature, AlertType, Limit, dashboard_url
+from driftguard.alerts.words import (
+    QUALITY,
+    TESTS,
+    duration,
+    minute,
+    number,
+    one_line,
+    percent,
+    probability,
+    quoted,
+    type_change,
+)
 from driftguard.notifications.pictures import Picture, picture_of
 
 SHOWN_FEATURES = 6
@@ -141,10 +152,12 @@ def describe(
     shown = alert.features[:most_features]
     lead = _lead(event)
     peak = event.kind in ("resolved", "repeated") and alert.peak_score is not None
+    score = "Rise of the share" if alert.alert_type == "data_quality" else "Drift score"
     facts = [
         ("Severity", alert.severity),
-        ("Highest score", number(alert.peak_score)) if peak else ("Drift score", number(alert.drift_score)),
+        ("Highest score", number(alert.peak_score)) if peak else (score, number(alert.drift_score)),
         ("p-value", probability(alert.p_value)),
+        *([("Limit", limit_words(alert.alert_type, alert.limit))] if alert.limit else []),
         ("Window from", minute(alert.window.start) if alert.window else "–"),
         ("Window to", minute(alert.window.end) if alert.window else "–"),
         ("Baseline", _baseline(event)),
@@ -214,9 +227,25 @@ def _found(event: AlertEvent) -> str:
         case "prediction_drift":
             return f"The predictions of {quoted(alert.model_name)} have moved away from the baseline."
         case "data_quality":
+            if all(feature.kind == "unexpected_feature" for feature in alert.features):
+                is_logged = "is" if many == 1 else "are"
+                return f"{what} of {quoted(alert.model_name)} {is_logged} logged but not in the baseline{most}."
             return f"The data quality of {quoted(alert.model_name)} got worse in {what}{most}."
         case "no_data":
             return f"No more predictions of {quoted(alert.model_name)} are arriving."
+
+
+def limit_words(alert_type: AlertType, limit: Limit) -> str:
+    """Return what the score and the p-value were compared with, such as `score over 0.05`."""
+    quality = alert_type == "data_quality"
+    parts = []
+    if limit.score is not None:
+        # A score limit of a p-value test is reached, and one that decides alone is exceeded.
+        reached = "from" if quality or limit.p_value is not None else "over"
+        parts.append(f"{'rise' if quality else 'score'} {reached} {number(limit.score)}")
+    if limit.p_value is not None:
+        parts.append(f"p below {probability(limit.p_value)}")
+    return " and ".join(parts) or "–"
 
 
 def _baseline(event: AlertEvent) -> str:
@@ -233,6 +262,13 @@ def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
         changes.append(f"{percent(feature.shares.baseline)} → {percent(feature.shares.window)}")
     elif feature.kind is None and feature.direction:
         changes.append(feature.direction)
+        if feature.at is not None:
+            place = feature.at
+            changes.append(f"{place.words}: {percent(place.baseline)} → {percent(place.window)}")
+    if feature.type_change is not None:
+        changes.append(type_change(feature.type_change))
+    if feature.renamed_from is not None:
+        changes.append(f"perhaps {quoted(feature.renamed_from)} renamed")
     if feature.new_categories:
         changes.append("new: " + ", ".join(quoted(value, 30) for value in feature.new_categories[:3]))
     return FeatureView(
