@@ -85,6 +85,12 @@ BAD: dict[str, Bad] = {
     "SQL": Bad(b"-- dump\nINSERT INTO t VALUES (1, 2);\n", "SQL script"),
     "LIBSVM": Bad(b"1 1:0.5 3:0.25\n0 2:0.5\n1 1:0.125 2:4\n", "LIBSVM"),
     "blanks as separators": Bad(b"a   b  c\n1   2  3.5\n4   5  6.5\n", "separated by blanks"),
+    "padded columns": Bad(b"name  city\nbob   bern\nann   rome\n", "separated by blanks"),
+    "comments": Bad(b"# made by hand\n# in 2026\na,b\n1,2\n", "the first line is a comment"),
+    "Python objects": Bad(b"{'a': 1, 'b': 2}\n{'a': 3, 'b': 4}\n", "holds JSON, not CSV"),
+    "lists of probabilities": Bad(
+        b'{"features": {"a": 1}, "prediction": [0.1, 0.9]}\n', "line 1, prediction: must be one value", LINES
+    ),
     "carets": Bad(b"a^b\n1^x\n2^y\n", "set delimiter to '^'"),
     "another delimiter than given": Bad(b"a;b\n1;x\n2;y\n", "set delimiter to ';'", {"delimiter": ","}),
     "two delimiters": Bad(b"Name, first;age\nKing, Ada;36\nHopper, Grace;85\n", "say which one separates columns"),

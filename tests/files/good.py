@@ -134,6 +134,7 @@ GOOD: dict[str, Good] = {
         (",".join(f"f{n}" for n in range(500)) + "\n" + (",".join(str(n / 4) for n in range(500)) + "\n") * 9).encode(),
         {},
     ),
+    "the prediction in capitals": Good(b"Prediction,a\n1,2\n3,4\n", {}, notes=1),
     "gzip": Good(gzip.compress(table(",").encode()), {"compression": "gzip"}, {"compression": "gzip"}),
     "gzip of several members": Good(
         gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"") + gzip.compress(b"3,4\n"),

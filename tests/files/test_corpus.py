@@ -1,5 +1,6 @@
 """A corpus of files as people send them: each gives the values that pandas reads, or a sentence that helps."""
 
+import csv
 import io
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftguard.baselines.schemas import NewUpload
 from driftguard.distributions.baseline import Baseline
@@ -19,7 +22,7 @@ from driftguard.platform.serialization import Scalar
 from driftguard.rows.chunks import BadFile
 from driftguard.rows.files import read
 from tests.files.bad import BAD, Bad
-from tests.files.good import GOOD, Good
+from tests.files.good import GOOD, MARKS, Good
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 
@@ -48,6 +51,36 @@ def by_pandas(data: bytes, options: dict[str, Any]) -> dict[str, list[Any]]:
         ]
         for name in frame.columns
     }
+
+
+NUMBERS = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**53), 2**53))
+TEXTS = st.text("abc ;|,\"\n'é", min_size=1, max_size=5).filter(lambda text: text == text.strip() and text != "c")
+COLUMNS = st.sampled_from([NUMBERS, TEXTS, st.booleans()])
+MARK = st.sampled_from(MARKS)
+
+
+@given(st.data())
+def test_any_table_gives_the_values_that_pandas_reads(data: st.DataObject) -> None:
+    """Numbers, texts and booleans with any mark of a missing value, under any delimiter and quoting."""
+    count = data.draw(st.integers(1, 12))
+    drawn = [data.draw(COLUMNS) for _ in range(data.draw(st.integers(1, 4)))]
+    cells = [[data.draw(st.one_of(column, column, MARK)) for column in drawn] for _ in range(count)]
+    delimiter = data.draw(st.sampled_from([",", ";", "\t", "|", "^"]))
+    end = data.draw(st.sampled_from(["\n", "\r\n"]))
+    held = io.StringIO()
+    if data.draw(st.booleans()):
+        writer = csv.writer(held, delimiter=delimiter, lineterminator=end)
+    else:
+        writer = csv.writer(held, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
+    writer.writerow([f"column {number}" for number in range(len(drawn))])
+    writer.writerows(cells)
+    about = NewUpload(format="csv", delimiter=delimiter)
+    content = held.getvalue().encode()
+    chunks = list(read(io.BytesIO(content), about, NOW))
+    wanted = by_pandas(content, {"sep": delimiter})
+    for chunk in chunks:
+        assert chunk.rows == count
+        assert chunk.columns == wanted
 
 
 def kind(value: Any) -> str:

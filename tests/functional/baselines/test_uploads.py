@@ -213,13 +213,26 @@ def test_an_upload_says_how_its_columns_were_read(deployed: Stack, model: str) -
         {"name": "plan", "role": "feature", "type": "categorical", "missing": 0, "invalid": 1, "examples": ["7"]},
         {"name": "prediction", "role": "prediction", "type": "numeric", "missing": 1, "invalid": 0, "examples": []},
     ]
-    assert told["warnings"] == ["The first column has no name. It was read as the index of the rows and left out."]
+    assert told["warnings"] == [
+        "The first column has no name. It was read as the index of the rows and left out.",
+        "age: 25.0% of the values are not numeric, such as many. List texts that mean a missing value in na_values.",
+        "plan: 25.0% of the values are not categorical, such as 7. List texts that mean a missing value in na_values.",
+    ]
     shown = deployed.call("GET", f"{model}/baseline").body["features"]
     assert [(each["missing_share"], each["invalid_share"], each["examples"]) for each in shown] == [
         (0.25, 0.25, ["many"]),
         (0.0, 0.25, ["7"]),
         (0.25, 0.0, []),
     ]
+
+
+def test_an_unknown_mark_of_missing_values_is_pointed_out(deployed: Stack, model: str) -> None:
+    """A column that is mostly `?` is read as text, so the warning asks whether the mark means a missing value."""
+    upload = announce(deployed, model)
+    assert deliver(put(deployed, upload, b"bonus,n\n?,1\n?,2\n7.5,3\n")) == "done"
+    (warning,) = status(deployed, model, upload)["warnings"]
+    assert warning.startswith("bonus: 33.3% of the values are not categorical, such as 7.5.")
+    assert warning.endswith("List texts that mean a missing value in na_values, if '?' is one.")
 
 
 def test_a_file_of_another_model_is_refused(deployed: Stack, model: str) -> None:

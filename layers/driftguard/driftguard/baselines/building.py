@@ -13,6 +13,7 @@ from driftguard.baselines.schemas import NewUpload, UploadedObject
 from driftguard.baselines.sharing import foreign
 from driftguard.baselines.tables import Uploads
 from driftguard.distributions.baseline import Baseline, Role
+from driftguard.distributions.categories import Categories
 from driftguard.distributions.large import BaselineBuilder
 from driftguard.models import registry
 from driftguard.models.tables import Models
@@ -30,6 +31,9 @@ TO_FINISH = timedelta(minutes=2)
 """Time that merging and storing need at most after all rows are read."""
 
 TRIES = 10
+
+MANY_INVALID = 0.01
+MOST_WARNINGS = 20
 
 type BuildResult = Literal["done", "failed", "ignored"]
 
@@ -147,7 +151,26 @@ def _read(file: UploadedObject, upload: Uploads, worker: Worker) -> Built:
             progress.tell()
         progress.write()
         baseline = builder.finish(days=about.days or len(days) or None, progress=lambda _done, _all: progress.tell())
-    return Built(baseline, examples, notes)
+    return Built(baseline, examples, [*notes, *_mixed(baseline, examples, about)])
+
+
+def _mixed(baseline: Baseline, examples: Examples[tuple[Role, str]], about: NewUpload) -> list[str]:
+    """Return a sentence for each feature with many values of another type, at most MOST_WARNINGS."""
+    found = []
+    for feature in baseline.features:
+        if feature.invalid < MANY_INVALID * (feature.rows - feature.missing) or not feature.invalid:
+            continue
+        shown = ", ".join(examples.others((feature.role, feature.name), feature.type))
+        share = f"{feature.invalid / feature.rows:.1%}"
+        sentence = f"{feature.name}: {share} of the values are not {feature.type}, such as {shown}."
+        if about.format == "csv":
+            sentence += " List texts that mean a missing value in na_values"
+            names = feature.values.names if isinstance(feature.values, Categories) else ()
+            if feature.type == "categorical" and len(names) == 1:
+                sentence += f", if {names[0][:24]!r} is one"
+            sentence += "."
+        found.append(sentence)
+    return found[:MOST_WARNINGS]
 
 
 def _check_shared(built: Built, upload: Uploads) -> None:

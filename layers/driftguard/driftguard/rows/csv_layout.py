@@ -24,6 +24,7 @@ MOST = 0.9
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _EXCEL_SEPARATOR = re.compile(r'\ufeff?"?sep=([^"])"?[\r\n]*', re.IGNORECASE)
 _LIBSVM = re.compile(r"\S+( \d+:\S+)+\s*")
+_PADDED = re.compile(r"\S {2,}\S")
 _RULE = re.compile(r"[\s:+-]*-[\s:+-]*")
 
 type Extra = Literal["first", "last"]
@@ -117,6 +118,8 @@ def _check_single_column(delimiter: str, tables: dict[str, Table], lines: Sequen
                 f"separated at {delimiter!r} the file has one column, {table_name(tables[delimiter])}; "
                 f"its name and values all hold {other!r}, so set delimiter to {other!r}"
             )
+    if tables[delimiter][0][0].startswith("#") and any(len(row) > 1 for each in DELIMITERS for row in tables[each]):
+        raise BadFile("the first line is a comment; remove the lines before the names of the columns")
     for each in DELIMITERS:
         widths = Counter(len(row) for row in tables[each][1:])
         width, count = widths.most_common(1)[0] if widths else (1, 0)
@@ -128,6 +131,8 @@ def _check_single_column(delimiter: str, tables: dict[str, Table], lines: Sequen
     texts = [line.strip() for line in lines[: SAMPLE_ROWS + 1] if line.strip()]
     if sum(bool(_LIBSVM.fullmatch(text)) for text in texts) >= MOST * len(texts):
         raise BadFile("the file is in LIBSVM format; export the table as CSV or JSON Lines and send that file")
+    if all(_PADDED.search(text) for text in texts):
+        raise BadFile("the columns are separated by blanks; separate them with commas, semicolons or tabs")
     blanks = _same_parts([text.split() for text in texts])
     if blanks > 1 and sum(bool(NUMBER.fullmatch(part)) for text in texts[1:] for part in text.split()) * 2 >= blanks * (
         len(texts) - 1

@@ -141,6 +141,12 @@ def _header(row: Sequence[str], layout: Layout, about: FileFormat, line: int, no
             columns.append((place, name))
         else:
             blank.append(place)
+    for field in ("prediction", "timestamp"):
+        for _place, name in columns:
+            if name != field and name.lower() == field and field in (about.prediction_column, about.timestamp_column):
+                notes.append(
+                    f"The column {name!r} was read as a feature. Set {field}_column to {name!r} if it is none."
+                )
     if layout.extra == "first":
         notes.append(EXTRA_NOTE)
     elif layout.extra == "last":

@@ -29,6 +29,8 @@ def read_json_lines(lines: Lines, errors: Errors, now: datetime) -> Iterator[Chu
             item = decode(line)
             if isinstance(item, dict) and "features" not in item and item.keys() - {"prediction", "timestamp"}:
                 raise BadRow([], FLAT)
+            if isinstance(item, dict) and isinstance(item.get("prediction"), (list, dict)):
+                raise BadRow(["prediction"], "must be one value; send one number, such as the probability of one class")
             row = reader.baseline(item, [])
         except BadRow as error:
             errors.add(lines.number, error.loc, error.msg)

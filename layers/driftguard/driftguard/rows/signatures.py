@@ -43,7 +43,7 @@ _MARKS = (
 )
 
 _MARKUP = re.compile(r"<(!doctype|!--|\?xml|html|head|body|table|script|svg|error|div|p>)", re.IGNORECASE)
-_JSON_ROW = re.compile(r'\{\s*("|\}|$)')
+_JSON_ROW = re.compile(r"""\{\s*(["']|\}|$)""")
 _JSON_ARRAY = re.compile(r'\[\s*([{\["]|$)')
 _POINTER = "version https://git-lfs.github.com/spec/"
 _ARFF = re.compile(r"(%.*\n|\s)*@relation\b", re.IGNORECASE)
