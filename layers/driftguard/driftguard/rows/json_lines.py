@@ -10,7 +10,6 @@ from driftguard.platform.serialization import Scalar
 from driftguard.rows.chunks import Chunk, Errors, Lines
 from driftguard.rows.reading import MAX_FEATURES, BadRow, RowReader
 
-FLAT = 'the values of a row go under "features", such as {"features": {"age": 41}, "prediction": 0.7}'
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -27,8 +26,6 @@ def read_json_lines(lines: Lines, errors: Errors, now: datetime) -> Iterator[Chu
             if not line.isascii() and _SURROGATE.search(line):
                 raise BadRow([], "holds bytes that are not UTF-8; save the file in UTF-8")
             item = decode(line)
-            if isinstance(item, dict) and "features" not in item and item.keys() - {"prediction", "timestamp"}:
-                raise BadRow([], FLAT)
             if isinstance(item, dict) and isinstance(item.get("prediction"), (list, dict)):
                 raise BadRow(["prediction"], "must be one value; send one number, such as the probability of one class")
             row = reader.baseline(item, [])
