@@ -110,7 +110,7 @@ def test_a_bad_row_refuses_the_whole_baseline(deployed: Stack, model: str) -> No
     cases: list[tuple[dict[str, object], list[object]]] = [
         ({"rows": [{"features": {"a": 1}}, {"features": {"a": {"b": 1}}}]}, ["body", "rows", 1, "features", "a"]),
         ({"rows": [{"features": {"a": float("inf")}}]}, ["body", "rows", 0, "features", "a"]),
-        ({"rows": [{"nope": 1}]}, ["body", "rows", 0, "nope"]),
+        ({"rows": [{"features": {"a": 1}, "nope": 1}]}, ["body", "rows", 0, "nope"]),
         ({"rows": []}, ["body", "rows"]),
         ({"columns": {"a": [1, [2]]}}, ["body", "columns", "a", 1]),
         ({"columns": {"a": [1, 2], "b": [1]}}, ["body", "columns"]),
