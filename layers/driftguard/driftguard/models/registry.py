@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from driftguard.models.schemas import Model, ModelPatch, NewModel, RecentScore
+from driftguard.models.schemas import Model, ModelPatch, ModelReference, NewModel, RecentScore
 from driftguard.models.settings import ModelSettings, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, retrying
-from driftguard.platform.errors import Conflict, NotFound
+from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
 from driftguard.platform.times import iso, parse
@@ -24,6 +24,20 @@ def find(organization_id: str, model_id: str) -> Models:
     if model is None:
         raise NotFound("There is no such model.")
     return model
+
+
+def referred(organization_id: str, body: ModelReference) -> Models:
+    """Return the organization's model that a body names by id or by name. Raises NotFound, and Invalid for not one."""
+    if body.model_id is not None and body.model is not None:
+        raise Invalid.at(["body", "model"], "send either model_id or model, not both")
+    if body.model_id is not None:
+        return find(organization_id, body.model_id)
+    if body.model is None:
+        raise Invalid.at(["body", "model_id"], "is required; or send model, the name of the model")
+    model_id = Models.id_of(organization_id, body.model)
+    if model_id is None:
+        raise NotFound(f"There is no model named {body.model!r}.")
+    return find(organization_id, model_id)
 
 
 def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime) -> Model:
