@@ -13,6 +13,7 @@ from driftguard.baselines.tables import Baselines
 from driftguard.distributions import encoding
 from driftguard.distributions.baseline import PREDICTION, Baseline, Role, build
 from driftguard.models import registry
+from driftguard.models.names import pack_names
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import Conflict, Invalid, NotFound
@@ -109,6 +110,7 @@ def store_as(
         )
     except ConditionFailed:
         head = _head(model, version)
+    model.baseline_names = _names(baseline)
     try:
         use(version)
     except ConditionFailed:
@@ -155,10 +157,16 @@ def versions(model: Models, cursor: str | None, limit: int) -> Page[schemas.Base
 def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> schemas.BaselineView:
     """Make an older version current again. Its counts continue from where they stopped. Raises NotFound."""
     head = _head(model, version)
+    baseline = encoding.decode(head.payload())
     if model.baseline_version != version:
+        model.baseline_names = _names(baseline)
         _use(model, version)
         actions.replace_baseline(model, publish=publish, now=now)
-    return view(head, encoding.decode(head.payload()), head.examples())
+    return view(head, baseline, head.examples())
+
+
+def _names(baseline: Baseline) -> bytes:
+    return pack_names(baseline.names, predicted=len(baseline.names) < len(baseline.features))
 
 
 def _use(model: Models, version: int) -> None:
