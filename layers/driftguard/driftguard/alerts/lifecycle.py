@@ -123,6 +123,7 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "n_window": occasion.n_window,
         "window": occasion.window,
         "features": features,
+        "features_left_out": 0,
         "recommended_actions": recommend(
             finding.alert_type, features, preliminary=alert.preliminary if alert else occasion.preliminary
         ),
@@ -275,9 +276,12 @@ def _event(alert: Alert, kind: EventKind, now: datetime, *, note: str | None) ->
 
 def _note(alert: Alert, at: datetime, event: TimelineEvent, note: str | None = None) -> Alert:
     timeline = [*alert.timeline, TimelineEntry(at=at, event=event, note=note)]
-    if len(timeline) > TIMELINE_ENTRIES:
-        timeline = [timeline[0], *timeline[-(TIMELINE_ENTRIES - 1) :]]
-    return alert.model_copy(update={"timeline": timeline})
+    left_out = max(0, len(timeline) - TIMELINE_ENTRIES)
+    if left_out:
+        timeline = [timeline[0], *timeline[left_out + 1 :]]
+    return alert.model_copy(
+        update={"timeline": timeline, "timeline_left_out": alert.timeline_left_out + left_out}
+    )
 
 
 def _certain[T](value: T | None) -> T:

@@ -107,7 +107,10 @@ class DeliveryRecord(BaseModel):
 
 
 class AlertFields(BaseModel):
-    """The fields of an alert that are stored, returned by the API and sent in messages."""
+    """The fields of an alert that are stored, returned by the API and sent in messages.
+
+    `features_left_out` is the number of features that an alert with very many long names does not list.
+    """
 
     id: str
     model_id: str
@@ -129,6 +132,7 @@ class AlertFields(BaseModel):
     n_window: int | None
     window: Window | None = None
     features: list[AlertFeature]
+    features_left_out: int = 0
     recommended_actions: list[str]
 
 
@@ -139,6 +143,7 @@ class Alert(AlertFields):
     told: whether the `opened` event was sent. For preliminary alerts it is sent once per alert type and baseline.
     told_severity: the severity in the last message. highest_told: the highest severity in any message.
     notified_at: the time of the last message. messages: the number of events so far, used in the event ids.
+    timeline_left_out: the number of entries that were removed from the middle of a long timeline.
     revision: the number of writes, used by the table to detect concurrent changes.
     """
 
@@ -150,6 +155,7 @@ class Alert(AlertFields):
     notified_at: UtcTime | None = None
     messages: int = 0
     timeline: list[TimelineEntry] = []
+    timeline_left_out: int = 0
     revision: int = 0
 
     @property
@@ -167,6 +173,7 @@ class Alert(AlertFields):
             **self._fields(),
             dashboard_url=dashboard_url(public_url, self.id),
             timeline=self.timeline,
+            timeline_left_out=self.timeline_left_out,
             deliveries=deliveries,
         )
 
@@ -181,9 +188,13 @@ class AlertSummary(AlertFields):
 
 
 class AlertDetail(AlertSummary):
-    """An alert with its timeline and its deliveries."""
+    """An alert with its timeline and its deliveries.
+
+    `timeline_left_out` is the number of entries that were removed from the middle of a long timeline.
+    """
 
     timeline: list[TimelineEntry]
+    timeline_left_out: int
     deliveries: list[DeliveryRecord]
 
 

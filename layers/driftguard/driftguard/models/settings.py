@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_type_hints
 from pydantic import BaseModel, Field, ModelWrapValidatorHandler, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from driftguard.platform.errors import Invalid
 from driftguard.platform.serialization import MAX_ERRORS, Name, Wire
 
 type Rule = Literal["budget", "p_value"]
@@ -182,6 +183,13 @@ class SettingsPatch(Suggesting):
     def apply(self, settings: ModelSettings) -> ModelSettings:
         """Return `settings` after this change. Overrides merge per feature."""
         merged = merge(settings.model_dump(exclude_unset=True), self.model_dump(exclude_unset=True))
+        overrides = len(merged.get("features", ()))
+        if overrides > MAX_OVERRIDES:
+            raise Invalid.at(
+                ["body", "settings", "features"],
+                f"the model would have overrides of {overrides} features; {MAX_OVERRIDES} at most; set overrides that "
+                "you do not need to null",
+            )
         return ModelSettings.model_validate(merged)
 
 
