@@ -119,6 +119,7 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "window": occasion.window,
         "features": features,
         "preliminary": preliminary,
+        "features_left_out": 0,
         "recommended_actions": recommend(
             finding.alert_type, features, preliminary=preliminary, silence=occasion.silence
         ),
@@ -275,9 +276,10 @@ def _tell(
 
 def _note(alert: Alert, at: datetime, event: TimelineEvent, note: str | None = None) -> Alert:
     timeline = [*alert.timeline, TimelineEntry(at=at, event=event, note=note)]
-    if len(timeline) > TIMELINE_ENTRIES:
-        timeline = [timeline[0], *timeline[-(TIMELINE_ENTRIES - 1) :]]
-    return alert.model_copy(update={"timeline": timeline})
+    left_out = max(0, len(timeline) - TIMELINE_ENTRIES)
+    if left_out:
+        timeline = [timeline[0], *timeline[left_out + 1 :]]
+    return alert.model_copy(update={"timeline": timeline, "timeline_left_out": alert.timeline_left_out + left_out})
 
 
 def _certain[T](value: T | None) -> T:

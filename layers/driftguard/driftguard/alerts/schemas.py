@@ -107,7 +107,10 @@ class DeliveryRecord(BaseModel):
 
 
 class AlertFields(BaseModel):
-    """The fields of an alert that are stored, returned by the API and sent in messages."""
+    """The fields of an alert that are stored, returned by the API and sent in messages.
+
+    `features_left_out` is the number of features that an alert with very many long names does not list.
+    """
 
     id: str
     model_id: str
@@ -129,6 +132,7 @@ class AlertFields(BaseModel):
     n_window: int | None
     window: Window | None = None
     features: list[AlertFeature]
+    features_left_out: int = 0
     recommended_actions: list[str]
 
 
@@ -148,6 +152,7 @@ class Alert(AlertFields):
     told, told_severity, highest_told, notified_at: what version 0.1 stores instead of `sent`. They are still written,
     because functions of both versions run during an upgrade.
     messages: the number of events so far, used in the event ids.
+    timeline_left_out: the number of entries that were removed from the middle of a long timeline.
     revision: the number of writes, used by the table to detect concurrent changes.
     """
 
@@ -160,6 +165,7 @@ class Alert(AlertFields):
     notified_at: UtcTime | None = None
     messages: int = 0
     timeline: list[TimelineEntry] = []
+    timeline_left_out: int = 0
     revision: int = 0
 
     @model_validator(mode="before")
@@ -193,6 +199,7 @@ class Alert(AlertFields):
             **self._fields(),
             dashboard_url=dashboard_url(public_url, self.id),
             timeline=self.timeline,
+            timeline_left_out=self.timeline_left_out,
             deliveries=deliveries,
         )
 
@@ -207,9 +214,13 @@ class AlertSummary(AlertFields):
 
 
 class AlertDetail(AlertSummary):
-    """An alert with its timeline and its deliveries."""
+    """An alert with its timeline and its deliveries.
+
+    `timeline_left_out` is the number of entries that were removed from the middle of a long timeline.
+    """
 
     timeline: list[TimelineEntry]
+    timeline_left_out: int
     deliveries: list[DeliveryRecord]
 
 

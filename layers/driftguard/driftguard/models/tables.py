@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.transactions import TransactWrite
 
 from driftguard.models.settings import ModelSettings
 from driftguard.models.statuses import Statuses
-from driftguard.platform.dynamodb import Options, Table, conditional, transaction
+from driftguard.platform.dynamodb import Json, Options, Table, conditional, transaction
 from driftguard.platform.ids import random_byte
 from driftguard.platform.times import iso
 
@@ -39,7 +39,8 @@ class Models(Table):
     | organization | `name#<name>` | the model with this name, because names are unique in an organization |
     | organization | `erase#<model>` | a deleted model whose data must be erased; has `shard` for the schedule |
 
-    The schedule reads the index `due` (shard, model_id).
+    The schedule reads the index `due` (shard, model_id). `revision` rises with each change of the definition, so that of
+    two changes that read the same definition only one is stored.
     """
 
     table_setting = "MODELS"
@@ -53,12 +54,13 @@ class Models(Table):
     model_id = UnicodeAttribute()
     name = UnicodeAttribute(null=True)
     description = UnicodeAttribute(null=True)
-    labels = JSONAttribute(null=True)
-    settings_given = JSONAttribute(null=True)
+    labels = Json(null=True)
+    settings_given = Json(null=True)
     partitions: ListAttribute[Any] = ListAttribute(null=True)
     baseline_version = NumberAttribute(null=True)
     baselines_made = NumberAttribute(default=0)
     erasing = BooleanAttribute(null=True)
+    revision = NumberAttribute(default=0)
     created_at = UnicodeAttribute()
 
     @property
@@ -72,6 +74,12 @@ class Models(Table):
         self.shard = shard_of(self.model_id) if settings.enabled else None
 
     @property
+    def text_bytes(self) -> int:
+        """Bytes of everything in the definition that a user can make long."""
+        texts = [Models.labels.serialize(self.labels), Models.settings_given.serialize(self.settings_given)]
+        return sum(len((text or "").encode()) for text in [*texts, self.name, self.description])
+
+    @property
     def partition_count(self) -> int:
         """Number of partitions that can hold predictions of the model. It never becomes smaller."""
         return max(int(count) for count in self.partitions)
@@ -80,6 +88,11 @@ class Models(Table):
     def one(cls, organization_id: str, model_id: str) -> "Models | None":
         """Return the organization's model, or None if the organization has no such model."""
         return cls.find(organization_id, f"model#{model_id}")
+
+    @classmethod
+    def named(cls, organization_id: str, name: str) -> bool:
+        """Return whether the organization has a model of this name."""
+        return cls.find(organization_id, f"name#{name}") is not None
 
     @classmethod
     def existing(cls, organization_id: str, model_ids: Iterable[str]) -> set[str]:
@@ -98,15 +111,20 @@ class Models(Table):
     def replace(self, old_name: str) -> None:
         """Store a changed definition, and a changed name.
 
-        Raises ConditionFailed if the name is taken, or if the model was deleted or renamed in the meantime.
+        Raises ConditionFailed if the name is taken, or if the definition was changed or deleted after it was read.
         """
         unchanged = Models.name == old_name
+        if self.revision:
+            unchanged &= Models.revision == self.revision
+        else:  # Version 0.1 stored no revision.
+            unchanged &= (Models.revision == 0) | Models.revision.does_not_exist()
         actions: list[Action] = [
             Models.settings_given.set(self.settings_given),
             Models.labels.set(self.labels),
             Models.name.set(self.name),
             Models.description.set(self.description) if self.description is not None else Models.description.remove(),
             Models.shard.set(self.shard) if self.shard else Models.shard.remove(),
+            Models.revision.set(self.revision + 1),
         ]
         with transaction() as write:
             write.update(Models(self.pk, self.sk), actions=actions, condition=unchanged)
