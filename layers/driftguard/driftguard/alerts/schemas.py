@@ -26,6 +26,9 @@ TimelineEvent = Literal[
     "resolved",
 ]
 
+SCHEDULE = "schedule"
+"""The actor of what a check changes, unless an API key requested the check."""
+
 SEVERITIES: tuple[Severity, ...] = ("LOW", "MEDIUM", "HIGH")
 
 
@@ -92,6 +95,7 @@ class TimelineEntry(BaseModel):
     at: UtcTime
     event: TimelineEvent
     note: str | None = None
+    actor: str = Field(default=SCHEDULE, description="The name of the API key, or `schedule` for a check.")
 
 
 class DeliveryRecord(BaseModel):

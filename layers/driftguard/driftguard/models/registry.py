@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
+from typing import Any
 
+from driftguard.models.activity import Change, differences
 from driftguard.models.schemas import Model, ModelPatch, NewModel, RecentScore
 from driftguard.models.settings import ModelSettings, check_features, merge
 from driftguard.models.statuses import Statuses
@@ -13,6 +15,9 @@ from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
 from driftguard.platform.times import iso, parse
+
+SYSTEM = "DriftGuard"
+"""The actor of changes that no API key made."""
 
 TRIES = 4
 TRIES_TO_CHANGE = 20
@@ -35,7 +40,7 @@ def find(organization_id: str, model_id: str) -> Models:
     return model
 
 
-def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime) -> Model:
+def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime, actor: str = SYSTEM) -> Model:
     """Create a model. Raises Conflict if the organization already has a model of this name."""
     model_id = new_id(now)
     model = Models(
@@ -52,7 +57,8 @@ def create(organization_id: str, body: NewModel, *, partitions: int, now: dateti
     model.settings = body.settings.apply(ModelSettings())
     _check_size(model)
     try:
-        Models.add(model)
+        details = {"name": body.name, **differences({}, model.settings_given or {})}
+        Models.add(model, Change(organization_id, actor, "model_created", model_id, now, model_id, details))
     except ConditionFailed:
         raise Conflict(f"A model named {body.name!r} already exists. Choose another name.") from None
     return view(model, Statuses.one(organization_id, model_id))
@@ -77,7 +83,13 @@ def show(organization_id: str, model_id: str) -> Model:
 
 
 def change(
-    organization_id: str, model_id: str, body: ModelPatch, *, features_of: Callable[[Models], Iterable[str]]
+    organization_id: str,
+    model_id: str,
+    body: ModelPatch,
+    *,
+    features_of: Callable[[Models], Iterable[str]],
+    now: datetime,
+    actor: str,
 ) -> Model:
     """Merge a patch into a model. features_of: returns the names of the features in a model's baseline.
 
@@ -94,13 +106,26 @@ def change(
             raise Conflict("Another request renamed the model at the same time. Please try again.", retry_after=1)
         if attempt.number == 0 and body.settings is not None and model.baseline_version is not None:
             check_features(body.settings, partial(features_of, model))
+        before = _described(model)
         _merge(model, body)
+        details = differences(before, _described(model))
+        change = Change(organization_id, actor, "model_changed", model_id, now, model_id, details) if details else None
         with attempt:
-            model.replace(old_name)
+            model.replace(old_name, change)
             return view(model, Statuses.one(organization_id, model_id))
         if model.name != old_name and Models.named(organization_id, str(model.name)):
             raise Conflict(f"A model named {model.name!r} already exists. Choose another name.")
     raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
+
+
+def _described(model: Models) -> dict[str, Any]:
+    """Return what a person can change about a model."""
+    return {
+        "name": model.name,
+        "description": model.description,
+        "labels": dict(model.labels or {}),
+        "settings": dict(model.settings_given or {}),
+    }
 
 
 def _merge(model: Models, body: ModelPatch) -> None:
@@ -131,7 +156,9 @@ def _check_size(model: Models) -> None:
         )
 
 
-def delete(organization_id: str, model_id: str, *, erase: Callable[[str, str], None], now: datetime) -> None:
+def delete(
+    organization_id: str, model_id: str, *, erase: Callable[[str, str], None], now: datetime, actor: str
+) -> None:
     """Delete a model and request the erasure of its data. Raises NotFound if there is no such model.
 
     erase: requests the erasure (organization, model). If the request fails, the schedule repeats it, because a mark of
@@ -139,7 +166,9 @@ def delete(organization_id: str, model_id: str, *, erase: Callable[[str, str], N
     """
     for attempt in retrying(TRIES):
         with attempt:
-            find(organization_id, model_id).remove(now)
+            model = find(organization_id, model_id)
+            details = {"name": model.name}
+            model.remove(now, Change(organization_id, actor, "model_deleted", model_id, now, model_id, details))
             erase(organization_id, model_id)
             return
     raise Conflict("Other requests are changing the model. Please try again.", retry_after=1)

@@ -9,6 +9,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.transactions import TransactWrite
 
+from driftguard.models.activity import Change
 from driftguard.models.settings import ModelSettings
 from driftguard.models.statuses import Statuses
 from driftguard.platform.dynamodb import Json, Options, Table, conditional, transaction
@@ -102,14 +103,16 @@ class Models(Table):
         return {item.sk.removeprefix("model#") for item in found}
 
     @classmethod
-    def add(cls, model: "Models") -> None:
-        """Store a new model and its name. Raises ConditionFailed if the name is taken."""
+    def add(cls, model: "Models", change: Change | None = None) -> None:
+        """Store a new model, its name and the record of the change. Raises ConditionFailed if the name is taken."""
         with transaction() as write:
+            if change is not None:
+                change.record(write)
             write.save(model, condition=cls.pk.does_not_exist())
             write.save(_name_item(model, str(model.name)), condition=cls.pk.does_not_exist())
 
-    def replace(self, old_name: str) -> None:
-        """Store a changed definition, and a changed name.
+    def replace(self, old_name: str, change: Change | None = None) -> None:
+        """Store a changed definition, and a changed name, with the record of the change.
 
         Raises ConditionFailed if the name is taken, or if the definition was changed or deleted after it was read.
         """
@@ -127,13 +130,15 @@ class Models(Table):
             Models.revision.set(self.revision + 1),
         ]
         with transaction() as write:
+            if change is not None:
+                change.record(write)
             write.update(Models(self.pk, self.sk), actions=actions, condition=unchanged)
             if self.name != old_name:
                 write.delete(_name_item(self, old_name))
                 write.save(_name_item(self, str(self.name)), condition=Models.pk.does_not_exist())
 
-    def remove(self, now: datetime) -> None:
-        """Delete the definition and leave a mark, so that the data of the model will be erased.
+    def remove(self, now: datetime, change: Change | None = None) -> None:
+        """Delete the definition and leave a mark, so that the data of the model will be erased. Record the change.
 
         Raises ConditionFailed if the model was deleted, renamed or spread in the meantime.
         """
@@ -148,6 +153,8 @@ class Models(Table):
             created_at=iso(now),
         )
         with transaction() as write:
+            if change is not None:
+                change.record(write)
             unchanged = (Models.name == self.name) & (Models.partitions == self.partitions)
             write.delete(Models(self.pk, self.sk), condition=unchanged)
             write.delete(_name_item(self, str(self.name)))
@@ -173,13 +180,15 @@ class Models(Table):
             item.update(actions=[Models.baselines_made.add(1)], condition=Models.pk.exists())
         return int(item.baselines_made)
 
-    def use_baseline(self, version: int) -> None:
-        """Make a baseline version the current one.
+    def use_baseline(self, version: int, change: Change | None = None) -> None:
+        """Make a baseline version the current one, and record the change.
 
         Raises ConditionFailed if the model was deleted or another transaction is writing it.
         """
         with transaction() as write:
             self.add_use(write, version)
+            if change is not None:
+                change.record(write)
         self.baseline_version = version
 
     def add_use(self, write: TransactWrite, version: int) -> None:
