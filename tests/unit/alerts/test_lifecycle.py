@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -17,8 +18,7 @@ from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome
 from driftguard.alerts.schemas import SEVERITIES, Alert, AlertFeature, Severity, Window, severity_rank
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.errors import Conflict, Invalid
-from driftguard.verdicts.directions import direction
-from driftguard.verdicts.shapes import ReportHistogram
+from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers
 
 START = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 STEP = timedelta(minutes=15)
@@ -39,7 +39,22 @@ def feature_of(values: Mapping[str, Any]) -> AlertFeature:
     feature = AlertFeature.model_validate(values)
     if feature.histogram is None:
         return feature
-    return feature.model_copy(update={"direction": direction(cast("ReportHistogram", feature.histogram.model_dump()))})
+    baseline, window = (
+        np.array(bars) / max(sum(bars), 1) for bars in (feature.histogram.baseline, feature.histogram.window)
+    )
+    labels = feature.histogram.categories
+    if labels is None:
+        direction = direction_of_numbers(baseline.cumsum(), window.cumsum())
+    else:
+        named = [label for label in labels if not label.startswith("__")]
+        before, now = (
+            np.array(
+                [dict(zip(labels, bars, strict=True)).get(label, 0.0) for label in [*named, "__rare__", "__new__"]]
+            )
+            for bars in (baseline, window)
+        )
+        direction = direction_of_categories(named, before, now, new=True)
+    return feature.model_copy(update={"direction": direction})
 
 
 def finding(kind: str, severity: Severity = "MEDIUM", score: float = 0.168, alert_type: str = "data_drift") -> Finding:
@@ -876,7 +891,16 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
         ),
         (
             "data_drift",
-            [{"name": "land", "histogram": {"categories": ["__rare__", "AA"], "baseline": [9, 1], "window": [1, 3]}}],
+            [
+                {
+                    "name": "land",
+                    "histogram": {
+                        "categories": ["__rare__", "AA", "DL"],
+                        "baseline": [18, 1, 1],
+                        "window": [5, 8, 7],
+                    },
+                }
+            ],
             "(the share of rare values fell from 90.0% to 25.0%)",
         ),
         ("data_drift", [{"name": f"f{number}"} for number in range(6)], "6 features drifted at once"),

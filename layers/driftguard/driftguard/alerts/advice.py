@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from driftguard.alerts.schemas import AlertFeature, AlertType, QualityKind
-from driftguard.alerts.words import NAMED, names, percent, quoted
+from driftguard.alerts.words import NAMED, names, percent, quoted, type_change
 
 MANY = 5
 """If this many features drift at once, one common cause is more likely than separate causes."""
@@ -119,8 +119,26 @@ def _quality_action(kind: QualityKind, found: Sequence[AlertFeature]) -> str:
         case "wrong_type":
             return (
                 f"Fix the code that writes {names(found)}. More values have a different type than in the "
-                f"baseline{change}."
+                f"baseline{change}{_types(found)}."
             )
+        case "unexpected_feature":
+            return _unexpected(found)
+
+
+def _types(found: Sequence[AlertFeature]) -> str:
+    changed = found[0].type_change
+    return f": {type_change(changed)}" if changed and len(found) == 1 else ""
+
+
+def _unexpected(found: Sequence[AlertFeature]) -> str:
+    renamed = [feature for feature in found if feature.renamed_from]
+    if renamed:
+        pairs = ", ".join(f"{quoted(str(one.renamed_from))} to {quoted(one.name)}" for one in renamed[:NAMED])
+        return f"Check whether the code that logs predictions renamed {pairs}. Log the baseline's names again."
+    return (
+        f"Create a baseline that contains {names(found)}, so that drift in these values is found. Or stop logging "
+        "them. DriftGuard opens this alert once per baseline."
+    )
 
 
 def _no_data(silence: str) -> list[str]:

@@ -12,6 +12,7 @@ from driftguard.alerts.schemas import (
     AlertFeature,
     AlertType,
     Histogram,
+    Limit,
     Severity,
     Window,
 )
@@ -35,6 +36,8 @@ class Finding:
     A firing finding is always holding too.
     drift_score, p_value: from the feature with the largest score. None for `no_data`.
     features: the features that fired come first, in descending order of their scores.
+    limit: what the score and the p-value were compared with.
+    unexpected: features come that the baseline lacks. They open one alert of LOW severity per baseline version.
     """
 
     alert_type: AlertType
@@ -45,6 +48,8 @@ class Finding:
     p_value: float | None
     severity: Severity
     features: Sequence[AlertFeature] = ()
+    limit: Limit | None = None
+    unexpected: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,14 @@ class Memory:
     hushed_until, hushed_baseline: set when a user resolves an alert while the drift continues. Until that time no new
     alert opens, unless the baseline is replaced.
     preliminary_told: written by version 0.1 and not used any more.
+    unexpected_told: the baseline version of the last alert that named features which the baseline lacks.
     outages: the times between which `no_data` alerts of the last OUTAGES_KEPT were open, oldest first.
     """
 
     hushed_until: datetime | None = None
     hushed_baseline: int | None = None
     preliminary_told: int | None = None
+    unexpected_told: int | None = None
     outages: tuple[tuple[datetime, datetime], ...] = ()
 
     def dump(self) -> dict[str, Any]:
@@ -68,6 +75,7 @@ class Memory:
             "hushed_until": iso(self.hushed_until) if self.hushed_until else None,
             "hushed_baseline": self.hushed_baseline,
             "preliminary_told": self.preliminary_told,
+            "unexpected_told": self.unexpected_told,
             "outages": [[iso(start), iso(end)] for start, end in self.outages] or None,
         }
         return {name: value for name, value in values.items() if value is not None}
@@ -86,6 +94,7 @@ class Memory:
             hushed_until=parse(hushed_until) if hushed_until else None,
             hushed_baseline=stored.get("hushed_baseline"),
             preliminary_told=stored.get("preliminary_told"),
+            unexpected_told=stored.get("unexpected_told"),
             outages=tuple((parse(start), parse(end)) for start, end in stored.get("outages", ())),
         )
 

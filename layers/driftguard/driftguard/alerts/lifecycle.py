@@ -38,9 +38,22 @@ def apply(finding: Finding, alert: Alert | None, memory: Memory, occasion: Occas
     if alert is not None and _outdated(alert, occasion):
         done = replace_baseline(alert, memory, now=occasion.now, actor=occasion.actor)
         alert = None
+    finding = _with_unexpected(finding, alert, done.memory, occasion)
     if alert is None:
         return _open(finding, done, occasion) if _may_open(finding, done.memory, occasion) else done
     return _continue(finding, alert, done, occasion)
+
+
+def _with_unexpected(finding: Finding, alert: Alert | None, memory: Memory, occasion: Occasion) -> Finding:
+    """Let features that the baseline lacks open an alert once per baseline version, and keep that alert open."""
+    if not finding.unexpected:
+        return finding
+    fires = memory.unexpected_told != occasion.baseline_version if alert is None else _names_only_unexpected(alert)
+    return replace(finding, firing=finding.firing or fires, holding=finding.holding or fires)
+
+
+def _names_only_unexpected(alert: Alert) -> bool:
+    return bool(alert.features) and all(feature.kind == "unexpected_feature" for feature in alert.features)
 
 
 def _outdated(alert: Alert, occasion: Occasion) -> bool:
@@ -59,6 +72,8 @@ def _may_open(finding: Finding, memory: Memory, occasion: Occasion) -> bool:
 
 def _open(finding: Finding, done: Outcome, occasion: Occasion) -> Outcome:
     memory = replace(done.memory, hushed_until=None, hushed_baseline=None)
+    if finding.unexpected:
+        memory = replace(memory, unexpected_told=occasion.baseline_version)
     alert = Alert(
         id=occasion.new_id(occasion.now),
         organization_id=occasion.organization_id,
@@ -115,6 +130,7 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "drift_score": finding.drift_score,
         "p_value": finding.p_value,
         "peak_score": max(scores, default=None),
+        "limit": finding.limit,
         "last_detected_at": occasion.now,
         "baseline_version": occasion.baseline_version,
         "n_baseline": occasion.n_baseline,
@@ -153,13 +169,14 @@ def _messages_while_on(alert: Alert, occasion: Occasion) -> tuple[Alert, list[Al
     Escalation compares with the severity last sent, so a severity that flaps between checks sends one message.
     """
     audience: dict[Severity, Part] = {}
+    reminding = alert.status == "firing" and not _names_only_unexpected(alert)
     for minimum in SEVERITIES[: severity_rank(alert.severity) + 1]:
         last = alert.sent.get(minimum)
         if last is None:
             audience[minimum] = Part(kind="opened")
         elif severity_rank(alert.severity) > severity_rank(last.severity):
             audience[minimum] = Part(kind="escalated", previous_severity=last.severity)
-        elif alert.status == "firing" and occasion.now >= last.at + timedelta(hours=occasion.settings.renotify_hours):
+        elif reminding and occasion.now >= last.at + timedelta(hours=occasion.settings.renotify_hours):
             audience[minimum] = Part(kind="repeated")
     if not audience:
         return alert, []

@@ -12,7 +12,8 @@ from driftguard.platform.times import UtcTime
 AlertType = Literal["data_drift", "prediction_drift", "data_quality", "no_data"]
 AlertStatus = Literal["firing", "acknowledged", "snoozed", "resolved"]
 Severity = Literal["LOW", "MEDIUM", "HIGH"]
-QualityKind = Literal["missing", "new_categories", "out_of_range", "wrong_type"]
+QualityKind = Literal["missing", "new_categories", "out_of_range", "wrong_type", "unexpected_feature"]
+FeatureType = Literal["numeric", "categorical", "boolean"]
 TimelineEvent = Literal[
     "opened",
     "escalated",
@@ -56,29 +57,69 @@ class Histogram(BaseModel):
     window: list[float]
 
 
+class Place(BaseModel):
+    """The value where baseline and window differ most: where the Kolmogorov–Smirnov statistic D is found.
+
+    `baseline` and `window` are the shares of values that are at most `value`, each from 0 to 1. `words` names these
+    values, such as `4 or less`.
+    """
+
+    value: float
+    baseline: float
+    window: float
+    words: str
+
+
+class WrongType(BaseModel):
+    """The type that the baseline has, the most common other type in the window, and the share of all other types.
+
+    `example` is the latest value of this other type, as text. It is null for values that older versions counted.
+    """
+
+    type: FeatureType
+    share: float
+    expected: FeatureType | None = None
+    example: str | None = None
+
+
+class Limit(BaseModel):
+    """What the score and the p-value were compared with. A value that does not decide is null.
+
+    A finding fires if the score exceeds `score` and the p-value is below `p_value`.
+    """
+
+    score: float | None = None
+    p_value: float | None = None
+
+
 class AlertFeature(BaseModel):
     """One feature of an alert with its test result.
 
     `kind` and `shares` are set in data-quality alerts only: the tested problem, and the shares of affected rows.
     `new_categories` lists examples of values that the baseline does not contain. `direction` describes the shift in
-    words, such as `towards higher values`.
+    words, such as `towards higher values`. `renamed_from` names the feature of the baseline that an unexpected feature
+    probably is.
     """
 
     model_config = ConfigDict(extra="ignore")
 
     name: str
     role: Literal["feature", "prediction"] = "feature"
-    type: Literal["numeric", "categorical", "boolean"] | None = None
+    type: FeatureType | None = None
     test: str | None = None
     drift_score: float | None = None
     p_value: float | None = None
     threshold: float | None = None
+    p_threshold: float | None = None
     drifted: bool = True
     direction: str | None = None
+    at: Place | None = None
     kind: QualityKind | None = None
     shares: Shares | None = None
     new_categories: list[str] = []
     missing: Shares | None = None
+    type_change: WrongType | None = None
+    renamed_from: str | None = None
     histogram: Histogram | None = None
 
 
@@ -125,6 +166,7 @@ class AlertFields(BaseModel):
     drift_score: float | None
     p_value: float | None
     peak_score: float | None
+    limit: Limit | None = None
     detected_at: UtcTime
     last_detected_at: UtcTime
     resolved_at: UtcTime | None = None

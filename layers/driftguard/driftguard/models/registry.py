@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from driftguard.models.activity import Change, differences
-from driftguard.models.schemas import Model, ModelPatch, NewModel, RecentScore
+from driftguard.models.schemas import Model, ModelPatch, ModelReference, NewModel, RecentScore
 from driftguard.models.settings import ModelSettings, check_features, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
@@ -38,6 +38,20 @@ def find(organization_id: str, model_id: str) -> Models:
     if model is None:
         raise NotFound("There is no such model.")
     return model
+
+
+def referred(organization_id: str, body: ModelReference) -> Models:
+    """Return the organization's model that a body names by id or by name. Raises NotFound, and Invalid for not one."""
+    if body.model_id is not None and body.model is not None:
+        raise Invalid.at(["body", "model"], "send either model_id or model, not both")
+    if body.model_id is not None:
+        return find(organization_id, body.model_id)
+    if body.model is None:
+        raise Invalid.at(["body", "model_id"], "is required; or send model, the name of the model")
+    model_id = Models.id_of(organization_id, body.model)
+    if model_id is None:
+        raise NotFound(f"There is no model named {body.model!r}.")
+    return find(organization_id, model_id)
 
 
 def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime, actor: str = SYSTEM) -> Model:
@@ -113,7 +127,7 @@ def change(
         with attempt:
             model.replace(old_name, change)
             return view(model, Statuses.one(organization_id, model_id))
-        if model.name != old_name and Models.named(organization_id, str(model.name)):
+        if model.name != old_name and Models.id_of(organization_id, str(model.name)):
             raise Conflict(f"A model named {model.name!r} already exists. Choose another name.")
     raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
 
