@@ -159,8 +159,8 @@ def _check_size(model: Models) -> None:
     if len(model.labels or {}) > MAX_LABELS:
         raise Invalid.at(
             ["body", "labels"],
-            f"the model would have {len(model.labels)} labels; {MAX_LABELS} at most; set labels that you do not need to "
-            "null",
+            f"the model would have {len(model.labels)} labels; {MAX_LABELS} at most; set labels that you do not "
+            "need to null",
         )
     if model.text_bytes > MAX_TEXT_BYTES:
         raise Invalid.at(

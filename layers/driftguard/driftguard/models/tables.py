@@ -40,8 +40,8 @@ class Models(Table):
     | organization | `name#<name>` | the model with this name, because names are unique in an organization |
     | organization | `erase#<model>` | a deleted model whose data must be erased; has `shard` for the schedule |
 
-    The schedule reads the index `due` (shard, model_id). `revision` rises with each change of the definition, so that of
-    two changes that read the same definition only one is stored.
+    The schedule reads the index `due` (shard, model_id). `revision` rises with each change of the definition, so that
+    of two changes that read the same definition only one is stored.
     """
 
     table_setting = "MODELS"
