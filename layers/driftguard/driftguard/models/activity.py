@@ -141,6 +141,8 @@ def page(
     """Return a page of an organization's changes, newest first. model_id: only changes of this model."""
     before = decode_key("activity", organization_id, cursor)
     since = earliest_id(now - timedelta(days=days)) if days else "0"
+    if before is not None and before <= since:
+        return Page([], None)
     found: list[Activities] = []
     following: str | None = None
     read = 0
