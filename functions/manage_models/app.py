@@ -22,7 +22,8 @@ app = Api()
 def create_model(body: Annotated[NewModel, Body()]) -> Model:
     """Create a model to watch. The response is 409 if the organization already has a model of this name."""
     partitions = app.environment.ingest_partitions
-    return registry.create(app.caller.organization_id, body, partitions=partitions, now=datetime.now(UTC))
+    caller, now = app.caller, datetime.now(UTC)
+    return registry.create(caller.organization_id, body, partitions=partitions, now=now, actor=caller.key_name)
 
 
 @app.get("/models", responses=answers(200, list[Model]), tags=["Models"])
@@ -40,13 +41,17 @@ def get_model(model_id: str) -> Model:
 @app.patch("/models/<model_id>", responses=answers(200, Model, 404, 409), tags=["Models"])
 def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
     """Change a model. An absent value stays unchanged. Null restores the default."""
-    return registry.change(app.caller.organization_id, model_id, body, features_of=features_of)
+    caller, now = app.caller, datetime.now(UTC)
+    return registry.change(
+        caller.organization_id, model_id, body, features_of=features_of, now=now, actor=caller.key_name
+    )
 
 
 @app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404, 409), tags=["Models"])
 def delete_model(model_id: str) -> Response[None]:
     """Delete a model and all its data. The model disappears at once and its data within 15 minutes."""
-    registry.delete(app.caller.organization_id, model_id, erase=_ask_to_erase, now=datetime.now(UTC))
+    caller, now = app.caller, datetime.now(UTC)
+    registry.delete(caller.organization_id, model_id, erase=_ask_to_erase, now=now, actor=caller.key_name)
     return Response(status_code=204)
 
 

@@ -13,6 +13,7 @@ import pytest
 from driftguard.baselines import building, uploads
 from driftguard.baselines.schemas import UploadedObject
 from driftguard.baselines.tables import Uploads
+from driftguard.models.activity import Change
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.s3 import Bucket
@@ -465,10 +466,10 @@ def test_a_conflict_with_another_write_is_tried_again(
     original = Uploads.finish
     conflicts = [ConditionFailed(), ConditionFailed()]
 
-    def finish(item: Uploads, of: Models, version: int) -> None:
+    def finish(item: Uploads, of: Models, version: int, change: Change) -> None:
         if conflicts:
             raise conflicts.pop()
-        original(item, of, version)
+        original(item, of, version, change)
 
     monkeypatch.setattr(Uploads, "finish", finish)
     upload = announce(deployed, model)

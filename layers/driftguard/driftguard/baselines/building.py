@@ -16,6 +16,7 @@ from driftguard.distributions.baseline import Baseline, Role
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.large import BaselineBuilder
 from driftguard.models import registry
+from driftguard.models.activity import Change
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import NotFound
@@ -187,23 +188,26 @@ def _store(built: Built, upload: Uploads, worker: Worker) -> None:
     model = registry.find(upload.organization_id, upload.model_id)
     if upload.version is None:
         upload.take(model.next_baseline_version(), built.notes)
+    actor, source = upload.actor or registry.SYSTEM, f"upload {upload.upload_id}"
+    change = versions.created(model, int(upload.version), built.baseline.rows, source, worker.clock(), actor)
     versions.store_as(
         int(upload.version),
         model,
         built.baseline,
         built.examples,
-        source=f"upload {upload.upload_id}",
+        source=source,
         publish=worker.publish,
-        use=lambda version: _use(model, upload, version),
+        use=lambda version: _use(model, upload, version, change),
         now=worker.clock(),
+        actor=actor,
     )
 
 
-def _use(model: Models, upload: Uploads, version: int) -> None:
+def _use(model: Models, upload: Uploads, version: int, change: Change) -> None:
     """Make the version current and the upload done. Raises ConditionFailed if another worker owns the upload."""
     for attempt in retrying(TRIES):
         with attempt:
-            upload.finish(model, version)
+            upload.finish(model, version, change)
             return
         found = Uploads.one(upload.model_id, upload.upload_id)
         if found is None or (found.state, found.owner) != ("processing", upload.owner):

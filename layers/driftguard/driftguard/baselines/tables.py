@@ -7,6 +7,7 @@ from typing import Any
 
 from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
+from driftguard.models.activity import Change
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, transaction
 from driftguard.platform.times import DAY, iso
@@ -169,6 +170,7 @@ class Uploads(Table):
     rows_read = NumberAttribute(default=0)
     version = NumberAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    actor = UnicodeAttribute(null=True)
     errors = JSONAttribute(null=True)
     warnings = JSONAttribute(null=True)
 
@@ -190,6 +192,7 @@ class Uploads(Table):
         *,
         url_expires_at: datetime,
         now: datetime,
+        actor: str | None = None,
     ) -> None:
         """Store a new upload."""
         cls(
@@ -199,6 +202,7 @@ class Uploads(Table):
             request=request,
             created_at=iso(now),
             url_expires_at=iso(url_expires_at),
+            actor=actor,
             expires_at=int((now + KEPT).timestamp()),
         ).save()
 
@@ -251,13 +255,14 @@ class Uploads(Table):
                 actions=[Uploads.version.set(version), Uploads.warnings.set(list(warnings))], condition=self._mine()
             )
 
-    def finish(self, model: Models, version: int) -> None:
-        """Make the version current and end the upload, in one transaction.
+    def finish(self, model: Models, version: int, change: Change) -> None:
+        """Make the version current, record the change and end the upload, in one transaction.
 
         Raises ConditionFailed if the model is deleted, the lease is lost, or another write came first.
         """
         with transaction() as write:
             model.add_use(write, version)
+            change.record(write)
             write.update(Uploads(self.pk, self.sk), actions=[Uploads.state.set("done")], condition=self._mine())
 
     def fail(self, reason: str, errors: Sequence[Any]) -> None:

@@ -26,7 +26,7 @@ CONTENT_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 GZIP = "application/gzip"
 
 
-def create(model: Models, body: NewUpload, *, bucket: Bucket, now: datetime) -> Upload:
+def create(model: Models, body: NewUpload, *, bucket: Bucket, now: datetime, actor: str) -> Upload:
     """Create an upload. Returns where to send the file."""
     upload_id = new_id(now)
     expires_at = now + URL_LIFE
@@ -37,6 +37,7 @@ def create(model: Models, body: NewUpload, *, bucket: Bucket, now: datetime) -> 
         body.model_dump(mode="json", exclude_unset=True),
         url_expires_at=expires_at,
         now=now,
+        actor=actor,
     )
     content_type = GZIP if body.compression == "gzip" else CONTENT_TYPES[body.format]
     return Upload(

@@ -13,6 +13,7 @@ from driftguard.baselines.tables import Baselines
 from driftguard.distributions import encoding
 from driftguard.distributions.baseline import PREDICTION, Baseline, Role, build
 from driftguard.models import registry
+from driftguard.models.activity import Change
 from driftguard.models.names import pack_names
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, retrying
@@ -29,7 +30,9 @@ MOST_VERSIONS = 10**8
 """The key of a version has eight digits."""
 
 
-def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: datetime) -> schemas.BaselineView:
+def put(
+    model: Models, body: schemas.BaselineBody, *, publish: Publish, now: datetime, actor: str = registry.SYSTEM
+) -> schemas.BaselineView:
     """Create a new version, make it current, and resolve the alerts about the old version.
 
     Raises Invalid with each invalid row, and stores nothing in that case.
@@ -47,7 +50,7 @@ def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: dat
     baseline = build(sample.columns, sample.predictions, days=body.days or sample.days)
     examples = Examples[tuple[Role, str]]()
     examples.add(by_name(sample.columns, sample.predictions))
-    return store(model, baseline, examples, source=sample.source, publish=publish, now=now)
+    return store(model, baseline, examples, source=sample.source, publish=publish, now=now, actor=actor)
 
 
 def by_name(columns: Mapping[str, Values], predictions: Values | None) -> Mapping[tuple[Role, str], Values]:
@@ -64,14 +67,23 @@ def store(
     source: str,
     publish: Publish,
     now: datetime,
+    actor: str,
 ) -> schemas.BaselineView:
     """Store a baseline as the newest version and make it current. Raises NotFound if the model is deleted."""
     try:
         version = model.next_baseline_version()
     except ConditionFailed:
         raise NotFound("There is no such model.") from None
-    return store_as(
-        version, model, baseline, examples, source=source, publish=publish, use=partial(_use, model), now=now
+    change = created(model, version, baseline.rows, source, now, actor)
+    use = partial(_use, model, change=change)
+    return store_as(version, model, baseline, examples, source=source, publish=publish, use=use, now=now, actor=actor)
+
+
+def created(model: Models, version: int, rows: int, source: str, now: datetime, actor: str) -> Change:
+    """Return the record of a new version that becomes current."""
+    details = {"from": model.baseline_version, "rows": rows, "source": source}
+    return Change(
+        model.organization_id, actor, "baseline_created", str(version), now, model_id=model.model_id, details=details
     )
 
 
@@ -85,6 +97,7 @@ def store_as(
     publish: Publish,
     use: Callable[[int], None],
     now: datetime,
+    actor: str,
 ) -> schemas.BaselineView:
     """Store a baseline under a reserved version number. `use` makes the version current.
 
@@ -115,7 +128,7 @@ def store_as(
         use(version)
     except ConditionFailed:
         raise NotFound("There is no such model.") from None
-    actions.replace_baseline(model, publish=publish, now=now)
+    actions.replace_baseline(model, publish=publish, now=now, actor=actor)
     return view(head, baseline, others)
 
 
@@ -154,14 +167,16 @@ def versions(model: Models, cursor: str | None, limit: int) -> Page[schemas.Base
     return Page([_version(model, head) for head in heads], following)
 
 
-def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> schemas.BaselineView:
+def restore(model: Models, version: int, *, publish: Publish, now: datetime, actor: str) -> schemas.BaselineView:
     """Make an older version current again. Its counts continue from where they stopped. Raises NotFound."""
     head = _head(model, version)
     baseline = encoding.decode(head.payload())
     if model.baseline_version != version:
         model.baseline_names = _names(baseline)
-        _use(model, version)
-        actions.replace_baseline(model, publish=publish, now=now)
+        details = {"from": model.baseline_version}
+        owner, model_id = model.organization_id, model.model_id
+        _use(model, version, change=Change(owner, actor, "baseline_restored", str(version), now, model_id, details))
+        actions.replace_baseline(model, publish=publish, now=now, actor=actor)
     return view(head, baseline, head.examples())
 
 
@@ -169,11 +184,11 @@ def _names(baseline: Baseline) -> bytes:
     return pack_names(baseline.names, predicted=len(baseline.names) < len(baseline.features))
 
 
-def _use(model: Models, version: int) -> None:
+def _use(model: Models, version: int, *, change: Change) -> None:
     """Make a version current. Raises NotFound if the model is deleted, and Conflict if other writes always win."""
     for attempt in retrying(TRIES):
         with attempt:
-            return model.use_baseline(version)
+            return model.use_baseline(version, change)
         registry.find(model.organization_id, model.model_id)
     raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
 

@@ -131,7 +131,7 @@ def simulate(
     if model.baseline_version is None:
         raise Conflict("The model has no baseline yet. Create a baseline before you simulate settings.")
     series = load_series(model)
-    check_features(patch, names_of(series.baseline.features))
+    check_features(patch, lambda: names_of(series.baseline.features))
     settings = patch.apply(model.settings)
     state = load_state(series, now)
     fresh = count_fresh(series, state.cursor, now, may_go_on)
