@@ -12,6 +12,7 @@ from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.models import registry
 from driftguard.models.schemas import Model, ModelPatch, NewModel
+from driftguard.models.tables import Models
 from driftguard.platform import aws
 
 app = Api()
@@ -45,8 +46,23 @@ def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
 @app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404, 409), tags=["Models"])
 def delete_model(model_id: str) -> Response[None]:
     """Delete a model and all its data. The model disappears at once and its data within 15 minutes."""
-    registry.delete(app.caller.organization_id, model_id, erase=_ask_to_erase, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    registry.delete(
+        app.caller.organization_id,
+        model_id,
+        close=lambda model: _close_alerts(model, now),
+        erase=_ask_to_erase,
+        now=now,
+    )
     return Response(status_code=204)
+
+
+def _close_alerts(model: Models, now: datetime) -> None:
+    # Other requests need no alerts, which take time to import.
+    from driftguard.alerts.actions import close_deleted  # noqa: PLC0415  see above
+    from driftguard.alerts.publishing import to_topic  # noqa: PLC0415  see above
+
+    close_deleted(model, publish=to_topic(aws.client("sns"), app.environment.alerts_topic_arn), now=now)
 
 
 def _ask_to_erase(organization_id: str, model_id: str) -> None:

@@ -92,12 +92,21 @@ def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
     return view(model, Statuses.one(organization_id, model_id))
 
 
-def delete(organization_id: str, model_id: str, *, erase: Callable[[str, str], None], now: datetime) -> None:
+def delete(
+    organization_id: str,
+    model_id: str,
+    *,
+    close: Callable[[Models], None],
+    erase: Callable[[str, str], None],
+    now: datetime,
+) -> None:
     """Delete a model and request the erasure of its data. Raises NotFound if there is no such model.
 
+    close: closes what is open for the model, while it is still there.
     erase: requests the erasure (organization, model). If the request fails, the schedule repeats it, because a mark of
     the deletion stays in the table.
     """
+    close(find(organization_id, model_id))
     for attempt in retrying(TRIES):
         with attempt:
             find(organization_id, model_id).remove(now)
