@@ -286,7 +286,7 @@ def test_pictures_of_odd_ranges_have_sensible_ends() -> None:
 def test_preliminary_is_said_in_every_message(shown: Any) -> None:
     """Messages of a preliminary alert say so, and messages of other alerts do not contain the word."""
     preliminary = life(DELAY, preliminary=True)
-    assert preliminary.keys() == {"opened", "resolved"}
+    assert preliminary.keys() == {"opened", "escalated", "repeated", "resolved"}
     assert "Preliminary:" in shown(preliminary["opened"])
     assert "was preliminary" in shown(preliminary["resolved"])
     assert "preliminary" not in shown(life(DELAY)["opened"]).casefold()

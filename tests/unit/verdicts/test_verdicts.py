@@ -25,7 +25,7 @@ from driftguard.distributions.baseline import Baseline, build
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.serialization import Scalar
 from driftguard.rows.columns import Row, columns_of
-from driftguard.verdicts.judging import Verdict, judge, severity_of
+from driftguard.verdicts.judging import Verdict, judge, quality_severity_of, severity_of
 from driftguard.verdicts.shapes import Report
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -437,6 +437,24 @@ def test_one_outlier_neither_hides_nor_makes_a_shift() -> None:
 def test_severity_follows_the_score(score: float | None, severity: str) -> None:
     """LOW under 0.1, MEDIUM under 0.2, HIGH from there."""
     assert severity_of(score) == severity
+
+
+@pytest.mark.parametrize(
+    ("rise", "severity"),
+    [(None, "LOW"), (0.0499, "LOW"), (0.05, "MEDIUM"), (0.1499, "MEDIUM"), (0.15, "HIGH"), (1.0, "HIGH")],
+)
+def test_severity_of_data_quality_follows_the_rise_of_the_share(rise: float | None, severity: str) -> None:
+    """LOW under 0.05, MEDIUM under 0.15, HIGH from there."""
+    assert quality_severity_of(rise) == severity
+
+
+def test_eight_percent_missing_are_medium() -> None:
+    """A share of missing values that rose from 0 to 8 % reaches channels with the default minimum."""
+    baseline = build({"x": normal(4000)})
+    window = counted(baseline, {"x": [None if place % 25 < 2 else value for place, value in enumerate(normal(4000))]})
+    found = finding(judged(baseline, window), "data_quality")
+    assert (found.firing, found.severity) == (True, "MEDIUM")
+    assert found.drift_score == pytest.approx(0.08)
 
 
 def test_the_strongest_feature_comes_first() -> None:

@@ -9,10 +9,13 @@ MANY = 5
 """If this many features drift at once, one common cause is more likely than separate causes."""
 
 
-def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, preliminary: bool) -> list[str]:
+def recommend(
+    alert_type: AlertType, features: Sequence[AlertFeature], *, preliminary: bool, silence: str = ""
+) -> list[str]:
     """Return the recommended actions for an alert, the most useful action first.
 
-    features: the alert's features, the largest score first.
+    features: the alert's features, the largest score first. silence: the sentence that says how long a model with a
+    `no_data` alert was silent, and which limit applied.
     """
     moved = [feature for feature in features if feature.drifted]
     match alert_type:
@@ -23,7 +26,7 @@ def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, prelim
         case "data_quality":
             actions = _data_quality(moved)
         case "no_data":
-            actions = _no_data()
+            actions = _no_data(silence)
     if preliminary:
         actions.append(
             "Do not retrain before the window is full. This result is preliminary: the window does not cover full "
@@ -138,12 +141,19 @@ def _unexpected(found: Sequence[AlertFeature]) -> str:
     )
 
 
-def _no_data() -> list[str]:
+def _no_data(silence: str) -> list[str]:
     return [
-        "No predictions have arrived. Check that the service still calls the model and logs its predictions.",
+        (
+            f"{silence or 'No predictions have arrived.'} Check that the service still calls the model and logs its "
+            "predictions."
+        ),
         (
             "Search the service's log for 403 or 422 responses from DriftGuard. A revoked API key causes 403, and a "
             "changed schema causes 422."
+        ),
+        (
+            "If the model is regularly silent for this long, set no_data_hours in its settings to more than its "
+            "longest pause."
         ),
         "If you no longer use the model, disable its checks or delete the model.",
     ]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from driftguard.platform.serialization import Note as NoteText
 from driftguard.platform.serialization import Wire
@@ -174,18 +174,28 @@ class AlertFields(BaseModel):
     recommended_actions: list[str]
 
 
+class Sent(BaseModel):
+    """The last message about an alert to the channels of one minimum severity."""
+
+    severity: Severity
+    at: UtcTime
+
+
 class Alert(AlertFields):
     """An alert as it is stored. Only `driftguard.alerts.lifecycle` creates and changes alerts.
 
     below_since: the time since when the score has been below the level that keeps the alert open.
-    told: whether the `opened` event was sent. For preliminary alerts it is sent once per alert type and baseline.
-    told_severity: the severity in the last message. highest_told: the highest severity in any message.
-    notified_at: the time of the last message. messages: the number of events so far, used in the event ids.
+    sent: the last message by the minimum severity of the channels that received it. A minimum is missing until the
+    severity reaches it.
+    told, told_severity, highest_told, notified_at: what version 0.1 stores instead of `sent`. They are still written,
+    because functions of both versions run during an upgrade.
+    messages: the number of events so far, used in the event ids.
     revision: the number of writes, used by the table to detect concurrent changes.
     """
 
     organization_id: str
     below_since: UtcTime | None = None
+    sent: dict[Severity, Sent] = {}
     told: bool = False
     told_severity: Severity | None = None
     highest_told: Severity | None = None
@@ -193,6 +203,22 @@ class Alert(AlertFields):
     messages: int = 0
     timeline: list[TimelineEntry] = []
     revision: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_one_message_for_all(cls, stored: Any) -> Any:
+        """Read alerts of version 0.1, which stored one last message for all channels, and `told` false for none."""
+        if not isinstance(stored, dict) or "sent" in stored or not stored.get("told"):
+            return stored
+        last, highest, at = stored["told_severity"], stored["highest_told"], stored["notified_at"]
+        reached = SEVERITIES[: severity_rank(highest) + 1]
+        return {
+            **stored,
+            "sent": {
+                minimum: {"severity": last if severity_rank(last) >= severity_rank(minimum) else highest, "at": at}
+                for minimum in reached
+            },
+        }
 
     @property
     def is_open(self) -> bool:

@@ -52,8 +52,7 @@ ENDINGS: dict[ResolveReason, str] = {
 
 
 PRELIMINARY = (
-    "Preliminary: there is less than one full window of data, so daily and weekly cycles are not averaged out. "
-    "You get one message now and one when the alert is resolved."
+    "Preliminary: there is less than one full window of data, so daily and weekly cycles are not averaged out yet."
 )
 
 

@@ -25,6 +25,9 @@ from driftguard.verdicts.unwatched import unexpected, unexpected_reason, unwatch
 
 LOW_BELOW, MEDIUM_BELOW = 0.1, 0.2
 
+QUALITY_LOW_BELOW, QUALITY_MEDIUM_BELOW = 0.05, 0.15
+"""Rises of a share, of which 8 % missing values must reach the default channel."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -58,7 +61,7 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
     status: State
     reason: str | None
     if occasion.silent:
-        status, reason = "no_data", f"No predictions have arrived for at least {settings.no_data_hours} hours."
+        status, reason = "no_data", occasion.silence
     elif tests.fired.any():
         status, reason = "drift", drift_reason(rows.values())
     elif fired:
@@ -83,9 +86,18 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
 
 def severity_of(score: float | None) -> Severity:
     """Return LOW for a score below 0.1 or None, MEDIUM below 0.2, and HIGH from 0.2."""
-    if score is None or score < LOW_BELOW:
+    return _graded(score, LOW_BELOW, MEDIUM_BELOW)
+
+
+def quality_severity_of(rise: float | None) -> Severity:
+    """Return LOW for a share that rose by less than 0.05 or None, MEDIUM below 0.15, and HIGH from 0.15."""
+    return _graded(rise, QUALITY_LOW_BELOW, QUALITY_MEDIUM_BELOW)
+
+
+def _graded(value: float | None, low_below: float, medium_below: float) -> Severity:
+    if value is None or value < low_below:
         return "LOW"
-    return "MEDIUM" if score < MEDIUM_BELOW else "HIGH"
+    return "MEDIUM" if value < medium_below else "HIGH"
 
 
 def _strongest(tests: DriftTests, among: Flags) -> tuple[float | None, float | None]:
@@ -135,7 +147,7 @@ def _quality_finding(
         holding=bool(shown),
         drift_score=score,
         p_value=first.p_value if first else None,
-        severity=severity_of(score),
+        severity=quality_severity_of(score),
         features=[*(alert_feature(rows[test.index], test, min_change) for test in shown), *news],
         limit=Limit(score=min_change, p_value=first.p_threshold if first else None) if shown or news else None,
         unexpected=bool(news),

@@ -179,8 +179,11 @@ class NewChannel(Wire):
 
     def messages(self, events: Sequence[AlertEvent]) -> list[AlertNews]:
         """The messages to this channel about the events of one check: one message for all events that it wants."""
+        seen = [event.seen_from(self.min_severity) for event in events]
         wanted = [
-            event for event in events if self.wants(event.kind, event.model_id, event.severity, event.alert.alert_type)
+            event
+            for event in seen
+            if event is not None and self.wants(event.kind, event.model_id, event.severity, event.alert.alert_type)
         ]
         if self.one_message:
             return [news_of(wanted)] if wanted else []
