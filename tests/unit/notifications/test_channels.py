@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from driftguard.alerts.events import Part, changes_in
 from driftguard.alerts.schemas import Severity
 from driftguard.notifications import addresses
 from driftguard.notifications.addresses import ParsedUrl, Refused, check_url, literal_address, pin
+from driftguard.notifications.example import example
 from driftguard.notifications.providers import base
 from driftguard.notifications.providers.base import STORED, NewChannel, ShownChannel, StoredChannel
 from driftguard.notifications.providers.email import as_header
@@ -214,6 +216,25 @@ def test_a_channel_wants_its_models_and_severities(
     """An event is wanted only if the severity, the model, the alert type and the switch all allow it."""
     channel = stored(type="slack", webhook_url=HOOK, **settings)
     assert channel.settings.wants("opened", model_id, severity, "data_drift") is wanted
+
+
+def test_a_channel_sees_an_event_as_its_minimum_severity_does() -> None:
+    """A rise to MEDIUM is a rise to channels from LOW, an opening to channels from MEDIUM, and nothing to HIGH."""
+    event = example("acme", NOW).model_copy(
+        update={
+            "kind": "escalated",
+            "audience": {"LOW": Part(kind="escalated", previous_severity="LOW"), "MEDIUM": Part(kind="opened")},
+        }
+    )
+    kinds = {
+        minimum: [
+            (each.kind, each.previous_severity)
+            for news in stored(type="slack", webhook_url=HOOK, min_severity=minimum).settings.messages([event])
+            for each in changes_in(news)
+        ]
+        for minimum in ("LOW", "MEDIUM", "HIGH")
+    }
+    assert kinds == {"LOW": [("escalated", "LOW")], "MEDIUM": [("opened", None)], "HIGH": []}
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ ENDINGS: dict[ResolveReason, str] = {
     "traffic_returned": "Predictions are arriving again",
     "baseline_replaced": "The baseline was replaced, so this comparison is no longer valid",
     "by_hand": "Somebody resolved it by hand",
+    "model_deleted": "The model was deleted",
 }
 
 
