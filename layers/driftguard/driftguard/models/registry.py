@@ -1,16 +1,20 @@
 """Create, list, change and delete the models of an organization."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 
-from driftguard.models.schemas import Model, ModelPatch, ModelReference, NewModel, RecentScore
-from driftguard.models.settings import ModelSettings, merge
+from pydantic import ValidationError
+
+from driftguard.models.schemas import MAX_LABELS, Model, ModelPatch, ModelReference, NewModel, RecentScore
+from driftguard.models.settings import ModelSettings, SettingsPatch, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, retrying
+from driftguard.platform.dynamodb import MAX_ITEM_BYTES, ConditionFailed, retrying
 from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
+from driftguard.platform.serialization import field_errors
 from driftguard.platform.times import iso, parse
 
 TRIES = 4
@@ -55,6 +59,7 @@ def create(organization_id: str, body: NewModel, *, partitions: int, now: dateti
         created_at=iso(now),
     )
     model.settings = body.settings.apply(ModelSettings())
+    _check_size(model)
     try:
         Models.add(model)
     except ConditionFailed:
@@ -94,7 +99,8 @@ def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
     if "labels" in given:
         model.labels = merge(model.labels or {}, given["labels"]) if given["labels"] is not None else {}
     if "settings" in given:
-        model.settings = body.settings.apply(model.settings) if body.settings is not None else ModelSettings()
+        model.settings = _patched(model.settings, body.settings) if body.settings is not None else ModelSettings()
+    _check_size(model)
     try:
         model.replace(old_name)
     except ConditionFailed:
@@ -104,6 +110,32 @@ def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
             ) from None
         raise Conflict(f"A model named {model.name!r} already exists. Choose another name.") from None
     return view(model, Statuses.one(organization_id, model_id))
+
+
+def _patched(settings: ModelSettings, patch: SettingsPatch) -> ModelSettings:
+    """Return the settings after a patch. Raises Invalid if the stored and the new overrides are too many together."""
+    try:
+        return patch.apply(settings)
+    except ValidationError as error:
+        errors = field_errors(error.errors(include_url=False))
+        raise Invalid([{"loc": ["body", "settings", *entry["loc"]], "msg": entry["msg"]} for entry in errors]) from None
+
+
+def _check_size(model: Models) -> None:
+    """Raise Invalid if the definition, with what was stored before, is larger than the API or DynamoDB allows."""
+    if len(model.labels or {}) > MAX_LABELS:
+        raise Invalid.at(
+            ["body", "labels"],
+            f"a model has at most {MAX_LABELS} labels, not {len(model.labels)}; send null for a label to delete it",
+        )
+    # The table stores labels and settings as JSON without non-ASCII characters.
+    size = len((model.description or "").encode()) + len(json.dumps([model.labels, model.settings_given]))
+    if size > MAX_ITEM_BYTES:
+        raise Invalid.at(
+            ["body"],
+            f"the description, labels and settings of a model take at most {MAX_ITEM_BYTES:,} bytes as ASCII JSON, "
+            f"and these take {size:,}; remove labels or overrides of features",
+        )
 
 
 def delete(organization_id: str, model_id: str, *, erase: Callable[[str, str], None], now: datetime) -> None:
