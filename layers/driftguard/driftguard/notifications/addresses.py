@@ -34,6 +34,10 @@ class ParsedUrl:
     path: str
 
 
+MAX_HOST = 253
+"""Characters of a host name in DNS. Python's resolver fails for longer names, and for a part of more than 63."""
+
+
 def check_url(url: str) -> ParsedUrl:
     """Check and parse a URL without resolving its host.
 
@@ -58,7 +62,7 @@ def check_url(url: str) -> ParsedUrl:
     literal = literal_address(host)
     if literal is not None:
         _check_address(literal)
-    elif not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
+    elif len(host) > MAX_HOST or not re.fullmatch(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", host):
         raise Refused("must contain a valid host name")
     elif any(host == name or host.endswith(f".{name}") for name in LOCAL_NAMES):
         raise Refused("must not point to a private or local address")
