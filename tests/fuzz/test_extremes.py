@@ -96,7 +96,7 @@ class Client:
             try:
                 status, text = self._answer(method, target, body, headers)
             except (http.client.HTTPException, OSError):
-                self._connection = None
+                self.close()
                 if last:
                     raise
                 continue
@@ -107,6 +107,12 @@ class Client:
                     f"{status} {method} {target[:100]} {dict(headers)} {(body or b'')[:80]!r} {text!r}"
                 )
             return
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def _answer(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         if self._connection is None:
@@ -128,6 +134,7 @@ def client(stack: Launched) -> Iterator[Client]:
     """A client whose requests must all have been answered with less than 500."""
     made = Client(stack)
     yield made
+    made.close()
     assert made.failures == []
     assert made.sent > 50
 

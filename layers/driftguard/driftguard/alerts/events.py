@@ -8,6 +8,7 @@ from driftguard.alerts.schemas import (
     Alert,
     AlertFields,
     Severity,
+    severity_rank,
 )
 from driftguard.platform.times import UtcTime
 
@@ -23,11 +24,21 @@ class EventAlert(AlertFields):
     features_total: int
 
 
+class Part(BaseModel):
+    """What an event is to the channels of one minimum severity."""
+
+    kind: EventKind
+    previous_severity: Severity | None = None
+
+
 class AlertEvent(BaseModel):
     """A change of an alert that is sent to channels.
 
     severity: compared with a channel's `min_severity`. A `resolved` event has the highest severity that was sent.
     So every channel that received the alert also receives the `resolved` event.
+    audience: what the event is to channels, by their `min_severity`. Channels with another minimum do not receive the
+    event. A rise from LOW to MEDIUM is `escalated` to some channels, and `opened` to those that want MEDIUM. None in
+    events of version 0.1, which are the same to every channel.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -42,7 +53,17 @@ class AlertEvent(BaseModel):
     previous_severity: Severity | None = None
     reason: ResolveReason | None = None
     note: str | None = None
+    audience: dict[Severity, Part] | None = None
     alert: EventAlert
+
+    def seen_from(self, minimum: Severity) -> "AlertEvent | None":
+        """Return the event as channels with this `min_severity` receive it, or None if they do not."""
+        if self.audience is None:
+            return self if severity_rank(self.severity) >= severity_rank(minimum) else None
+        part = self.audience.get(minimum)
+        if part is None:
+            return None
+        return self.model_copy(update={"kind": part.kind, "previous_severity": part.previous_severity})
 
     @property
     def subject_id(self) -> str:

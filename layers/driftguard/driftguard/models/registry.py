@@ -1,13 +1,13 @@
 """Create, list, change and delete the models of an organization."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from driftguard.models.schemas import MAX_LABELS, Model, ModelPatch, ModelReference, NewModel, RecentScore
-from driftguard.models.settings import ModelSettings, SettingsPatch, merge
+from driftguard.models.settings import ModelSettings, SettingsPatch, check_features, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES, ConditionFailed, retrying
@@ -85,10 +85,13 @@ def show(organization_id: str, model_id: str) -> Model:
     return view(find(organization_id, model_id), Statuses.one(organization_id, model_id))
 
 
-def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
-    """Merge a patch into a model.
+def change(
+    organization_id: str, model_id: str, body: ModelPatch, *, features_of: Callable[[Models], Iterable[str]]
+) -> Model:
+    """Merge a patch into a model. features_of: returns the names of the features in a model's baseline.
 
-    Raises NotFound if there is no such model. Raises Conflict if the new name is taken or another request renames the
+    Raises NotFound if there is no such model, and Invalid if the settings name features that the baseline lacks.
+    Raises Conflict if the new name is taken or another request renames the
     model at the same time.
     """
     model = find(organization_id, model_id)
@@ -99,6 +102,8 @@ def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
     if "labels" in given:
         model.labels = merge(model.labels or {}, given["labels"]) if given["labels"] is not None else {}
     if "settings" in given:
+        if model.baseline_version is not None and (given["settings"] or {}).get("features"):
+            check_features(body.settings, features_of(model))
         model.settings = _patched(model.settings, body.settings) if body.settings is not None else ModelSettings()
     _check_size(model)
     try:

@@ -92,14 +92,16 @@ class Notifier:
         """
         faults: list[Exception] = []
         for channel in Channels.of(event.organization_id):
-            wanted = channel.settings.wants(event.kind, event.model_id, event.severity)
-            if channel.settings.notifier != self.name or not wanted:
+            seen = event.seen_from(channel.settings.min_severity)
+            if channel.settings.notifier != self.name or seen is None:
+                continue
+            if not channel.settings.wants(seen.kind, seen.model_id, seen.severity):
                 continue
             try:
                 if seconds_left() < ENOUGH_SECONDS:
-                    self.enqueue(Retry(event=event, channel_id=channel.id, attempt=1), 0)
+                    self.enqueue(Retry(event=seen, channel_id=channel.id, attempt=1), 0)
                 else:
-                    self.deliver(event, channel, 1, seconds_left)
+                    self.deliver(seen, channel, 1, seconds_left)
             except Exception as fault:  # noqa: BLE001  raised below
                 faults.append(fault)
         if faults:
