@@ -14,6 +14,7 @@ from driftguard.models import registry
 from driftguard.models.schemas import Model, ModelPatch, NewModel
 from driftguard.models.tables import Models
 from driftguard.platform import aws
+from driftguard.platform.dynamodb import connect
 
 app = Api()
 
@@ -46,6 +47,7 @@ def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
 def _features_of(model: Models) -> list[str]:
     from driftguard.baselines.names import features_of  # noqa: PLC0415  few requests set overrides
 
+    connect(app.environment)  # the import has added a table after the connection of this request
     return features_of(model)
 
 
