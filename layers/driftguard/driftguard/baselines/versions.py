@@ -65,7 +65,14 @@ def store_as(
     rows, days = baseline.rows, baseline.days
     try:
         head = Baselines.add(
-            model.model_id, version, encoding.encode(baseline), rows=rows, days=days, source=source, now=now
+            model.model_id,
+            version,
+            encoding.encode(baseline),
+            encoding.encode_digests(baseline),
+            rows=rows,
+            days=days,
+            source=source,
+            now=now,
         )
     except ConditionFailed:
         head = _head(model, version)
