@@ -278,3 +278,36 @@ def test_a_model_that_changes_while_it_is_deleted_is_deleted_whole(deployed: Sta
     mark = Models.find("acme", f"erase#{model_id}")
     assert mark is not None
     assert mark.partition_count == 8
+
+
+LONG = [f"{number:03d}" + "😀" * 125 for number in range(501)]
+"""As many names as a model may have overrides, each as long as a name may be, in letters of four bytes."""
+
+
+def test_a_definition_that_no_item_can_hold_is_refused(deployed: Stack) -> None:
+    """A model's labels and settings are bounded together, also when they grow PATCH by PATCH."""
+    override = {"min_drift_score": 0.123456789, "alpha": 0.0123456789, "rule": "p_value"}
+    settings = {"features": dict.fromkeys(LONG, override)}
+    refused = deployed.call("POST", "/models", {"name": "a", "settings": settings})
+    assert refused.status == 422
+    assert "remove labels or overrides" in refused.body["detail"]
+    path = "/models/" + deployed.call("POST", "/models", {"name": "a", "labels": {"team": "risk"}}).body["id"]
+    statuses = []
+    for start, end in ((0, 100), (100, 300), (300, 501)):
+        part = {"features": dict.fromkeys(LONG[start:end], override)}
+        statuses.append(deployed.call("PATCH", path, {"settings": part}).status)
+    assert statuses == [200, 422, 422]
+    assert len(deployed.call("GET", path).body["settings"]["features"]) == 100
+    assert deployed.call("PATCH", path, {"settings": None}).status == 200
+
+
+def test_labels_and_overrides_are_counted_after_merging(deployed: Stack) -> None:
+    """50 labels and 501 overrides are the most, also when they come in several requests."""
+    path = "/models/" + deployed.call("POST", "/models", {"name": "a"}).body["id"]
+    assert deployed.call("PATCH", path, {"labels": {f"a{number}": "" for number in range(50)}}).status == 200
+    assert deployed.call("PATCH", path, {"labels": {"one more": ""}}).body["errors"][0]["loc"] == ["body", "labels"]
+    renewed = {f"a{number}": None for number in range(50)} | {f"b{number}": "" for number in range(50)}
+    assert set(deployed.call("PATCH", path, {"labels": renewed}).body["labels"]) == {f"b{n}" for n in range(50)}
+    for start, status in ((0, 200), (400, 422), (50, 200)):
+        patch = {"features": {f"f{start + number}": {"enabled": False} for number in range(400 if start else 300)}}
+        assert deployed.call("PATCH", path, {"settings": patch}).status == status, start

@@ -5,15 +5,18 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from pydantic import ValidationError
+
 from driftguard.models.activity import Change, differences
-from driftguard.models.schemas import Model, ModelPatch, ModelReference, NewModel, RecentScore
-from driftguard.models.settings import ModelSettings, check_features, merge
+from driftguard.models.schemas import MAX_LABELS, Model, ModelPatch, ModelReference, NewModel, RecentScore
+from driftguard.models.settings import ModelSettings, SettingsPatch, check_features, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
+from driftguard.platform.serialization import field_errors
 from driftguard.platform.times import iso, parse
 
 SYSTEM = "DriftGuard"
@@ -22,8 +25,6 @@ SYSTEM = "DriftGuard"
 TRIES = 4
 TRIES_TO_CHANGE = 20
 """A change of many at the same time loses to each of the others once."""
-
-MAX_LABELS = 50
 
 MAX_TEXT_BYTES = 390_000
 """Bytes of a model's name, description, labels and settings. DynamoDB accepts 400 kB per item."""
@@ -150,8 +151,17 @@ def _merge(model: Models, body: ModelPatch) -> None:
     if "labels" in given:
         model.labels = merge(model.labels or {}, given["labels"]) if given["labels"] is not None else {}
     if "settings" in given:
-        model.settings = body.settings.apply(model.settings) if body.settings is not None else ModelSettings()
+        model.settings = _patched(model.settings, body.settings) if body.settings is not None else ModelSettings()
     _check_size(model)
+
+
+def _patched(settings: ModelSettings, patch: SettingsPatch) -> ModelSettings:
+    """Return the settings after a patch. Raises Invalid if the stored and the new overrides are too many together."""
+    try:
+        return patch.apply(settings)
+    except ValidationError as error:
+        errors = field_errors(error.errors(include_url=False))
+        raise Invalid([{"loc": ["body", "settings", *entry["loc"]], "msg": entry["msg"]} for entry in errors]) from None
 
 
 def _check_size(model: Models) -> None:

@@ -14,7 +14,8 @@ type State = Literal["ok", "drift", "data_quality", "insufficient_data", "no_bas
 
 Description = Annotated[str, Field(max_length=2000, strict=True)]
 LabelValue = Annotated[str, Field(max_length=256, strict=True)]
-Labels = Annotated[dict[Name, LabelValue], Field(max_length=50)]
+MAX_LABELS = 50
+Labels = Annotated[dict[Name, LabelValue], Field(max_length=MAX_LABELS)]
 
 
 class NewModel(Wire):
@@ -40,7 +41,7 @@ class ModelPatch(Wire):
 
     name: Name | None = None
     description: Description | None = None
-    labels: Annotated[dict[Name, LabelValue | None], Field(max_length=50)] | None = None
+    labels: Annotated[dict[Name, LabelValue | None], Field(max_length=2 * MAX_LABELS)] | None = None
     settings: SettingsPatch | None = None
 
     @model_validator(mode="after")
