@@ -118,6 +118,7 @@ def _row(
         },
         "psi": _finite(tests.psi[index]) if tests.n[index] and tests.m[index] else None,
         "wasserstein": _finite(tests.wasserstein[index]),
+        "wasserstein_error_bound": _finite(tests.wasserstein_error[index]),
         "mean": _means(numbers, feature.present, window, index) if numbers else None,
         "range": _ranges(numbers, window, index) if numbers else None,
         "new_categories": [] if numbers else list(window.recent.get(index, ())),

@@ -92,8 +92,10 @@ class ReportFeature(TypedDict):
     `expected_by_chance` is the score that sampling alone produces on average with these numbers of values. A
     categorical feature drifts if `p_value` is below `p_threshold` and `drift_score` exceeds `expected_by_chance` by at
     least `threshold`. `score_error_bound`: the exact score of all values exceeds `drift_score` by at most this amount.
-    `min_detectable_score` is set if the feature has too few values for a test. `rho` measures how much days differ from
-    each other beyond chance. `direction` describes the shift in words, such as `towards higher values`.
+    `wasserstein_error_bound`: the distance of all values differs from `wasserstein` by at most this amount. Both are
+    null if the error may be large. `min_detectable_score` is set if the feature has too few values for a test. `rho`
+    measures how much days differ from each other beyond chance. `direction` describes the shift in words, such as
+    `towards higher values`.
     """
 
     name: str
@@ -116,6 +118,7 @@ class ReportFeature(TypedDict):
     missing: SharePair
     psi: float | None
     wasserstein: float | None
+    wasserstein_error_bound: float | None
     mean: MeanPair | None
     range: RangePair | None
     new_categories: list[str]
