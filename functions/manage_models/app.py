@@ -12,6 +12,7 @@ from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.models import registry
 from driftguard.models.schemas import Model, ModelPatch, NewModel
+from driftguard.models.tables import Models
 from driftguard.platform import aws
 
 app = Api()
@@ -39,7 +40,13 @@ def get_model(model_id: str) -> Model:
 @app.patch("/models/<model_id>", responses=answers(200, Model, 404, 409), tags=["Models"])
 def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
     """Change a model. An absent value stays unchanged. Null restores the default."""
-    return registry.change(app.caller.organization_id, model_id, body)
+    return registry.change(app.caller.organization_id, model_id, body, features_of=_features_of)
+
+
+def _features_of(model: Models) -> list[str]:
+    from driftguard.baselines.names import features_of  # noqa: PLC0415  few requests set overrides
+
+    return features_of(model)
 
 
 @app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404, 409), tags=["Models"])

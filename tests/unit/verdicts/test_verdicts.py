@@ -29,7 +29,7 @@ from driftguard.distributions.categories import Categories, digest
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.serialization import Scalar
 from driftguard.rows.columns import Row, columns_of
-from driftguard.verdicts.judging import Verdict, judge, severity_of
+from driftguard.verdicts.judging import Verdict, judge, quality_severity_of, severity_of
 from driftguard.verdicts.shapes import Report
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -465,9 +465,17 @@ def test_a_grown_share_is_a_finding_of_data_quality(kind: str) -> None:
         lacked = scipy.stats.gamma(1).isf(test["p_threshold"] / 2) / 5000
         exact = 2 * scipy.stats.binom.sf(number - 1, 5000, lacked)
     assert test["p_value"] == pytest.approx(exact, rel=1e-9)
-    change = {"type": "categorical", "share": 0.2} if kind == "wrong_type" else None
-    assert rows(verdict)["x"]["type_change"] == change
+    assert test["threshold"] == ModelSettings().min_share_change
+    change = {"type": "categorical", "share": 0.2, "expected": "numeric", "example": "4"}
+    assert rows(verdict)["x"]["type_change"] == (change if kind == "wrong_type" else None)
     assert "x has" in plain(verdict)["reason"]
+    assert ("numbers in the baseline, texts such as “4” now" in plain(verdict)["reason"]) == (kind == "wrong_type")
+    limit = {"score": ModelSettings().min_share_change, "p_value": test["p_threshold"]}
+    assert found.limit is not None
+    assert found.limit.model_dump() == limit
+    assert (found.features[0].threshold, found.features[0].p_threshold) == (limit["score"], limit["p_value"])
+    assert found.p_value is not None
+    assert found.p_value < limit["p_value"]
 
 
 def test_new_categories_are_named() -> None:
@@ -555,6 +563,24 @@ def test_one_outlier_neither_hides_nor_makes_a_shift() -> None:
 def test_severity_follows_the_score(score: float | None, severity: str) -> None:
     """LOW under 0.1, MEDIUM under 0.2, HIGH from there."""
     assert severity_of(score) == severity
+
+
+@pytest.mark.parametrize(
+    ("rise", "severity"),
+    [(None, "LOW"), (0.0499, "LOW"), (0.05, "MEDIUM"), (0.1499, "MEDIUM"), (0.15, "HIGH"), (1.0, "HIGH")],
+)
+def test_severity_of_data_quality_follows_the_rise_of_the_share(rise: float | None, severity: str) -> None:
+    """LOW under 0.05, MEDIUM under 0.15, HIGH from there."""
+    assert quality_severity_of(rise) == severity
+
+
+def test_eight_percent_missing_are_medium() -> None:
+    """A share of missing values that rose from 0 to 8 % reaches channels with the default minimum."""
+    baseline = build({"x": normal(4000)})
+    window = counted(baseline, {"x": [None if place % 25 < 2 else value for place, value in enumerate(normal(4000))]})
+    found = finding(judged(baseline, window), "data_quality")
+    assert (found.firing, found.severity) == (True, "MEDIUM")
+    assert found.drift_score == pytest.approx(0.08)
 
 
 def test_the_strongest_feature_comes_first() -> None:

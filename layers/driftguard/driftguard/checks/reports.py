@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from driftguard.checks.schemas import HistoryRow
 from driftguard.checks.tables import History
+from driftguard.distributions.baseline import key_of
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.errors import NotFound
@@ -24,8 +25,12 @@ SHARE_UNITS = 10**5
 """Shares in a histogram are stored as multiples of 1 / SHARE_UNITS."""
 
 
-LACKING: Final[dict[str, Any]] = {"direction": None, "mean": None, "range": None, "new_categories": []}
-"""Defaults for fields of a feature that reports stored by version 0.1 may lack."""
+LACKING: Final[dict[str, Any]] = {"direction": None, "at": None, "mean": None, "range": None, "new_categories": []}
+"""Defaults for fields of a feature that stored reports of older versions may lack."""
+
+LACKING_IN_REPORT: Final[dict[str, Any]] = {"unwatched": None, "unwatched_more": None}
+LACKING_IN_TYPE_CHANGE: Final[dict[str, Any]] = {"expected": None, "example": None}
+LACKING_IN_QUALITY: Final[dict[str, Any]] = {"threshold": None}
 
 
 def pack(report: Report) -> bytes:
@@ -36,14 +41,16 @@ def pack(report: Report) -> bytes:
 
 def unpack(data: bytes) -> Report:
     """Restore the report from the output of `pack`. Reports of older versions get defaults for missing fields."""
-    report: Report = json.loads(zlib.decompress(data))
-    stored: list[Any] = [*report["features"]]
-    report["features"] = [_unpack_feature(one) for one in stored]
-    return report
+    stored: Any = {**LACKING_IN_REPORT, **json.loads(zlib.decompress(data))}
+    stored["features"] = [_unpack_feature(one) for one in stored["features"]]
+    return cast("Report", stored)
 
 
 def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
     feature: Any = {**LACKING, **stored, "histogram": _unpack_picture(stored["histogram"])}
+    feature["data_quality"] = [{**LACKING_IN_QUALITY, **one} for one in stored.get("data_quality", [])]
+    if stored.get("type_change"):
+        feature["type_change"] = {**LACKING_IN_TYPE_CHANGE, **stored["type_change"]}
     return cast("ReportFeature", feature)
 
 
@@ -59,7 +66,7 @@ def pack_row(report: Report) -> bytes:
         "drifted_features": report["drifted_features"],
         "n_window": report["n_window"],
         "baseline_version": report["baseline_version"],
-        "feature_scores": {feature["name"]: feature["drift_score"] for feature in features},
+        "feature_scores": {key_of(feature["name"], feature["role"]): feature["drift_score"] for feature in features},
     }
     return zlib.compress(_json(row), 6)
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from driftguard.counting.counts import KINDS, NAME_LENGTH, RECENT_NAMES, Counts, Names, later, latest
 from driftguard.counting.edges import Codes
 from driftguard.counting.layout import Layout, layout_of
+from driftguard.counting.notes import Notes, note_examples, note_unwatched
 from driftguard.distributions.baseline import Baseline
 from driftguard.distributions.categories import BOOLEANS
 from driftguard.rows.columns import Columns, Part
@@ -78,11 +79,14 @@ class _Chunk:
         self.beyond = np.zeros((hours, features))
         self.unseen = np.zeros((hours, features), np.int64)
         self.recent: list[dict[int, Names]] = [{} for _hour in self.hours]
+        self.notes = [Notes() for _hour in self.hours]
 
     def count(self) -> Iterator[tuple[int, Counts]]:
         """Yield every hour with its counts."""
         for index in range(len(self.layout.features)):
             self._count_feature(index)
+        names, predicted = self.layout.names, self.layout.predicted
+        note_unwatched(self.notes, names, self.batches, self.slots, predictions=not predicted)
         rows = np.bincount(self.slot)
         for place, hour in enumerate(self.hours.tolist()):
             counts = Counts(
@@ -98,6 +102,7 @@ class _Chunk:
                 beyond=self.beyond[place],
                 unseen=self.unseen[place],
                 recent=self.recent[place],
+                notes=self.notes[place],
             )
             counts.missing[:] = counts.rows - counts.present - counts.invalid.sum(axis=1)
             yield hour, counts
@@ -114,6 +119,7 @@ class _Chunk:
                 kind = KINDS.index(part.kind)
                 if kind != wanted:
                     self.invalid[:, index, kind] += np.bincount(where, minlength=len(self.hours))
+                    note_examples(self.notes, index, part, where, times if rows is None else times[rows])
                     continue
                 parts.append(_Values(part, where, times if rows is None else times[rows]))
         if not parts:

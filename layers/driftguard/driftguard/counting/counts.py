@@ -1,12 +1,13 @@
 """Counts of logged values on a baseline's bins: added up, and stored in few bytes.
 
-The stored counts of one group of features are a head and two deflated pieces:
+The stored counts of one group of features are a head and two or three deflated pieces:
 
 | piece | content |
 |---|---|
 | head | little-endian: format (1 byte), bytes per count (1), bytes of names and of the next piece (4 each), rows (8) |
 | counts | the names of new categories as JSON, then the byte planes of: missing, invalid, unseen, bins |
 | moments | byte planes of float64: total, squares, least, greatest and beyond of the numeric features |
+| notes | optional, see `counting.notes` |
 
 Most counts of one hour fit the first byte plane, and a plane of zeros deflates to almost nothing.
 Format 1 has no `unseen`.
@@ -16,14 +17,15 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from driftguard.counting.layout import Layout, layout_of
+from driftguard.counting.notes import Notes
 from driftguard.distributions.baseline import Baseline
-from driftguard.platform.deflating import deflate_shortest, inflate
+from driftguard.platform.deflating import deflate_shortest, inflate, inflate_first
 from driftguard.platform.planes import SIZE, cut_planes, join_planes, split_planes
 from driftguard.rows.columns import Kind
 from driftguard.statistics.arrays import Floats, Ints
@@ -60,6 +62,7 @@ class Counts:
     overflow or where a feature has no value.
     unseen: int64 (F,), values that the baseline does not have: of categories, and of numbers that a rounding explains.
     recent: by feature index, the names of the latest categories that the baseline does not have.
+    notes: examples of values of the wrong type, and names that the baseline lacks.
 
     The order of additions changes only the last bits of the sums.
     """
@@ -76,6 +79,7 @@ class Counts:
     beyond: Floats
     unseen: Ints
     recent: dict[int, Names]
+    notes: Notes = field(default_factory=Notes)
 
     @classmethod
     def empty(cls, baseline: Baseline) -> "Counts":
@@ -119,6 +123,7 @@ class Counts:
                 beyond=self.beyond + other.beyond,
                 unseen=self.unseen + other.unseen,
                 recent=_merge(self.recent, other.recent),
+                notes=self.notes + other.notes,
             )
 
     def encode(self, group: int) -> bytes:
@@ -183,7 +188,8 @@ def _encode(counts: Counts, group: int) -> bytes:
     names = json.dumps(recent, separators=(",", ":"), sort_keys=True).encode() if recent else b""
     first = deflate_shortest(b"".join([names, *split_planes(whole.astype("<i8").tobytes(), width)]))
     second = deflate_shortest(b"".join(split_planes(moments.astype("<f8").tobytes())))
-    return _HEAD.pack(FORMAT, width, len(names), len(first), counts.rows) + first + second
+    notes = counts.notes.encode(slice(group * GROUP_SIZE, features.stop))
+    return _HEAD.pack(FORMAT, width, len(names), len(first), counts.rows) + first + second + notes
 
 
 def _decode_into(counts: Counts, group: int, data: bytes) -> None:
@@ -200,7 +206,8 @@ def _decode_group(counts: Counts, group: int, data: bytes) -> None:
             f"counts of unknown format {version} with {width} bytes per count; this code reads 1 to {FORMAT}"
         )
     middle = _HEAD.size + first_length
-    first, second = inflate(data[_HEAD.size : middle]), inflate(data[middle:])
+    first = inflate(data[_HEAD.size : middle])
+    second, notes = inflate_first(data[middle:])
     features, bins, numeric = _group(counts.layout, group)
     number = features.stop - features.start
     typed = number * (1 + len(KINDS))
@@ -222,6 +229,7 @@ def _decode_group(counts: Counts, group: int, data: bytes) -> None:
         counts.unseen[features] = np.where(counts.layout.numeric, 0, counts.bins[last])[features]
     for row, stored in zip(_moments(counts), moments.reshape(MOMENTS, len(numeric)), strict=True):
         row[numeric] = stored
+    counts.notes = counts.notes + Notes.decode(notes, features)
     if names_length:
         for index, names in json.loads(first[:names_length]).items():
             counts.recent[int(index) + features.start] = names

@@ -42,10 +42,13 @@ class Layout:
     rows, present, missing, invalid: int64 (F,), numbers of rows in the baseline.
     cells: the cells of the features that are not numeric.
     numbers: by feature index, the edges of each numeric feature. categories: by feature index, the codes of each other.
+    names: the features without the prediction. predicted: whether the baseline has predictions.
     """
 
     def __init__(self, baseline: Baseline) -> None:
         self.features = baseline.features
+        self.names = frozenset(baseline.names)
+        self.predicted = len(self.names) < len(self.features)
         numeric = {i: one.values for i, one in enumerate(self.features) if isinstance(one.values, Numbers)}
         named = {i: one.values for i, one in enumerate(self.features) if isinstance(one.values, Categories)}
         bins = _bins_of([*numeric.values()])

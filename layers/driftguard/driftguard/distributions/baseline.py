@@ -9,6 +9,7 @@ This module is pure Python, because an API function without numpy builds inline 
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,21 @@ FORMAT = 2
 PREDICTION = "prediction"
 """The name of the prediction among the features."""
 
+FEATURE_PREFIX = "feature:"
+"""Tells a feature called `prediction` from the prediction, where both share one list of names."""
+
+CLASHING = re.compile(f"({FEATURE_PREFIX})*{PREDICTION}")
+
+
+def key_of(name: str, role: Role) -> str:
+    """Return the name that settings, scores and lists use for a feature or the prediction.
+
+    The prediction is called `prediction`. A feature of that name gets a prefix. A feature called like the prefixed name
+    gets one more, so no two keys are equal.
+    """
+    clash = role == "feature" and CLASHING.fullmatch(name) is not None
+    return FEATURE_PREFIX + name if clash else name
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureBaseline:
@@ -45,6 +61,11 @@ class FeatureBaseline:
     missing: int
     invalid: int
     values: Numbers | Categories
+
+    @property
+    def key(self) -> str:
+        """The feature's name in settings, scores and lists."""
+        return key_of(self.name, self.role)
 
     @property
     def present(self) -> int:

@@ -1,14 +1,14 @@
 """Create, list, change and delete the models of an organization."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from driftguard.models.schemas import Model, ModelPatch, NewModel, RecentScore
-from driftguard.models.settings import ModelSettings, merge
+from driftguard.models.schemas import Model, ModelPatch, ModelReference, NewModel, RecentScore
+from driftguard.models.settings import ModelSettings, check_features, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, retrying
-from driftguard.platform.errors import Conflict, NotFound
+from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
 from driftguard.platform.times import iso, parse
@@ -24,6 +24,20 @@ def find(organization_id: str, model_id: str) -> Models:
     if model is None:
         raise NotFound("There is no such model.")
     return model
+
+
+def referred(organization_id: str, body: ModelReference) -> Models:
+    """Return the organization's model that a body names by id or by name. Raises NotFound, and Invalid for not one."""
+    if body.model_id is not None and body.model is not None:
+        raise Invalid.at(["body", "model"], "send either model_id or model, not both")
+    if body.model_id is not None:
+        return find(organization_id, body.model_id)
+    if body.model is None:
+        raise Invalid.at(["body", "model_id"], "is required; or send model, the name of the model")
+    model_id = Models.id_of(organization_id, body.model)
+    if model_id is None:
+        raise NotFound(f"There is no model named {body.model!r}.")
+    return find(organization_id, model_id)
 
 
 def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime) -> Model:
@@ -66,10 +80,13 @@ def show(organization_id: str, model_id: str) -> Model:
     return view(find(organization_id, model_id), Statuses.one(organization_id, model_id))
 
 
-def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
-    """Merge a patch into a model.
+def change(
+    organization_id: str, model_id: str, body: ModelPatch, *, features_of: Callable[[Models], Iterable[str]]
+) -> Model:
+    """Merge a patch into a model. features_of: returns the names of the features in a model's baseline.
 
-    Raises NotFound if there is no such model. Raises Conflict if the new name is taken or another request renames the
+    Raises NotFound if there is no such model, and Invalid if the settings name features that the baseline lacks.
+    Raises Conflict if the new name is taken or another request renames the
     model at the same time.
     """
     model = find(organization_id, model_id)
@@ -80,6 +97,8 @@ def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
     if "labels" in given:
         model.labels = merge(model.labels or {}, given["labels"]) if given["labels"] is not None else {}
     if "settings" in given:
+        if model.baseline_version is not None and (given["settings"] or {}).get("features"):
+            check_features(body.settings, features_of(model))
         model.settings = body.settings.apply(model.settings) if body.settings is not None else ModelSettings()
     try:
         model.replace(old_name)

@@ -82,6 +82,12 @@ class Models(Table):
         return cls.find(organization_id, f"model#{model_id}")
 
     @classmethod
+    def id_of(cls, organization_id: str, name: str) -> str | None:
+        """Return the id of the organization's model with this name, or None if there is none."""
+        item = cls.find(organization_id, f"name#{name}")
+        return None if item is None else item.model_id
+
+    @classmethod
     def existing(cls, organization_id: str, model_ids: Iterable[str]) -> set[str]:
         """Return those ids that belong to models of the organization."""
         keys = [(organization_id, f"model#{model_id}") for model_id in model_ids]

@@ -66,7 +66,7 @@ class QualityResult(TypedDict):
     """The result of a data-quality test: a share of missing, new, out-of-range or wrongly typed values that grew.
 
     `drift_score` is the increase of the share. The test fires if `p_value` is below `p_threshold` and the increase is
-    at least the model's `min_share_change`.
+    at least `threshold`, the model's `min_share_change`.
     """
 
     kind: QualityKind
@@ -74,15 +74,47 @@ class QualityResult(TypedDict):
     window: float
     drift_score: float
     p_value: float
+    threshold: float | None
     p_threshold: float
     fired: bool
 
 
 class TypeChange(TypedDict):
-    """The most common type of the values that do not have the baseline's type, and the share of all such values."""
+    """The most common type of the values that do not have the baseline's type, and the share of all such values.
+
+    `expected` is the baseline's type. `example` is the latest value of the other type, as text.
+    """
 
     type: FeatureType
     share: float
+    expected: FeatureType | None
+    example: str | None
+
+
+class PlaceOfD(TypedDict):
+    """The value where baseline and window differ most: where D is found.
+
+    `baseline` and `window` are the shares of values that are at most `value`, each from 0 to 1. `words` names these
+    values, such as `4 or less`.
+    """
+
+    value: float
+    baseline: float
+    window: float
+    words: str
+
+
+class Unwatched(TypedDict):
+    """A feature, or the prediction, that is logged but not in the baseline. No test watches it.
+
+    `share` is the share of the window's rows that have a value. `renamed_from` names a feature of the baseline that is
+    now missing and has a similar name.
+    """
+
+    name: str
+    role: Role
+    share: float
+    renamed_from: str | None
 
 
 class ReportFeature(TypedDict):
@@ -95,7 +127,7 @@ class ReportFeature(TypedDict):
     `wasserstein_error_bound`: the distance of all values differs from `wasserstein` by at most this amount. Both are
     null if the error may be large. `min_detectable_score` is set if the feature has too few values for a test. `rho`
     measures how much days differ from each other beyond chance. `direction` describes the shift in words, such as
-    `towards higher values`.
+    `towards higher values`. `at` is the place of D for a numeric feature.
     """
 
     name: str
@@ -113,6 +145,7 @@ class ReportFeature(TypedDict):
     rho: float
     drifted: bool
     direction: str | None
+    at: PlaceOfD | None
     n_baseline: int
     n_window: int
     missing: SharePair
@@ -128,7 +161,12 @@ class ReportFeature(TypedDict):
 
 
 class Report(TypedDict):
-    """The result of one check, with one entry per feature."""
+    """The result of one check, with one entry per feature.
+
+    `drifted_features` names the prediction `prediction`, and a feature of that name `feature:prediction`. `unwatched`
+    lists at most 51 names, and `unwatched_more` counts values under further names. Both are null in reports that
+    older versions stored.
+    """
 
     model_id: str
     checked_at: Time
@@ -143,3 +181,5 @@ class Report(TypedDict):
     n_baseline: int
     n_window: int
     features: list[ReportFeature]
+    unwatched: list[Unwatched] | None
+    unwatched_more: int | None
