@@ -165,7 +165,7 @@ class Report(TypedDict):
 
     `drifted_features` names the prediction `prediction`, and a feature of that name `feature:prediction`. `unwatched`
     lists at most 51 names, and `unwatched_more` counts values under further names. Both are null in reports that
-    older versions stored.
+    older versions stored. `notes` are sentences about what limits the tests.
     """
 
     model_id: str
@@ -183,3 +183,4 @@ class Report(TypedDict):
     features: list[ReportFeature]
     unwatched: list[Unwatched] | None
     unwatched_more: int | None
+    notes: list[str]
