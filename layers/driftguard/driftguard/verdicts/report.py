@@ -238,7 +238,8 @@ def quality_reason(rows: Mapping[int, ReportFeature], quality: Iterable[QualityT
 
 def _grew(row: ReportFeature, test: QualityTest) -> str:
     name = key_of(row["name"], row["role"])
-    grew = f"{name} has {test.window:.1%} {GREW[test.kind]} ({test.baseline:.1%} in the baseline"
+    usual = "expected by chance" if test.kind == "new_categories" else "in the baseline"
+    grew = f"{name} has {test.window:.1%} {GREW[test.kind]} ({test.baseline:.1%} {usual}"
     if test.kind == "wrong_type" and row["type_change"]:
         return f"{grew}; {type_change(WrongType.model_validate(row['type_change']))})"
     return f"{grew})"
