@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-peers load cost clean
+.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-categories bench-peers load cost clean
 
 PORT ?= 3000
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -67,6 +67,9 @@ bench: build ## Measure checks beside other tools, write docs/benchmarks.md; pri
 
 bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md
 	@$(BENCH) alarms
+
+bench-categories: setup ## Count false alarms of categorical features, 2 to 20,000 categories (PAIRS=140 baselines a shape)
+	@PYTHONPATH=layers/driftguard $(PY) -m bench.alarms.categories $(PAIRS)
 
 load: build ## Load a stack here with 100 organizations and 1,000 models, write docs/load.md: USERS=8 SECONDS=60 MODELS=1000 (HELP=1)
 	@$(BENCH) load $(if $(HELP),--help) $(if $(URL),--url $(URL)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \

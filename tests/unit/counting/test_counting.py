@@ -293,6 +293,19 @@ def test_the_latest_new_categories_are_kept() -> None:
     assert stored.recent == total(baseline, [early, late]).recent
 
 
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 40)), min_size=1, max_size=300))
+def test_the_latest_names_of_many_rows_are_those_of_a_plain_loop(logged: list[tuple[int, int]]) -> None:
+    """However many new names an hour has, and however many share a time, the latest are those of a plain loop."""
+    rows = [Row(START + second, {"x": f"id {number}"}, None, None) for number, second in logged]
+    found = total(build({"x": ["a", "b"]}), [columns(pack(rows))]).recent[0]
+    times: dict[str, int] = {}
+    for number, second in logged:
+        name = f"id {number}"
+        times[name] = max(times.get(name, 0), int(START + second) * 1000)
+    wanted = sorted(times.items(), key=lambda item: (-item[1], item[0]))[:RECENT_NAMES]
+    assert list(found.items()) == wanted
+
+
 def test_rare_and_new_categories_are_told_apart() -> None:
     """A category the baseline had, however rare, is not new, and neither is a new boolean value without a bin."""
     baseline = build({"x": [f"c{number}" for number in range(150)], "y": [True] * 150})

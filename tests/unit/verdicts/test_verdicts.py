@@ -334,6 +334,7 @@ def test_one_unknown_value_among_thirty_thousand_is_found() -> None:
     assert (test["kind"], test["window"], test["fired"]) == ("new_categories", 1.0, True)
     assert rows(verdict)["x"]["histogram"]["categories"][-1] == "__new__"
     assert rows(verdict)["x"]["histogram"]["window"][-1] == 1.0
+    assert rows(verdict)["x"]["direction"] == "the share of values not in the baseline rose from 0% to 100.0%"
 
 
 @pytest.mark.parametrize(("share", "found"), [(0.0, False), (0.1, True)])
@@ -414,10 +415,13 @@ def test_a_baseline_of_the_old_format_does_not_call_rare_values_new() -> None:
     baseline = Baseline(2500, 7, (feature,), format=1)
     window = counted(baseline, {"x": [*names * 4, *["r1"] * 50, *["other"] * 50]})
     assert window.bins[-2:].tolist() == [50, 50]
-    assert rows(judged(baseline, window))["x"]["data_quality"] == []
+    report = plain(judged(baseline, window))
+    assert report["features"][0]["data_quality"] == []
+    assert ["x" in note and "Create a new baseline" in note for note in report["notes"]] == [True]
     complete = Baseline(2000, 7, (replace(feature, rows=2000, values=replace(values, rare=0, known=frozenset())),), 1)
     window = counted(complete, {"x": [*names * 4, *["other"] * 100]})
     assert [test["fired"] for test in rows(judged(complete, window))["x"]["data_quality"]] == [True]
+    assert plain(judged(complete, window))["notes"] == []
 
 
 def test_predictions_drift_apart_from_the_data() -> None:

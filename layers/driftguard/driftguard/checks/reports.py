@@ -26,10 +26,13 @@ SHARE_UNITS = 10**5
 """Shares in a histogram are stored as multiples of 1 / SHARE_UNITS."""
 
 
-LACKING: Final[dict[str, Any]] = {"direction": None, "at": None, "mean": None, "range": None, "new_categories": []}
+LACKING: Final[dict[str, Any]] = {
+    **dict.fromkeys(["direction", "at", "mean", "range", "expected_by_chance", "wasserstein_error_bound"]),
+    "new_categories": [],
+}
 """Defaults for fields of a feature that stored reports of older versions may lack."""
 
-LACKING_IN_REPORT: Final[dict[str, Any]] = {"unwatched": None, "unwatched_more": None}
+LACKING_IN_REPORT: Final[dict[str, Any]] = {"unwatched": None, "unwatched_more": None, "notes": []}
 LACKING_IN_TYPE_CHANGE: Final[dict[str, Any]] = {"expected": None, "example": None}
 LACKING_IN_QUALITY: Final[dict[str, Any]] = {"threshold": None}
 

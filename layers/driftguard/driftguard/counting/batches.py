@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.counting.counts import KINDS, NAME_LENGTH, Counts, Names, later, latest
+from driftguard.counting.counts import KINDS, NAME_LENGTH, RECENT_NAMES, Counts, Names, later, latest
 from driftguard.counting.edges import Codes
 from driftguard.counting.layout import Layout, layout_of
 from driftguard.counting.notes import Notes, note_examples, note_unwatched
@@ -23,6 +23,9 @@ from driftguard.statistics.arrays import Floats, Ints
 ROWS_AT_ONCE = 50_000
 HOUR = 3_600_000
 """In milliseconds."""
+
+LATEST_ROWS = 50
+"""The latest rows of an hour, among which the latest names are looked for first."""
 
 EXACT = 2**53
 WIDE = 2**64 - 1
@@ -222,10 +225,13 @@ def _latest_names(
     names: Sequence[str], items: npt.NDArray[np.unsignedinteger], slot: Ints, times: Ints
 ) -> Iterator[tuple[int, Names]]:
     """Yield, per slot, the names that were seen last and their times. items: indices into `names`."""
-    short = [name[:NAME_LENGTH] for name in names]
+    kept = _latest_rows(names, items, slot, times)
+    slot, times = slot[kept], times[kept]
+    used, used_of_items = np.unique(items[kept], return_inverse=True)
+    short = [names[item][:NAME_LENGTH] for item in used.tolist()]
     ranked = sorted(set(short))
     rank = {name: number for number, name in enumerate(ranked)}
-    ranks_of_items = np.array([rank[name] for name in short], np.int64)[items]
+    ranks_of_items = np.array([rank[name] for name in short], np.int64)[used_of_items]
     pairs, inverse = np.unique(slot * len(ranked) + ranks_of_items, return_inverse=True)
     last = np.full(len(pairs), np.iinfo(np.int64).min)
     np.maximum.at(last, inverse, times)
@@ -233,3 +239,17 @@ def _latest_names(
     for place in np.unique(places):
         here = np.flatnonzero(places == place)
         yield int(place), latest({ranked[ranks[pair]]: int(last[pair]) for pair in here.tolist()})
+
+
+def _latest_rows(names: Sequence[str], items: npt.NDArray[np.unsignedinteger], slot: Ints, times: Ints) -> Ints:
+    """Return the rows of each slot that can hold one of its latest names. Most rows of a batch of ids are left out."""
+    kept = []
+    for place in np.unique(slot):
+        rows = np.flatnonzero(slot == place)
+        if len(rows) > LATEST_ROWS:
+            ages = times[rows]
+            late = rows[ages >= np.partition(ages, -LATEST_ROWS)[-LATEST_ROWS]]
+            if len({names[item][:NAME_LENGTH] for item in items[late].tolist()}) >= RECENT_NAMES:
+                rows = late
+        kept.append(rows)
+    return np.concatenate(kept)

@@ -33,6 +33,7 @@ class Layout:
     two_valued: bool (F,), whether a numeric feature has two distinct values in the baseline.
     bins: int64 (T,), the baseline's counts.
     lows, highs: float64 (T,), the ends of each numeric bin; infinite outside the baseline's range, 0 for categories.
+    means: float64 (T,), the mean of the baseline's values in each wide bin, NaN for all other bins.
     several: bool (T,), whether a bin can hold more than one distinct value.
     rounded: by feature index, the value that each bin stands for, NaN for a bin without one. Such a bin also holds what
       a rounding to float32 makes of its value. Only features with a bin for each value have roundings.
@@ -63,7 +64,9 @@ class Layout:
         of_numbers = self._spread(self.numeric)
         self.bins = np.zeros(len(of_numbers), np.int64)
         self.lows, self.highs = np.zeros(len(self.bins)), np.zeros(len(self.bins))
+        self.means = np.full(len(self.bins), np.nan)
         self.bins[of_numbers], self.lows[of_numbers], self.highs[of_numbers] = bins.counts, bins.lows, bins.highs
+        self.means[of_numbers] = bins.means
         self.in_hash = np.zeros(len(self.bins), np.bool_)
         for index, values in named.items():
             span = self.span(index)
@@ -182,12 +185,14 @@ class _Bins(NamedTuple):
     """The bins of some numeric features, one feature after the other.
 
     sizes: (F,), bins per feature. lows, highs: (T,), the ends of each bin. counts: (T,), the baseline's counts.
+    means: (T,), the mean of the values in each wide bin, else NaN.
     """
 
     sizes: Ints
     lows: Floats
     highs: Floats
     counts: Ints
+    means: Floats
 
 
 def _bins_of(features: Sequence[Numbers]) -> _Bins:
@@ -213,7 +218,14 @@ def _bins_of(features: Sequence[Numbers]) -> _Bins:
     pairs, wanted = np.stack([below, cuts], axis=1), np.stack([kept, np.ones_like(kept)], axis=1)
     edges = pairs[wanted]
     of_edges = np.zeros(len(edges), np.int64)
-    of_edges[np.cumsum(kept + 1) - 1] = counts
+    tops = np.cumsum(kept + 1) - 1
+    of_edges[tops] = counts
+    wide = [np.array(one.wide, np.int64) for one in features]
+    of_cuts = np.full(len(cuts), np.nan)
+    for one, places, first_cut in zip(features, wide, np.cumsum(numbers) - numbers, strict=True):
+        of_cuts[first_cut + places] = one.means
+    means_of_edges = np.full(len(edges), np.nan)
+    means_of_edges[tops] = of_cuts
     sizes = numbers + np.bincount(np.repeat(np.arange(len(numbers)), numbers)[kept], minlength=len(numbers)) + 1
     last = np.cumsum(sizes) - 1
     lows, highs, of_bins = np.empty(sizes.sum()), np.empty(sizes.sum()), np.zeros(sizes.sum(), np.int64)
@@ -222,4 +234,6 @@ def _bins_of(features: Sequence[Numbers]) -> _Bins:
     lows[opened], lows[~opened] = edges, -np.inf
     highs[closed], highs[~closed] = edges, np.inf
     of_bins[closed] = of_edges
-    return _Bins(sizes, lows, highs, of_bins)
+    means = np.full(len(lows), np.nan)
+    means[closed] = means_of_edges
+    return _Bins(sizes, lows, highs, of_bins, means)

@@ -6,14 +6,14 @@ little-endian):
 | piece | content |
 |---|---|
 | header | JSON: `rows`, `days` and `features`, a list with one spec per feature |
-| floats | byte planes of float64: cuts, quantiles, total and squares of each numeric feature |
+| floats | byte planes of float64: cuts, quantiles, means, total and squares of each numeric feature |
 | counts | byte planes of uint64: the counts of each feature's bins, or of its categories and hash cells |
 | own | one byte per cut, 1 if the bin holds that value alone |
 
 Each piece joins the arrays of all features in their order, so that similar neighbours deflate well. A spec in the
 header is a `FeatureSpec`, followed by the fields of `NumbersSpec` or `CategoriesSpec`.
 
-Format 1 has a fifth piece, the digests of each feature's rare categories, and `OldCategoriesSpec`.
+Format 1 has a fifth piece, the digests of each feature's rare categories, and `OldCategoriesSpec`. It has no wide bins.
 
 The bytes of the digests are: the format (1 byte), then two deflated pieces in the same way. The first is a JSON list of
 [index of the feature, number of digests]. The second joins the features' byte planes of uint32: the differences between
@@ -53,10 +53,11 @@ class FeatureSpec(NamedTuple):
 
 
 class NumbersSpec(NamedTuple):
-    """The further fields of a numeric feature: how many cuts and quantiles it has."""
+    """The further fields of a numeric feature: how many cuts and quantiles it has, and its wide bins."""
 
     cuts: int
     quantiles: int
+    wide: Sequence[int] = ()
 
 
 class CategoriesSpec(NamedTuple):
@@ -160,9 +161,9 @@ class _Arrays:
         digests = next(self._digests)
         self.counts += values.counts
         if isinstance(values, Numbers):
-            self.floats += values.cuts + values.quantiles + array("d", [values.total, values.squares])
+            self.floats += values.cuts + values.quantiles + values.means + array("d", [values.total, values.squares])
             self.own += values.own
-            return [*spec, *NumbersSpec(len(values.cuts), len(values.quantiles))]
+            return [*spec, *NumbersSpec(len(values.cuts), len(values.quantiles), values.wide)]
         if values.others is None:
             raise ValueError(f"feature {feature.name} has the cells of an older format")
         self.counts += values.others.cells
@@ -200,6 +201,8 @@ class _Reader:
                 quantiles=self.take("floats", numeric.quantiles),
                 counts=self.take("counts", numeric.cuts),
                 own=self.take("own", numeric.cuts),
+                means=self.take("floats", len(numeric.wide)),
+                wide=tuple(numeric.wide),
                 total=self.take("floats", 1)[0],
                 squares=self.take("floats", 1)[0],
             )

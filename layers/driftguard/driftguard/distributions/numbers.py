@@ -5,10 +5,15 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import mul
 
 RESOLUTION = 256
 """A bin with several distinct values holds at most 1/256 of the baseline. This is also the largest error of D."""
+MOST_WIDE, WIDE = 16, 1e-3
+"""A bin of several values is wide if its width times its share of the values exceeds WIDE times the distance of the 5 %
+and 95 % quantiles. The mean is kept of up to MOST_WIDE wide bins."""
+
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -21,6 +26,8 @@ class Numbers:
     counts: baseline values in each bin.
     quantiles: at QUANTILES, by nearest rank. The first is the least value and the last is the greatest.
     total, squares: the sums of the values and of their squares; not finite if they overflow.
+    wide: the indices of bins whose values are far apart, ascending. means: the mean of the values in each of them. Both
+      are empty in format 1.
 
     Empty bins are not listed. One lies below each bin with a value of its own, one below the least value, and one above
     the last cut. All sequences are empty for a feature without any value.
@@ -32,6 +39,8 @@ class Numbers:
     quantiles: "array[float]"
     total: float
     squares: float
+    wide: tuple[int, ...] = ()
+    means: "array[float]" = field(default_factory=lambda: array("d"))
 
 
 def numbers(values: Sequence[float], cumulative: Sequence[int], *, total: float, squares: float) -> Numbers:
@@ -46,15 +55,46 @@ def numbers(values: Sequence[float], cumulative: Sequence[int], *, total: float,
     present = int(cumulative[-1])
     ends, own = _close(cumulative, present // RESOLUTION)
     tops = [int(cumulative[end]) for end in ends]
+    counts = [top - before for before, top in zip([0, *tops], tops, strict=False)]
+    cuts = [float(values[end]) + 0.0 for end in ends]
     ranks = [bisect_left(cumulative, share * present) for share in QUANTILES]
+    quantiles = [float(values[min(rank, len(values) - 1)]) + 0.0 for rank in ranks]
+    wide = _wide(cuts, own, counts, quantiles, present)
+    spans = [(ends[place - 1] + 1 if place else 0, ends[place]) for place in wide]
     return Numbers(
-        cuts=array("d", [float(values[end]) + 0.0 for end in ends]),
+        cuts=array("d", cuts),
         own=bytes(own),
-        counts=array("Q", [top - before for before, top in zip([0, *tops], tops, strict=False)]),
-        quantiles=array("d", [float(values[min(rank, len(values) - 1)]) + 0.0 for rank in ranks]),
+        counts=array("Q", counts),
+        quantiles=array("d", quantiles),
         total=total,
         squares=squares,
+        wide=tuple(wide),
+        means=array("d", [_mean(values, cumulative, first, last) for first, last in spans]),
     )
+
+
+def _wide(
+    cuts: Sequence[float], own: Sequence[bool], counts: Sequence[int], quantiles: Sequence[float], present: int
+) -> list[int]:
+    """Return the indices of the wide bins, ascending."""
+    least = WIDE * (quantiles[5] / 2 - quantiles[1] / 2) * present
+    sizes = [
+        (count * (cut / 2 - low / 2), place)
+        for place, (low, cut, count) in enumerate(zip([quantiles[0], *cuts], cuts, counts, strict=False))
+        if not own[place]
+    ]
+    widest = sorted((item for item in sizes if item[0] > least), reverse=True)[:MOST_WIDE]
+    return sorted(place for _size, place in widest)
+
+
+def _mean(values: Sequence[float], cumulative: Sequence[int], first: int, last: int) -> float:
+    """Return the mean of the values from one index to another, both included."""
+    before = int(cumulative[first - 1]) if first else 0
+    tops = [int(top) for top in cumulative[first : last + 1]]
+    count = tops[-1] - before
+    # A sum of values may overflow, a sum of values times their shares does not.
+    shares = [(top - bottom) / count for bottom, top in zip([before, *tops], tops, strict=False)]
+    return sum_of(map(mul, map(float, values[first : last + 1]), shares))
 
 
 def to_double(value: float) -> float:

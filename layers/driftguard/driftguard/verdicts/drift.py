@@ -8,7 +8,9 @@ from scipy.special import gammaln
 
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import MERGED, Layout
-from driftguard.statistics import budget, contingency, distances, ks
+from driftguard.distributions.categories import Categories
+from driftguard.distributions.numbers import Numbers
+from driftguard.statistics import budget, contingency, distances, ks, transport
 from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.verdicts.rules import Rules
 
@@ -20,6 +22,10 @@ STAY_OPEN_P = 10
 
 UNKNOWN_DAYS = 7
 """The number of days assumed for a baseline whose number of days is unknown."""
+
+WIDE_OF_DISTANCE, WIDE_OF_SPREAD = 0.25, 0.05
+"""Wasserstein-1 is left out if its error may exceed both this part of it, and this part of the distance between the
+baseline's 5 % and 95 % quantiles."""
 
 WHOLE_DAYS = 14
 """The number of days from which the day-to-day overdispersion is estimated."""
@@ -35,6 +41,7 @@ class DriftTests:
     p_threshold: a test fires if its p-value is below it. NaN where only the score decides.
     detectable: the smallest score that would fire with n values, at most 1.
     error_bound: the exact score of the values exceeds the score by at most this amount.
+    wasserstein_error: the largest possible error of `wasserstein`. Both are NaN where the error may be large.
     expected_by_chance: the score that sampling alone produces on average. Infinite if a sample is empty.
     graded: the score that severity follows: above chance for categories and two-valued numbers.
     by_distance: whether the KS distance decides. If not, a p-value and the score above chance decide.
@@ -59,6 +66,7 @@ class DriftTests:
     rho: Floats
     psi: Floats
     wasserstein: Floats
+    wasserstein_error: Floats
     n: Ints
     m: Ints
     baseline_shares: Floats
@@ -109,6 +117,7 @@ def drift_tests(
     )
     below = (p_value < STAY_OPEN_P * p_threshold) & (graded > STAY_OPEN_SCORE * rules.min_score)
     holding = fired | testable & np.where(by_score, score > STAY_OPEN_SCORE * threshold, below)
+    distance, distance_error = _wasserstein(layout, window, base_cdf, seen_cdf)
     return DriftTests(
         testable=testable,
         fired=fired,
@@ -124,7 +133,8 @@ def drift_tests(
         by_distance=found.by_distance,
         rho=rho,
         psi=_psi(layout, window),
-        wasserstein=_wasserstein(layout, window, base_cdf, seen_cdf),
+        wasserstein=distance,
+        wasserstein_error=distance_error,
         n=n,
         m=m,
         baseline_shares=base,
@@ -225,15 +235,52 @@ def _merged(layout: Layout, bins: Ints) -> Floats:
     return np.bincount(layout.merged, weights=bins, minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def _wasserstein(layout: Layout, window: Counts, base_cdf: Floats, seen_cdf: Floats) -> Floats:
-    """Return Wasserstein-1 of numeric features (F,). NaN where a sample is empty, infinite where it overflows."""
-    n = window.present
-    area = distances.wasserstein(
-        base_cdf,
-        seen_cdf,
-        layout.starts,
-        lows=layout.lows,
-        highs=layout.highs,
-        beyond=window.beyond / np.maximum(n, 1),
+def _wasserstein(layout: Layout, window: Counts, base_cdf: Floats, seen_cdf: Floats) -> tuple[Floats, Floats]:
+    """Return Wasserstein-1 of numeric features and its error bound, (F,) each.
+
+    Both are NaN where a sample is empty or the bound is wide, and infinite where lengths overflow.
+    """
+    n, m = window.present, layout.present
+    known = layout.numeric & (n > 0) & (m > 0)
+    if not known.any():
+        return np.full(len(n), np.nan), np.full(len(n), np.nan)
+    first, last = layout.starts, layout.starts + layout.sizes - 1
+    ends = np.array([_range(feature.values) for feature in layout.features])
+    under, over = window.bins[first] > 0, window.bins[last] > 0
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        beyond = np.where(known, window.beyond / np.maximum(n, 1), 0.0)
+        # With values on both sides of the range, the extremes tell how their distances are about divided.
+        far = [window.bins[first] * (ends[:, 0] - window.least), window.bins[last] * (window.greatest - ends[:, 1])]
+        part = np.where(under & over, far[1] / (far[0] + far[1]), np.where(over, 1.0, 0.0))
+        part = np.where(np.isfinite(part), part, 0.5)
+        above = np.where(part > 0, beyond * part, 0.0)
+        below = np.where(part < 1, beyond * (1 - part), 0.0)
+        outside = window.bins[first] * ends[:, 0] + window.bins[last] * ends[:, 1]
+        inside = (window.total - outside) / n - (above - below)
+        shift = window.total / n - np.array([_total(feature.values) for feature in layout.features]) / m
+    sample = transport.Sample(
+        least=np.where(known, window.least, 0.0),
+        greatest=np.where(known, window.greatest, 0.0),
+        below=below,
+        above=above,
+        apart=~(under & over),
+        shift=np.where(known, shift, 0.0),
+        inside=np.where(known & ~(under & over), inside, np.inf),
     )
-    return np.where(layout.numeric & (n > 0) & (layout.present > 0), area, np.nan)
+    bins = transport.Bins(layout.lows, layout.highs, layout.means, layout.starts, layout.sizes)
+    distance, error = transport.wasserstein(bins, base_cdf, seen_cdf, sample)
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = ends[:, 3] - ends[:, 2]
+        shown = known & (error <= np.maximum(WIDE_OF_DISTANCE * distance, WIDE_OF_SPREAD * spread))
+    return np.where(shown, distance, np.nan), np.where(shown, error, np.nan)
+
+
+def _range(values: Numbers | Categories) -> tuple[float, float, float, float]:
+    """Return the extremes of a feature's baseline and its 5 % and 95 % quantiles; 0 for a feature without numbers."""
+    if isinstance(values, Categories) or not values.quantiles:
+        return 0.0, 0.0, 0.0, 0.0
+    return values.quantiles[0], values.quantiles[-1], values.quantiles[1], values.quantiles[-2]
+
+
+def _total(values: Numbers | Categories) -> float:
+    return values.total if isinstance(values, Numbers) else 0.0

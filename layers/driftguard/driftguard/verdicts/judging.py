@@ -13,7 +13,8 @@ from driftguard.alerts.findings import Finding, Occasion
 from driftguard.alerts.schemas import AlertFeature, AlertType, Limit, Severity
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import layout_of
-from driftguard.distributions.baseline import Baseline
+from driftguard.distributions.baseline import FORMAT, Baseline
+from driftguard.distributions.categories import Categories
 from driftguard.models.schemas import State
 from driftguard.statistics.arrays import Flags
 from driftguard.verdicts.drift import DriftTests, drift_tests
@@ -78,10 +79,24 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
         list(rows.values()),
         lacking,
         unwatched_more=window.notes.more,
+        notes=notes_on(baseline),
         drift_score=score,
         p_value=p_value,
     )
     return Verdict(report, findings, occasion)
+
+
+def notes_on(baseline: Baseline) -> list[str]:
+    """Return what a reader of the report should know about the baseline."""
+    hidden = [one.name for one in baseline.features if isinstance(one.values, Categories) and one.values.rare]
+    if baseline.format >= FORMAT or not hidden:
+        return []
+    named = ", ".join(hidden[:NAMED]) + (f" and {len(hidden) - NAMED} more" if len(hidden) > NAMED else "")
+    note = (
+        f"The baseline has an old format. For features with many categories ({named}) it cannot test for new "
+        "categories, and their rare categories share one cell. Create a new baseline to get both."
+    )
+    return [note]
 
 
 def severity_of(score: float | None) -> Severity:

@@ -56,6 +56,7 @@ def report_of(
     unwatched: Sequence[Unwatched] = (),
     *,
     unwatched_more: int = 0,
+    notes: Sequence[str] = (),
     drift_score: float | None = None,
     p_value: float | None = None,
 ) -> Report:
@@ -76,6 +77,7 @@ def report_of(
         "features": list(features),
         "unwatched": list(unwatched),
         "unwatched_more": unwatched_more,
+        "notes": list(notes),
     }
 
 
@@ -129,7 +131,7 @@ def _row(
         "min_detectable_score": None if testable else float(tests.detectable[index]),
         "rho": float(tests.rho[index]),
         "drifted": fired,
-        "direction": _direction(layout, tests, index),
+        "direction": _direction(layout, window, tests, index),
         "at": _place(layout, window, tests, index),
         "n_baseline": int(tests.m[index]),
         "n_window": int(tests.n[index]),
@@ -139,6 +141,7 @@ def _row(
         },
         "psi": _finite(tests.psi[index]) if tests.n[index] and tests.m[index] else None,
         "wasserstein": _finite(tests.wasserstein[index]),
+        "wasserstein_error_bound": _finite(tests.wasserstein_error[index]),
         "mean": _means(numbers, feature.present, window, index) if numbers else None,
         "range": _ranges(numbers, window, index) if numbers else None,
         "new_categories": [] if numbers else list(window.recent.get(index, ())),
@@ -235,7 +238,8 @@ def quality_reason(rows: Mapping[int, ReportFeature], quality: Iterable[QualityT
 
 def _grew(row: ReportFeature, test: QualityTest) -> str:
     name = key_of(row["name"], row["role"])
-    grew = f"{name} has {test.window:.1%} {GREW[test.kind]} ({test.baseline:.1%} in the baseline"
+    usual = "expected by chance" if test.kind == "new_categories" else "in the baseline"
+    grew = f"{name} has {test.window:.1%} {GREW[test.kind]} ({test.baseline:.1%} {usual}"
     if test.kind == "wrong_type" and row["type_change"]:
         return f"{grew}; {type_change(WrongType.model_validate(row['type_change']))})"
     return f"{grew})"
@@ -267,16 +271,9 @@ def _distinct(layout: Layout, index: int) -> Floats | None:
 
 
 def _bars(layout: Layout, window: Counts, tests: DriftTests, index: int) -> ReportHistogram:
-    span = layout.span(index)
     values = layout.features[index].values
     names = values.names if isinstance(values, Categories) else ()
-    before, now = (
-        _with_new(shares[span], len(names), new)
-        for shares, new in (
-            (tests.baseline_shares, 0.0),
-            (tests.window_shares, window.unseen[index] / max(tests.n[index], 1)),
-        )
-    )
+    before, now = _category_shares(layout, window, tests, index, len(names))
     shown, first, second = pictures.bars(before, now, len(names))
     labels = [*names[:shown], RARE, NEW]
     # The bars for rare and new values are left out if both samples have no such values.
@@ -287,6 +284,15 @@ def _bars(layout: Layout, window: Counts, tests: DriftTests, index: int) -> Repo
         "baseline": [first[k] for k in kept],
         "window": [second[k] for k in kept],
     }
+
+
+def _category_shares(
+    layout: Layout, window: Counts, tests: DriftTests, index: int, named: int
+) -> tuple[Floats, Floats]:
+    """Return the shares of the named categories, of rare ones, and of new ones, in the baseline and in the window."""
+    span = layout.span(index)
+    new = window.unseen[index] / max(tests.n[index], 1)
+    return _with_new(tests.baseline_shares[span], named, 0.0), _with_new(tests.window_shares[span], named, new)
 
 
 def _with_new(shares: Floats, named: int, new: float) -> Floats:
@@ -309,13 +315,13 @@ def _type_change(
     return None
 
 
-def _direction(layout: Layout, tests: DriftTests, index: int) -> str | None:
+def _direction(layout: Layout, window: Counts, tests: DriftTests, index: int) -> str | None:
     span = layout.span(index)
     values = layout.features[index].values
     if not isinstance(values, Categories):
         return direction_of_numbers(tests.baseline_cdf[span], tests.window_cdf[span])
-    new = span.stop - span.start == len(values.names) + 2
-    return direction_of_categories(values.names, tests.baseline_shares[span], tests.window_shares[span], new=new)
+    before, now = _category_shares(layout, window, tests, index, len(values.names))
+    return direction_of_categories(values.names, before, now, new=True)
 
 
 def _place(layout: Layout, window: Counts, tests: DriftTests, index: int) -> PlaceOfD | None:

@@ -124,9 +124,10 @@ class ReportFeature(TypedDict):
     `expected_by_chance` is the score that sampling alone produces on average with these numbers of values. A
     categorical feature drifts if `p_value` is below `p_threshold` and `drift_score` exceeds `expected_by_chance` by at
     least `threshold`. `score_error_bound`: the exact score of all values exceeds `drift_score` by at most this amount.
-    `min_detectable_score` is set if the feature has too few values for a test. `rho` measures how much days differ from
-    each other beyond chance. `direction` describes the shift in words, such as `towards higher values`. `at` is the
-    place of D for a numeric feature.
+    `wasserstein_error_bound`: the distance of all values differs from `wasserstein` by at most this amount. Both are
+    null if the error may be large. `min_detectable_score` is set if the feature has too few values for a test. `rho`
+    measures how much days differ from each other beyond chance. `direction` describes the shift in words, such as
+    `towards higher values`. `at` is the place of D for a numeric feature.
     """
 
     name: str
@@ -150,6 +151,7 @@ class ReportFeature(TypedDict):
     missing: SharePair
     psi: float | None
     wasserstein: float | None
+    wasserstein_error_bound: float | None
     mean: MeanPair | None
     range: RangePair | None
     new_categories: list[str]
@@ -163,7 +165,7 @@ class Report(TypedDict):
 
     `drifted_features` names the prediction `prediction`, and a feature of that name `feature:prediction`. `unwatched`
     lists at most 51 names, and `unwatched_more` counts values under further names. Both are null in reports that
-    older versions stored.
+    older versions stored. `notes` are sentences about what limits the tests.
     """
 
     model_id: str
@@ -181,3 +183,4 @@ class Report(TypedDict):
     features: list[ReportFeature]
     unwatched: list[Unwatched] | None
     unwatched_more: int | None
+    notes: list[str]
