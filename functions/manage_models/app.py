@@ -10,9 +10,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from driftguard.api.lists import CursorText, Limit, page_answer
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
+from driftguard.baselines.names import features_of
 from driftguard.models import registry
 from driftguard.models.schemas import Model, ModelPatch, NewModel
-from driftguard.models.tables import Models
 from driftguard.platform import aws
 
 app = Api()
@@ -43,14 +43,8 @@ def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
     """Change a model. An absent value stays unchanged. Null restores the default."""
     caller, now = app.caller, datetime.now(UTC)
     return registry.change(
-        caller.organization_id, model_id, body, features_of=_features_of, now=now, actor=caller.key_name
+        caller.organization_id, model_id, body, features_of=features_of, now=now, actor=caller.key_name
     )
-
-
-def _features_of(model: Models) -> list[str]:
-    from driftguard.baselines.names import features_of  # noqa: PLC0415  few requests set overrides
-
-    return features_of(model)
 
 
 @app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404, 409), tags=["Models"])
