@@ -51,8 +51,24 @@ def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
 def delete_model(model_id: str) -> Response[None]:
     """Delete a model and all its data. The model disappears at once and its data within 15 minutes."""
     caller, now = app.caller, datetime.now(UTC)
-    registry.delete(caller.organization_id, model_id, erase=_ask_to_erase, now=now, actor=caller.key_name)
+    registry.delete(
+        caller.organization_id,
+        model_id,
+        close=lambda model: _close_alerts(model, now, caller.key_name),
+        erase=_ask_to_erase,
+        now=now,
+        actor=caller.key_name,
+    )
     return Response(status_code=204)
+
+
+def _close_alerts(model: Models, now: datetime, actor: str) -> None:
+    # Other requests need no alerts, which take time to import.
+    from driftguard.alerts.actions import close_deleted  # noqa: PLC0415  see above
+    from driftguard.alerts.publishing import to_topic  # noqa: PLC0415  see above
+
+    publish = to_topic(aws.client("sns"), app.environment.alerts_topic_arn)
+    close_deleted(model, publish=publish, now=now, actor=actor)
 
 
 def _ask_to_erase(organization_id: str, model_id: str) -> None:

@@ -63,7 +63,10 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
 
 @pytest.fixture
 def published(deployed: Stack) -> list[dict[str, Any]]:
-    """The events on the alert topic. `refresh()` reads new ones from a queue that subscribes to the topic."""
+    """The events on the alert topic, those of one message one after another.
+
+    `refresh()` reads new ones from a queue that subscribes to the topic.
+    """
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
     queue = sqs.create_queue(QueueName="listener")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -74,7 +77,8 @@ def published(deployed: Stack) -> list[dict[str, Any]]:
         def refresh(self) -> "Listener":
             while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
                 for message in messages:
-                    self.append(json.loads(message["Body"]))
+                    news = json.loads(message["Body"])
+                    self.extend(news.get("events", [news]))
                     sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             return self
 

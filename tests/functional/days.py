@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.events import ALERT_NEWS, AlertEvent, changes_in
 from driftguard.checks.tables import Runs
 from driftguard.checks.window import load_series
 from driftguard.counting.batches import count
@@ -68,7 +68,7 @@ class Day:
             def make(*changed: Any) -> Any:
                 answer = call.make(*changed)
                 if call.operation == "Publish":
-                    self.published.append(AlertEvent.model_validate_json(call.parameters["Message"]))
+                    self.published += changes_in(ALERT_NEWS.validate_json(call.parameters["Message"]))
                 return answer
 
             return fault(replace(call, make=make))

@@ -1,11 +1,15 @@
 """Models over HTTP, on the template's own tables."""
 
+from typing import Any
+
 import pytest
 
+from driftguard.alerts.tables import Outbox
 from driftguard.models.tables import Models
+from sandbox.roles import under_role
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.faults import calls_to_aws, meanwhile
-from tests.functional.models import make_model
+from tests.functional.models import log, make_model, rows
 
 
 def test_a_model_is_made_with_every_default_and_read_back(deployed: Stack) -> None:
@@ -88,6 +92,24 @@ def test_a_deleted_model_is_gone_from_every_answer_and_asked_to_be_erased(deploy
     assert deployed.call("DELETE", f"/models/{model_id}").status == 404
     assert deployed.call("GET", "/models").body == []
     assert deployed.call("POST", "/models", {"name": "churn"}).status == 201
+
+
+def test_what_is_open_is_resolved_before_a_model_is_deleted(deployed: Stack, published: Any) -> None:
+    """The alerts of a deleted model are resolved in one message, so that no provider keeps an incident open."""
+    model_id = make_model(deployed)
+    late = [{**row, "features": {**row["features"], "plan": None}} for row in rows(2, 0.6)]
+    log(deployed, model_id, late)
+    assert deployed.call("POST", f"/drift/models/{model_id}/check").status == 200
+    opened = {event["alert"]["id"] for event in published.refresh()}
+    assert len(opened) >= 2
+    published.clear()
+    with under_role("manage_models"):
+        assert deployed.call("DELETE", f"/models/{model_id}").status == 204
+    over = published.refresh()
+    assert {(event["kind"], event["reason"]) for event in over} == {("resolved", "model_deleted")}
+    assert {event["alert"]["id"] for event in over} == opened
+    assert len({event["at"] for event in over}) == 1
+    assert Outbox.pending(model_id) == []
 
 
 def test_lists_go_on_where_their_link_says(deployed: Stack) -> None:

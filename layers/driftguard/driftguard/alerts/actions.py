@@ -1,6 +1,7 @@
 """Reads, acknowledges, snoozes and resolves alerts for users, and closes alerts when the baseline is replaced."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from driftguard.alerts import findings, lifecycle
@@ -122,39 +123,58 @@ def act(
     recorded: returns the record of the change, which is stored with it.
     Raises NotFound if there is no such alert, and Conflict if its status does not allow the transition.
     """
+    alert = _apply(organization_id, alert_id, action, recorded)
+    publish_pending(alert.model_id, publish)
+    return alert
+
+
+def replace_baseline(model: Models, *, publish: Publish, now: datetime, actor: str) -> None:
+    """Close every open alert of a model whose baseline was replaced, without waiting for the next check."""
+
+    def close(alert: Alert, memory: findings.Memory) -> findings.Outcome:
+        if alert.alert_type == "no_data":
+            return findings.Outcome([], [], memory)
+        return lifecycle.replace_baseline(alert, memory, now=now, actor=actor)
+
+    _close_open(model, close, publish=publish)
+
+
+def close_deleted(model: Models, *, publish: Publish, now: datetime, actor: str) -> None:
+    """Close every open alert of a model before it is deleted, so that no incident stays open at a provider."""
+    hours = model.settings.renotify_hours
+    _close_open(
+        model,
+        lambda alert, memory: lifecycle.delete_model(alert, memory, renotify_hours=hours, now=now, actor=actor),
+        publish=publish,
+    )
+
+
+def _close_open(model: Models, close: Action, *, publish: Publish) -> None:
+    """Close the open alerts of a model and publish their events as one message."""
+
+    def unless_closed(alert: Alert, memory: findings.Memory) -> findings.Outcome:
+        return close(alert, memory) if alert.is_open else findings.Outcome([], [], memory)
+
+    status = Statuses.one(model.organization_id, model.model_id)
+    for alert_id in (status.open_alerts or {}).values():
+        with suppress(Conflict, NotFound):
+            _apply(model.organization_id, alert_id, unless_closed)
+    publish_pending(model.model_id, publish)
+
+
+def _apply(organization_id: str, alert_id: str, action: Action, recorded: Recorded | None = None) -> Alert:
     for attempt in retrying(TRIES):
         alert = find(organization_id, alert_id)
         status = Statuses.one(organization_id, alert.model_id)
         memory = findings.Memory.load((status.memory or {}).get(alert.alert_type))
         outcome = action(alert, memory)
+        if not outcome.alerts:
+            return alert
         with attempt:
             _store(status, alert.alert_type, outcome, recorded(outcome.alerts[-1]) if recorded else None)
         if attempt.succeeded:
-            publish_pending(alert.model_id, publish)
             return outcome.alerts[-1]
     raise Conflict("Other requests are changing this alert. Please try again in a second.", retry_after=1)
-
-
-def replace_baseline(model: Models, *, publish: Publish, now: datetime, actor: str) -> None:
-    """Close every open alert of a model whose baseline was replaced, without waiting for the next check."""
-    status = Statuses.one(model.organization_id, model.model_id)
-    for alert_id in (status.open_alerts or {}).values():
-        alert = Alerts.one(model.organization_id, alert_id)
-        if alert is None or alert.alert_type == "no_data":
-            continue
-        try:
-            act(
-                model.organization_id,
-                alert_id,
-                lambda found, memory: (
-                    lifecycle.replace_baseline(found, memory, now=now, actor=actor)
-                    if found.is_open
-                    else findings.Outcome([found], [], memory)
-                ),
-                publish=publish,
-            )
-        except Conflict:
-            continue
 
 
 def _store(status: Statuses, alert_type: str, outcome: findings.Outcome, change: Change | None) -> None:

@@ -238,6 +238,12 @@ def replace_baseline(alert: Alert, memory: Memory, *, now: datetime, actor: str)
     return _close(lapse(alert, now), "baseline_replaced", memory, now, "The baseline was replaced.", actor=actor)
 
 
+def delete_model(alert: Alert, memory: Memory, *, renotify_hours: float, now: datetime, actor: str) -> Outcome:
+    """Resolve the alert because its model is being deleted. A check that still runs opens no new alert."""
+    memory = replace(memory, hushed_until=now + timedelta(hours=renotify_hours), hushed_baseline=alert.baseline_version)
+    return _close(lapse(alert, now), "model_deleted", memory, now, "The model was deleted.", actor=actor)
+
+
 def lapse(alert: Alert, now: datetime) -> Alert:
     """Return the alert as it is at `now`: an expired snooze is ended, even if no check ran since."""
     if alert.status != "snoozed" or alert.snoozed_until is None or now < alert.snoozed_until:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from driftguard.baselines.tables import Baselines
 from driftguard.distributions import encoding
-from driftguard.distributions.baseline import FeatureBaseline, key_of
+from driftguard.distributions.baseline import FeatureBaseline
 from driftguard.models.tables import Models
 
 
@@ -15,5 +15,5 @@ def features_of(model: Models) -> list[str]:
 
 
 def names_of(features: Iterable[FeatureBaseline]) -> list[str]:
-    """Return the names of features in settings."""
-    return [key_of(feature.name, feature.role) for feature in features]
+    """Return the names of features in settings. A feature called `prediction` is `feature:prediction` there."""
+    return [feature.key for feature in features]

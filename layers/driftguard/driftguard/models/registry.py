@@ -171,13 +171,21 @@ def _check_size(model: Models) -> None:
 
 
 def delete(
-    organization_id: str, model_id: str, *, erase: Callable[[str, str], None], now: datetime, actor: str
+    organization_id: str,
+    model_id: str,
+    *,
+    close: Callable[[Models], None],
+    erase: Callable[[str, str], None],
+    now: datetime,
+    actor: str,
 ) -> None:
     """Delete a model and request the erasure of its data. Raises NotFound if there is no such model.
 
+    close: closes what is open for the model, while it is still there.
     erase: requests the erasure (organization, model). If the request fails, the schedule repeats it, because a mark of
     the deletion stays in the table.
     """
+    close(find(organization_id, model_id))
     for attempt in retrying(TRIES):
         with attempt:
             model = find(organization_id, model_id)

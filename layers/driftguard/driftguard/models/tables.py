@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.transactions import TransactWrite
@@ -59,6 +59,7 @@ class Models(Table):
     settings_given = Json(null=True)
     partitions: ListAttribute[Any] = ListAttribute(null=True)
     baseline_version = NumberAttribute(null=True)
+    baseline_names = BinaryAttribute(null=True, legacy_encoding=False)
     baselines_made = NumberAttribute(default=0)
     erasing = BooleanAttribute(null=True)
     revision = NumberAttribute(default=0)
@@ -193,10 +194,17 @@ class Models(Table):
         self.baseline_version = version
 
     def add_use(self, write: TransactWrite, version: int) -> None:
-        """Make a baseline version the current one in a transaction. Running checks can then no longer commit."""
+        """Make a baseline version the current one in a transaction. Running checks can then no longer commit.
+
+        `baseline_names` must be those of this version.
+        """
+        names = Models.baseline_names
         write.update(
             Models(self.pk, self.sk),
-            actions=[Models.baseline_version.set(version)],
+            actions=[
+                Models.baseline_version.set(version),
+                names.set(self.baseline_names) if self.baseline_names else names.remove(),
+            ],
             condition=Models.pk.exists(),
         )
         Statuses.overtake(write, self.organization_id, self.model_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from driftguard.models.activity import Change
-from driftguard.notifications.providers.base import ChannelHealth, StoredChannel
+from driftguard.notifications.providers.base import STORED, ChannelHealth, StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL, AnyStoredChannel
 from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, transaction
 from driftguard.platform.times import iso, parse
@@ -46,7 +46,7 @@ class Channels(Table):
         return StoredChannel(
             self.sk,
             self.pk,
-            NEW_CHANNEL.validate_json(self.settings),
+            NEW_CHANNEL.validate_json(self.settings, context=STORED),
             parse(self.created_at),
             parse(self.updated_at),
             self._health,
@@ -95,14 +95,15 @@ class Channels(Table):
                 change.record(write)
 
     @classmethod
-    def replace(cls, channel: StoredChannel, before: StoredChannel, change: Change) -> None:
+    def replace(cls, channel: StoredChannel, before: StoredChannel, change: Change | None = None) -> None:
         """Store a changed channel, with the record of the change.
 
         Raises ConditionFailed when the channel was changed or deleted after `before` was read.
         """
         with transaction() as write:
             write.save(cls._item(channel), condition=cls.updated_at == iso(before.updated_at))
-            change.record(write)
+            if change is not None:
+                change.record(write)
 
     @classmethod
     def remove(cls, organization_id: str, channel_id: str, change: Change | None = None) -> None:
