@@ -7,6 +7,8 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
+from driftguard.alerts.actions import close_deleted
+from driftguard.alerts.publishing import to_topic
 from driftguard.api.lists import CursorText, Limit, page_answer
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
@@ -64,10 +66,6 @@ def delete_model(model_id: str) -> Response[None]:
 
 
 def _close_alerts(model: Models, now: datetime, actor: str) -> None:
-    # Other requests need no alerts, which take time to import.
-    from driftguard.alerts.actions import close_deleted  # noqa: PLC0415  see above
-    from driftguard.alerts.publishing import to_topic  # noqa: PLC0415  see above
-
     publish = to_topic(aws.client("sns"), app.environment.alerts_topic_arn)
     close_deleted(model, publish=publish, now=now, actor=actor)
 

@@ -1,6 +1,7 @@
 """Which modules may import which others."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,10 +25,10 @@ assert callable(module.handler)
 """
 
 
-def importing(function: str) -> subprocess.CompletedProcess[str]:
+def importing(function: str, script: str = SCRIPT) -> subprocess.CompletedProcess[str]:
     """Import a function's app in its own process, where numpy, scipy, jinja2 and email_validator cannot be imported."""
     return subprocess.run(  # noqa: PLW1510  the tests look at how it ends
-        [sys.executable, "-c", SCRIPT, str(ROOT / "functions" / function / "app.py")],
+        [sys.executable, "-c", script, str(ROOT / "functions" / function / "app.py")],
         capture_output=True,
         text=True,
         env={"PYTHONPATH": str(ROOT / "layers/driftguard"), "AWS_DEFAULT_REGION": "eu-west-1"},
@@ -39,6 +40,27 @@ def test_a_function_off_the_slow_path_imports_no_slow_package(function: str) -> 
     """The import succeeds with the four packages blocked, so a cold start does not pay for them."""
     ended = importing(function)
     assert ended.returncode == 0, ended.stderr
+
+
+TABLES = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("app", sys.argv[1])
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+from driftguard.platform.dynamodb import Table
+print(*sorted({f"{table.table_setting}_TABLE" for table in Table.__subclasses__()}))
+"""
+
+
+@pytest.mark.parametrize("function", ["manage_models", "manage_alerts", "manage_channels", "query_drift"])
+def test_a_function_imports_its_tables_before_its_first_request(function: str) -> None:
+    """Tables are connected when a request begins, so none that the template gives a function is imported later."""
+    text = (ROOT / "template.yaml").read_text()
+    variables = text.partition(f"POWERTOOLS_SERVICE_NAME: {function}\n")[2].partition("Events:")[0]
+    given = set(re.findall(r"([A-Z]+_TABLE): ", variables))
+    ended = importing(function, TABLES)
+    assert ended.returncode == 0, ended.stderr
+    assert given
+    assert given <= set(ended.stdout.split())
 
 
 def test_the_check_does_need_them() -> None:
