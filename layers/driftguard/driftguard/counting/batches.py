@@ -172,8 +172,8 @@ class _Chunk:
         for values, own in zip(parts, names, strict=True):
             start, end = end, end + len(own)
             items = np.frombuffer(values.part.data, values.part.dtype)
-            if unseen[start:end].any():
-                new = unseen[start:end][items]
+            new = unseen[start:end][items]
+            if new.any():
                 slot = values.slot[new]
                 self.unseen[:, index] += np.bincount(slot, minlength=len(self.hours))
                 for place, seen in _latest_names(own, items[new], slot, values.times[new]):
