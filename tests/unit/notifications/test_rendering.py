@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftguard.alerts import lifecycle, words
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.events import MESSAGE_BYTES, AlertEvent, AlertNews, changes_in, news_of
 from driftguard.alerts.findings import Finding, Memory, Occasion
 from driftguard.alerts.schemas import Alert, AlertFeature, Limit, Window
 from driftguard.models.settings import ModelSettings
@@ -122,23 +122,23 @@ def life(
     return found
 
 
-def mail(event: AlertEvent) -> Any:
+def mail(event: AlertNews) -> Any:
     """The e-mail, parsed from the bytes that are sent."""
     made = email.render(event, CHANNEL, "ops@example.com", sender="drift@example.com", public_url=PUBLIC)
     return message_from_bytes(made.as_bytes(policy=SMTP), policy=default)
 
 
-def html_of(event: AlertEvent) -> str:
+def html_of(event: AlertNews) -> str:
     """The HTML part."""
     return str(mail(event).get_body(("html",)).get_content())
 
 
-def text_of(event: AlertEvent) -> str:
+def text_of(event: AlertNews) -> str:
     """The plain part."""
     return str(mail(event).get_body(("plain",)).get_content())
 
 
-def slack_of(event: AlertEvent) -> str:
+def slack_of(event: AlertNews) -> str:
     """All texts of the Slack message, in order."""
     found: list[str] = []
 
@@ -324,6 +324,17 @@ def test_headers_say_who_sends_and_how_it_is_left() -> None:
     assert mail(events["resolved"])["Importance"] is None
 
 
+@pytest.mark.parametrize(
+    "name", ["=?utf-8?q?RESOLVED=0D=0ABcc:_a@b.de?=", "x =?utf-8?b?Ug==?= y", "=?utf-8?q?" + "x" * 150 + "?=", "=?"]
+)
+def test_a_name_that_looks_encoded_is_shown_as_it_is(name: str) -> None:
+    """No part of a name is decoded as an encoded word in the subject."""
+    event = life(DELAY, name=name[:128])["opened"]
+    message = mail(event)
+    assert message["Subject"] == f"Data drift in {name[:128]}".replace("=?", "= ?")
+    assert message["Bcc"] is None
+
+
 class Tags(HTMLParser):
     """The tags and attributes of a page."""
 
@@ -497,6 +508,72 @@ def test_slack_limits_hold_for_the_largest_alert() -> None:
         assert len(block.get("text", {}).get("text", "x")) <= (150 if block["type"] == "header" else 3000)
         assert all(len(field["text"]) <= 2000 for field in block.get("fields", []))
     assert "94 more in the alert" in slack_of(life(*wide)["opened"])
+
+
+def several(*types: str, name: str = "flight delays") -> list[AlertEvent]:
+    """The openings of one check, one for each alert type."""
+    features = {"data_drift": DELAY, "prediction_drift": {**DELAY, "name": "prediction"}, "data_quality": MISSING}
+    opened = []
+    for place, alert_type in enumerate(types):
+        event = life(*[features[alert_type]] if alert_type in features else [], alert_type=alert_type, name=name)[
+            "opened"
+        ]
+        alert = event.alert.model_copy(update={"id": f"A{place}"})
+        opened.append(event.model_copy(update={"event_id": f"A{place}-0001", "alert": alert}))
+    return opened
+
+
+@pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
+def test_one_message_lists_every_alert_of_the_check(shown: Any) -> None:
+    """Each alert has its title, lead, features and link, and the summary names all of them."""
+    news = news_of(several("data_drift", "prediction_drift", "data_quality"))
+    text = re.sub(r"\s+", " ", shown(news))
+    for said in [
+        "3 alerts in flight delays", "data drift (MEDIUM, new alert)", "prediction drift (MEDIUM, new alert)",
+        "data quality (MEDIUM, new alert)", "Data drift in flight delays", "Prediction drift in flight delays",
+        "Data quality of flight delays", "“dep_delay” of “flight delays” has moved", "missing values, 3.4% → 7.8%",
+        "A0", "A1", "A2",
+    ]:  # fmt: skip
+        assert said in text, said
+
+
+def test_a_message_of_several_alerts_belongs_to_the_conversation_of_each() -> None:
+    """The e-mail refers to each alert's thread and is important if any alert opened with HIGH."""
+    events = several("data_drift", "data_quality")
+    message = mail(news_of([events[0], events[1].model_copy(update={"severity": "HIGH"})]))
+    assert message["Subject"] == "2 alerts in flight delays"
+    assert message["References"] == "<alert.A1.C1@example.com> <alert.A0.C1@example.com>"
+    assert message["Importance"] == "high"
+    page = str(message.get_body(("html",)).get_content())
+    assert Tags(page).open == []
+    for place in (0, 1):
+        assert f'href="{PUBLIC}/dashboard#/alerts/A{place}"' in page
+
+
+def test_slack_and_gmail_take_the_largest_message() -> None:
+    """Twelve alerts with many features stay within Slack's blocks and under the size at which Gmail clips."""
+    wide = [{**CARRIER, "name": "&" * 125 + f"{number:03d}"} for number in range(30)]
+    alert = life(*wide, name="<" * 128)["opened"]
+    for count in (2, 3, 6, 12):
+        events = [
+            alert.model_copy(update={"alert": alert.alert.model_copy(update={"id": f"A{place}"})})
+            for place in range(count)
+        ]
+        blocks = slack.render(news_of(events), public_url=PUBLIC)["blocks"]
+        assert len(blocks) <= 50
+        assert len([block for block in blocks if block["type"] == "actions"]) == count
+        assert len(html_of(news_of(events)).encode()) < 102_000
+
+
+def test_a_message_fits_into_sns_however_long_its_texts_are() -> None:
+    """Features are left out until a message fits, and the number of all features stays."""
+    histogram = {"categories": ["\x01" * 60] * 32, "baseline": [1 / 3] * 32, "window": [1 / 3] * 32}
+    wide = [{**CARRIER, "name": "\x01" * 125 + f"{number:03d}", "histogram": histogram} for number in range(40)]
+    alert = life(*wide, name="語" * 128)["opened"]
+    news = news_of([alert] * 6)
+    assert len(news.model_dump_json().encode()) <= MESSAGE_BYTES
+    assert [event.alert.features_total for event in changes_in(news)] == [40] * 6
+    assert len(news_of([alert]).model_dump_json().encode()) <= MESSAGE_BYTES
 
 
 def test_a_test_message_says_that_it_is_one() -> None:

@@ -22,6 +22,7 @@ class Baselines(Table):
     | model | `head#<version, 8 digits>` | a version: rows, source, number of chunks |
     | model | `chunk#<version>#<n>` | a part of the encoded baseline |
     | model | `examples#<version>` | values that the types of the features leave out: JSON by position of the feature |
+    | model | `digests#<version>#<n>` | a part of the digests of its categories |
 
     Chunks and examples are written first. The head is written last and commits the version. Lists show heads only.
     """
@@ -37,6 +38,7 @@ class Baselines(Table):
     source = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute(null=True)
     chunk_count = NumberAttribute(null=True)
+    digests_count = NumberAttribute(null=True)
     data = BinaryAttribute(null=True, legacy_encoding=False)
 
     @classmethod
@@ -45,6 +47,7 @@ class Baselines(Table):
         model_id: str,
         version: int,
         data: bytes,
+        digests: bytes = b"",
         *,
         rows: int,
         days: int | None,
@@ -52,13 +55,14 @@ class Baselines(Table):
         now: datetime,
         examples: Mapping[int, Sequence[str]] | None = None,
     ) -> "Baselines":
-        """Store a new version durably. Raises ConditionFailed if the version exists."""
+        """Store a new version durably. digests: of its categories. Raises ConditionFailed if the version exists."""
         if cls.head(model_id, version) is not None:
             raise ConditionFailed  # the chunks of an existing version must not be overwritten
-        pieces = chunks(data)
+        parts = {"chunk": chunks(data), "digests": chunks(digests) if digests else []}
         with cls.batch_write() as batch:
-            for number, piece in enumerate(pieces):
-                batch.save(cls(model_id, f"chunk#{version:08d}#{number:04d}", data=piece))
+            for kind, pieces in parts.items():
+                for number, piece in enumerate(pieces):
+                    batch.save(cls(model_id, f"{kind}#{version:08d}#{number:04d}", data=piece))
             if examples:
                 shown = json.dumps({"format": EXAMPLES_FORMAT, "examples": examples}, ensure_ascii=False)
                 batch.save(cls(model_id, f"examples#{version:08d}", data=shown.encode()))
@@ -70,7 +74,8 @@ class Baselines(Table):
             days=days,
             source=source,
             created_at=iso(now),
-            chunk_count=len(pieces),
+            chunk_count=len(parts["chunk"]),
+            digests_count=len(parts["digests"]) or None,
         )
         with conditional():
             head.save(cls.pk.does_not_exist())
@@ -93,19 +98,27 @@ class Baselines(Table):
         return ()
 
     def payload(self) -> bytes:
-        """Return the encoded baseline. Raises LookupError if chunks are missing.
+        """Return the encoded baseline. Raises LookupError if chunks are missing."""
+        return self._joined("chunk", int(self.chunk_count))
+
+    def digests(self) -> bytes:
+        """Return the digests of the baseline's categories; empty if it has none. Raises LookupError as `payload`."""
+        return self._joined("digests", int(self.digests_count)) if self.digests_count else b""
+
+    def _joined(self, kind: str, count: int) -> bytes:
+        """Return the chunks of one kind.
 
         A version never changes, so the first read is eventually consistent. If a replica lags behind the head, a second
         read is strongly consistent.
         """
-        prefix, last = f"chunk#{int(self.version):08d}#", int(self.chunk_count) - 1
+        prefix, last = f"{kind}#{int(self.version):08d}#", count - 1
         # An attempt that stopped half-way may have left more chunks than the head counts.
         mine = Baselines.sk.between(f"{prefix}0000", f"{prefix}{last:04d}")
         for consistent in (False, True):
             pieces = [item.data for item in Baselines.query(self.pk, mine, consistent_read=consistent)]
-            if len(pieces) == self.chunk_count:
+            if len(pieces) == count:
                 return b"".join(pieces)
-        raise LookupError(f"baseline {self.version} of model {self.pk} has {len(pieces)} of {self.chunk_count} chunks")
+        raise LookupError(f"baseline {self.version} of model {self.pk} has {len(pieces)} of {count} parts `{kind}`")
 
     def examples(self) -> dict[int, list[str]]:
         """Return values that the types of the features leave out, by position of the feature."""

@@ -100,6 +100,7 @@ def store_as(
             model.model_id,
             version,
             encoding.encode(baseline),
+            encoding.encode_digests(baseline),
             rows=baseline.rows,
             days=baseline.days,
             source=source,

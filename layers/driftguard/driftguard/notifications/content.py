@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from driftguard.alerts.events import AlertEvent, EventKind, ResolveReason
+from driftguard.alerts.events import AlertEvent, AlertNews, EventKind, ResolveReason, changes_in
 from driftguard.alerts.schemas import AlertFeature, AlertType, Limit, dashboard_url
 from driftguard.alerts.words import (
     QUALITY,
@@ -69,7 +69,7 @@ class FeatureView:
 
 @dataclass(frozen=True)
 class Content:
-    """The content of one message. `subject` is the same for all messages of one alert.
+    """What a message says about one alert. `subject` is the same for all messages of one alert.
 
     Names and logged values are each on one line, so that no value can imitate a line of the message.
     """
@@ -93,10 +93,62 @@ class Content:
     follows: bool
 
 
-def describe(event: AlertEvent, public_url: str) -> Content:
-    """The content of an event's message. `public_url` is the address of the API and its dashboard."""
+@dataclass(frozen=True)
+class Letter:
+    """What one message says: about one alert, or about several alerts that one check changed.
+
+    parts: the alerts, the most severe first. follows: whether every alert had an earlier message.
+    """
+
+    subject: str
+    news: str
+    tone: str
+    lead: str
+    preheader: str
+    parts: Sequence[Content]
+    channels_url: str
+    model_name: str
+    model_id: str
+    follows: bool
+
+
+def describe_all(news: AlertNews, public_url: str) -> Letter:
+    """The content of a message. Several alerts share the room for features and pictures."""
+    events = changes_in(news)
+    parts = [describe(event, public_url, SHOWN_FEATURES // len(events), PICTURES // len(events)) for event in events]
+    first = parts[0]
+    if len(parts) == 1:
+        subject, said, lead, preheader = first.subject, first.news, first.lead, first.preheader
+    else:
+        subject = f"{len(parts)} alerts in {first.model_name}"
+        said = first.news if len({part.news for part in parts}) == 1 else "Alerts changed"
+        lead = "One check changed these alerts: " + "; ".join(map(_in_short, events)) + "."
+        preheader = lead
+    return Letter(
+        subject=subject,
+        news=said,
+        tone=first.tone,
+        lead=lead,
+        preheader=preheader,
+        parts=parts,
+        channels_url=first.channels_url,
+        model_name=first.model_name,
+        model_id=first.model_id,
+        follows=all(part.follows for part in parts),
+    )
+
+
+def _in_short(event: AlertEvent) -> str:
+    kind = event.alert.alert_type.replace("_", " ")
+    return f"{kind} ({event.alert.severity}, {NEWS[event.kind].lower()})"
+
+
+def describe(
+    event: AlertEvent, public_url: str, most_features: int = SHOWN_FEATURES, most_pictures: int = PICTURES
+) -> Content:
+    """The content about one alert. `public_url` is the address of the API and its dashboard."""
     alert = event.alert
-    shown = alert.features[:SHOWN_FEATURES]
+    shown = alert.features[:most_features]
     lead = _lead(event)
     peak = event.kind in ("resolved", "repeated") and alert.peak_score is not None
     score = "Rise of the share" if alert.alert_type == "data_quality" else "Drift score"
@@ -122,7 +174,7 @@ def describe(event: AlertEvent, public_url: str) -> Content:
         preliminary=PRELIMINARY if alert.preliminary and event.kind != "resolved" else _preliminary_end(event),
         note=one_line(event.note) if event.note and event.reason == "by_hand" else None,
         facts=facts,
-        features=[_feature(feature, place < PICTURES) for place, feature in enumerate(shown)],
+        features=[_feature(feature, place < most_pictures) for place, feature in enumerate(shown)],
         more_features=max(0, alert.features_total - len({feature.name for feature in shown})),
         actions=[] if event.kind == "resolved" else [one_line(action) for action in alert.recommended_actions],
         alert_url=dashboard_url(public_url, alert.id),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from driftguard.notifications.providers.base import ChannelHealth, StoredChannel
+from driftguard.notifications.providers.base import STORED, ChannelHealth, StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL, AnyStoredChannel
 from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
 from driftguard.platform.times import iso, parse
@@ -45,7 +45,7 @@ class Channels(Table):
         return StoredChannel(
             self.sk,
             self.pk,
-            NEW_CHANNEL.validate_json(self.settings),
+            NEW_CHANNEL.validate_json(self.settings, context=STORED),
             parse(self.created_at),
             parse(self.updated_at),
             self._health,
