@@ -1,6 +1,7 @@
 """The table of baselines and of the uploads they are built from."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,8 @@ from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute,
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, transaction
 from driftguard.platform.times import DAY, iso
+
+EXAMPLES_FORMAT = 1
 
 
 class Baselines(Table):
@@ -19,8 +22,9 @@ class Baselines(Table):
     | model | `head#<version, 8 digits>` | a version: rows, source, number of chunks |
     | model | `chunk#<version>#<n>` | a part of the encoded baseline |
     | model | `digests#<version>#<n>` | a part of the digests of its categories |
+    | model | `examples#<version>` | values that the types of the features leave out: JSON by position of the feature |
 
-    Chunks are written first. The head is written last and commits the version. Lists show heads only.
+    Chunks and examples are written first. The head is written last and commits the version. Lists show heads only.
     """
 
     table_setting = "BASELINES"
@@ -49,6 +53,7 @@ class Baselines(Table):
         days: int | None,
         source: str,
         now: datetime,
+        examples: Mapping[int, Sequence[str]] | None = None,
     ) -> "Baselines":
         """Store a new version durably. digests: of its categories. Raises ConditionFailed if the version exists."""
         if cls.head(model_id, version) is not None:
@@ -58,6 +63,9 @@ class Baselines(Table):
             for kind, pieces in parts.items():
                 for number, piece in enumerate(pieces):
                     batch.save(cls(model_id, f"{kind}#{version:08d}#{number:04d}", data=piece))
+            if examples:
+                shown = json.dumps({"format": EXAMPLES_FORMAT, "examples": examples}, ensure_ascii=False)
+                batch.save(cls(model_id, f"examples#{version:08d}", data=shown.encode()))
         head = cls(
             model_id,
             f"head#{version:08d}",
@@ -112,6 +120,13 @@ class Baselines(Table):
                 return b"".join(pieces)
         raise LookupError(f"baseline {self.version} of model {self.pk} has {len(pieces)} of {count} parts `{kind}`")
 
+    def examples(self) -> dict[int, list[str]]:
+        """Return values that the types of the features leave out, by position of the feature."""
+        item = Baselines.find(self.pk, f"examples#{int(self.version):08d}")
+        if item is None:
+            return {}
+        return {int(place): texts for place, texts in json.loads(item.data)["examples"].items()}
+
     @classmethod
     def newest(cls, model_id: str, before: int | None, limit: int) -> "list[Baselines]":
         """Return up to `limit` versions older than the version `before`, newest first."""
@@ -155,6 +170,7 @@ class Uploads(Table):
     version = NumberAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     errors = JSONAttribute(null=True)
+    warnings = JSONAttribute(null=True)
 
     @property
     def model_id(self) -> str:
@@ -228,10 +244,12 @@ class Uploads(Table):
                 condition=self._mine(),
             )
 
-    def take(self, version: int) -> None:
+    def take(self, version: int, warnings: Sequence[str]) -> None:
         """Reserve the version number of the baseline. Raises ConditionFailed as `progress` does."""
         with conditional():
-            self.update(actions=[Uploads.version.set(version)], condition=self._mine())
+            self.update(
+                actions=[Uploads.version.set(version), Uploads.warnings.set(list(warnings))], condition=self._mine()
+            )
 
     def finish(self, model: Models, version: int) -> None:
         """Make the version current and end the upload, in one transaction.

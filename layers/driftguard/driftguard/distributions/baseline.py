@@ -73,12 +73,13 @@ class FeatureBaseline:
         return self.rows - self.missing - self.invalid
 
     def summary(self) -> dict[str, Any]:
-        """Return the feature as in the API: name, role, type, missing_share, and quantiles or categories."""
+        """Return the feature as in the API: name, role, type, shares of rows, and quantiles or categories."""
         shown = {
             "name": self.name,
             "role": self.role,
             "type": self.type,
             "missing_share": self.missing / self.rows if self.rows else 0.0,
+            "invalid_share": self.invalid / self.rows if self.rows else 0.0,
         }
         if isinstance(self.values, Numbers):
             return {**shown, "quantiles": dict(zip(map(str, QUANTILES), self.values.quantiles, strict=False))}

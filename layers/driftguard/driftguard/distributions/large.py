@@ -49,19 +49,26 @@ class BaselineBuilder:
         self._folder = folder
         self._features: dict[tuple[Role, str], _Column] = {}
 
-    def add(self, columns: Mapping[str, Sequence[Scalar]], predictions: Sequence[Scalar] | None = None) -> None:
+    def add(
+        self,
+        columns: Mapping[str, Sequence[Scalar]],
+        predictions: Sequence[Scalar] | None = None,
+        *,
+        rows: int | None = None,
+    ) -> None:
         """Add a chunk: columns of equal length, and the predictions of the same rows.
 
-        Chunks may have different features. Raises ValueError if the columns differ in length.
+        rows: the number of rows. If given, columns may leave out missing values.
+        Chunks may have different features. Raises ValueError if the columns differ in length without `rows`.
         """
         lengths = {len(values) for values in [*columns.values(), *([] if predictions is None else [predictions])]}
-        if len(lengths) > 1:
+        if rows is None and len(lengths) > 1:
             raise ValueError(f"the columns of a baseline must have equal length; these have {sorted(lengths)} values")
         for name, values in columns.items():
             self._column("feature", name).add(values)
         if predictions is not None:
             self._column("prediction", PREDICTION).add(predictions)
-        self.rows += max(lengths, default=0)
+        self.rows += max(lengths, default=0) if rows is None else rows
         if sum(column.names_held for column in self._features.values()) > MAX_NAMES_TOGETHER:
             for column in self._features.values():
                 column.keep_names(FEWEST_NAMES)
