@@ -55,7 +55,8 @@ def test_what_the_baseline_lacks_is_said_at_once_and_in_the_report(deployed: Sta
         ("prediction", "unexpected_feature"),
         ("income", "unexpected_feature"),
     }
-    kinds = [event["kind"] for event in published.refresh() if event["alert"]["alert_type"] == "data_quality"]
+    events = [event for message in published.refresh() for event in message["events"]]
+    kinds = [event["kind"] for event in events if event["alert"]["alert_type"] == "data_quality"]
     assert kinds == ["opened"]
 
 

@@ -130,7 +130,6 @@ def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, Rep
     among = fired if fired.any() else holding if holding.any() else testable
     score, p_value = _strongest(tests, among)
     shown = sorted(np.flatnonzero(holding).tolist(), key=lambda index: (not fired[index], -tests.score[index]))
-    first = rows[shown[0]] if shown else None
     return Finding(
         alert_type=alert_type,
         # If every feature is disabled, the finding counts as tested, so that an open alert can resolve.
@@ -141,8 +140,15 @@ def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, Rep
         p_value=p_value,
         severity=severity_of(float(tests.graded[among].max()) if among.any() else None),
         features=[alert_feature(rows[index]) for index in shown],
-        limit=Limit(score=first["threshold"], p_value=first["p_threshold"]) if first else None,
+        limit=_drift_limit(rows[shown[0]], tests, shown[0]) if shown else None,
     )
+
+
+def _drift_limit(row: ReportFeature, tests: DriftTests, index: int) -> Limit:
+    """Return what decides about a feature. A graded score leaves out what chance alone would add."""
+    by_chance = float(tests.score[index] - tests.graded[index])
+    threshold = row["threshold"]
+    return Limit(score=None if threshold is None else threshold + by_chance, p_value=row["p_threshold"])
 
 
 def _quality_finding(
