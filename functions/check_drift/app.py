@@ -36,7 +36,9 @@ def check_now(model_id: str) -> Response[Any]:
     """Check a model now, as the schedule does. Returns the report, or 202 if the check takes too long for one request
     and continues in the background. Returns 409 while another check of the model runs."""
     model = registry.find(app.caller.organization_id, model_id)
-    status, body = triggers.by_hand(model, _worker(app.lambda_context, triggers.BY_HAND), datetime.now(UTC))
+    status, body = triggers.by_hand(
+        model, _worker(app.lambda_context, triggers.BY_HAND), datetime.now(UTC), app.caller.key_name
+    )
     return Response(status_code=status, content_type="application/json", body=body)
 
 

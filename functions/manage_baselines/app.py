@@ -25,7 +25,7 @@ def put_baseline(model_id: str, body: Annotated[BaselineBody, Body()]) -> Baseli
     """Create a new baseline version and make it current. Send rows, columns, or a time range of logged predictions. If
     any row is invalid, the whole request is rejected."""
     model = registry.find(app.caller.organization_id, model_id)
-    return versions.put(model, body, publish=_publish(), now=datetime.now(UTC))
+    return versions.put(model, body, publish=_publish(), now=datetime.now(UTC), actor=app.caller.key_name)
 
 
 @app.get("/models/<model_id>/baseline", responses=answers(200, BaselineView, 404), tags=["Baselines"])
@@ -47,7 +47,7 @@ def list_baselines(model_id: str, limit: Limit = 50, cursor: CursorText = None) 
 def restore_baseline(model_id: str, version: int) -> BaselineView:
     """Make an older baseline version current again."""
     model = registry.find(app.caller.organization_id, model_id)
-    return versions.restore(model, version, publish=_publish(), now=datetime.now(UTC))
+    return versions.restore(model, version, publish=_publish(), now=datetime.now(UTC), actor=app.caller.key_name)
 
 
 @app.post(UPLOADS, status_code=201, responses=answers(201, Upload, 404), tags=["Baselines"])
@@ -55,7 +55,9 @@ def create_upload(model_id: str, body: Annotated[NewUpload, Body()]) -> Upload:
     """Create an upload for a baseline that is too large for a request. The response says where to send the file. The
     baseline is built when the file arrives."""
     model, bucket = registry.find(app.caller.organization_id, model_id), app.environment.text("UPLOADS_BUCKET")
-    return uploads.create(model, body, bucket=Bucket(aws.client("s3"), bucket), now=datetime.now(UTC))
+    return uploads.create(
+        model, body, bucket=Bucket(aws.client("s3"), bucket), now=datetime.now(UTC), actor=app.caller.key_name
+    )
 
 
 @app.get(f"{UPLOADS}/<upload_id>", responses=answers(200, UploadStatus, 404), tags=["Baselines"])

@@ -24,7 +24,8 @@ ONCE = Config(connect_timeout=2, read_timeout=25, retries={"mode": "standard", "
 @app.post("/alert-channels", status_code=201, responses=answers(201, Channel), tags=["Alert channels"])
 def create_channel(body: Annotated[AnyNewChannel, Body()]) -> Channel:
     """Create a channel that alerts are sent to. Responses never contain its secrets: they are masked."""
-    return channels.create(app.caller.organization_id, body, resolve=system_resolver, now=datetime.now(UTC))
+    org, now, actor = app.caller.organization_id, datetime.now(UTC), app.caller.key_name
+    return channels.create(org, body, resolve=system_resolver, now=now, actor=actor)
 
 
 @app.get("/alert-channels", responses=answers(200, list[Channel]), tags=["Alert channels"])
@@ -42,14 +43,14 @@ def get_channel(channel_id: str) -> Channel:
 @app.patch("/alert-channels/<channel_id>", responses=answers(200, Channel, 404, 409), tags=["Alert channels"])
 def change_channel(channel_id: str, body: Annotated[ChannelPatch, Body()]) -> Channel:
     """Change a channel. Omitted fields stay as they are, null restores the default. The type cannot change."""
-    org, now = app.caller.organization_id, datetime.now(UTC)
-    return channels.change(org, channel_id, body, resolve=system_resolver, now=now)
+    org, now, actor = app.caller.organization_id, datetime.now(UTC), app.caller.key_name
+    return channels.change(org, channel_id, body, resolve=system_resolver, now=now, actor=actor)
 
 
 @app.delete("/alert-channels/<channel_id>", status_code=204, responses=answers(204, None, 404), tags=["Alert channels"])
 def delete_channel(channel_id: str) -> Response[None]:
     """Delete a channel."""
-    channels.delete(app.caller.organization_id, channel_id)
+    channels.delete(app.caller.organization_id, channel_id, now=datetime.now(UTC), actor=app.caller.key_name)
     return Response(status_code=204)
 
 

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from driftguard.api.lists import CursorText, Limit, page_answer
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
+from driftguard.baselines.names import features_of
 from driftguard.models import registry
 from driftguard.models.schemas import Model, ModelPatch, NewModel
 from driftguard.models.tables import Models
@@ -22,7 +23,8 @@ app = Api()
 def create_model(body: Annotated[NewModel, Body()]) -> Model:
     """Create a model to watch. The response is 409 if the organization already has a model of this name."""
     partitions = app.environment.ingest_partitions
-    return registry.create(app.caller.organization_id, body, partitions=partitions, now=datetime.now(UTC))
+    caller, now = app.caller, datetime.now(UTC)
+    return registry.create(caller.organization_id, body, partitions=partitions, now=now, actor=caller.key_name)
 
 
 @app.get("/models", responses=answers(200, list[Model]), tags=["Models"])
@@ -40,35 +42,34 @@ def get_model(model_id: str) -> Model:
 @app.patch("/models/<model_id>", responses=answers(200, Model, 404, 409), tags=["Models"])
 def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
     """Change a model. An absent value stays unchanged. Null restores the default."""
-    return registry.change(app.caller.organization_id, model_id, body, features_of=_features_of)
-
-
-def _features_of(model: Models) -> list[str]:
-    from driftguard.baselines.names import features_of  # noqa: PLC0415  few requests set overrides
-
-    return features_of(model)
+    caller, now = app.caller, datetime.now(UTC)
+    return registry.change(
+        caller.organization_id, model_id, body, features_of=features_of, now=now, actor=caller.key_name
+    )
 
 
 @app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404, 409), tags=["Models"])
 def delete_model(model_id: str) -> Response[None]:
     """Delete a model and all its data. The model disappears at once and its data within 15 minutes."""
-    now = datetime.now(UTC)
+    caller, now = app.caller, datetime.now(UTC)
     registry.delete(
-        app.caller.organization_id,
+        caller.organization_id,
         model_id,
-        close=lambda model: _close_alerts(model, now),
+        close=lambda model: _close_alerts(model, now, caller.key_name),
         erase=_ask_to_erase,
         now=now,
+        actor=caller.key_name,
     )
     return Response(status_code=204)
 
 
-def _close_alerts(model: Models, now: datetime) -> None:
+def _close_alerts(model: Models, now: datetime, actor: str) -> None:
     # Other requests need no alerts, which take time to import.
     from driftguard.alerts.actions import close_deleted  # noqa: PLC0415  see above
     from driftguard.alerts.publishing import to_topic  # noqa: PLC0415  see above
 
-    close_deleted(model, publish=to_topic(aws.client("sns"), app.environment.alerts_topic_arn), now=now)
+    publish = to_topic(aws.client("sns"), app.environment.alerts_topic_arn)
+    close_deleted(model, publish=publish, now=now, actor=actor)
 
 
 def _ask_to_erase(organization_id: str, model_id: str) -> None:

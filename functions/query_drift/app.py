@@ -13,7 +13,8 @@ from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.checks import reports
 from driftguard.checks.schemas import HistoryRow
-from driftguard.models import registry
+from driftguard.models import activity, registry
+from driftguard.models.activity import ActivityEntry
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.verdicts.shapes import Report
 
@@ -23,6 +24,7 @@ OPEN = "Only alerts that were detected in the last `days` days or are still open
 AlertDays = Annotated[int | None, Query(ge=1, le=3650, description=OPEN)]
 Status = Annotated[AlertStatus | None, Query(description="Only alerts with this status.")]
 Severe = Annotated[Severity | None, Query(description="Only alerts with this severity.")]
+OfModel = Annotated[str | None, Query(max_length=128, description="Only changes of this model.")]
 Type = Annotated[AlertType | None, Query(description="Only alerts of this type.")]
 
 
@@ -74,6 +76,17 @@ def list_alerts(
 def get_alert(alert_id: str) -> AlertDetail:
     """Show one alert with its timeline and its deliveries."""
     return actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC), Deliveries.of)
+
+
+@app.get("/activity", responses=answers(200, list[ActivityEntry]), tags=["Service"])
+def list_activity(
+    limit: Limit = 50, days: Days = None, model_id: OfModel = None, cursor: CursorText = None
+) -> Response[list[ActivityEntry]]:
+    """List who changed what, newest first. The list has changes of models, settings, baselines, channels and alerts.
+    Only admin keys may read it. Changes are kept for 400 days."""
+    organization_id, now = app.caller.organization_id, datetime.now(UTC)
+    page = activity.page(organization_id, limit=limit, days=days, model_id=model_id, cursor=cursor, now=now)
+    return page_answer(app, page)
 
 
 def _page(filters: AlertFilters, model_id: str | None) -> Response[list[AlertSummary]]:

@@ -36,6 +36,7 @@ ROUTES = {
     "/drift/alerts/{alert_id}/acknowledge": "POST",
     "/drift/alerts/{alert_id}/resolve": "POST",
     "/drift/alerts/{alert_id}/snooze": "POST",
+    "/activity": "GET",
     "/drift/models/{model_id}/alerts": "GET",
     "/drift/models/{model_id}/check": "POST",
     "/drift/models/{model_id}/history": "GET",

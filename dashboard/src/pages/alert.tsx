@@ -108,6 +108,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
               {[...alert.timeline].reverse().map((entry, index) => (
                 <li key={index} class={entry.event}>
                   <span>{EVENTS[entry.event] ?? entry.event}</span> <Time at={entry.at} />
+                  {entry.actor && entry.actor !== "schedule" && <small class="muted"> by {entry.actor}</small>}
                   {entry.note && <p>{severities(entry.note)}</p>}
                 </li>
               ))}

@@ -6,6 +6,7 @@ from driftguard.alerts.tables import Alerts, Outbox
 from driftguard.baselines.tables import Baselines, Uploads
 from driftguard.checks.tables import History, Runs
 from driftguard.counting.tables import StoredCounts
+from driftguard.models.activity import Activities
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.notifications.deliveries import Deliveries
@@ -24,6 +25,7 @@ ALL: Final = (
     Alerts,
     Outbox,
     Channels,
+    Activities,
     Statuses,
     Models,
     ApiKeys,

@@ -150,14 +150,16 @@ class Model:
         return outcome
 
     def acknowledge(self) -> None:
-        self.keep(lifecycle.acknowledge(self.alert(), self.memory, now=self.now))
+        self.keep(lifecycle.acknowledge(self.alert(), self.memory, now=self.now, actor="ana"))
 
     def snooze(self, hours: float) -> None:
         until = self.now + timedelta(hours=hours)
-        self.keep(Outcome([lifecycle.snooze(self.alert(), until=until, now=self.now)], [], self.memory))
+        self.keep(Outcome([lifecycle.snooze(self.alert(), until=until, now=self.now, actor="ana")], [], self.memory))
 
     def resolve(self) -> None:
-        self.keep(lifecycle.resolve(self.alert(), self.memory, renotify_hours=24, now=self.now, note="fixed"))
+        self.keep(
+            lifecycle.resolve(self.alert(), self.memory, renotify_hours=24, now=self.now, actor="ana", note="fixed")
+        )
 
 
 def opened(**settings: Any) -> Model:
@@ -467,7 +469,7 @@ def test_from_resolved_nothing_leads_on(act: Callable[..., Any]) -> None:
     if act is lifecycle.resolve:
         more = {"renotify_hours": 24}
     with pytest.raises(Conflict):
-        act(*arguments, now=model.now, **more)
+        act(*arguments, now=model.now, actor="ana", **more)
 
 
 @pytest.mark.parametrize("hours_ahead", [0, -1])
@@ -475,7 +477,7 @@ def test_a_snooze_must_end_in_the_future(hours_ahead: float) -> None:
     """A time that is now or gone is refused, and the place is named."""
     model = opened()
     with pytest.raises(Invalid) as caught:
-        lifecycle.snooze(model.alert(), until=model.now + hours(hours_ahead), now=model.now)
+        lifecycle.snooze(model.alert(), until=model.now + hours(hours_ahead), now=model.now, actor="ana")
     assert caught.value.errors[0]["loc"] == ["body", "until"]
 
 
@@ -778,7 +780,7 @@ def test_every_transition_leaves_an_entry_in_the_timeline() -> None:
     model.check(finding("firing", "HIGH"))
     model.check(finding("firing", "LOW"))
     model.check("firing", hours(24))
-    model.keep(lifecycle.acknowledge(model.alert(), model.memory, now=model.now, note="on it"))
+    model.keep(lifecycle.acknowledge(model.alert(), model.memory, now=model.now, actor="ben", note="on it"))
     model.snooze(1)
     model.check("below", hours(2))
     model.resolve()
@@ -786,8 +788,22 @@ def test_every_transition_leaves_an_entry_in_the_timeline() -> None:
     told = "opened escalated eased escalated reminded acknowledged snoozed snooze_ended below resolved"
     assert [entry.event for entry in timeline] == told.split()
     assert [entry.at for entry in timeline] == sorted(entry.at for entry in timeline)
+    actors = ["schedule"] * 5 + ["ben", "ana", "schedule", "schedule", "ana"]
+    assert [entry.actor for entry in timeline] == actors
     notes = {entry.event: entry.note for entry in timeline}
     assert (notes["acknowledged"], notes["resolved"], notes["eased"]) == ("on it", "fixed", "HIGH → LOW")
+
+
+def test_what_a_check_by_hand_changes_names_its_key() -> None:
+    """Opening, severity, silence below and the end by a check that a key requested have that key as actor."""
+    model = Model(actor="ana")
+    for found in ("firing", finding("firing", "HIGH"), "below", "firing", "below"):
+        model.check(found)
+    model.check("below", hours(24))
+    assert {entry.actor for entry in model.stored["A1"].timeline} == {"ana"}
+    model.check("firing")
+    model.check("firing", baseline_version=4)
+    assert [entry.actor for entry in model.stored["A2"].timeline] == ["ana", "ana"]
 
 
 def test_the_timeline_of_a_flapping_alert_stays_bounded() -> None:
@@ -848,7 +864,9 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
     assert summary["detected_at"] == "2026-11-02T08:15:00Z"
     assert not summary.keys() & {"organization_id", "below_since", "sent", "told", "revision", "timeline"}
     detail = alert.detail("", []).model_dump(mode="json")
-    assert detail["timeline"] == [{"at": "2026-11-02T08:15:00Z", "event": "opened", "note": "MEDIUM"}]
+    assert detail["timeline"] == [
+        {"at": "2026-11-02T08:15:00Z", "event": "opened", "note": "MEDIUM", "actor": "schedule"}
+    ]
     assert detail["deliveries"] == []
 
 

@@ -8,6 +8,7 @@ from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.publishing import Publish, publish_pending
 from driftguard.alerts.schemas import Alert, AlertDetail, AlertFilters, DeliveryRecord, Note, Snooze
 from driftguard.alerts.tables import Alerts, add_outcomes
+from driftguard.models.activity import ActivityKind, Change
 from driftguard.models.registry import MAX_ID
 from driftguard.models.settings import ModelSettings
 from driftguard.models.statuses import Statuses
@@ -16,10 +17,12 @@ from driftguard.platform.dynamodb import retrying, transaction
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import earliest_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
+from driftguard.platform.times import iso
 
 TRIES = 6
 
 type Action = Callable[[Alert, findings.Memory], findings.Outcome]
+type Recorded = Callable[[Alert], Change]
 
 
 def find(organization_id: str, alert_id: str) -> Alert:
@@ -75,19 +78,19 @@ def detail(
     return alert.detail(base_url, deliveries_of(alert_id))
 
 
-def acknowledging(body: Note, now: datetime) -> Action:
+def acknowledging(body: Note, now: datetime, actor: str) -> Action:
     """Return the transition to `acknowledged`."""
-    return lambda alert, memory: lifecycle.acknowledge(alert, memory, now=now, note=body.note)
+    return lambda alert, memory: lifecycle.acknowledge(alert, memory, now=now, actor=actor, note=body.note)
 
 
-def snoozing(body: Snooze, now: datetime) -> Action:
+def snoozing(body: Snooze, now: datetime, actor: str) -> Action:
     """Return the transition to `snoozed`."""
     return lambda alert, memory: findings.Outcome(
-        [lifecycle.snooze(alert, until=body.until, now=now, note=body.note)], [], memory
+        [lifecycle.snooze(alert, until=body.until, now=now, actor=actor, note=body.note)], [], memory
     )
 
 
-def resolving(body: Note, now: datetime) -> Action:
+def resolving(body: Note, now: datetime, actor: str) -> Action:
     """Return the transition to `resolved`.
 
     While the drift continues, no new alert of this type opens for the model's `renotify_hours`.
@@ -96,38 +99,52 @@ def resolving(body: Note, now: datetime) -> Action:
     def resolve(alert: Alert, memory: findings.Memory) -> findings.Outcome:
         model = Models.one(alert.organization_id, alert.model_id)
         hours = model.settings.renotify_hours if model else ModelSettings().renotify_hours
-        return lifecycle.resolve(alert, memory, renotify_hours=hours, now=now, note=body.note)
+        return lifecycle.resolve(alert, memory, renotify_hours=hours, now=now, actor=actor, note=body.note)
 
     return resolve
 
 
-def act(organization_id: str, alert_id: str, action: Action, *, publish: Publish) -> Alert:
+def recording(kind: ActivityKind, body: Note, now: datetime, actor: str) -> Recorded:
+    """Return what records the change of an alert by a user."""
+    until = {"until": iso(body.until)} if isinstance(body, Snooze) else {}
+
+    def record(alert: Alert) -> Change:
+        details = {"alert_type": alert.alert_type, "note": body.note, **until}
+        return Change(alert.organization_id, actor, kind, alert.id, now, alert.model_id, details)
+
+    return record
+
+
+def act(
+    organization_id: str, alert_id: str, action: Action, *, publish: Publish, recorded: Recorded | None = None
+) -> Alert:
     """Apply a transition of `driftguard.alerts.lifecycle` to an alert, and update its model's status.
 
+    recorded: returns the record of the change, which is stored with it.
     Raises NotFound if there is no such alert, and Conflict if its status does not allow the transition.
     """
-    alert = _apply(organization_id, alert_id, action)
+    alert = _apply(organization_id, alert_id, action, recorded)
     publish_pending(alert.model_id, publish)
     return alert
 
 
-def replace_baseline(model: Models, *, publish: Publish, now: datetime) -> None:
+def replace_baseline(model: Models, *, publish: Publish, now: datetime, actor: str) -> None:
     """Close every open alert of a model whose baseline was replaced, without waiting for the next check."""
 
     def close(alert: Alert, memory: findings.Memory) -> findings.Outcome:
         if alert.alert_type == "no_data":
             return findings.Outcome([], [], memory)
-        return lifecycle.replace_baseline(alert, memory, now=now)
+        return lifecycle.replace_baseline(alert, memory, now=now, actor=actor)
 
     _close_open(model, close, publish=publish)
 
 
-def close_deleted(model: Models, *, publish: Publish, now: datetime) -> None:
+def close_deleted(model: Models, *, publish: Publish, now: datetime, actor: str) -> None:
     """Close every open alert of a model before it is deleted, so that no incident stays open at a provider."""
     hours = model.settings.renotify_hours
     _close_open(
         model,
-        lambda alert, memory: lifecycle.delete_model(alert, memory, renotify_hours=hours, now=now),
+        lambda alert, memory: lifecycle.delete_model(alert, memory, renotify_hours=hours, now=now, actor=actor),
         publish=publish,
     )
 
@@ -145,7 +162,7 @@ def _close_open(model: Models, close: Action, *, publish: Publish) -> None:
     publish_pending(model.model_id, publish)
 
 
-def _apply(organization_id: str, alert_id: str, action: Action) -> Alert:
+def _apply(organization_id: str, alert_id: str, action: Action, recorded: Recorded | None = None) -> Alert:
     for attempt in retrying(TRIES):
         alert = find(organization_id, alert_id)
         status = Statuses.one(organization_id, alert.model_id)
@@ -154,14 +171,14 @@ def _apply(organization_id: str, alert_id: str, action: Action) -> Alert:
         if not outcome.alerts:
             return alert
         with attempt:
-            _store(status, alert.alert_type, outcome)
+            _store(status, alert.alert_type, outcome, recorded(outcome.alerts[-1]) if recorded else None)
         if attempt.succeeded:
             return outcome.alerts[-1]
     raise Conflict("Other requests are changing this alert. Please try again in a second.", retry_after=1)
 
 
-def _store(status: Statuses, alert_type: str, outcome: findings.Outcome) -> None:
-    """Write the outcome and the model's status in one transaction.
+def _store(status: Statuses, alert_type: str, outcome: findings.Outcome, change: Change | None) -> None:
+    """Write the outcome, the model's status and the record of the change in one transaction.
 
     Raises ConditionFailed if the alert or the status changed since it was read.
     """
@@ -178,3 +195,5 @@ def _store(status: Statuses, alert_type: str, outcome: findings.Outcome) -> None
             condition=Statuses.revision == revision,
         )
         add_outcomes(write, [outcome])
+        if change is not None:
+            change.record(write)

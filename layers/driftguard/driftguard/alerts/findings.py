@@ -7,6 +7,7 @@ from typing import Any
 
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import (
+    SCHEDULE,
     Alert,
     AlertFeature,
     AlertType,
@@ -105,6 +106,7 @@ class Occasion:
     window: the event times that are compared with the baseline. n_baseline, n_window: the rows in each.
     preliminary: the model's data do not cover the whole window yet.
     warming_up: the model has had data for less than `warmup_hours`.
+    actor: the API key that requested the check, or the schedule.
     silent: no prediction has arrived for `no_data_hours`. silence: a sentence that names the limit that applied.
     """
 
@@ -122,6 +124,7 @@ class Occasion:
     silent: bool
     new_id: Callable[[datetime], str] = new_id
     silence: str = ""
+    actor: str = SCHEDULE
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from driftguard.alerts.advice import recommend
 from driftguard.alerts.events import AlertEvent, Part, ResolveReason, event_alert
 from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome, trim_features
 from driftguard.alerts.schemas import (
+    SCHEDULE,
     SEVERITIES,
     Alert,
     Sent,
@@ -35,7 +36,7 @@ def apply(finding: Finding, alert: Alert | None, memory: Memory, occasion: Occas
     if alert is not None and not alert.is_open:
         alert = None
     if alert is not None and _outdated(alert, occasion):
-        done = replace_baseline(alert, memory, now=occasion.now)
+        done = replace_baseline(alert, memory, now=occasion.now, actor=occasion.actor)
         alert = None
     finding = _with_unexpected(finding, alert, done.memory, occasion)
     if alert is None:
@@ -85,7 +86,7 @@ def _open(finding: Finding, done: Outcome, occasion: Occasion) -> Outcome:
         **_found(finding, None, occasion),
     )
     alert = _occurred(alert)
-    alert = _note(alert, occasion.now, "opened", alert.severity)
+    alert = _note(alert, occasion.now, "opened", alert.severity, actor=occasion.actor)
     alert, events = _messages_while_on(alert, occasion)
     return Outcome([*done.alerts, alert], [*done.events, *events], memory)
 
@@ -97,21 +98,23 @@ def _continue(finding: Finding, alert: Alert, done: Outcome, occasion: Occasion)
     if not finding.testable:
         pass
     elif finding.firing or finding.holding:
-        alert = _returned(alert, now)
+        alert = _returned(alert, occasion)
         if finding.firing:
             previous = alert.severity
             alert = _occurred(alert.model_copy(update=_found(finding, alert, occasion)))
-            alert = _severity_changed(alert, previous, now)
+            alert = _severity_changed(alert, previous, occasion)
         alert, events = _messages_while_on(alert, occasion)
     elif alert.alert_type == "no_data":
-        return _join(done, _close(alert, "traffic_returned", done.memory, now, "Traffic has returned."))
+        closed = _close(alert, "traffic_returned", done.memory, now, "Traffic has returned.", actor=occasion.actor)
+        return _join(done, closed)
     else:
         hours = occasion.settings.resolve_after_hours
         if alert.below_since is None:
             alert = alert.model_copy(update={"below_since": now})
-            alert = _note(alert, now, "below", f"resolves after {hours:g} hours below the limit")
+            alert = _note(alert, now, "below", f"resolves after {hours:g} hours below the limit", actor=occasion.actor)
         if now - _certain(alert.below_since) >= timedelta(hours=hours):
-            return _join(done, _close(alert, "below", done.memory, now, f"Below the limit for {hours:g} hours."))
+            note = f"Below the limit for {hours:g} hours."
+            return _join(done, _close(alert, "below", done.memory, now, note, actor=occasion.actor))
     return _join(done, Outcome([] if alert == before else [alert], events, done.memory))
 
 
@@ -135,6 +138,7 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "window": occasion.window,
         "features": features,
         "preliminary": preliminary,
+        "features_left_out": 0,
         "recommended_actions": recommend(
             finding.alert_type, features, preliminary=preliminary, silence=occasion.silence
         ),
@@ -145,17 +149,18 @@ def _occurred(alert: Alert) -> Alert:
     return alert.model_copy(update={"occurrences": alert.occurrences + 1})
 
 
-def _returned(alert: Alert, now: datetime) -> Alert:
+def _returned(alert: Alert, occasion: Occasion) -> Alert:
     if alert.below_since is None:
         return alert
-    return _note(alert.model_copy(update={"below_since": None}), now, "returned")
+    return _note(alert.model_copy(update={"below_since": None}), occasion.now, "returned", actor=occasion.actor)
 
 
-def _severity_changed(alert: Alert, previous: Severity, now: datetime) -> Alert:
+def _severity_changed(alert: Alert, previous: Severity, occasion: Occasion) -> Alert:
     if alert.severity == previous:
         return alert
     rose = severity_rank(alert.severity) > severity_rank(previous)
-    return _note(alert, now, "escalated" if rose else "eased", f"{previous} → {alert.severity}")
+    change: TimelineEvent = "escalated" if rose else "eased"
+    return _note(alert, occasion.now, change, f"{previous} → {alert.severity}", actor=occasion.actor)
 
 
 def _messages_while_on(alert: Alert, occasion: Occasion) -> tuple[Alert, list[AlertEvent]]:
@@ -176,7 +181,7 @@ def _messages_while_on(alert: Alert, occasion: Occasion) -> tuple[Alert, list[Al
     if not audience:
         return alert, []
     if any(part.kind == "repeated" for part in audience.values()):
-        alert = _note(alert, occasion.now, "reminded")
+        alert = _note(alert, occasion.now, "reminded", actor=occasion.actor)
     sent = dict(alert.sent)
     for minimum in audience:
         sent[minimum] = Sent(severity=alert.severity, at=occasion.now)
@@ -187,19 +192,20 @@ def _messages_while_on(alert: Alert, occasion: Occasion) -> tuple[Alert, list[Al
     return alert, [event]
 
 
-def acknowledge(alert: Alert, memory: Memory, *, now: datetime, note: str | None = None) -> Outcome:
+def acknowledge(alert: Alert, memory: Memory, *, now: datetime, actor: str, note: str | None = None) -> Outcome:
     """Acknowledge the alert to stop its reminders. Raises Conflict if it is already acknowledged or resolved."""
     alert = _still_open(alert, now)
     if alert.status == "acknowledged":
         raise Conflict("This alert is already acknowledged.")
-    alert = _note(alert.model_copy(update={"status": "acknowledged", "snoozed_until": None}), now, "acknowledged", note)
+    alert = alert.model_copy(update={"status": "acknowledged", "snoozed_until": None})
+    alert = _note(alert, now, "acknowledged", note, actor=actor)
     if not alert.sent:
         return Outcome([alert], [], memory)
     alert, event = _tell(alert, {minimum: Part(kind="acknowledged") for minimum in alert.sent}, now, note=note)
     return Outcome([alert], [event], memory)
 
 
-def snooze(alert: Alert, *, until: datetime, now: datetime, note: str | None = None) -> Alert:
+def snooze(alert: Alert, *, until: datetime, now: datetime, actor: str, note: str | None = None) -> Alert:
     """Snooze the alert: it sends no reminders before `until`. Snoozing a snoozed alert changes the time.
 
     Raises Invalid if `until` is not in the future, and Conflict if the alert is resolved.
@@ -208,10 +214,13 @@ def snooze(alert: Alert, *, until: datetime, now: datetime, note: str | None = N
     if until <= now:
         raise Invalid.at(["body", "until"], "must be a time in the future")
     entry = f"until {minute(until)}" + (f": {note}" if note else "")
-    return _note(alert.model_copy(update={"status": "snoozed", "snoozed_until": until}), now, "snoozed", entry)
+    alert = alert.model_copy(update={"status": "snoozed", "snoozed_until": until})
+    return _note(alert, now, "snoozed", entry, actor=actor)
 
 
-def resolve(alert: Alert, memory: Memory, *, renotify_hours: float, now: datetime, note: str | None = None) -> Outcome:
+def resolve(
+    alert: Alert, memory: Memory, *, renotify_hours: float, now: datetime, actor: str, note: str | None = None
+) -> Outcome:
     """Resolve the alert for a user. Raises Conflict if the alert is already resolved.
 
     While the drift continues, no new alert of this type opens for `renotify_hours`.
@@ -221,18 +230,18 @@ def resolve(alert: Alert, memory: Memory, *, renotify_hours: float, now: datetim
         memory = replace(
             memory, hushed_until=now + timedelta(hours=renotify_hours), hushed_baseline=alert.baseline_version
         )
-    return _close(alert, "by_hand", memory, now, note)
+    return _close(alert, "by_hand", memory, now, note, actor=actor)
 
 
-def replace_baseline(alert: Alert, memory: Memory, *, now: datetime) -> Outcome:
+def replace_baseline(alert: Alert, memory: Memory, *, now: datetime, actor: str) -> Outcome:
     """Resolve the alert because its baseline was replaced."""
-    return _close(lapse(alert, now), "baseline_replaced", memory, now, "The baseline was replaced.")
+    return _close(lapse(alert, now), "baseline_replaced", memory, now, "The baseline was replaced.", actor=actor)
 
 
-def delete_model(alert: Alert, memory: Memory, *, renotify_hours: float, now: datetime) -> Outcome:
+def delete_model(alert: Alert, memory: Memory, *, renotify_hours: float, now: datetime, actor: str) -> Outcome:
     """Resolve the alert because its model is being deleted. A check that still runs opens no new alert."""
     memory = replace(memory, hushed_until=now + timedelta(hours=renotify_hours), hushed_baseline=alert.baseline_version)
-    return _close(lapse(alert, now), "model_deleted", memory, now, "The model was deleted.")
+    return _close(lapse(alert, now), "model_deleted", memory, now, "The model was deleted.", actor=actor)
 
 
 def lapse(alert: Alert, now: datetime) -> Alert:
@@ -249,9 +258,11 @@ def _still_open(alert: Alert, now: datetime) -> Alert:
     return lapse(alert, now)
 
 
-def _close(alert: Alert, reason: ResolveReason, memory: Memory, now: datetime, note: str | None) -> Outcome:
+def _close(
+    alert: Alert, reason: ResolveReason, memory: Memory, now: datetime, note: str | None, *, actor: str
+) -> Outcome:
     closed = alert.model_copy(update={"status": "resolved", "resolved_at": now, "snoozed_until": None})
-    closed = _note(closed, now, "resolved", note)
+    closed = _note(closed, now, "resolved", note, actor=actor)
     if alert.alert_type == "no_data":
         memory = memory.after_outage(alert.detected_at, now)
     if not closed.sent:
@@ -296,11 +307,12 @@ def _tell(
     )
 
 
-def _note(alert: Alert, at: datetime, event: TimelineEvent, note: str | None = None) -> Alert:
-    timeline = [*alert.timeline, TimelineEntry(at=at, event=event, note=note)]
-    if len(timeline) > TIMELINE_ENTRIES:
-        timeline = [timeline[0], *timeline[-(TIMELINE_ENTRIES - 1) :]]
-    return alert.model_copy(update={"timeline": timeline})
+def _note(alert: Alert, at: datetime, event: TimelineEvent, note: str | None = None, *, actor: str = SCHEDULE) -> Alert:
+    timeline = [*alert.timeline, TimelineEntry(at=at, event=event, note=note, actor=actor)]
+    left_out = max(0, len(timeline) - TIMELINE_ENTRIES)
+    if left_out:
+        timeline = [timeline[0], *timeline[left_out + 1 :]]
+    return alert.model_copy(update={"timeline": timeline, "timeline_left_out": alert.timeline_left_out + left_out})
 
 
 def _certain[T](value: T | None) -> T:

@@ -27,6 +27,9 @@ TimelineEvent = Literal[
     "resolved",
 ]
 
+SCHEDULE = "schedule"
+"""The actor of what a check changes, unless an API key requested the check."""
+
 SEVERITIES: tuple[Severity, ...] = ("LOW", "MEDIUM", "HIGH")
 
 
@@ -133,6 +136,7 @@ class TimelineEntry(BaseModel):
     at: UtcTime
     event: TimelineEvent
     note: str | None = None
+    actor: str = Field(default=SCHEDULE, description="The name of the API key, or `schedule` for a check.")
 
 
 class DeliveryRecord(BaseModel):
@@ -148,7 +152,10 @@ class DeliveryRecord(BaseModel):
 
 
 class AlertFields(BaseModel):
-    """The fields of an alert that are stored, returned by the API and sent in messages."""
+    """The fields of an alert that are stored, returned by the API and sent in messages.
+
+    `features_left_out` is the number of features that an alert with very many long names does not list.
+    """
 
     id: str
     model_id: str
@@ -171,6 +178,7 @@ class AlertFields(BaseModel):
     n_window: int | None
     window: Window | None = None
     features: list[AlertFeature]
+    features_left_out: int = 0
     recommended_actions: list[str]
 
 
@@ -190,6 +198,7 @@ class Alert(AlertFields):
     told, told_severity, highest_told, notified_at: what version 0.1 stores instead of `sent`. They are still written,
     because functions of both versions run during an upgrade.
     messages: the number of events so far, used in the event ids.
+    timeline_left_out: the number of entries that were removed from the middle of a long timeline.
     revision: the number of writes, used by the table to detect concurrent changes.
     """
 
@@ -202,6 +211,7 @@ class Alert(AlertFields):
     notified_at: UtcTime | None = None
     messages: int = 0
     timeline: list[TimelineEntry] = []
+    timeline_left_out: int = 0
     revision: int = 0
 
     @model_validator(mode="before")
@@ -235,6 +245,7 @@ class Alert(AlertFields):
             **self._fields(),
             dashboard_url=dashboard_url(public_url, self.id),
             timeline=self.timeline,
+            timeline_left_out=self.timeline_left_out,
             deliveries=deliveries,
         )
 
@@ -249,9 +260,13 @@ class AlertSummary(AlertFields):
 
 
 class AlertDetail(AlertSummary):
-    """An alert with its timeline and its deliveries."""
+    """An alert with its timeline and its deliveries.
+
+    `timeline_left_out` is the number of entries that were removed from the middle of a long timeline.
+    """
 
     timeline: list[TimelineEntry]
+    timeline_left_out: int
     deliveries: list[DeliveryRecord]
 
 

@@ -7,6 +7,7 @@ from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribu
 from pynamodb.indexes import AllProjection, LocalSecondaryIndex
 from pynamodb.transactions import TransactWrite
 
+from driftguard.alerts.cutting import cut_alert, cut_event
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import Alert
 from driftguard.platform.dynamodb import KEYS, Options, Table, squeeze, unsqueeze
@@ -99,8 +100,9 @@ class Alerts(Table):
     def write(cls, transaction: TransactWrite, alert: Alert) -> None:
         """Add a write of `alert` to `transaction`, on the condition that `alert.revision` is still stored.
 
-        Revision 0 creates the alert.
+        Revision 0 creates the alert. What would make the item too large is left out and counted.
         """
+        alert = cut_alert(alert)
         item = cls(
             alert.organization_id,
             alert.id,
@@ -226,6 +228,7 @@ class Outbox(Table):
     @classmethod
     def write(cls, transaction: TransactWrite, event: AlertEvent) -> None:
         """Add an event to publish to `transaction`."""
+        event = cut_event(event)
         item = cls(
             f"{event.model_id}#outbox", event.event_id, document=squeeze(event.model_dump_json()), at=iso(event.at)
         )

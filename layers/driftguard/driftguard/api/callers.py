@@ -17,19 +17,21 @@ class Caller:
     organization_name: str
     role: Role
     key_id: str
+    key_name: str
+    """The actor of what the request changes."""
 
 
 def allowed(role: Role, method: str, resource: str) -> bool:
     """Whether a role allows a method on a resource.
 
-    `ingest` logs predictions, `viewer` reads, `admin` may do everything. Every key may read `/me`, which describes the
-    key itself.
+    `ingest` logs predictions, `viewer` reads all but `/activity`, `admin` may do everything. Every key may read `/me`,
+    which describes the key itself.
     """
     if role == "admin" or resource == "/me":
         return True
     if role == "ingest":
         return method == "POST" and resource in ("/predictions", "/predictions/batch")
-    return method == "GET"
+    return method == "GET" and resource != "/activity"
 
 
 def identify(event: dict[str, Any]) -> Caller:
@@ -38,4 +40,4 @@ def identify(event: dict[str, Any]) -> Caller:
     key = ApiKeys.of(key_id) if key_id else None
     if key is None or key.revoked_at:
         raise Forbidden(NO_KEY, message="Forbidden")  # the same texts as from API Gateway for a missing key
-    return Caller(key.organization_id, key.organization_name, key.role, key_id)
+    return Caller(key.organization_id, key.organization_name, key.role, key_id, key.name or key_id)

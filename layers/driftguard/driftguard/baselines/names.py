@@ -16,10 +16,4 @@ def features_of(model: Models) -> list[str]:
 
 def names_of(features: Iterable[FeatureBaseline]) -> list[str]:
     """Return the names of features in settings. A feature called `prediction` is `feature:prediction` there."""
-    names = []
-    for feature in features:
-        if feature.role == "feature" and feature.name == "prediction":
-            names.append("feature:prediction")
-        else:
-            names.append(feature.name)
-    return names
+    return [feature.key for feature in features]

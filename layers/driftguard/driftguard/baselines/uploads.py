@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import cast
 
+from driftguard.baselines import versions
 from driftguard.baselines.schemas import NewUpload, Upload, UploadState, UploadStatus
 from driftguard.baselines.tables import Uploads
 from driftguard.models.registry import MAX_ID
@@ -25,7 +26,7 @@ CONTENT_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 GZIP = "application/gzip"
 
 
-def create(model: Models, body: NewUpload, *, bucket: Bucket, now: datetime) -> Upload:
+def create(model: Models, body: NewUpload, *, bucket: Bucket, now: datetime, actor: str) -> Upload:
     """Create an upload. Returns where to send the file."""
     upload_id = new_id(now)
     expires_at = now + URL_LIFE
@@ -36,6 +37,7 @@ def create(model: Models, body: NewUpload, *, bucket: Bucket, now: datetime) -> 
         body.model_dump(mode="json", exclude_unset=True),
         url_expires_at=expires_at,
         now=now,
+        actor=actor,
     )
     content_type = GZIP if body.compression == "gzip" else CONTENT_TYPES[body.format]
     return Upload(
@@ -66,6 +68,8 @@ def status(model: Models, upload_id: str, *, now: datetime) -> UploadStatus:
         bytes_read=int(upload.bytes_read),
         rows_read=int(upload.rows_read),
         baseline_version=int(upload.version) if state == "done" else None,
+        columns=versions.columns(model, int(upload.version)) if state == "done" else None,
+        warnings=upload.warnings or [],
         reason=reason,
         line=errors[0].line if errors else None,
         errors=errors,

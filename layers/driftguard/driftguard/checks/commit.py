@@ -1,5 +1,6 @@
 """Stores a verdict, its alerts and its events in one transaction."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,7 +36,7 @@ def store(task: Task, check_id: str, status: Statuses, verdict: Verdict, past: P
         raise Overtaken from None
     entry = History.entry(model.model_id, check_id, reports.pack_row(report), now, task.keep)
     for attempt in retrying(TRIES):
-        outcomes = _apply(status, verdict)
+        outcomes = _apply(status, verdict, task.actor)
         status.state = report["status"]
         status.preliminary = report["preliminary"]
         status.checked_at = iso(now)
@@ -72,8 +73,9 @@ def _read_again(model: Models, status: Statuses) -> Statuses:
     return fresh
 
 
-def _apply(status: Statuses, verdict: Verdict) -> list[findings.Outcome]:
+def _apply(status: Statuses, verdict: Verdict, actor: str) -> list[findings.Outcome]:
     """Apply the findings to the model's alerts, and update the open alerts and the memory in `status`."""
+    occasion = replace(verdict.occasion, actor=actor)
     open_ids = dict(status.open_alerts or {})
     memory = dict(status.memory or {})
     stored = Alerts.several(verdict.occasion.organization_id, open_ids.values()) if open_ids else {}
@@ -81,7 +83,7 @@ def _apply(status: Statuses, verdict: Verdict) -> list[findings.Outcome]:
     for finding in verdict.findings:
         kind = finding.alert_type
         alert = stored.get(open_ids.get(kind, ""))
-        outcome = lifecycle.apply(finding, alert, findings.Memory.load(memory.get(kind)), verdict.occasion)
+        outcome = lifecycle.apply(finding, alert, findings.Memory.load(memory.get(kind)), occasion)
         outcomes.append(outcome)
         open_ids, memory = lifecycle.remember(open_ids, memory, outcome, kind)
     status.open_alerts, status.memory = open_ids, memory

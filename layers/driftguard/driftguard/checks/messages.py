@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from driftguard.alerts.schemas import SCHEDULE
 from driftguard.checks.tables import Runs
 from driftguard.models.schemas import EraseMessage
 from driftguard.models.tables import Models
@@ -25,6 +26,7 @@ class CheckMessage(BaseModel):
     tick: str | None
     request: str | None = None
     """The id of an API request whose check continues in the queue. A repeated delivery with this id does nothing."""
+    actor: str = SCHEDULE
 
 
 class Incomplete(Exception):

@@ -6,7 +6,7 @@ outer ends. Shares are whole numbers, and the window's shares are differences fr
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -15,6 +15,7 @@ from driftguard.checks.tables import History
 from driftguard.distributions.baseline import key_of
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import MAX_ITEM_BYTES, longest_fit
 from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
 from driftguard.verdicts.shapes import Report, ReportFeature, ReportHistogram
@@ -55,20 +56,43 @@ def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
 
 
 def pack_row(report: Report) -> bytes:
-    """Return a report's row for the history as bytes for storage."""
-    features = report["features"]
-    row: HistoryRow = {
+    """Return a report's row for the history as bytes for storage.
+
+    If the names are too long for one item, the features with the lowest scores are left out and counted.
+    """
+    ranked = sorted(report["features"], key=lambda feature: (not feature["drifted"], -(feature["drift_score"] or 0.0)))
+
+    def packed(count: int) -> bytes:
+        names = {key_of(feature["name"], feature["role"]) for feature in ranked[:count]}
+        return zlib.compress(_json(_row(report, names)), 6)
+
+    return packed(longest_fit(len(ranked), lambda count: len(packed(count)), MAX_ITEM_BYTES))
+
+
+def _unpack_row(data: bytes) -> HistoryRow:
+    """Restore a row. Rows of version 0.1 list all features."""
+    row: Any = {"features_left_out": 0, **json.loads(zlib.decompress(data))}
+    return cast("HistoryRow", row)
+
+
+def _row(report: Report, names: Set[str]) -> HistoryRow:
+    """Return the row for the history with the features in `names`."""
+    return {
         "checked_at": report["checked_at"],
         "status": report["status"],
         "preliminary": report["preliminary"],
         "drift_score": report["drift_score"],
         "p_value": report["p_value"],
-        "drifted_features": report["drifted_features"],
+        "drifted_features": [name for name in report["drifted_features"] if name in names],
         "n_window": report["n_window"],
         "baseline_version": report["baseline_version"],
-        "feature_scores": {key_of(feature["name"], feature["role"]): feature["drift_score"] for feature in features},
+        "feature_scores": {
+            key_of(feature["name"], feature["role"]): feature["drift_score"]
+            for feature in report["features"]
+            if key_of(feature["name"], feature["role"]) in names
+        },
+        "features_left_out": len(report["features"]) - len(names),
     }
-    return zlib.compress(_json(row), 6)
 
 
 def last(model: Models) -> Report:
@@ -88,7 +112,7 @@ def history(model: Models, *, days: int | None, cursor: str | None, limit: int, 
     before = decode_key("history", model.model_id, cursor, f"h#[0-9TZ:.-]{{27}}#{ID}")
     since = now - timedelta(days=days) if days else None
     items = History.newest(model.model_id, since=since, before=before, limit=limit)
-    rows: list[HistoryRow] = [json.loads(zlib.decompress(item.row)) for item in items]
+    rows = [_unpack_row(item.row) for item in items]
     keys = {id(row): item.sk for row, item in zip(rows, items, strict=True)}
     return Page(
         rows,
@@ -98,7 +122,7 @@ def history(model: Models, *, days: int | None, cursor: str | None, limit: int, 
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    return json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
 
 
 def _pack_picture(picture: ReportHistogram) -> list[Any]:

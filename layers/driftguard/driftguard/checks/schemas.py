@@ -20,7 +20,10 @@ class Queued(BaseModel):
 
 
 class HistoryRow(TypedDict):
-    """The summary of one check."""
+    """The summary of one check.
+
+    `features_left_out` is the number of features that a row with very many long names does not list.
+    """
 
     checked_at: Time
     status: State
@@ -31,6 +34,7 @@ class HistoryRow(TypedDict):
     n_window: int
     baseline_version: int | None
     feature_scores: dict[str, float | None]
+    features_left_out: int
 
 
 class SimulationBody(Wire):

@@ -19,6 +19,7 @@ from driftguard.checks.window import RHO_DAYS, Moment, load_series, verdict_on, 
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import count_fresh, load_state
 from driftguard.counting.series import Series, read_hours
+from driftguard.distributions.baseline import key_of
 from driftguard.models.settings import ModelSettings, SettingsPatch, check_features
 from driftguard.models.tables import Models
 from driftguard.platform.errors import Conflict, Invalid
@@ -130,7 +131,7 @@ def simulate(
     if model.baseline_version is None:
         raise Conflict("The model has no baseline yet. Create a baseline before you simulate settings.")
     series = load_series(model)
-    check_features(patch, names_of(series.baseline.features))
+    check_features(patch, lambda: names_of(series.baseline.features))
     settings = patch.apply(model.settings)
     state = load_state(series, now)
     fresh = count_fresh(series, state.cursor, now, may_go_on)
@@ -166,5 +167,5 @@ def _seen(alert: Alert) -> SimulatedAlert:
         severity=alert.severity,
         opened_at=alert.detected_at,
         resolved_at=alert.resolved_at,
-        features=list(dict.fromkeys(feature.name for feature in alert.features if feature.drifted)),
+        features=list(dict.fromkeys(key_of(one.name, one.role) for one in alert.features if one.drifted)),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from driftguard.alerts.publishing import Publish
+from driftguard.alerts.schemas import SCHEDULE
 from driftguard.checks.tables import CheckOutcome
 from driftguard.models.tables import Models
 from driftguard.verdicts.shapes import Report
@@ -25,6 +26,7 @@ class Task:
     tick: the run of the schedule that started the check, None if a user started it.
     request: the id of a user's request whose check continues in the queue.
     keep: how long the history keeps the result.
+    actor: the name of the API key that requested the check, or the schedule.
     """
 
     model: Models
@@ -34,6 +36,7 @@ class Task:
     publish: Publish
     keep: timedelta
     request: str | None = None
+    actor: str = SCHEDULE
 
     def may_go_on(self) -> bool:
         """Return whether there is time for another step."""

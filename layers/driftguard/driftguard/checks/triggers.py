@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from driftguard.alerts.publishing import Publish
+from driftguard.alerts.schemas import SCHEDULE
 from driftguard.checks.check import check
 from driftguard.checks.messages import CheckMessage, Queues, go_on, record_failure
 from driftguard.checks.schemas import Queued
@@ -36,10 +37,12 @@ class Worker:
     keep: timedelta
     time_left: Callable[[], timedelta]
 
-    def check(self, model: Models, tick: str | None, now: datetime, request: str | None = None) -> Result:
+    def check(
+        self, model: Models, tick: str | None, now: datetime, request: str | None = None, actor: str = SCHEDULE
+    ) -> Result:
         """Check a model, and record the check in the log and in metrics."""
         begun = time.perf_counter()
-        result = check(Task(model, now, tick, self.time_left, self.publish, self.keep, request))
+        result = check(Task(model, now, tick, self.time_left, self.publish, self.keep, request, actor))
         took = (time.perf_counter() - begun) * 1000
         count("ChecksSkipped" if result.outcome == "skipped" else "ChecksDone")
         milliseconds("CheckDuration", took)
@@ -69,20 +72,22 @@ def clock(milliseconds_left: Callable[[], int], at_most: timedelta) -> Callable[
     return left
 
 
-def by_hand(model: Models, worker: Worker, now: datetime) -> tuple[int, Report | Queued]:
+def by_hand(model: Models, worker: Worker, now: datetime, actor: str) -> tuple[int, Report | Queued]:
     """Check a model for an API request. Returns 200 and the report, or 202 if the rest of the check is queued.
 
     Raises Conflict while another check of the model runs.
     """
     try:
-        result = worker.check(model, None, now)
+        result = worker.check(model, None, now, actor=actor)
     except Busy as busy:
         raise Conflict(
             f"Another check of this model is running. Try again in {busy.seconds} seconds.", retry_after=busy.seconds
         ) from None
     if result.finished and result.report is not None:
         return HTTPStatus.OK, result.report
-    rest = CheckMessage(organization_id=model.organization_id, model_id=model.model_id, tick=None, request=new_id(now))
+    rest = CheckMessage(
+        organization_id=model.organization_id, model_id=model.model_id, tick=None, request=new_id(now), actor=actor
+    )
     go_on(worker.queues, rest, now)
     return HTTPStatus.ACCEPTED, Queued(model_id=model.model_id)
 
@@ -98,7 +103,7 @@ def from_queue(message: CheckMessage, worker: Worker, receipt_handle: str, now: 
         model = Models.one(message.organization_id, message.model_id)
         if model is None:
             return  # The model was deleted after the message was sent.
-        if not worker.check(model, message.tick, now, message.request).finished:
+        if not worker.check(model, message.tick, now, message.request, message.actor).finished:
             go_on(worker.queues, message, now)
     except Busy as busy:
         worker.queues.give_back(receipt_handle, min(busy.seconds, BUSY_RETRY_SECONDS))

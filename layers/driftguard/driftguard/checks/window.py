@@ -1,8 +1,10 @@
 """Gathers the counts of the window and of the last whole days, and passes them to the verdict."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 
 from driftguard.alerts.findings import Occasion
 from driftguard.alerts.schemas import Window
@@ -27,8 +29,16 @@ def load_series(model: Models) -> Series:
         raise LookupError(
             f"Baseline version {model.baseline_version} of model {model.model_id} is missing. Create a new baseline."
         )
-    baseline = encoding.decode(head.payload())
+    baseline = encoding.decode(head.payload(), partial(_digests, model.model_id, int(model.baseline_version)))
     return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline)
+
+
+@lru_cache(maxsize=8)
+def _digests(model_id: str, version: int) -> Mapping[int, "array[int]"]:
+    """Return the digests of a baseline's categories. A version never changes, so the result is cached."""
+    head = Baselines.head(model_id, version)
+    data = b"" if head is None else head.digests()
+    return encoding.decode_digests(data) if data else {}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
+from typing import Any
 
+from driftguard.models.activity import Change, differences
 from driftguard.models.schemas import Model, ModelPatch, ModelReference, NewModel, RecentScore
 from driftguard.models.settings import ModelSettings, check_features, merge
 from driftguard.models.statuses import Statuses
@@ -13,7 +16,18 @@ from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
 from driftguard.platform.times import iso, parse
 
+SYSTEM = "DriftGuard"
+"""The actor of changes that no API key made."""
+
 TRIES = 4
+TRIES_TO_CHANGE = 20
+"""A change of many at the same time loses to each of the others once."""
+
+MAX_LABELS = 50
+
+MAX_TEXT_BYTES = 390_000
+"""Bytes of a model's name, description, labels and settings. DynamoDB accepts 400 kB per item."""
+
 MAX_ID = 128
 """Characters of an id that is looked up. Longer ids cannot exist, and DynamoDB rejects keys over 1 kB."""
 
@@ -40,7 +54,7 @@ def referred(organization_id: str, body: ModelReference) -> Models:
     return find(organization_id, model_id)
 
 
-def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime) -> Model:
+def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime, actor: str = SYSTEM) -> Model:
     """Create a model. Raises Conflict if the organization already has a model of this name."""
     model_id = new_id(now)
     model = Models(
@@ -55,8 +69,10 @@ def create(organization_id: str, body: NewModel, *, partitions: int, now: dateti
         created_at=iso(now),
     )
     model.settings = body.settings.apply(ModelSettings())
+    _check_size(model)
     try:
-        Models.add(model)
+        details = {"name": body.name, **differences({}, model.settings_given or {})}
+        Models.add(model, Change(organization_id, actor, "model_created", model_id, now, model_id, details))
     except ConditionFailed:
         raise Conflict(f"A model named {body.name!r} already exists. Choose another name.") from None
     return view(model, Statuses.one(organization_id, model_id))
@@ -81,34 +97,77 @@ def show(organization_id: str, model_id: str) -> Model:
 
 
 def change(
-    organization_id: str, model_id: str, body: ModelPatch, *, features_of: Callable[[Models], Iterable[str]]
+    organization_id: str,
+    model_id: str,
+    body: ModelPatch,
+    *,
+    features_of: Callable[[Models], Iterable[str]],
+    now: datetime,
+    actor: str,
 ) -> Model:
     """Merge a patch into a model. features_of: returns the names of the features in a model's baseline.
 
-    Raises NotFound if there is no such model, and Invalid if the settings name features that the baseline lacks.
-    Raises Conflict if the new name is taken or another request renames the
-    model at the same time.
+    Changes at the same time are merged one after the other. Raises NotFound if there is no such model. Raises Invalid
+    if the settings name features that the baseline lacks, or if the merged model is too large. Raises Conflict if the
+    new name is taken or another request renames the model at the same time.
     """
-    model = find(organization_id, model_id)
-    old_name = str(model.name)
+    first_name = None
+    for attempt in retrying(TRIES_TO_CHANGE):
+        model = find(organization_id, model_id)
+        old_name = str(model.name)
+        first_name = first_name or old_name
+        if old_name != first_name and body.name is not None:
+            raise Conflict("Another request renamed the model at the same time. Please try again.", retry_after=1)
+        if attempt.number == 0 and body.settings is not None and model.baseline_version is not None:
+            check_features(body.settings, partial(features_of, model))
+        before = _described(model)
+        _merge(model, body)
+        details = differences(before, _described(model))
+        change = Change(organization_id, actor, "model_changed", model_id, now, model_id, details) if details else None
+        with attempt:
+            model.replace(old_name, change)
+            return view(model, Statuses.one(organization_id, model_id))
+        if model.name != old_name and Models.id_of(organization_id, str(model.name)):
+            raise Conflict(f"A model named {model.name!r} already exists. Choose another name.")
+    raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
+
+
+def _described(model: Models) -> dict[str, Any]:
+    """Return what a person can change about a model."""
+    return {
+        "name": model.name,
+        "description": model.description,
+        "labels": dict(model.labels or {}),
+        "settings": dict(model.settings_given or {}),
+    }
+
+
+def _merge(model: Models, body: ModelPatch) -> None:
+    """Merge a patch into a model that is not stored yet. Raises Invalid if the model becomes too large."""
     given = body.model_dump(exclude_unset=True)
-    model.name = given.get("name", old_name)
+    model.name = given.get("name", model.name)
     model.description = given.get("description", model.description)
     if "labels" in given:
         model.labels = merge(model.labels or {}, given["labels"]) if given["labels"] is not None else {}
     if "settings" in given:
-        if model.baseline_version is not None and (given["settings"] or {}).get("features"):
-            check_features(body.settings, features_of(model))
         model.settings = body.settings.apply(model.settings) if body.settings is not None else ModelSettings()
-    try:
-        model.replace(old_name)
-    except ConditionFailed:
-        if find(organization_id, model_id).name != old_name:
-            raise Conflict(
-                "Another request changed the model at the same time. Please try again.", retry_after=1
-            ) from None
-        raise Conflict(f"A model named {model.name!r} already exists. Choose another name.") from None
-    return view(model, Statuses.one(organization_id, model_id))
+    _check_size(model)
+
+
+def _check_size(model: Models) -> None:
+    """Raise Invalid if the model has too many labels or takes more bytes than the table can store."""
+    if len(model.labels or {}) > MAX_LABELS:
+        raise Invalid.at(
+            ["body", "labels"],
+            f"the model would have {len(model.labels)} labels; {MAX_LABELS} at most; set labels that you do not "
+            "need to null",
+        )
+    if model.text_bytes > MAX_TEXT_BYTES:
+        raise Invalid.at(
+            ["body"],
+            f"the model's name, description, labels and settings would take {model.text_bytes:,} bytes; "
+            f"{MAX_TEXT_BYTES:,} at most; remove overrides of features or labels",
+        )
 
 
 def delete(
@@ -118,6 +177,7 @@ def delete(
     close: Callable[[Models], None],
     erase: Callable[[str, str], None],
     now: datetime,
+    actor: str,
 ) -> None:
     """Delete a model and request the erasure of its data. Raises NotFound if there is no such model.
 
@@ -128,7 +188,9 @@ def delete(
     close(find(organization_id, model_id))
     for attempt in retrying(TRIES):
         with attempt:
-            find(organization_id, model_id).remove(now)
+            model = find(organization_id, model_id)
+            details = {"name": model.name}
+            model.remove(now, Change(organization_id, actor, "model_deleted", model_id, now, model_id, details))
             erase(organization_id, model_id)
             return
     raise Conflict("Other requests are changing the model. Please try again.", retry_after=1)

@@ -201,14 +201,24 @@ class SettingsPatch(Suggesting):
     def apply(self, settings: ModelSettings) -> ModelSettings:
         """Return `settings` after this change. Overrides merge per feature."""
         merged = merge(settings.model_dump(exclude_unset=True), self.model_dump(exclude_unset=True))
+        overrides = len(merged.get("features", ()))
+        if overrides > MAX_OVERRIDES:
+            raise Invalid.at(
+                ["body", "settings", "features"],
+                f"the model would have overrides of {overrides} features; {MAX_OVERRIDES} at most; set overrides that "
+                "you do not need to null",
+            )
         return ModelSettings.model_validate(merged)
 
 
-def check_features(patch: "SettingsPatch | None", known: Iterable[str]) -> None:
-    """Raise Invalid if the patch sets overrides of features that are not `known`. Null removes any override."""
+def check_features(patch: "SettingsPatch | None", known: Callable[[], Iterable[str]]) -> None:
+    """Raise Invalid if the patch sets overrides of features that are not known. Null removes any override.
+
+    known: returns the names of the baseline's features. It is called only if the patch sets an override.
+    """
     overrides = (patch.model_dump(exclude_unset=True).get("features") if patch is not None else None) or {}
     given = [name for name, override in overrides.items() if override is not None]
-    names = list(known) if given else []
+    names = list(known()) if given else []
     errors: list[FieldError] = [
         {"loc": ["body", "settings", "features", name], "msg": _lacking(name, names)}
         for name in given

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.transactions import TransactWrite
 
+from driftguard.models.activity import Change
 from driftguard.models.settings import ModelSettings
 from driftguard.models.statuses import Statuses
-from driftguard.platform.dynamodb import Options, Table, conditional, transaction
+from driftguard.platform.dynamodb import Json, Options, Table, conditional, transaction
 from driftguard.platform.ids import random_byte
 from driftguard.platform.times import iso
 
@@ -39,7 +40,8 @@ class Models(Table):
     | organization | `name#<name>` | the model with this name, because names are unique in an organization |
     | organization | `erase#<model>` | a deleted model whose data must be erased; has `shard` for the schedule |
 
-    The schedule reads the index `due` (shard, model_id).
+    The schedule reads the index `due` (shard, model_id). `revision` rises with each change of the definition, so that
+    of two changes that read the same definition only one is stored.
     """
 
     table_setting = "MODELS"
@@ -53,12 +55,14 @@ class Models(Table):
     model_id = UnicodeAttribute()
     name = UnicodeAttribute(null=True)
     description = UnicodeAttribute(null=True)
-    labels = JSONAttribute(null=True)
-    settings_given = JSONAttribute(null=True)
+    labels = Json(null=True)
+    settings_given = Json(null=True)
     partitions: ListAttribute[Any] = ListAttribute(null=True)
     baseline_version = NumberAttribute(null=True)
+    baseline_names = BinaryAttribute(null=True, legacy_encoding=False)
     baselines_made = NumberAttribute(default=0)
     erasing = BooleanAttribute(null=True)
+    revision = NumberAttribute(default=0)
     created_at = UnicodeAttribute()
 
     @property
@@ -70,6 +74,12 @@ class Models(Table):
     def settings(self, settings: ModelSettings) -> None:
         self.settings_given = settings.model_dump(mode="json", exclude_unset=True)
         self.shard = shard_of(self.model_id) if settings.enabled else None
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of everything in the definition that a user can make long."""
+        texts = [Models.labels.serialize(self.labels), Models.settings_given.serialize(self.settings_given)]
+        return sum(len((text or "").encode()) for text in [*texts, self.name, self.description])
 
     @property
     def partition_count(self) -> int:
@@ -95,33 +105,42 @@ class Models(Table):
         return {item.sk.removeprefix("model#") for item in found}
 
     @classmethod
-    def add(cls, model: "Models") -> None:
-        """Store a new model and its name. Raises ConditionFailed if the name is taken."""
+    def add(cls, model: "Models", change: Change | None = None) -> None:
+        """Store a new model, its name and the record of the change. Raises ConditionFailed if the name is taken."""
         with transaction() as write:
+            if change is not None:
+                change.record(write)
             write.save(model, condition=cls.pk.does_not_exist())
             write.save(_name_item(model, str(model.name)), condition=cls.pk.does_not_exist())
 
-    def replace(self, old_name: str) -> None:
-        """Store a changed definition, and a changed name.
+    def replace(self, old_name: str, change: Change | None = None) -> None:
+        """Store a changed definition, and a changed name, with the record of the change.
 
-        Raises ConditionFailed if the name is taken, or if the model was deleted or renamed in the meantime.
+        Raises ConditionFailed if the name is taken, or if the definition was changed or deleted after it was read.
         """
         unchanged = Models.name == old_name
+        if self.revision:
+            unchanged &= Models.revision == self.revision
+        else:  # Version 0.1 stored no revision.
+            unchanged &= (Models.revision == 0) | Models.revision.does_not_exist()
         actions: list[Action] = [
             Models.settings_given.set(self.settings_given),
             Models.labels.set(self.labels),
             Models.name.set(self.name),
             Models.description.set(self.description) if self.description is not None else Models.description.remove(),
             Models.shard.set(self.shard) if self.shard else Models.shard.remove(),
+            Models.revision.set(self.revision + 1),
         ]
         with transaction() as write:
+            if change is not None:
+                change.record(write)
             write.update(Models(self.pk, self.sk), actions=actions, condition=unchanged)
             if self.name != old_name:
                 write.delete(_name_item(self, old_name))
                 write.save(_name_item(self, str(self.name)), condition=Models.pk.does_not_exist())
 
-    def remove(self, now: datetime) -> None:
-        """Delete the definition and leave a mark, so that the data of the model will be erased.
+    def remove(self, now: datetime, change: Change | None = None) -> None:
+        """Delete the definition and leave a mark, so that the data of the model will be erased. Record the change.
 
         Raises ConditionFailed if the model was deleted, renamed or spread in the meantime.
         """
@@ -136,6 +155,8 @@ class Models(Table):
             created_at=iso(now),
         )
         with transaction() as write:
+            if change is not None:
+                change.record(write)
             unchanged = (Models.name == self.name) & (Models.partitions == self.partitions)
             write.delete(Models(self.pk, self.sk), condition=unchanged)
             write.delete(_name_item(self, str(self.name)))
@@ -161,20 +182,29 @@ class Models(Table):
             item.update(actions=[Models.baselines_made.add(1)], condition=Models.pk.exists())
         return int(item.baselines_made)
 
-    def use_baseline(self, version: int) -> None:
-        """Make a baseline version the current one.
+    def use_baseline(self, version: int, change: Change | None = None) -> None:
+        """Make a baseline version the current one, and record the change.
 
         Raises ConditionFailed if the model was deleted or another transaction is writing it.
         """
         with transaction() as write:
             self.add_use(write, version)
+            if change is not None:
+                change.record(write)
         self.baseline_version = version
 
     def add_use(self, write: TransactWrite, version: int) -> None:
-        """Make a baseline version the current one in a transaction. Running checks can then no longer commit."""
+        """Make a baseline version the current one in a transaction. Running checks can then no longer commit.
+
+        `baseline_names` must be those of this version.
+        """
+        names = Models.baseline_names
         write.update(
             Models(self.pk, self.sk),
-            actions=[Models.baseline_version.set(version)],
+            actions=[
+                Models.baseline_version.set(version),
+                names.set(self.baseline_names) if self.baseline_names else names.remove(),
+            ],
             condition=Models.pk.exists(),
         )
         Statuses.overtake(write, self.organization_id, self.model_id)

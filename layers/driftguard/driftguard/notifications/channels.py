@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from driftguard.models.activity import ActivityKind, Change
 from driftguard.models.tables import Models
 from driftguard.notifications.addresses import Refused, Resolver, check_url, pin
 from driftguard.notifications.deliveries import Deliveries
@@ -43,11 +44,11 @@ def find(organization_id: str, channel_id: str) -> AnyStoredChannel:
     return channel
 
 
-def create(organization_id: str, body: AnyNewChannel, *, resolve: Resolver, now: datetime) -> Channel:
+def create(organization_id: str, body: AnyNewChannel, *, resolve: Resolver, now: datetime, actor: str) -> Channel:
     """Create a channel. Raises Invalid for models of other organizations and for private hosts."""
     _check(organization_id, body, resolve)
     channel: AnyStoredChannel = StoredChannel(new_id(now), organization_id, body, now, now)
-    Channels.add(channel)
+    Channels.add(channel, _change(channel, "channel_created", now, actor, {"type": body.type}))
     return shown(channel)
 
 
@@ -63,7 +64,9 @@ def page(organization_id: str, cursor: str | None, limit: int) -> Page[Channel]:
     )
 
 
-def change(organization_id: str, channel_id: str, patch: ChannelPatch, *, resolve: Resolver, now: datetime) -> Channel:
+def change(
+    organization_id: str, channel_id: str, patch: ChannelPatch, *, resolve: Resolver, now: datetime, actor: str
+) -> Channel:
     """Change a channel. Omitted fields stay as they are, null restores a default.
 
     Raises NotFound, Invalid, and Conflict when somebody else changed the channel at the same moment.
@@ -81,18 +84,28 @@ def change(organization_id: str, channel_id: str, patch: ChannelPatch, *, resolv
         ) from None
     _check(organization_id, settings, resolve, before.settings.model_ids or [])
     channel = replace(before, settings=settings, updated_at=now, health=ChannelHealth())
+    old, new = before.settings.model_dump(), settings.model_dump()
+    details = {"fields": sorted(name for name in given if old.get(name) != new.get(name))}
     try:
-        Channels.replace(channel, before)
+        Channels.replace(channel, before, _change(channel, "channel_changed", now, actor, details))
     except ConditionFailed:
         raise Conflict("Somebody else changed the channel at the same moment. Try again.", retry_after=1) from None
     return shown(channel)
 
 
-def delete(organization_id: str, channel_id: str) -> None:
+def delete(organization_id: str, channel_id: str, *, now: datetime, actor: str) -> None:
     """Delete a channel and its notices, which nobody could find without it. Raises NotFound."""
-    find(organization_id, channel_id)
+    channel = find(organization_id, channel_id)
     Deliveries.forget_notices(channel_id)
-    Channels.remove(organization_id, channel_id)
+    details = {"type": channel.settings.type}
+    Channels.remove(organization_id, channel_id, _change(channel, "channel_deleted", now, actor, details))
+
+
+def _change(
+    channel: AnyStoredChannel, action: ActivityKind, now: datetime, actor: str, details: dict[str, Any]
+) -> Change:
+    """Return the record of a change. Values are left out, because addresses of webhooks are secrets."""
+    return Change(channel.organization_id, actor, action, channel.id, now, details={"name": channel.name, **details})
 
 
 def try_out(organization_id: str, channel_id: str, *, function_of: Callable[[str], str], client: Any) -> TestResult:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
+from driftguard.models.activity import Change
 from driftguard.notifications.providers.base import STORED, ChannelHealth, StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL, AnyStoredChannel
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, transaction
 from driftguard.platform.times import iso, parse
 
 if TYPE_CHECKING:  # functions that only need this table do not load settings
@@ -86,21 +87,31 @@ class Channels(Table):
         return [item.channel for item in found]
 
     @classmethod
-    def add(cls, channel: StoredChannel) -> None:
-        """Store a new channel."""
-        with conditional():
-            cls._item(channel).save(cls.pk.does_not_exist())
+    def add(cls, channel: StoredChannel, change: Change | None = None) -> None:
+        """Store a new channel, with the record of the change."""
+        with transaction() as write:
+            write.save(cls._item(channel), condition=cls.pk.does_not_exist())
+            if change is not None:
+                change.record(write)
 
     @classmethod
-    def replace(cls, channel: StoredChannel, before: StoredChannel) -> None:
-        """Store a changed channel. Raises ConditionFailed when it was changed or deleted after `before` was read."""
-        with conditional():
-            cls._item(channel).save(cls.updated_at == iso(before.updated_at))
+    def replace(cls, channel: StoredChannel, before: StoredChannel, change: Change | None = None) -> None:
+        """Store a changed channel, with the record of the change.
+
+        Raises ConditionFailed when the channel was changed or deleted after `before` was read.
+        """
+        with transaction() as write:
+            write.save(cls._item(channel), condition=cls.updated_at == iso(before.updated_at))
+            if change is not None:
+                change.record(write)
 
     @classmethod
-    def remove(cls, organization_id: str, channel_id: str) -> None:
-        """Delete a channel. An unknown id is no error."""
-        cls(organization_id, channel_id).delete()
+    def remove(cls, organization_id: str, channel_id: str, change: Change | None = None) -> None:
+        """Delete a channel, with the record of the change. An unknown id is no error."""
+        with transaction() as write:
+            write.delete(cls(organization_id, channel_id))
+            if change is not None:
+                change.record(write)
 
     @classmethod
     def mark_unhealthy(cls, channel: StoredChannel, reason: str, now: datetime) -> datetime | None:

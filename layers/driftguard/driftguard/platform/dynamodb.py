@@ -1,14 +1,18 @@
 """What all tables share: connection, transactions, conditional writes, retries and errors."""
 
+import bisect
+import json
+import random
+import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import groupby
 from typing import Any, ClassVar, Self, cast
 
 import botocore.exceptions
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError, UpdateError
 from pynamodb.models import Model
@@ -20,6 +24,10 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 
 MAX_ITEM_BYTES = 380_000
 """Bytes of payload in one item. DynamoDB allows 400 kB including keys and attribute names."""
+
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 1.0
+"""Seconds between two tries of a conditional write. The pause doubles from the first to the longest."""
 
 
 KEYS = ["pk", "sk"]
@@ -47,6 +55,13 @@ class Table(Model):
             return cls.get(pk, sk, consistent_read=consistent)
         except DoesNotExist:
             return None
+
+
+class Json(JSONAttribute):
+    """JSON that is stored as UTF-8, in which a letter takes at most 4 bytes. The escapes of ASCII take up to 12."""
+
+    def serialize(self, value: Any) -> str | None:
+        return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 class Options:
@@ -150,7 +165,9 @@ class Try:
 
 
 def retrying(tries: int) -> Iterator[Try]:
-    """Return the tries of a conditional write. The caller leaves the loop after the first success.
+    """Yield the tries of a conditional write, with growing random pauses between them.
+
+    The caller leaves the loop after the first success. Without pauses, writers that compete would collide again.
 
     for attempt in retrying(4):
         with attempt:
@@ -158,7 +175,15 @@ def retrying(tries: int) -> Iterator[Try]:
         item = ...  # what is stored now
     raise Conflict(...)
     """
-    return map(Try, range(tries))
+    for number in range(tries):
+        if number:
+            time.sleep(pause(number))
+        yield Try(number)
+
+
+def pause(number: int) -> float:
+    """Return the seconds to wait before the repetition `number`, counted from 1: random, and longer each time."""
+    return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**number))  # noqa: S311  spreads retries, no secret
 
 
 def is_conflict(error: TransactWriteError) -> bool:
@@ -215,3 +240,10 @@ def squeeze(text: str) -> bytes:
 def unsqueeze(data: bytes) -> str:
     """Return the text that `squeeze` compressed."""
     return zlib.decompress(data).decode()
+
+
+def longest_fit(most: int, size: Callable[[int], int], limit: int) -> int:
+    """Return the largest count, at most `most`, whose size is at most `limit`. `size` must not fall with the count."""
+    if size(most) <= limit:
+        return most
+    return max(0, bisect.bisect_right(range(most), limit, key=size) - 1)

@@ -8,6 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from driftguard.models.names import lacking, warning
 from driftguard.models.registry import referred
 from driftguard.models.schemas import ModelReference
 from driftguard.models.tables import Models
@@ -84,7 +85,8 @@ def log_batch(
     key, same = _batch_key(body.batch_id, items)
     request = Request.of(key, idempotency_key, ["batch", body.batch_id, same])
     rows, rejected = _read(items, [["body", "predictions", index] for index in range(len(items))], now)
-    return _store(model, request, rows, rejected, now)
+    answer = _store(model, request, rows, rejected, now)
+    return answer.model_copy(update={"warnings": [*answer.warnings, *_unwatched(model, rows)]})
 
 
 def _batch_key(batch_id: str | None, items: Sequence[Any]) -> tuple[Key | None, Sequence[Any]]:
@@ -228,6 +230,17 @@ def _warnings(accepted: int, rejected: int) -> list[str]:
     if not rejected:
         return []
     return [f"{rejected:,} of {accepted + rejected:,} rows were rejected. `errors` has the reason for each of them."]
+
+
+def _unwatched(model: Models, rows: Sequence[Row]) -> list[str]:
+    """Return a warning about names with values that the model's baseline lacks. Without a baseline there is none."""
+    if not model.baseline_names:
+        return []
+    predicted = any(row.prediction is not None for row in rows)
+    names = lacking(model.baseline_names, sorted(set().union(*(row.features for row in rows))), predicted=predicted)
+    empty = {name for name in names if name != "prediction" and all(row.features.get(name) is None for row in rows)}
+    named = [name for name in names if name not in empty]
+    return [warning(named)] if named else []
 
 
 def ids_of(key: Key, rows: Sequence[Row], rejected: Sequence[Any]) -> list[str]:

@@ -112,7 +112,8 @@ def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, Rep
     of_type = np.zeros(len(tests.testable), np.bool_)
     of_type[list(rows)] = True
     fired, holding, testable = tests.fired & of_type, tests.holding & of_type, tests.testable & of_type
-    score, p_value = _strongest(tests, fired if fired.any() else holding if holding.any() else testable)
+    among = fired if fired.any() else holding if holding.any() else testable
+    score, p_value = _strongest(tests, among)
     shown = sorted(np.flatnonzero(holding).tolist(), key=lambda index: (not fired[index], -tests.score[index]))
     first = rows[shown[0]] if shown else None
     return Finding(
@@ -123,7 +124,7 @@ def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, Rep
         holding=bool(holding.any()),
         drift_score=score,
         p_value=p_value,
-        severity=severity_of(score),
+        severity=severity_of(float(tests.graded[among].max()) if among.any() else None),
         features=[alert_feature(rows[index]) for index in shown],
         limit=Limit(score=first["threshold"], p_value=first["p_threshold"]) if first else None,
     )

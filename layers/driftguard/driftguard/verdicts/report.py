@@ -29,6 +29,7 @@ from driftguard.verdicts.shapes import (
     Report,
     ReportFeature,
     ReportHistogram,
+    TestName,
     TypeChange,
     Unwatched,
 )
@@ -110,7 +111,6 @@ def _row(
     min_change: float,
 ) -> ReportFeature:
     feature = layout.features[index]
-    numeric = feature.type == "numeric"
     testable, fired = bool(tests.testable[index]), bool(tests.fired[index])
     rows = int(tests.n[index] + window.missing[index] + window.invalid[index].sum())
     numbers = feature.values if isinstance(feature.values, Numbers) else None
@@ -118,10 +118,11 @@ def _row(
         "name": feature.name,
         "role": feature.role,
         "type": feature.type,
-        "test": "ks" if numeric else "chi2",
+        "test": _test_of(layout, tests, index),
         "status": ("drift" if fired else "ok") if testable else "insufficient_data",
         "drift_score": float(tests.score[index]) if testable else None,
-        "score_error_bound": (float(tests.error_bound[index]) if numeric else 0.0) if testable else None,
+        "score_error_bound": float(tests.error_bound[index]) if testable else None,
+        "expected_by_chance": _finite(tests.expected_by_chance[index]),
         "p_value": float(tests.p_value[index]) if testable else None,
         "threshold": _finite(tests.threshold[index]),
         "p_threshold": _finite(tests.p_threshold[index]),
@@ -157,6 +158,12 @@ def _row(
         ],
         "type_change": _type_change(feature.type, window, index, quality),
     }
+
+
+def _test_of(layout: Layout, tests: DriftTests, index: int) -> TestName:
+    if tests.by_distance[index]:
+        return "ks"
+    return "fisher" if layout.numeric[index] else "chi2"
 
 
 def _means(numbers: Numbers, present: int, window: Counts, index: int) -> MeanPair:
@@ -236,7 +243,7 @@ def _grew(row: ReportFeature, test: QualityTest) -> str:
 
 def _pictures(layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]) -> dict[int, ReportHistogram]:
     """Return the histograms of the given features by index."""
-    found = {index: _bars(layout, tests, index) for index in features if index in layout.categories}
+    found = {index: _bars(layout, window, tests, index) for index in features if index in layout.categories}
     numeric = [index for index in features if index in layout.numbers and len(layout.numbers[index].values)]
     spans = [np.arange(layout.starts[index], layout.starts[index] + layout.sizes[index]) for index in numeric]
     places = np.concatenate([np.zeros(0, np.int64), *spans])
@@ -259,11 +266,18 @@ def _distinct(layout: Layout, index: int) -> Floats | None:
     return np.asarray(values.cuts) if isinstance(values, Numbers) and all(values.own) else None
 
 
-def _bars(layout: Layout, tests: DriftTests, index: int) -> ReportHistogram:
+def _bars(layout: Layout, window: Counts, tests: DriftTests, index: int) -> ReportHistogram:
     span = layout.span(index)
     values = layout.features[index].values
     names = values.names if isinstance(values, Categories) else ()
-    shown, first, second = pictures.bars(tests.baseline_shares[span], tests.window_shares[span], len(names))
+    before, now = (
+        _with_new(shares[span], len(names), new)
+        for shares, new in (
+            (tests.baseline_shares, 0.0),
+            (tests.window_shares, window.unseen[index] / max(tests.n[index], 1)),
+        )
+    )
+    shown, first, second = pictures.bars(before, now, len(names))
     labels = [*names[:shown], RARE, NEW]
     # The bars for rare and new values are left out if both samples have no such values.
     kept = [k for k in range(len(labels)) if k < shown or first[k] or second[k]]
@@ -273,6 +287,14 @@ def _bars(layout: Layout, tests: DriftTests, index: int) -> ReportHistogram:
         "baseline": [first[k] for k in kept],
         "window": [second[k] for k in kept],
     }
+
+
+def _with_new(shares: Floats, named: int, new: float) -> Floats:
+    """Return the shares of the named categories, of rare ones, and of new ones. shares: of the feature's bins."""
+    others = float(shares[named:].sum())
+    # A boolean value that the baseline lacks is new and has a name. It is shown under its name.
+    new = min(new, others)
+    return np.concatenate([shares[:named], [others - new, new]])
 
 
 def _type_change(

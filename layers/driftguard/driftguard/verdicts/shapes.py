@@ -13,6 +13,9 @@ from driftguard.models.schemas import State
 
 type Role = Literal["feature", "prediction"]
 type FeatureType = Literal["numeric", "categorical", "boolean"]
+type TestName = Literal["ks", "chi2", "fisher"]
+"""Fisher's exact test is that of a numeric feature with two values in the baseline, compared as a proportion."""
+
 type FeatureStatus = Literal["ok", "drift", "insufficient_data"]
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -118,6 +121,9 @@ class ReportFeature(TypedDict):
     """One feature of a report.
 
     `threshold` is null if only the p-value decides. `p_threshold` is null if only the score decides.
+    `expected_by_chance` is the score that sampling alone produces on average with these numbers of values. A
+    categorical feature drifts if `p_value` is below `p_threshold` and `drift_score` exceeds `expected_by_chance` by at
+    least `threshold`. `score_error_bound`: the exact score of all values exceeds `drift_score` by at most this amount.
     `min_detectable_score` is set if the feature has too few values for a test. `rho` measures how much days differ from
     each other beyond chance. `direction` describes the shift in words, such as `towards higher values`. `at` is the
     place of D for a numeric feature.
@@ -126,10 +132,11 @@ class ReportFeature(TypedDict):
     name: str
     role: Role
     type: FeatureType
-    test: Literal["ks", "chi2"]
+    test: TestName
     status: FeatureStatus
     drift_score: float | None
     score_error_bound: float | None
+    expected_by_chance: float | None
     p_value: float | None
     threshold: float | None
     p_threshold: float | None
