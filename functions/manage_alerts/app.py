@@ -38,7 +38,7 @@ def resolve(alert_id: str, body: Annotated[Note | None, Body()] = None) -> Alert
 def _act(alert_id: str, action: actions.Action) -> AlertDetail:
     organization_id, publish = app.caller.organization_id, to_topic(aws.client("sns"), app.environment.alerts_topic_arn)
     actions.act(organization_id, alert_id, action, publish=publish)
-    return actions.detail(organization_id, alert_id, app.base_url, datetime.now(UTC), Deliveries.of)
+    return actions.detail(organization_id, alert_id, app.base_url, datetime.now(UTC), Deliveries.latest)
 
 
 handler = app.handle

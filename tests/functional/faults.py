@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from sandbox import meter
 from sandbox.calls import Call, intercepted
 
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
@@ -55,6 +56,45 @@ def as_strict_as_aws(call: Call) -> Any:
         if last.encode() < first.encode():
             return refused("ValidationException", 400)(call)
     return call.make()
+
+
+MOST_ITEM_BYTES = 400 * 1024
+MOST_TRANSACTION_BYTES = 4 * 1024**2
+MOST_SNS_BYTES = 256 * 1024
+
+
+@dataclass
+class Sizes:
+    """Refuses items, transactions and messages that AWS would refuse. `largest` has the largest size per kind."""
+
+    largest: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, call: Call) -> Any:
+        if call.service == "sns" and call.operation == "Publish":
+            attributes = "".join(f"{name}String{entry['StringValue']}" for name, entry in _attributes(call).items())
+            self._note(call, "message", len((call.parameters["Message"] + attributes).encode()), MOST_SNS_BYTES)
+        if call.operation not in WRITES:
+            return call.make()
+        answer = call.make()
+        items = meter.written_items(call)
+        for kind, item in items:
+            self._note(call, kind, meter.item_bytes(item), MOST_ITEM_BYTES)
+        if call.operation == "TransactWriteItems":
+            self._note(call, "transaction", sum(meter.item_bytes(item) for _, item in items), MOST_TRANSACTION_BYTES)
+        return answer
+
+    def _note(self, call: Call, kind: str, size: int, most: int) -> None:
+        self.largest[kind] = max(self.largest.get(kind, 0), size)
+        if size > most:
+            answer: Any = {
+                "Error": {"Code": "ValidationException", "Message": f"{kind} has {size} bytes"},
+                "ResponseMetadata": {"HTTPStatusCode": 400},
+            }
+            raise ClientError(answer, call.operation)
+
+
+def _attributes(call: Call) -> Any:
+    return call.parameters.get("MessageAttributes", {})
 
 
 def answer_lost(call: Call) -> Any:

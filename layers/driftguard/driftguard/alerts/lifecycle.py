@@ -279,9 +279,7 @@ def _note(alert: Alert, at: datetime, event: TimelineEvent, note: str | None = N
     left_out = max(0, len(timeline) - TIMELINE_ENTRIES)
     if left_out:
         timeline = [timeline[0], *timeline[left_out + 1 :]]
-    return alert.model_copy(
-        update={"timeline": timeline, "timeline_left_out": alert.timeline_left_out + left_out}
-    )
+    return alert.model_copy(update={"timeline": timeline, "timeline_left_out": alert.timeline_left_out + left_out})
 
 
 def _certain[T](value: T | None) -> T:

@@ -107,10 +107,7 @@ class DeliveryRecord(BaseModel):
 
 
 class AlertFields(BaseModel):
-    """The fields of an alert that are stored, returned by the API and sent in messages.
-
-    `features_left_out` is the number of features that an alert with very many long names does not list.
-    """
+    """The fields of an alert that are stored, returned by the API and sent in messages."""
 
     id: str
     model_id: str
@@ -132,7 +129,6 @@ class AlertFields(BaseModel):
     n_window: int | None
     window: Window | None = None
     features: list[AlertFeature]
-    features_left_out: int = 0
     recommended_actions: list[str]
 
 
@@ -143,6 +139,7 @@ class Alert(AlertFields):
     told: whether the `opened` event was sent. For preliminary alerts it is sent once per alert type and baseline.
     told_severity: the severity in the last message. highest_told: the highest severity in any message.
     notified_at: the time of the last message. messages: the number of events so far, used in the event ids.
+    features_left_out: the number of features that were removed because the alert was too large.
     timeline_left_out: the number of entries that were removed from the middle of a long timeline.
     revision: the number of writes, used by the table to detect concurrent changes.
     """
@@ -154,6 +151,7 @@ class Alert(AlertFields):
     highest_told: Severity | None = None
     notified_at: UtcTime | None = None
     messages: int = 0
+    features_left_out: int = 0
     timeline: list[TimelineEntry] = []
     timeline_left_out: int = 0
     revision: int = 0
@@ -165,16 +163,22 @@ class Alert(AlertFields):
 
     def summary(self, public_url: str) -> "AlertSummary":
         """Return the alert as an entry of a list."""
-        return AlertSummary(**self._fields(), dashboard_url=dashboard_url(public_url, self.id))
+        return AlertSummary(
+            **self._fields(),
+            features_left_out=self.features_left_out,
+            dashboard_url=dashboard_url(public_url, self.id),
+        )
 
-    def detail(self, public_url: str, deliveries: list[DeliveryRecord]) -> "AlertDetail":
+    def detail(self, public_url: str, deliveries: list[DeliveryRecord], deliveries_left_out: int = 0) -> "AlertDetail":
         """Return the alert with its timeline and its deliveries."""
         return AlertDetail(
             **self._fields(),
+            features_left_out=self.features_left_out,
             dashboard_url=dashboard_url(public_url, self.id),
             timeline=self.timeline,
             timeline_left_out=self.timeline_left_out,
             deliveries=deliveries,
+            deliveries_left_out=deliveries_left_out,
         )
 
     def _fields(self) -> dict[str, Any]:
@@ -182,8 +186,12 @@ class Alert(AlertFields):
 
 
 class AlertSummary(AlertFields):
-    """An alert in a list of alerts."""
+    """An alert in a list of alerts.
 
+    `features_left_out` is the number of features that an alert with very many long names does not list.
+    """
+
+    features_left_out: int
     dashboard_url: str
 
 
@@ -191,11 +199,13 @@ class AlertDetail(AlertSummary):
     """An alert with its timeline and its deliveries.
 
     `timeline_left_out` is the number of entries that were removed from the middle of a long timeline.
+    `deliveries` lists the attempts of the latest deliveries, and `deliveries_left_out` counts the earlier deliveries.
     """
 
     timeline: list[TimelineEntry]
     timeline_left_out: int
     deliveries: list[DeliveryRecord]
+    deliveries_left_out: int
 
 
 class Note(Wire):

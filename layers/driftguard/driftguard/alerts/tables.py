@@ -12,6 +12,7 @@ from driftguard.alerts.findings import Outcome
 from driftguard.alerts.schemas import Alert
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import KEYS, Options, Table, squeeze, unsqueeze
+from driftguard.platform.serialization import MAX_ANSWER_BYTES
 from driftguard.platform.times import iso
 
 MAX_READ = 2000
@@ -151,7 +152,7 @@ class Alerts(Table):
         as_of: returns the current state of a stored alert. Its status may differ from the stored status.
         """
         found: list[Alert] = []
-        read = 0
+        read = size = 0
         stretches: list[tuple[str, str | None, bool]] = []
         if status is None or status == "resolved":
             stretches.append((since_id or "", None, False))
@@ -165,7 +166,8 @@ class Alerts(Table):
                     alert = as_of(item.alert)
                     if status in (None, alert.status):
                         found.append(alert)
-                if len(found) == limit or read == MAX_READ:
+                        size += len(unsqueeze(item.document))
+                if len(found) == limit or read == MAX_READ or size > MAX_ANSWER_BYTES:
                     return found, item.sk
         return found, None
 

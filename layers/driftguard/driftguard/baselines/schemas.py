@@ -120,7 +120,10 @@ class BaselineBody(Wire):
 
 
 class BaselineFeature(Wire):
-    """One feature of a baseline. A numeric feature has `quantiles`; any other has the share of each category."""
+    """One feature of a baseline. A numeric feature has `quantiles`; any other has the share of each category.
+
+    `categories_left_out` counts categories with small shares that the response is too short to list.
+    """
 
     name: str
     role: Literal["feature", "prediction"]
@@ -128,6 +131,7 @@ class BaselineFeature(Wire):
     missing_share: float
     quantiles: dict[str, float] | None = None
     categories: dict[str, float] | None = None
+    categories_left_out: int = 0
 
 
 class BaselineVersion(Wire):

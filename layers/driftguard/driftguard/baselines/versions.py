@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from itertools import accumulate
 
 from driftguard.alerts import actions
 from driftguard.alerts.publishing import Publish
@@ -13,9 +14,10 @@ from driftguard.distributions import encoding
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.models import registry
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, retrying
+from driftguard.platform.dynamodb import ConditionFailed, longest_fit, retrying
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
+from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
 from driftguard.platform.times import parse
 
 TRIES = 4
@@ -138,5 +140,28 @@ def view(head: Baselines, baseline: Baseline) -> schemas.BaselineView:
         days=None if head.days is None else int(head.days),
         created_at=parse(str(head.created_at)).astimezone(UTC),
         source=str(head.source),
-        features=[schemas.BaselineFeature.model_validate(feature) for feature in baseline.summary()],
+        features=_bounded([schemas.BaselineFeature.model_validate(feature) for feature in baseline.summary()]),
     )
+
+
+def _bounded(features: list[schemas.BaselineFeature]) -> list[schemas.BaselineFeature]:
+    """Leave out the smallest categories of the features with the longest lists, until a response can hold the rest."""
+    sizes = [[answer_bytes({name: share}) for name, share in _by_share(feature)] for feature in features]
+    bare = answer_bytes([feature.model_copy(update={"categories": None}) for feature in features])
+    room = MAX_ANSWER_BYTES - bare - len(features) * len('"categories_left_out":100')
+    most = max(map(sum, sizes), default=0)
+    each = longest_fit(most, lambda limit: sum(min(limit, sum(own)) for own in sizes), room)
+    return [_first_categories(feature, own, each) for feature, own in zip(features, sizes, strict=True)]
+
+
+def _first_categories(feature: schemas.BaselineFeature, sizes: list[int], most: int) -> schemas.BaselineFeature:
+    kept = sum(total <= most for total in accumulate(sizes))
+    if kept == len(sizes):
+        return feature
+    names = {name for name, _share in _by_share(feature)[:kept]}
+    listed = {name: share for name, share in (feature.categories or {}).items() if name in names}
+    return feature.model_copy(update={"categories": listed, "categories_left_out": len(sizes) - kept})
+
+
+def _by_share(feature: schemas.BaselineFeature) -> list[tuple[str, float]]:
+    return sorted((feature.categories or {}).items(), key=lambda entry: -entry[1])

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from driftguard.checks.schemas import HistoryRow
-from driftguard.checks.tables import History
+from driftguard.checks.tables import MOST_ROW_BYTES, History
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES, longest_fit
 from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
+from driftguard.verdicts.bounds import bounded
 from driftguard.verdicts.shapes import Report, ReportFeature, ReportHistogram
 
 TRIES = 3
@@ -37,10 +38,9 @@ def pack(report: Report) -> bytes:
 
 def unpack(data: bytes) -> Report:
     """Restore the report from the output of `pack`. Reports of older versions get defaults for missing fields."""
-    report: Report = json.loads(zlib.decompress(data))
-    stored: list[Any] = [*report["features"]]
-    report["features"] = [_unpack_feature(one) for one in stored]
-    return report
+    found: Any = {"histograms_left_out": 0, **json.loads(zlib.decompress(data))}
+    found["features"] = [_unpack_feature(one) for one in found["features"]]
+    return bounded(cast("Report", found))
 
 
 def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
@@ -103,11 +103,12 @@ def history(model: Models, *, days: int | None, cursor: str | None, limit: int, 
     before = decode_key("history", model.model_id, cursor, f"h#[0-9TZ:.-]{{27}}#{ID}")
     since = now - timedelta(days=days) if days else None
     items = History.newest(model.model_id, since=since, before=before, limit=limit)
+    more = len(items) == limit or sum(len(item.row) for item in items) > MOST_ROW_BYTES
     rows = [_unpack_row(item.row) for item in items]
     keys = {id(row): item.sk for row, item in zip(rows, items, strict=True)}
     return Page(
         rows,
-        encode_cursor("history", model.model_id, items[-1].sk) if len(items) == limit else None,
+        encode_cursor("history", model.model_id, items[-1].sk) if more else None,
         lambda row: encode_cursor("history", model.model_id, keys[id(row)]),
     )
 

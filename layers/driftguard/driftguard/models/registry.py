@@ -11,6 +11,7 @@ from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
+from driftguard.platform.serialization import MAX_ANSWER_BYTES
 from driftguard.platform.times import iso, parse
 
 TRIES = 4
@@ -61,8 +62,9 @@ def page(organization_id: str, cursor: str | None, limit: int) -> Page[Model]:
     """Return a page of the organization's models, newest first."""
     before = decode_key("models", organization_id, cursor)
     found = Models.newest(organization_id, before, limit)
+    more = len(found) == limit or sum(model.text_bytes for model in found) > MAX_ANSWER_BYTES
     statuses = Statuses.of(organization_id, [model.model_id for model in found])
-    following = encode_cursor("models", organization_id, found[-1].model_id) if len(found) == limit else None
+    following = encode_cursor("models", organization_id, found[-1].model_id) if more else None
     return Page(
         [view(model, statuses[model.model_id]) for model in found],
         following,
@@ -115,8 +117,7 @@ def _check_size(model: Models) -> None:
     if len(model.labels or {}) > MAX_LABELS:
         raise Invalid.at(
             ["body", "labels"],
-            f"the model would have {len(model.labels)} labels; {MAX_LABELS} at most; set labels that you do not need to "
-            "null",
+            f"the model would have {len(model.labels)} labels; {MAX_LABELS} at most; set those you do not need to null",
         )
     if model.text_bytes > MAX_TEXT_BYTES:
         raise Invalid.at(

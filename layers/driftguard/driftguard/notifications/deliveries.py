@@ -15,9 +15,13 @@ from driftguard.models.tables import Models
 from driftguard.notifications.messages import Event
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
+from driftguard.platform.serialization import answer_bytes
 from driftguard.platform.times import DAY, iso, parse
 
 KEPT_ATTEMPTS = 20
+
+MOST_SHOWN_BYTES = 2_000_000
+"""Most bytes of delivery records in a response. The alert itself takes up to 2 MB beside them."""
 
 type FinalOutcome = Literal["delivered", "retrying", "failed"]
 
@@ -164,7 +168,23 @@ class Deliveries(Table):
     def of(cls, alert_id: str) -> list[DeliveryRecord]:
         """Every attempt at every delivery of an alert, newest first."""
         records = [record for item in cls.query(alert_id, consistent_read=True) for record in item._records()]
-        return sorted(records, key=lambda record: record.at, reverse=True)
+        return _newest_first(records)
+
+    @classmethod
+    def latest(cls, alert_id: str) -> tuple[list[DeliveryRecord], int]:
+        """Return the attempts at an alert's latest deliveries, newest first, and the number of earlier deliveries.
+
+        A response holds MOST_SHOWN_BYTES of them. An alert with a reminder every hour has more after some months.
+        """
+        records: list[DeliveryRecord] = []
+        size = 0
+        for read, item in enumerate(cls.query(alert_id, scan_index_forward=False, consistent_read=True)):
+            found = item._records()
+            size += sum(answer_bytes(record) for record in found)
+            if size > MOST_SHOWN_BYTES:
+                return _newest_first(records), cls.count(alert_id, consistent_read=True) - read
+            records += found
+        return _newest_first(records), 0
 
     def _records(self) -> list[DeliveryRecord]:
         attempts: list[Attempt] = list(self.attempts or [])
@@ -176,3 +196,7 @@ class Deliveries(Table):
             )
             for attempt in attempts
         ]
+
+
+def _newest_first(records: Iterable[DeliveryRecord]) -> list[DeliveryRecord]:
+    return sorted(records, key=lambda record: record.at, reverse=True)

@@ -30,6 +30,9 @@ LONGEST_PAUSE = 1.0
 """Seconds between two tries of a conditional write. The pause doubles from the first to the longest."""
 
 
+LONGEST_ASCII = 10_000
+"""Characters of JSON that is stored in ASCII."""
+
 KEYS = ["pk", "sk"]
 """The attributes that a query reads to delete items."""
 
@@ -58,10 +61,18 @@ class Table(Model):
 
 
 class Json(JSONAttribute):
-    """JSON that is stored as UTF-8, in which a letter takes at most 4 bytes. The escapes of ASCII take up to 12."""
+    """JSON that is stored in ASCII while it is short, and else in UTF-8.
+
+    A letter takes at most 4 bytes in UTF-8 and up to 12 bytes as escapes in ASCII.
+    """
 
     def serialize(self, value: Any) -> str | None:
-        return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        if value is None:
+            return None
+        text = json.dumps(value)
+        if len(text) <= LONGEST_ASCII:
+            return text
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 class Options:
@@ -240,6 +251,18 @@ def squeeze(text: str) -> bytes:
 def unsqueeze(data: bytes) -> str:
     """Return the text that `squeeze` compressed."""
     return zlib.decompress(data).decode()
+
+
+def first_of[T](things: Iterable[T], most: int, size: Callable[[T], int], most_bytes: int) -> list[T]:
+    """Return the first things: at most `most`, and none after those whose sizes together pass `most_bytes`."""
+    found: list[T] = []
+    total = 0
+    for thing in things:
+        found.append(thing)
+        total += size(thing)
+        if len(found) == most or total > most_bytes:
+            break
+    return found
 
 
 def longest_fit(most: int, size: Callable[[int], int], limit: int) -> int:

@@ -16,6 +16,7 @@ from driftguard.counting.layout import layout_of
 from driftguard.distributions.baseline import Baseline
 from driftguard.models.schemas import State
 from driftguard.statistics.arrays import Flags
+from driftguard.verdicts.bounds import bounded
 from driftguard.verdicts.drift import DriftTests, drift_tests
 from driftguard.verdicts.quality import QualityTest, quality_tests
 from driftguard.verdicts.report import alert_feature, drift_reason, feature_rows, quality_reason, report_of
@@ -66,7 +67,7 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
         status, reason = "ok", None
     score, p_value = _strongest(tests, tests.testable)
     report = report_of(occasion, status, reason, list(rows.values()), drift_score=score, p_value=p_value)
-    return Verdict(report, findings, occasion)
+    return Verdict(bounded(report), findings, occasion)
 
 
 def severity_of(score: float | None) -> Severity:

@@ -118,7 +118,10 @@ class ReportFeature(TypedDict):
 
 
 class Report(TypedDict):
-    """The result of one check, with one entry per feature."""
+    """The result of one check, with one entry per feature.
+
+    `histograms_left_out` is the number of features whose histogram is empty because the response would be too long.
+    """
 
     model_id: str
     checked_at: Time
@@ -133,3 +136,4 @@ class Report(TypedDict):
     n_baseline: int
     n_window: int
     features: list[ReportFeature]
+    histograms_left_out: int
