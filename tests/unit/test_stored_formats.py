@@ -281,7 +281,7 @@ def test_a_stored_baseline_remembers_that_it_forgot_categories() -> None:
 
 
 def as_read(report: dict[str, Any]) -> dict[str, Any]:
-    """A report of version 0.1 as today's code reads it: the same values, and a default for each field that it lacked."""
+    """A report of version 0.1 as today's code reads it: the same values, and defaults for the fields that it lacked."""
     lacking: dict[str, Any] = {"direction": None, "mean": None, "range": None, "new_categories": []}
     features = [
         {**lacking, **feature, "histogram": {"edges": None, "categories": None, **feature["histogram"]}}
