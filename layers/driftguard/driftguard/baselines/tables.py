@@ -7,7 +7,7 @@ from typing import Any
 from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, transaction
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, put, transaction
 from driftguard.platform.times import DAY, iso
 
 
@@ -43,9 +43,7 @@ class Baselines(Table):
         if cls.head(model_id, version) is not None:
             raise ConditionFailed  # the chunks of an existing version must not be overwritten
         pieces = chunks(data)
-        with cls.batch_write() as batch:
-            for number, piece in enumerate(pieces):
-                batch.save(cls(model_id, f"chunk#{version:08d}#{number:04d}", data=piece))
+        put(cls(model_id, f"chunk#{version:08d}#{number:04d}", data=piece) for number, piece in enumerate(pieces))
         head = cls(
             model_id,
             f"head#{version:08d}",

@@ -14,7 +14,7 @@ from driftguard.alerts.tables import Alerts
 from driftguard.models.tables import Models
 from driftguard.notifications.messages import Event
 from driftguard.notifications.providers.base import StoredChannel
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, delete
 from driftguard.platform.serialization import answer_bytes
 from driftguard.platform.times import DAY, iso, parse
 
@@ -160,9 +160,7 @@ class Deliveries(Table):
     def forget_notices(cls, channel_id: str) -> None:
         """Delete the deliveries of the notices that a channel does not work."""
         notices = cls.query(f"channel#{channel_id}", consistent_read=True, attributes_to_get=["pk", "sk"])
-        with cls.batch_write() as batch:
-            for notice in notices:
-                batch.delete(notice)
+        delete(notices)
 
     @classmethod
     def of(cls, alert_id: str) -> list[DeliveryRecord]:
