@@ -9,13 +9,14 @@ from unittest.mock import patch
 
 from driftguard.alerts import findings, lifecycle
 from driftguard.checks import reports
-from driftguard.checks.window import RHO_DAYS, Moment, gather, verdict_on
+from driftguard.checks.window import RHO_DAYS, Moment, Past, gather, verdict_on
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, State
 from driftguard.counting.tables import StoredCounts
 from driftguard.distributions import encoding
 from driftguard.distributions.baseline import Baseline
 from driftguard.models.tables import Models
+from driftguard.models.traffic import NO_TRAFFIC
 from driftguard.platform.times import hour_of, iso
 from driftguard.verdicts.judging import Verdict
 
@@ -104,7 +105,7 @@ def gathered(of: Series) -> tuple[Counts, list[Counts], Moment]:
     """The first half of it: read and decode the counts, sum the window."""
     hour = hour_of(NOW)
     state = State(cursor=iso(NOW), first_hour=hour - 40 * 24, rolled_before=hour // 24, last_arrival=iso(NOW))
-    return gather(of, model().settings, state, Fresh(), NOW, NOW)
+    return gather(of, model().settings, state, Fresh(), Past(NOW, NO_TRAFFIC), NOW)
 
 
 def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> Verdict:

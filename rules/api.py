@@ -79,8 +79,12 @@ def gateway_answers(stack: Stack) -> Iterator[Breach]:
             body = json.loads(text.replace("$context.error.messageString", '"words"'))
             if int(answers[answer].get("statusCode", 0)) != status or body.get("status") != status:
                 yield name, f"{answer} must have the status {status}"
-            if {"type", "title", "detail", "message"} - set(body) or body["detail"] != body["message"]:
+            if {"type", "title", "detail", "message"} - set(body):
                 yield name, f"{answer} lacks a member of the error shape"
+            elif body["message"] != ("Forbidden" if status == 403 else body["detail"]):
+                yield name, f"{answer} has another message than the contract"
+            elif status == 403 and answer != "WAF_FILTERED" and "x-api-key" not in body["detail"]:
+                yield name, f"{answer} does not say where to send the key"
             if headers.get("content-type") != "'application/problem+json'" or "x-request-id" not in headers:
                 yield name, f"{answer} lacks a header of the contract"
             if headers.get("access-control-allow-origin") != "'*'":

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from rules.alarms import a_missed_schedule_is_seen, alarms_are_heard, alarms_can_fire
 from rules.api import custom_domain, gateway_answers, keys_are_asked_for, limits_and_access_logs, web_acl
+from rules.checked import grants_name_what_aws_checks
 from rules.dashboards import dashboards
 from rules.data import in_transit_and_at_rest, no_fixed_names, tables
 from rules.functions import api_functions_answer_in_time, one_architecture, own_log_group, reservations, traces
@@ -21,6 +22,7 @@ RULES: dict[str, Rule] = {
     for rule in (
         own_role,
         least_privilege,
+        grants_name_what_aws_checks,
         grants_match_variables,
         customer_key,
         asynchronous_invocations,

@@ -3,6 +3,7 @@
 API keys are not checked. A request names the key's id, which the real gateway would look up.
 """
 
+import base64
 import importlib.util
 import json
 import re
@@ -73,7 +74,8 @@ def routes() -> list[tuple[str, str, re.Pattern[str], str]]:
             if event["Type"] != "Api":
                 continue
             path = event["Properties"]["Path"]
-            pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+            one = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
+            pattern = re.compile(re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", one))
             code = resource["Properties"]["CodeUri"].removeprefix("functions/")
             found.append((event["Properties"]["Method"].upper(), path, pattern, code))
     return sorted(found, key=lambda route: route[1].count("{"))
@@ -93,9 +95,14 @@ class Gateway:
         *,
         key_id: str | None = None,
         headers: dict[str, str] | None = None,
-        raw: str | None = None,
+        raw: str | bytes | None = None,
+        binary: bool = False,
     ) -> Answer:
-        """Send one request. `body` is sent as JSON, `raw` unchanged. An unknown route raises LookupError."""
+        """Send one request. `body` is sent as JSON, `raw` unchanged. An unknown route raises LookupError.
+
+        binary: hand the body to the function as base64, as API Gateway does for binary media types. Otherwise bytes
+        that are not UTF-8 are replaced, as in API Gateway.
+        """
         parts = urlsplit(path)
         method_routes = [route for route in routes() if route[0] == method]
         matches = ((route, route[2].fullmatch(parts.path)) for route in method_routes)
@@ -106,7 +113,8 @@ class Gateway:
         query: dict[str, list[str]] = {}
         for key, value in parse_qsl(parts.query, keep_blank_values=True):
             query.setdefault(key, []).append(value)
-        text = raw if raw is not None else None if body is None else json.dumps(body)
+        content = raw if raw is not None else None if body is None else json.dumps(body)
+        sent_bytes = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
         sent = {"Content-Type": "application/json", **(headers or {})}
         identity = {"sourceIp": "127.0.0.1", **({"apiKeyId": key_id} if key_id else {})}
         event = {
@@ -128,12 +136,17 @@ class Gateway:
                 "domainName": "abc.execute-api.eu-west-1.amazonaws.com",
                 "identity": identity,
             },
-            "body": text,
-            "isBase64Encoded": False,
+            "body": None if sent_bytes is None else _as_text(sent_bytes, binary=binary),
+            "isBase64Encoded": binary,
         }
         with under_role(name):
             answer = function(name).handler(event, LambdaContext())
         shown = {header.lower(): values[0] for header, values in (answer.get("multiValueHeaders") or {}).items()}
-        content = answer.get("body") or ""
+        text = answer.get("body") or ""
         is_json = "json" in shown.get("content-type", "")
-        return Answer(answer["statusCode"], shown, content, json.loads(content) if content and is_json else None)
+        return Answer(answer["statusCode"], shown, text, json.loads(text) if text and is_json else None)
+
+
+def _as_text(body: bytes, *, binary: bool) -> str:
+    """Return the body as the event of a proxy integration holds it."""
+    return base64.b64encode(body).decode() if binary else body.decode(errors="replace")

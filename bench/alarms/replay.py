@@ -72,7 +72,8 @@ class Replay:
             first_hour=hour_of(_moment(first)),
             last_hour=hour_of(now),
             covered_since=hour_of(_moment(0)),
-            silent=False,
+            known_since=hour_of(_moment(0)),
+            silence=None,
         )
         verdict = verdict_on(
             model(),

@@ -35,7 +35,7 @@ Written by `make bench-alarms` in {minutes:.0f} minutes. {machine.describe()}
 
 {_quiet_table(quiet)}
 Alerts about drift, each counted when it opens, with 95 % intervals. *First {WARM_DAYS} days*: alerts that a new model
-raised before its month was looked at; those of the first 7 are marked as preliminary and told once, since daily and
+raised before its month was looked at; those of the first 7 are marked as preliminary, since daily and
 weekly cycles are not averaged before then. *Months with any*, *checks that fire*: under `p_value`.
 Alerts about data quality in all these {months} model-months: {findings}.
 

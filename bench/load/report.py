@@ -307,7 +307,8 @@ def _here(measured: Measured) -> str:
         "A tick",
         tick,
         measured.cores,
-        f"`check_drift`, {number(tick.each(tick.cpu.of(CHECKING)))} ms a check",
+        f"`check_drift`, {number(tick.each(tick.cpu.of(CHECKING)))} ms a check under this load "
+        "([cost.md](cost.md) has a check alone)",
     )
     return f"**Here it is the processors.** {sending} {checking}"
 

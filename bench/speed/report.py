@@ -180,7 +180,7 @@ def _limits(measured: Measured) -> str:
     costs = [cpu for _rows, cpu in measured.windows]
     rows = [
         [
-            f"check of {FEATURES} features, warm: read counts, test, decide",
+            f"check of {FEATURES} features, warm, without calls to AWS: decode counts, test, judge",
             f"{MOST_MILLISECONDS} ms of CPU",
             f"{judging:.1f} ms",
             _met(judging <= MOST_MILLISECONDS),

@@ -38,8 +38,18 @@ export function pValue(value: number | null | undefined): string {
 export function quantity(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 0.001 || size >= 1e7)) return value.toExponential(1).replace("e+", "e");
+  if (size !== 0 && (size < 0.001 || size >= 1e15)) return value.toExponential(2).replace("e+", "e");
+  // Large numbers, such as Unix times, often differ in their last digits only.
+  if (size >= 1e6) return count(value);
   return new Intl.NumberFormat("en", { maximumSignificantDigits: size >= 1000 ? 6 : 4 }).format(value);
+}
+
+/** The labels of an axis, with enough digits to tell them apart. */
+export function quantities(values: number[]): string[] {
+  const short = values.map(quantity);
+  for (let digits = 5; new Set(short).size < values.length && digits <= 15; digits += 1)
+    values.forEach((value, index) => (short[index] = new Intl.NumberFormat("en", { maximumSignificantDigits: digits }).format(value)));
+  return short;
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });

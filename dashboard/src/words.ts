@@ -46,7 +46,21 @@ export const KINDS: Record<Kind, string> = {
   new_categories: "new categories",
   out_of_range: "values out of range",
   wrong_type: "values of the wrong type",
+  unexpected_feature: "values that the baseline lacks",
 };
+
+const TYPES = { numeric: "numbers", categorical: "texts", boolean: "booleans" } as const;
+
+/** Which type the baseline has and which values came, such as "numbers in the baseline, texts such as “41” now". */
+export function typeChange({ type_change: change }: Feature): string | null {
+  if (!change) return null;
+  const example = change.example === null || change.example === undefined ? "" : ` such as “${change.example}”`;
+  return `${change.expected ? `${TYPES[change.expected]} in the baseline, ` : ""}${TYPES[change.type]}${example} now`;
+}
+
+/** The feature's name in scores and settings: a feature called "prediction" is not the prediction. */
+export const key = ({ name, role }: Pick<Feature, "name" | "role">): string =>
+  role !== "prediction" && /^(feature:)*prediction$/.test(name) ? `feature:${name}` : name;
 
 export const CHANNELS = { email: "E-mail", slack: "Slack", teams: "Teams", pagerduty: "PagerDuty", webhook: "Webhook" } as const;
 

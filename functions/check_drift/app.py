@@ -46,8 +46,7 @@ def simulate_settings(model_id: str, body: Annotated[SimulationBody, Body()]) ->
     replayed on the counts of the last days. Nothing is stored or sent."""
     model = registry.find(app.caller.organization_id, model_id)
     left = triggers.clock(app.lambda_context.get_remaining_time_in_millis, triggers.BY_HAND)
-    settings = body.settings.apply(model.settings)
-    return simulate(model, settings, body.days, datetime.now(UTC), lambda: left() > timedelta(0))
+    return simulate(model, body.settings, body.days, datetime.now(UTC), lambda: left() > timedelta(0))
 
 
 @measured

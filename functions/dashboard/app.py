@@ -5,7 +5,7 @@ from typing import Final
 
 from aws_lambda_powertools.event_handler import Response
 
-from driftguard.api.resolver import Api
+from driftguard.api.resolver import NOTHING_HERE, Api
 from driftguard.platform.errors import NotFound
 
 app = Api(public=["/dashboard", "/dashboard/{proxy+}"])
@@ -41,9 +41,10 @@ def page() -> Response[str]:
 @app.get("/dashboard/<name>", security=[], include_in_schema=False)
 def asset(name: str) -> Response[str]:
     """Return a script, style sheet or picture. Its name contains a hash of its content, so it never changes."""
-    path = STATIC / name
-    if path.parent != STATIC or name == "index.html" or not path.is_file():
-        raise NotFound("There is nothing at this path.")
+    # The name comes from the request, so it is compared with the files and never becomes a path itself.
+    path = next((path for path in STATIC.iterdir() if path.name == name and path.suffix in TYPES), None)
+    if path is None or name == "index.html":
+        raise NotFound(NOTHING_HERE)
     return _file(path, ONE_YEAR)
 
 

@@ -36,14 +36,15 @@ def log_prediction(body: Annotated[PredictionBody, Body()], idempotency_key: Ide
 @app.post(
     "/predictions/batch", status_code=202, responses=answers(202, BatchLogged, 404, 409, 413, 415), tags=["Predictions"]
 )
-def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> BatchLogged:
-    """Log up to 5,000 predictions. Valid rows are stored, and `errors` lists the others by their index. The status is
-    422 if no row is valid."""
+def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKey = None) -> Response[BatchLogged]:
+    """Log up to 5,000 predictions. Valid rows are stored, and `errors` lists the others by their index. The header
+    `x-rejected-rows` has their number. The status is 422 if no row is valid."""
     organization_id = app.caller.organization_id
     answer = intake.log_batch(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
     count("PredictionsAccepted", answer.accepted)
     count("PredictionsRejected", answer.rejected)
-    return answer
+    headers: dict[str, str | list[str]] = {"x-rejected-rows": str(answer.rejected)} if answer.rejected else {}
+    return Response(status_code=202, content_type="application/json", body=answer, headers=headers)
 
 
 @app.get("/models/<model_id>/predictions", responses=answers(200, list[LoggedRow], 404), tags=["Predictions"])

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from driftguard.api.lists import CursorText, Limit, page_answer
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
+from driftguard.baselines.names import features_of
 from driftguard.models import registry
 from driftguard.models.schemas import Model, ModelPatch, NewModel
 from driftguard.platform import aws
@@ -39,7 +40,7 @@ def get_model(model_id: str) -> Model:
 @app.patch("/models/<model_id>", responses=answers(200, Model, 404, 409), tags=["Models"])
 def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
     """Change a model. An absent value stays unchanged. Null restores the default."""
-    return registry.change(app.caller.organization_id, model_id, body)
+    return registry.change(app.caller.organization_id, model_id, body, features_of=features_of)
 
 
 @app.delete("/models/<model_id>", status_code=204, responses=answers(204, None, 404, 409), tags=["Models"])

@@ -5,11 +5,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.words import one_line
 from driftguard.notifications.delivery import Notifier, to_queue
-from driftguard.notifications.messages import Event
+from driftguard.notifications.messages import ChannelNotice, Message
+from driftguard.notifications.outgoing import DeliveryFailed
 from driftguard.notifications.providers.base import StoredChannel
-from driftguard.notifications.providers.email import render, render_notice
+from driftguard.notifications.providers.email import as_header, render, render_notice
 from driftguard.notifications.transports import (
     SmtpServer,
     Transport,
@@ -39,14 +40,19 @@ def transport() -> Transport:
             return by_ses(ses_client())
 
 
-def send(event: Event, channel: StoredChannel, recipient: str) -> str:
+def send(message: Message, channel: StoredChannel, recipient: str) -> str:
     """Send to one address. Returns the provider's message id."""
+    try:
+        as_header(recipient)
+    except ValueError as error:
+        # The channel is older than the check of its addresses.
+        raise DeliveryFailed(f"{one_line(recipient)}: {error}", permanent=True) from None
     sender = environment.text("EMAIL_FROM", "driftguard@localhost" if environment.email_transport == "log" else None)
-    if isinstance(event, AlertEvent):
-        message = render(event, channel, recipient, sender=sender, public_url=environment.public_url)
+    if isinstance(message, ChannelNotice):
+        email = render_notice(message, recipient, sender=sender, public_url=environment.public_url)
     else:
-        message = render_notice(event, recipient, sender=sender, public_url=environment.public_url)
-    return transport()(message, recipient)
+        email = render(message, channel, recipient, sender=sender, public_url=environment.public_url)
+    return transport()(email, recipient)
 
 
 @measured

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from driftguard.notifications.addresses import system_resolver
 from driftguard.notifications.delivery import Notifier, to_queue
-from driftguard.notifications.messages import Event
+from driftguard.notifications.messages import Message
 from driftguard.notifications.outgoing import Outgoing, by_urllib3
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.platform import aws
@@ -18,11 +18,11 @@ from driftguard.platform.observability import logger, measured
 environment = Environment()
 
 
-def send(event: Event, channel: StoredChannel, target: str) -> str:
+def send(message: Message, channel: StoredChannel, target: str) -> str:
     """Post to the channel's webhook. Returns Slack's answer."""
     now = datetime.now(UTC)
     outgoing = Outgoing(system_resolver, by_urllib3, environment.outgoing_endpoint)
-    (post,) = channel.posts(event, public_url=environment.public_url, now=now)
+    (post,) = channel.posts(message, public_url=environment.public_url, now=now)
     return outgoing.post(post, channel_type=target, now=now)
 
 

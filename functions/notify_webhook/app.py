@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from driftguard.notifications.addresses import system_resolver
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import Notifier, to_queue
-from driftguard.notifications.messages import Event
+from driftguard.notifications.messages import Message, events_in
 from driftguard.notifications.outgoing import Outgoing, by_urllib3
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.platform import aws
@@ -19,16 +19,17 @@ from driftguard.platform.observability import logger, measured
 environment = Environment()
 
 
-def send(event: Event, channel: StoredChannel, target: str) -> str:
+def send(message: Message, channel: StoredChannel, target: str) -> str:
     """Post to the channel's provider. Returns its answer to the last request."""
-    late = channel.settings.closed_by_resolved and event.kind != "resolved"
-    if late and Deliveries.has_resolved(event.subject_id, channel.id):
+    first = events_in(message)[0]  # the only event where this matters
+    late = channel.settings.closed_by_resolved and first.kind != "resolved"
+    if late and Deliveries.has_resolved(first.subject_id, channel.id):
         return "not sent: the alert is resolved, and this event would reopen it at the provider"
     now = datetime.now(UTC)
     outgoing = Outgoing(system_resolver, by_urllib3, environment.outgoing_endpoint)
     return [
         outgoing.post(post, channel_type=target, now=now)
-        for post in channel.posts(event, public_url=environment.public_url, now=now)
+        for post in channel.posts(message, public_url=environment.public_url, now=now)
     ][-1]
 
 

@@ -83,6 +83,49 @@ def test_a_model_shows_its_features_opened_one_at_a_time(visit: Visit) -> None:
     expect(page.locator(".readout").first).to_contain_text(re.compile(r"^0\.\d{3}"))
 
 
+def test_the_caption_and_the_notice_are_those_of_the_report(visit: Visit) -> None:
+    """The place of D comes from the report and not from the bars, and what the baseline lacks is listed."""
+    page, stack = visit.page, visit.stack
+    report = stack.call("GET", f"/drift/models/{stack.drifted}/report")
+    (delay,) = [feature for feature in report["features"] if feature["name"] == "delay"]
+    place = {"value": delay["at"]["value"], "baseline": 0.704, "window": 0.46, "words": "4 or less"}
+    delay["at"] = place
+    report["unwatched"] = [{"name": "Delay", "role": "feature", "share": 0.5, "renamed_from": "delay"}]
+    report["unwatched_more"] = 3
+    visit.answer(f"/drift/models/{stack.drifted}/report", body=report)
+    visit.open(f"#/models/{stack.drifted}?feature=delay")
+    expect(page.locator("tr.detail figcaption").first).to_contain_text(
+        "differ most in the values of 4 or less: 70.4% of the baseline and 46.0% of the window"
+    )
+    expect(page.locator("div.notice li")).to_have_text("Delay: in 50.0% of the rows; perhaps delay under a new name")
+    expect(page.locator("div.notice")).to_contain_text("3 more values came under further names")
+
+
+def test_an_alert_of_data_quality_shows_its_own_limit(visit: Visit) -> None:
+    """Rise and limits of p and of the share, the types that came, and not the limit of the drift test."""
+    page, stack = visit.page, visit.stack
+    alert = stack.call("GET", f"/drift/alerts/{stack.alert}")
+    feature = {
+        **alert["features"][0], "kind": "wrong_type", "test": "fisher", "drift_score": 0.048, "p_value": 1e-9,
+        "threshold": 0.02, "p_threshold": 3.5e-7, "at": None, "shares": {"baseline": 0.0, "window": 0.048},
+        "type_change": {"type": "categorical", "share": 0.048, "expected": "numeric", "example": "41"},
+    }  # fmt: skip
+    body = {
+        **alert, "alert_type": "data_quality", "drift_score": 0.048, "peak_score": 0.048, "p_value": 1e-9,
+        "limit": {"score": 0.02, "p_value": 3.5e-7}, "features": [feature],
+    }  # fmt: skip
+    visit.answer(f"/drift/alerts/{stack.alert}", body=body)
+    visit.open(f"#/alerts/{stack.alert}")
+    expect(page.locator(".lead")).to_contain_text("numbers in the baseline, texts such as “41” now")
+    facts = page.locator("dl").first
+    expect(facts).to_contain_text("+4.8 pp")
+    expect(facts).to_contain_text("limit +2.0 pp")
+    expect(facts).to_contain_text("limit 3.5 × 10⁻⁷")
+    own = page.locator("tr.detail dl")
+    expect(own).to_contain_text("+2.0 pp")
+    expect(own).not_to_contain_text("0.050")
+
+
 def test_the_chart_covers_the_chosen_days(visit: Visit) -> None:
     """A model made just now begins with one day; seven are seven, with its checks at the right end."""
     page = visit.page

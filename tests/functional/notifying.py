@@ -1,6 +1,7 @@
 """Channels, events, envelopes of SNS and SQS, and a provider, for tests of the notify functions."""
 
 import json
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,8 +77,28 @@ def by_sns(event: AlertEvent) -> dict[str, Any]:
 
 
 def invoke(name: str, event: dict[str, Any], seconds_left: float = 60) -> Any:
-    """Call a function. Return its answer."""
-    return function(name).handler(event, LambdaContext(seconds_left=seconds_left))
+    """Call a function, then play SQS for first attempts that it put into its queue. Return its own answer."""
+    answer = function(name).handler(event, LambdaContext(seconds_left=seconds_left))
+    if seconds_left == 60 and "Records" in event:
+        for body in first_attempts(os.environ["RETRY_QUEUE_URL"]):
+            assert function(name).handler(by_sqs(body), LambdaContext()) == {"batchItemFailures": []}
+    return answer
+
+
+def first_attempts(url: str) -> list[dict[str, Any]]:
+    """Take the first attempts that are due at once out of a queue, oldest first."""
+    queue = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].get_queue(url.rsplit("/", 1)[-1])
+    messages: list[Any] = list(queue._messages)
+    found = [
+        message
+        for message in messages
+        if message.delayed_until <= message.sent_timestamp
+        and json.loads(message.body).get("attempt") == 1
+        and "channel_name" not in json.loads(message.body)["event"]
+    ]
+    for message in found:
+        queue._messages.remove(message)
+    return [json.loads(message.body) for message in found]
 
 
 def queued(deployed: Stack, name: str = "SLACK") -> list[tuple[dict[str, Any], int]]:

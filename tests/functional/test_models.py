@@ -3,10 +3,13 @@
 from functools import partial
 from typing import Any
 
+import pytest
+
 from driftguard.models.tables import Models
 from tests.functional import wide
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.faults import Sizes, calls_to_aws, meanwhile, passed
+from tests.functional.models import make_model
 
 
 def test_a_model_is_made_with_every_default_and_read_back(deployed: Stack) -> None:
@@ -41,6 +44,33 @@ def test_a_patch_merges_and_null_restores_a_default(deployed: Stack) -> None:
     settings = deployed.call("PATCH", f"/models/{model_id}", back).body["settings"]
     assert settings["alpha"] == 0.05
     assert set(settings["features"]) == {"tenure"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("agee", "did you mean age?"), ("AGE", "did you mean age?"), ("predictions", "did you mean prediction?"),
+     ("zip_code", "GET /models/{model_id}/baseline lists its features"),
+     ("feature:prediction", "did you mean prediction?")],
+)  # fmt: skip
+def test_settings_of_a_feature_that_the_baseline_lacks_are_refused(deployed: Stack, name: str, said: str) -> None:
+    """PATCH and simulate answer 422 with the nearest name, and change nothing; null removes any override."""
+    model_id = make_model(deployed, features={name: {"enabled": False}})
+    for override in ({"enabled": False}, {}):
+        patch = {"settings": {"alpha": 0.01, "features": {"age": {"alpha": 0.01}, name: override}}}
+        for answer in (
+            deployed.call("PATCH", f"/models/{model_id}", patch),
+            deployed.call("POST", f"/drift/models/{model_id}/simulate", patch),
+        ):
+            assert answer.status == 422, answer.text
+            (error,) = answer.body["errors"]
+            assert error["loc"] == ["body", "settings", "features", name]
+            assert error["msg"].endswith(said)
+    settings = deployed.call("GET", f"/models/{model_id}").body["settings"]
+    assert (settings["alpha"], list(settings["features"])) == (0.05, [name])
+    patch = {"settings": {"features": {name: None, "prediction": {"enabled": False}, "plan": {"alpha": 0.01}}}}
+    changed = deployed.call("PATCH", f"/models/{model_id}", patch)
+    assert changed.status == 200, changed.text
+    assert set(changed.body["settings"]["features"]) == {"prediction", "plan"}
 
 
 def test_a_renamed_model_frees_its_name(deployed: Stack) -> None:

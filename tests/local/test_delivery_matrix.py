@@ -30,7 +30,7 @@ from aiosmtpd.smtp import AuthResult
 from botocore.config import Config
 from moto import mock_aws
 
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.events import AlertEvent, news_of
 from driftguard.notifications import outgoing, transports
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.example import example
@@ -338,8 +338,21 @@ def queues(certificate: Certificate) -> Iterator[dict[str, str]]:
         transports.ses_client.cache_clear()
 
 
-def outcome(queues: dict[str, str], channel: str, fault: str, patch: pytest.MonkeyPatch) -> tuple[World, AlertEvent]:
-    """One event through one channel, with this fault on its way, until nothing moves any more."""
+def check(organization: str, alerts: int) -> list[AlertEvent]:
+    """What one check found: alerts that open at the same time."""
+    now = datetime.now(UTC)
+    events = []
+    for _ in range(alerts):
+        event = example(organization, now)
+        alert = event.alert.model_copy(update={"id": new_id(now)})
+        events.append(event.model_copy(update={"kind": "opened", "event_id": f"{alert.id}-0001", "alert": alert}))
+    return events
+
+
+def outcome(
+    queues: dict[str, str], channel: str, fault: str, alerts: int, patch: pytest.MonkeyPatch
+) -> tuple[World, list[AlertEvent]]:
+    """The message of one check through one channel, with this fault on its way, until nothing moves any more."""
     name, which, settings = CHANNELS[channel]
     url = queues[f"{which}_RETRY_QUEUE_URL"]
     world = World(name, url.rsplit("/", 1)[-1], datetime.now(UTC))
@@ -347,22 +360,21 @@ def outcome(queues: dict[str, str], channel: str, fault: str, patch: pytest.Monk
     patch.setenv("RETRY_QUEUE_URL", url)
     patch.setenv("EMAIL_QUEUE_URL", queues["EMAIL_RETRY_QUEUE_URL"])
     patch.setattr(function(f"notify_{name}"), "datetime", SimpleNamespace(now=lambda zone: world.clock))
-    organization = re.sub(r"\W+", "-", f"{channel} {fault}")
+    organization = re.sub(r"\W+", "-", f"{channel} {fault} {alerts}")
     now = datetime.now(UTC)
     Channels.add(StoredChannel("C1", organization, NEW_CHANNEL.validate_python(settings), now, now))
-    event = example(organization, now)
-    alert = event.alert.model_copy(update={"id": new_id(now)})
-    event = event.model_copy(update={"kind": "opened", "event_id": f"{alert.id}-0001", "alert": alert})
+    events = check(organization, alerts)
+    news = news_of(events).model_dump_json()
     END.script, END.taken, END.during = list(FAULTS[fault]), [], []
     if fault == "redelivery":
-        END.during = [lambda: world.publish(event.model_dump_json())]
-        world.publish(event.model_dump_json())
+        END.during = [lambda: world.publish(news)]
+        world.publish(news)
     if fault == "poison message":
         world.publish("poison")
         world.waiting.append((world.clock, "poison", 0))
-    world.publish(event.model_dump_json())
+    world.publish(news)
     world.settle()
-    return world, event
+    return world, events
 
 
 def documented(fault: str, channel: str) -> str:
@@ -388,17 +400,23 @@ def test_the_table_has_these_rows_and_columns_and_no_others() -> None:
     assert not any("lost" in "".join(row) for row in cells[:start] + cells[start + len(table) :])
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize(
+    ("channel", "alerts"),
+    [(channel, alerts) for alerts in (1, 3) for channel in CHANNELS if alerts == 1 or channel != "PagerDuty"],
+)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_event_arrives_as_often_as_the_table_says(
-    queues: dict[str, str], monkeypatch: pytest.MonkeyPatch, channel: str, fault: str
+    queues: dict[str, str], monkeypatch: pytest.MonkeyPatch, channel: str, alerts: int, fault: str
 ) -> None:
-    """None is lost; none comes twice to people unless the provider took it and nobody could know."""
-    world, event = outcome(queues, channel, fault, monkeypatch)
+    """None is lost; none comes twice to people unless the provider took it and nobody could know.
+
+    A message of several alerts behaves as a message of one. PagerDuty gets a message for each alert.
+    """
+    world, events = outcome(queues, channel, fault, alerts, monkeypatch)
     if fault == "bad credentials":
         assert END.taken == []
-        assert Deliveries.of(event.alert.id)[0].outcome == "failed"
-        found = Channels.one(event.organization_id, "C1")
+        assert {Deliveries.of(event.alert.id)[0].outcome for event in events} == {"failed"}
+        found = Channels.one(events[0].organization_id, "C1")
         assert found is not None
         assert found.health.status == "unhealthy"
         END.script = []  # somebody sets them right
@@ -414,6 +432,6 @@ def test_every_event_arrives_as_often_as_the_table_says(
     assert repeats == (1 if fault in UNKNOWABLE else 0)
     if channel != "e-mail, SES":
         assert len(set(END.taken)) == 1
-    assert Deliveries.of(event.alert.id)[0].outcome == "delivered"
+    assert {Deliveries.of(event.alert.id)[0].outcome for event in events} == {"delivered"}
     said = f"0 lost, {seen} repeated" + ("¹" if seen < repeats else "²" if seen else "")
     assert documented(fault, channel) == said

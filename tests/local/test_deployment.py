@@ -202,8 +202,12 @@ def changed(account: Account, created: After, tmp_path_factory: pytest.TempPathF
     shutil.copytree(BUILT.parent / "DriftGuardLayer", folder / "layer")
     (folder / "layer" / "python" / "added.py").write_text('WORD = "new"\n')
     app = folder / "function" / "app.py"
-    app.write_text(app.read_text().replace("statuses.health(app.settings.version,", "statuses.health(added.WORD,"))
-    app.write_text(app.read_text().replace("from driftguard import aws", "import added\nfrom driftguard import aws"))
+    app.write_text(app.read_text().replace("health_of(app.environment.version,", "health_of(added.WORD,"))
+    app.write_text(
+        app.read_text().replace(
+            "from driftguard.platform import aws", "import added\nfrom driftguard.platform import aws"
+        )
+    )
     template = built(account, STACK)
     template["Resources"]["ServeStatusFunction"]["Properties"]["CodeUri"] = str(folder / "function")
     template["Resources"]["DriftGuardLayer"]["Properties"]["ContentUri"] = str(folder / "layer")

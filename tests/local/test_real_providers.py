@@ -4,7 +4,9 @@ import socket
 import ssl
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -138,6 +140,108 @@ def test_a_port_where_nobody_listens_is_a_failure_that_may_pass(certificate: Cer
         by_urllib3(Call("https://hooks.example:1/secret", {}, b"{}", "127.0.0.1"), certificate.client())
     assert not caught.value.permanent
     assert "secret" not in caught.value.detail
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+HOSTILE: dict[str, tuple[list[bytes], int | None]] = {
+    "a status line, a byte at a time": ([b"H"] + [b"T"] * 1000, None),
+    "a header, a byte at a time": ([OK + b"x: "] + [b"y"] * 1000, 200),
+    "100 Continue for ever": ([b"HTTP/1.1 100 Continue\r\n\r\n"] * 1000, None),
+    "a body, a byte at a time": ([OK + b"Content-Length: 1000\r\n\r\n"] + [b"x"] * 1000, 200),
+    "a chunk of negative length": ([CHUNKED + b"-5\r\n" + b"x" * 1000], 200),
+    "a chunk of length -1": ([CHUNKED + b"-1\r\n"] + [b"x" * 100_000] * 1000, 200),
+    "a chunk of 2^70 bytes": ([CHUNKED + b"400000000000000000\r\n" + b"x" * 5000], 200),
+    "a chunk length that is no number": ([CHUNKED + b"zz\r\n"], 200),
+    "a negative content length": ([OK + b"Content-Length: -7\r\n\r\n"] + [b"x" * 100_000] * 1000, 200),
+    "a content length of 10,000 digits": ([OK + b"Content-Length: " + b"9" * 10_000 + b"\r\n\r\nok"], 200),
+    "a compressed body that is not": ([OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok"], 200),
+    "more headers than anybody reads": ([OK + b"x: y\r\n" * 100_000], None),
+    "no HTTP": ([b"\x00\xff" * 1000], None),
+    "a status that is no number": ([b"HTTP/1.1 abc OK\r\n\r\n"], None),
+}
+"""Answers that break rules, each with the status that the client must read from it."""
+
+
+@contextmanager
+def raw(certificate: Certificate, parts: list[bytes]) -> Iterator[int]:
+    """A TLS server that sends these bytes to its first client, with a pause after each part. Yields its port."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def serve() -> None:
+        accepted, _address = listening.accept()
+        with suppress(OSError), certificate.server().wrap_socket(accepted, server_side=True) as client:
+            request = b""
+            while not request.endswith(b"{}"):
+                request += client.recv(65_536)
+            for part in parts:
+                client.sendall(part)
+                if over.wait(0.02):
+                    return
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        over.set()
+        thread.join(5)
+        listening.close()
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_answer_ends_at_the_deadline_and_is_never_read_whole(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Every answer gives a status or a failure within the deadline, with little memory and in one line of words."""
+    monkeypatch.setattr(outgoing, "DEADLINE", 0.6)
+    parts, status = HOSTILE[what]
+    with raw(certificate, parts) as port:
+        call, trusted = Call(f"https://hooks.example:{port}/", {}, b"{}", "127.0.0.1"), certificate.client()
+        started = time.monotonic()
+        tracemalloc.start()
+        if status is None:
+            with pytest.raises(DeliveryFailed) as caught:
+                by_urllib3(call, trusted)
+            assert not caught.value.permanent
+        else:
+            answer = by_urllib3(call, trusted)
+            assert answer.status == status
+            assert len(answer.words) <= outgoing.WORDS
+            assert len(answer.words.splitlines()) <= 1
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert time.monotonic() - started < 3
+        assert peak < 4_000_000
+
+
+def test_a_slow_handshake_ends_at_the_deadline(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that answers TLS with a byte now and then is given up at the deadline."""
+    monkeypatch.setattr(outgoing, "DEADLINE", 0.5)
+    listening = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def drip() -> None:
+        client, _address = listening.accept()
+        with suppress(OSError):
+            for byte in b"\x16\x03\x03\x40\x00" + bytes(1000):
+                client.sendall(bytes([byte]))
+                if over.wait(0.05):
+                    break
+        client.close()
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    started = time.monotonic()
+    with pytest.raises(DeliveryFailed):
+        by_urllib3(
+            Call(f"https://hooks.example:{listening.getsockname()[1]}/", {}, b"{}", "127.0.0.1"), certificate.client()
+        )
+    assert time.monotonic() - started < 2
+    over.set()
+    thread.join(5)
+    listening.close()
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The house rules hold for the template, and each finds what it is for."""
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,11 @@ def test_every_rule_has_a_fixture_that_passes_and_one_that_fails() -> None:
         assert {parameter.values[0] for parameter in fixtures(kind)} | ON_THE_TEMPLATE == set(RULES)
 
 
+def answer_text(status: int, detail: str, message: str) -> str:
+    """The template of one of the gateway's own answers."""
+    return json.dumps({"type": "about:blank", "title": "", "status": status, "detail": detail, "message": message})
+
+
 @pytest.mark.parametrize("parameters", DEPLOYMENTS, ids=lambda each: ",".join(each) or "defaults")
 def test_template_keeps_every_rule(parameters: dict[str, str]) -> None:
     """However the conditions are decided, nothing in the template breaks a rule."""
@@ -92,6 +98,21 @@ def test_template_keeps_every_rule(parameters: dict[str, str]) -> None:
             "RESOURCE_NOT_FOUND",
             {"ResponseTemplates": {"application/json": '{"status": 404, "message": "No such route"}'}},
             "RESOURCE_NOT_FOUND lacks a member of the error shape",
+        ),
+        (
+            "REQUEST_TOO_LARGE",
+            {"ResponseTemplates": {"application/json": answer_text(413, "Send smaller batches.", "Too large")}},
+            "REQUEST_TOO_LARGE has another message than the contract",
+        ),
+        (
+            "INVALID_API_KEY",
+            {"ResponseTemplates": {"application/json": answer_text(403, "Send x-api-key.", "Send x-api-key.")}},
+            "INVALID_API_KEY has another message than the contract",
+        ),
+        (
+            "ACCESS_DENIED",
+            {"ResponseTemplates": {"application/json": answer_text(403, "Forbidden", "Forbidden")}},
+            "ACCESS_DENIED does not say where to send the key",
         ),
     ],
 )

@@ -20,7 +20,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.events import ALERT_NEWS, AlertEvent, AlertMessage, changes_in
 from driftguard.alerts.findings import Memory
 from driftguard.alerts.lifecycle import lapse
 from driftguard.alerts.tables import Alerts, Outbox
@@ -282,12 +282,18 @@ def test_a_stored_baseline_remembers_that_it_forgot_categories() -> None:
 
 def as_read(report: dict[str, Any]) -> dict[str, Any]:
     """A report of version 0.1 as today's code reads it: the same values, and defaults for the fields that it lacked."""
-    lacking: dict[str, Any] = {"direction": None, "mean": None, "range": None, "new_categories": []}
+    lacking: dict[str, Any] = {"direction": None, "at": None, "mean": None, "range": None, "new_categories": []}
     features = [
-        {**lacking, **feature, "histogram": {"edges": None, "categories": None, **feature["histogram"]}}
+        {
+            **lacking,
+            **feature,
+            "histogram": {"edges": None, "categories": None, **feature["histogram"]},
+            "data_quality": [{"threshold": None, **test} for test in feature.get("data_quality", [])],
+        }
         for feature in report["features"]
     ]
-    return {"histograms_left_out": 0, **report, "features": features}
+    added = {"unwatched": None, "unwatched_more": None, "histograms_left_out": 0}
+    return {**added, **report, "features": features}
 
 
 def test_a_stored_report_comes_back_bit_by_bit() -> None:
@@ -798,7 +804,7 @@ def test_a_waiting_retry_is_of_an_event_or_a_notice() -> None:
     ]
     email, slack, _webhook, _pagerduty, teams = [channel["id"] for channel in expected("channels")]
     assert [retry.channel_id for retry in found] == [slack, teams, email]
-    assert [retry.event.event_id for retry in found] == [
+    assert [retry.event.event_id for retry in found if not isinstance(retry.event, AlertMessage)] == [
         *[f"{expected('delivered_alert')}-0001"] * 2,
         expected("later"),
     ]
@@ -808,7 +814,25 @@ def test_a_dead_letter_still_holds_its_event() -> None:
     """An event that SNS put into a dead-letter queue before an update can be delivered after it."""
     for body in fixture("messages.json")["dead_letters"]:
         (event,) = undelivered(body)
+        assert isinstance(event, AlertEvent)
         assert_holds(event.model_dump(mode="json"), expected("events")[event.event_id])
+
+
+def test_messages_of_several_alerts_are_understood() -> None:
+    """Version 2 of a message, in the topic, in a retry queue and in a dead-letter queue, gives back its events."""
+    stored = fixture("messages-2.json")
+    (body,) = stored["news"]
+    news = ALERT_NEWS.validate_json(body)
+    assert_holds(json.loads(news.model_dump_json()), json.loads(body))
+    assert [(event.alert.alert_type, event.kind) for event in changes_in(news)] == [
+        ("data_quality", "escalated"),
+        ("data_drift", "opened"),
+        ("no_data", "resolved"),
+    ]
+    (retry,) = map(Retry.model_validate_json, stored["retries"])
+    assert (retry.event, retry.attempt, retry.event.organization_id) == (news, 3, "acme")
+    for letter in stored["dead_letters"]:
+        assert undelivered(letter) == [news]
 
 
 # Every attribute of every item.

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { quantity, score, share } from "../format";
+import { quantities, quantity, score, share } from "../format";
 import { useWidth } from "../hooks";
 import type { Feature, Histogram } from "../types";
 import { Key, LEFT, RIGHT, line, ticks } from "./axes";
@@ -81,16 +81,19 @@ const MIDDLE = TOP + ABOVE + BETWEEN;
 /** Baseline and window on one axis: distributions above, cumulative curves below. */
 export function Distributions({ feature, drawn }: { feature: Feature; drawn: Shape }): JSX.Element {
   const [box, width] = useWidth();
-  const gap = widestGap(drawn);
+  // A report knows the place of D from all its bins. Alerts of older versions have only the bars.
+  const gap = feature.at ? { index: 0, at: feature.at.value, baseline: feature.at.baseline, window: feature.at.window } : widestGap(drawn);
+  const place = feature.at?.words ?? `${quantity(gap.at)} or less`;
   const height = MIDDLE + BELOW + 26;
   const low = drawn.edges[0]!;
   const high = drawn.edges.at(-1)!;
-  const x = (value: number): number => LEFT + ((value - low) / (high - low || 1)) * (width - LEFT - RIGHT);
+  const x = (value: number): number => LEFT + Math.min(1, Math.max(0, (value - low) / (high - low || 1))) * (width - LEFT - RIGHT);
   const size = feature.kind || feature.drift_score === null ? Math.abs(gap.baseline - gap.window) : feature.drift_score;
   const across = ticks(low, high, Math.max(2, Math.floor(width / 110)));
+  const labels = quantities(across);
   const summary =
-    `Baseline against window. The cumulative curves differ most at ${quantity(gap.at)}, by ${score(size)}: ` +
-    `${share(gap.baseline)} of the baseline and ${share(gap.window)} of the window lie at or below it.`;
+    `Baseline against window. The cumulative curves differ most, by ${score(size)}, in the values of ${place}: ` +
+    `${share(gap.baseline)} of the baseline and ${share(gap.window)} of the window.`;
   return (
     <figure class="chart">
       <Key>
@@ -101,11 +104,11 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
           <svg width={width} height={height} role="img" aria-label={summary}>
             <Densities drawn={drawn} width={width} x={x} />
             <Cumulative drawn={drawn} width={width} x={x} gap={gap} size={size} />
-            {across.map((tick) => (
+            {across.map((tick, index) => (
               <g key={tick}>
                 <line x1={x(tick)} x2={x(tick)} y1={MIDDLE + BELOW} y2={MIDDLE + BELOW + 4} class="axis" />
                 <text x={x(tick)} y={height - 6} class="tick middle">
-                  {quantity(tick)}
+                  {labels[index]}
                 </text>
               </g>
             ))}
@@ -113,7 +116,7 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
         )}
       </div>
       <figcaption>
-        The cumulative curves differ most at <b>{quantity(gap.at)}</b>: {share(gap.baseline)} of the baseline and {share(gap.window)} of the window lie at or below it.
+        The cumulative curves differ most in the values of <b>{place}</b>: {share(gap.baseline)} of the baseline and {share(gap.window)} of the window.
         {overflows(drawn) && " The outermost bars include all values beyond them."}
       </figcaption>
     </figure>

@@ -9,7 +9,7 @@ import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
 import type { AlertDetail, Channel, Feature, Report } from "../types";
 import { Dialog, Empty, Facts, Field, Loaded, Name, Preliminary, Problem, SeverityMark, Tag, Time } from "../ui";
-import { ALERT_TYPES, CHANNELS, EVENTS, KINDS, OUTCOMES, limit } from "../words";
+import { ALERT_TYPES, CHANNELS, EVENTS, KINDS, OUTCOMES, limit, typeChange } from "../words";
 import { AlertStatusTag } from "./alerts";
 import { FeaturePanel } from "./feature";
 
@@ -40,7 +40,11 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
   // An alert stores histograms of its strongest features only. The last report has all of them.
   const report = useResource<Report>(alert.status === "resolved" || alert.alert_type === "no_data" ? null : at`/drift/models/${alert.model_id}/report`, { refresh: false });
   const shown = opened === "-" ? undefined : (moved.find((feature) => feature.name === opened) ?? moved[0]);
-  const whole = shown && { ...report.data?.features.find((feature) => feature.name === shown.name), ...present(shown) };
+  const reported = shown && report.data?.features.find((feature) => feature.name === shown.name && feature.role === shown.role);
+  const whole = shown && { ...reported, ...(shown.kind ? TESTED : {}), ...present(shown) };
+  const quality = alert.alert_type === "data_quality";
+  const size = (value: number | null | undefined): string => (quality && typeof value === "number" ? points(value) : score(value));
+  const decided = alert.limit?.score ?? null;
   return (
     <>
       <p class="crumbs">
@@ -71,7 +75,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
         items={[
           ["Since", <Time at={alert.detected_at} />, alert.resolved_at ? `for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : `${duration(Date.now() - Date.parse(alert.detected_at))} so far`],
           [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, plural(alert.occurrences, "check")],
-          ...(alert.drift_score === null ? [] : ([["Score", score(alert.drift_score), `highest ${score(alert.peak_score)}`], ["p-value", pValue(alert.p_value)]] as [string, string, string?][])),
+          ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : "Score", size(alert.drift_score), `highest ${size(alert.peak_score)}${decided === null ? "" : `, limit ${quality ? points(decided) : decided.toFixed(3)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as [string, string, string?][])),
           ["Window", alert.n_window === null ? "–" : plural(alert.n_window, "row"), alert.window ? `${moment(alert.window.start)} to ${moment(alert.window.end)}` : undefined],
           ["Baseline", alert.baseline_version === null ? "–" : <a href={to("models", alert.model_id, "baseline")}>version {alert.baseline_version}</a>, alert.n_baseline === null ? undefined : plural(alert.n_baseline, "row")],
         ]}
@@ -82,7 +86,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
             <section>
               <h2>What moved</h2>
               <Moved features={moved} alert={alert} opened={shown}>
-                {whole && <FeaturePanel key={whole.name} feature={whole} modelId={alert.model_id} alerts={[alert]} span={span(alert)} />}
+                {whole && <FeaturePanel key={whole.name} feature={whole} modelId={alert.model_id} alerts={[alert]} span={span(alert)} limit={shown?.kind ? (reported?.threshold ?? null) : (shown?.threshold ?? null)} />}
               </Moved>
             </section>
           )}
@@ -131,6 +135,9 @@ function present(feature: Feature): Feature {
   return Object.fromEntries(Object.entries(feature).filter(([, value]) => value !== null && value !== undefined)) as unknown as Feature;
 }
 
+/** Fields of the report's drift test, which say nothing about a data-quality finding. */
+const TESTED = { threshold: null, p_threshold: null, status: undefined };
+
 /** What moved and by how much, in one sentence. */
 function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): JSX.Element {
   const [first] = moved;
@@ -141,10 +148,19 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
       </>
     );
   const others = new Set(moved.map((feature) => feature.name)).size - 1;
+  if (first.kind === "unexpected_feature")
+    return (
+      <>
+        <b>{first.name}</b> is logged but not in the baseline
+        {first.renamed_from && `. It may be ${first.renamed_from} under a new name`}
+        {others > 0 && `. ${plural(others, "more name")} too`}.
+      </>
+    );
   if (first.kind && first.shares)
     return (
       <>
         <b>{first.name}</b>: {KINDS[first.kind]} went from {share(first.shares.baseline)} to <b>{share(first.shares.window)}</b>
+        {first.type_change && ` (${typeChange(first)})`}
         {others > 0 && `, and ${plural(others, "more feature")} too`}.
       </>
     );

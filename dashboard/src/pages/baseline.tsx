@@ -122,6 +122,7 @@ function Contents({ baseline }: { baseline: Baseline }): JSX.Element {
                 <th scope="col">Feature</th>
                 <th scope="col" class="wide">Type</th>
                 <th scope="col" class="number">Missing</th>
+                <th scope="col" class="number">Wrong type</th>
                 <th scope="col">Values</th>
               </tr>
             </thead>
@@ -133,6 +134,15 @@ function Contents({ baseline }: { baseline: Baseline }): JSX.Element {
                   </th>
                   <td class="wide">{feature.type}</td>
                   <td class="number">{share(feature.missing_share)}</td>
+                  <td class="number">
+                    {share(feature.invalid_share)}
+                    {(feature.examples ?? []).length > 0 && (
+                      <>
+                        <br />
+                        <small class="muted">{feature.examples?.map((text) => `“${text}”`).join(", ")}</small>
+                      </>
+                    )}
+                  </td>
                   <td>{values(feature)}</td>
                 </tr>
               ))}

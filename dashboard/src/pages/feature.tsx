@@ -4,12 +4,12 @@ import { Categories } from "../charts/categories";
 import { Distributions, shape } from "../charts/distribution";
 import { ScoreChart } from "../charts/scores";
 import type { Check } from "../charts/scores";
-import { pValue, quantity, score, share } from "../format";
+import { pValue, points, quantity, score, share } from "../format";
 import { useResource } from "../hooks";
 import { at } from "../api";
 import type { Alert, Feature, HistoryRow, Kind, Shares } from "../types";
 import { Facts, Problem } from "../ui";
-import { KINDS } from "../words";
+import { KINDS, key, typeChange } from "../words";
 
 const DAY = 86_400_000;
 const PAGES = 8;
@@ -37,17 +37,32 @@ export function useHistory(modelId: string, span: Span): ReturnType<typeof useRe
 }
 
 /** The details of one feature: its distributions, its score over time, and its test results. */
-export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feature; modelId: string; alerts: Alert[]; span: Span }): JSX.Element {
+export function FeaturePanel({
+  feature,
+  modelId,
+  alerts,
+  span,
+  limit = feature.kind ? null : (feature.threshold ?? null),
+}: {
+  feature: Feature;
+  modelId: string;
+  alerts: Alert[];
+  span: Span;
+  /** The limit of the drift score. A data-quality finding has a limit of its own. */
+  limit?: number | null;
+}): JSX.Element {
   const history = useHistory(modelId, span);
   const checks = useMemo(
-    () => history.rows?.map((row): Check => ({ at: Date.parse(row.checked_at), score: row.feature_scores[feature.name] ?? null })),
-    [history.rows, feature.name],
+    () => history.rows?.map((row): Check => ({ at: Date.parse(row.checked_at), score: row.feature_scores[key(feature)] ?? null })),
+    [history.rows, feature.name, feature.role],
   );
   const drawn = shape(feature.histogram);
   return (
     <div class="feature">
       <div>
         {feature.kind && feature.shares && <ShareChange kind={feature.kind} shares={feature.shares} />}
+        {feature.renamed_from && <p>This may be the baseline's feature <b>{feature.renamed_from}</b> under a new name.</p>}
+        {feature.type_change && <p>The values have another type: {typeChange(feature)}.</p>}
         {drawn ? (
           <Distributions feature={feature} drawn={drawn} />
         ) : feature.histogram?.categories?.length ? (
@@ -61,7 +76,7 @@ export function FeaturePanel({ feature, modelId, alerts, span }: { feature: Feat
       <div>
         <h3>{feature.kind ? "Drift of the present values" : "Score over time"}</h3>
         {checks ? (
-          <ScoreChart checks={checks} from={span.from} until={span.until} limit={feature.threshold ?? null} alerts={feature.kind ? [] : alerts} height={180} label={`Score of ${feature.name}`} />
+          <ScoreChart checks={checks} from={span.from} until={span.until} limit={limit} alerts={feature.kind ? [] : alerts} height={180} label={`Score of ${feature.name}`} />
         ) : history.error ? (
           <Problem error={history.error} what="Could not load the checks." retry={history.reload} />
         ) : (
@@ -98,10 +113,12 @@ function ShareChange({ kind, shares }: { kind: Kind; shares: Shares }): JSX.Elem
 function Numbers({ feature }: { feature: Feature }): JSX.Element {
   const items: [string, string, string?][] = [];
   const test = feature.test === "ks" ? "Kolmogorov–Smirnov D" : feature.test === "chi2" ? "total variation" : undefined;
-  if (feature.status === "insufficient_data")
+  if (feature.kind) items.push(["Rise", feature.shares ? points(feature.shares.window - feature.shares.baseline) : score(feature.drift_score), KINDS[feature.kind]]);
+  else if (feature.status === "insufficient_data")
     items.push(["Score", "too few values", feature.min_detectable_score ? `smallest detectable score: ${score(feature.min_detectable_score)}` : undefined]);
-  else items.push(["Score", score(feature.drift_score), feature.kind ? `difference of shares of ${KINDS[feature.kind]}` : test]);
-  if (feature.threshold !== null && feature.threshold !== undefined) items.push(["Limit", feature.threshold.toFixed(3)]);
+  else items.push(["Score", score(feature.drift_score), test]);
+  if (feature.threshold !== null && feature.threshold !== undefined)
+    items.push(["Limit", feature.kind ? points(feature.threshold) : feature.threshold.toFixed(3)]);
   items.push(["p-value", pValue(feature.p_value), feature.p_threshold ? `limit ${pValue(feature.p_threshold)}` : undefined]);
   if (feature.psi !== null && feature.psi !== undefined) items.push(["PSI", feature.psi.toFixed(3)]);
   if (feature.wasserstein !== null && feature.wasserstein !== undefined) items.push(["Wasserstein", quantity(feature.wasserstein), "in the feature's unit"]);

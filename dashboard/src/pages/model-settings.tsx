@@ -18,7 +18,7 @@ const DEFAULTS: Omit<ModelSettings, "features"> = {
   warmup_hours: 0,
   renotify_hours: 24,
   resolve_after_hours: 24,
-  no_data_hours: 24,
+  no_data_hours: "auto",
   enabled: true,
 };
 
@@ -50,7 +50,7 @@ const GROUPS: { title: string; about: string; entries: Entry[] }[] = [
     entries: [
       { name: "window_days", label: "Window, days", hint: "Use whole weeks to average out weekdays.", min: 1, max: 14, step: 1 },
       { name: "warmup_hours", label: "Warm-up, hours", hint: "No alert opens until the model has this many hours of data.", min: 0, max: 672, step: 1 },
-      { name: "no_data_hours", label: "No data after, hours", hint: "Open a no-data alert after this many hours without a prediction.", min: 1, max: 2160, step: 1 },
+      { name: "no_data_hours", label: "No data after, hours", hint: "Open a no-data alert after this many hours without a prediction. Leave empty for the automatic limit: 1.5 times the longest gap of the last 14 days, at least 24 hours.", min: 1, max: 2160, step: 1 },
     ],
   },
   {
@@ -180,8 +180,10 @@ function Choice({ rule, chosen, set, title, text }: { rule: Rule; chosen: Rule; 
   );
 }
 
-function NumberField({ entry, value, onChange }: { entry: Entry; value: number; onChange: (value: number) => void }): JSX.Element {
+/** A field for a number. A setting whose default is automatic may stay empty. */
+function NumberField({ entry, value, onChange }: { entry: Entry; value: number | "auto"; onChange: (value: number | "auto") => void }): JSX.Element {
   const usual = DEFAULTS[entry.name];
+  const automatic = usual === "auto";
   return (
     <Field label={entry.label} hint={`${entry.hint}${value === usual ? "" : ` Default ${usual}.`}`}>
       {(id, described) => (
@@ -193,9 +195,14 @@ function NumberField({ entry, value, onChange }: { entry: Entry; value: number; 
           min={entry.min}
           max={entry.max}
           step={entry.step}
-          required
-          value={Number.isNaN(value) ? "" : value}
-          onInput={(event) => onChange(event.currentTarget.valueAsNumber)}
+          required={!automatic}
+          placeholder={automatic ? "automatic" : undefined}
+          value={value === "auto" || Number.isNaN(value) ? "" : value}
+          onInput={(event) => {
+            const typed = event.currentTarget;
+            // An input that the browser cannot read is empty too, but not valid.
+            onChange(automatic && Number.isNaN(typed.valueAsNumber) && !typed.validity.badInput ? "auto" : typed.valueAsNumber);
+          }}
         />
       )}
     </Field>

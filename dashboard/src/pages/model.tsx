@@ -9,7 +9,7 @@ import { useAction, useAdmin, useResource, useTick, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
 import type { Alert, AlertDetail, AlertType, Feature, Model, Queued, Report, State } from "../types";
 import { Empty, Facts, Loaded, Name, Problem, Sorted, StateTag, Time } from "../ui";
-import { ALERT_TYPES, KINDS, limit } from "../words";
+import { ALERT_TYPES, KINDS, key, limit, typeChange } from "../words";
 import { BaselinePart } from "./baseline";
 import { ConnectPart } from "./connect";
 import { FeaturePanel, useHistory } from "./feature";
@@ -137,6 +137,7 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
     <>
       {report.reason && <p class="lead">{report.reason}</p>}
       <Held model={model} />
+      <Unwatched model={model} report={report} />
       <Facts
         items={[
           ["Score", score(report.drift_score), strongest ? `of ${strongest.name}` : undefined],
@@ -176,6 +177,30 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
       </section>
       <Features model={model} features={report.features} query={query} span={span} alerts={alerts.data ?? []} />
     </>
+  );
+}
+
+/** What is logged but not in the baseline, so that no test watches it. */
+function Unwatched({ model, report }: { model: Model; report: Report }): JSX.Element | null {
+  const found = report.unwatched ?? [];
+  if (found.length === 0) return null;
+  return (
+    <div class="notice">
+      <p>
+        No test watches {found.length === 1 ? "this name" : "these names"}, because the baseline lacks {found.length === 1 ? "it" : "them"}. Create a <a href={to("models", model.id, "baseline")}>new baseline</a> to watch
+        {found.length === 1 ? " it" : " them"}.
+      </p>
+      <ul>
+        {found.map((one) => (
+          <li key={`${one.role}:${one.name}`}>
+            <b>{one.name}</b>
+            {one.role === "prediction" && " (model output)"}: in {share(one.share)} of the rows
+            {one.renamed_from && `; perhaps ${one.renamed_from} under a new name`}
+          </li>
+        ))}
+      </ul>
+      {report.unwatched_more ? <p>{plural(report.unwatched_more, "more value")} came under further names.</p> : null}
+    </div>
   );
 }
 
@@ -232,7 +257,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
     turned,
     onSort: (name: string): void => setQuery({ sort: name === "score" ? null : name, order: by === name && !turned ? "turned" : null }),
   };
-  const place = opened ? shown.findIndex((feature) => feature.name === opened) : -1;
+  const place = opened ? shown.findIndex((feature) => key(feature) === opened) : -1;
   const listed = shown.slice(0, Math.max(most, place + 1));
   return (
     <section>
@@ -287,12 +312,12 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
             </thead>
             <tbody>
               {listed.map((feature) => {
-                const open = feature.name === opened;
+                const open = key(feature) === opened;
                 return (
                   <Fragment key={`${feature.role}:${feature.name}`}>
                     <tr class={open ? "open" : ""}>
                       <th scope="row">
-                        <button type="button" class="link cover" aria-expanded={open} onClick={() => setQuery({ feature: open ? null : feature.name })}>
+                        <button type="button" class="link cover" aria-expanded={open} onClick={() => setQuery({ feature: open ? null : key(feature) })}>
                           <Name of={feature.name} />
                         </button>
                         <span class="labels">
@@ -302,6 +327,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                             .map((finding) => (
                               <span key={finding.kind} class="warn">
                                 {share(finding.window)} {KINDS[finding.kind]}
+                                {finding.kind === "wrong_type" && feature.type_change && `: ${typeChange(feature)}`}
                               </span>
                             ))}
                         </span>
@@ -329,7 +355,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                             feature={feature}
                             modelId={model.id}
                             span={span}
-                            alerts={alerts.filter((alert) => alert.features.some((entry) => entry.name === feature.name && entry.drifted))}
+                            alerts={alerts.filter((alert) => alert.features.some((entry) => entry.name === feature.name && entry.role === feature.role && entry.drifted))}
                           />
                         </td>
                       </tr>

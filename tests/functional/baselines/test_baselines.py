@@ -110,7 +110,7 @@ def test_a_bad_row_refuses_the_whole_baseline(deployed: Stack, model: str) -> No
     cases: list[tuple[dict[str, object], list[object]]] = [
         ({"rows": [{"features": {"a": 1}}, {"features": {"a": {"b": 1}}}]}, ["body", "rows", 1, "features", "a"]),
         ({"rows": [{"features": {"a": float("inf")}}]}, ["body", "rows", 0, "features", "a"]),
-        ({"rows": [{"nope": 1}]}, ["body", "rows", 0, "nope"]),
+        ({"rows": [{"features": {"a": 1}, "nope": 1}]}, ["body", "rows", 0, "nope"]),
         ({"rows": []}, ["body", "rows"]),
         ({"columns": {"a": [1, [2]]}}, ["body", "columns", "a", 1]),
         ({"columns": {"a": [1, 2], "b": [1]}}, ["body", "columns"]),
@@ -136,6 +136,47 @@ def test_a_bad_row_refuses_the_whole_baseline(deployed: Stack, model: str) -> No
         assert place in [error["loc"] for error in answer.body["errors"]], (body, answer.body["errors"])
     assert deployed.call("GET", f"{model}/baseline").status == 404
     assert deployed.call("GET", f"{model}/baselines").body == []
+
+
+def test_a_baseline_of_another_model_is_refused(deployed: Stack, model: str) -> None:
+    """Rows without a feature of the current baseline or the logged rows are 422, unless they replace the baseline."""
+    model_id = model.removeprefix("/models/")
+    assert deployed.call("PUT", f"{model}/baseline", {"columns": {"age": [1, 2]}}).status == 200
+    for body in ({"columns": {"weight": [1]}}, {"rows": [{"features": {"weight": 1}}]}):
+        answer = deployed.call("PUT", f"{model}/baseline", body)
+        assert answer.status == 422
+        assert answer.body["errors"][0]["loc"] == ["body", next(iter(body))]
+        assert "the current baseline (age)" in answer.body["errors"][0]["msg"]
+    assert [entry["version"] for entry in deployed.call("GET", f"{model}/baselines").body] == [1]
+    rows = [{"features": {"weight": 1, "height": 2}}]
+    assert deployed.call("POST", "/predictions/batch", {"model_id": model_id, "predictions": rows}).status == 202
+    assert deployed.call("PUT", f"{model}/baseline", {"columns": {"weight": [1]}}).status == 200
+    foreign = {"columns": {"other": [1]}}
+    assert "the logged predictions (height, weight)" in deployed.call("PUT", f"{model}/baseline", foreign).text
+    assert deployed.call("PUT", f"{model}/baseline", {**foreign, "replace": True}).status == 200
+    assert deployed.call("PUT", f"{model}/baseline", {**foreign, "replace": "yes"}).status == 422
+
+
+def test_values_of_another_type_are_counted_and_shown(deployed: Stack, model: str) -> None:
+    """An inline baseline shows the share and examples of the values that a feature's type leaves out."""
+    body = {"columns": {"age": [1, "old", 3, None], "new": [True, False, 0, True]}, "predictions": [1, 2, 3, "x"]}
+    made = deployed.call("PUT", f"{model}/baseline", body)
+    assert [(each["invalid_share"], each["examples"]) for each in made.body["features"]] == [
+        (0.25, ["old"]),
+        (0.25, ["0"]),
+        (0.25, ["x"]),
+    ]
+    assert deployed.call("GET", f"{model}/baseline").body == made.body
+    assert deployed.call("POST", f"{model}/baselines/1/restore").body == made.body
+
+
+def test_stored_examples_are_read(deployed: Stack) -> None:
+    """Examples stored in the first format are read; a version without examples has none."""
+    about: dict[str, Any] = {"rows": 1, "days": None, "source": "test", "now": datetime.now(UTC)}
+    head = Baselines.add("m1", 1, b"data", **about)
+    assert head.examples() == {}
+    Baselines("m1", "examples#00000001", data='{"format": 1, "examples": {"2": ["é", "NA"]}}'.encode()).save()
+    assert head.examples() == {2: ["é", "NA"]}
 
 
 def test_baselines_of_others_are_not_there(deployed: Stack, model: str) -> None:

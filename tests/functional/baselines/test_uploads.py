@@ -168,7 +168,7 @@ def test_days_are_given_or_those_of_the_rows(deployed: Stack, model: str) -> Non
 def test_a_bad_line_refuses_the_whole_file(deployed: Stack, model: str) -> None:
     """The status names the lines and the reason; there is no version, and no file."""
     upload = announce(deployed, model)
-    assert deliver(put(deployed, upload, b"age\n1\nnan\n3,4\n")) == "failed"
+    assert deliver(put(deployed, upload, b"age\n1\ninf\n3,4\n")) == "failed"
     told = status(deployed, model, upload)
     assert told["status"] == "failed"
     assert told["reason"].startswith("line 3, age: must be a finite number")
@@ -199,6 +199,67 @@ def test_a_lying_file_is_refused(deployed: Stack, model: str, monkeypatch: pytes
     assert function("build_baseline").handler(event, context) == {"outcome": "failed"}
     assert "could be read in the time limit" in status(deployed, model, upload)["reason"]
     assert files(deployed) == []
+
+
+def test_an_upload_says_how_its_columns_were_read(deployed: Stack, model: str) -> None:
+    """Type, missing and invalid counts with examples, and what was left out; the baseline shows the same."""
+    content = b",age,plan,prediction\n0,41,gold,1\n1,NA,7,0\n2,many,silver,1\n3,43,gold,?\n"
+    upload = announce(deployed, model, na_values=["?"])
+    assert status(deployed, model, upload)["columns"] is None
+    assert deliver(put(deployed, upload, content)) == "done"
+    told = status(deployed, model, upload)
+    assert told["columns"] == [
+        {"name": "age", "role": "feature", "type": "numeric", "missing": 1, "invalid": 1, "examples": ["many"]},
+        {"name": "plan", "role": "feature", "type": "categorical", "missing": 0, "invalid": 1, "examples": ["7"]},
+        {"name": "prediction", "role": "prediction", "type": "numeric", "missing": 1, "invalid": 0, "examples": []},
+    ]
+    assert told["warnings"] == [
+        "The first column has no name. It was read as the index of the rows and left out.",
+        "age: 25.0% of the values are not numeric, such as many. List texts that mean a missing value in na_values.",
+        "plan: 25.0% of the values are not categorical, such as 7. List texts that mean a missing value in na_values.",
+    ]
+    shown = deployed.call("GET", f"{model}/baseline").body["features"]
+    assert [(each["missing_share"], each["invalid_share"], each["examples"]) for each in shown] == [
+        (0.25, 0.25, ["many"]),
+        (0.0, 0.25, ["7"]),
+        (0.25, 0.0, []),
+    ]
+
+
+def test_an_unknown_mark_of_missing_values_is_pointed_out(deployed: Stack, model: str) -> None:
+    """A column that is mostly `?` is read as text, so the warning asks whether the mark means a missing value."""
+    upload = announce(deployed, model)
+    assert deliver(put(deployed, upload, b"bonus,n\n?,1\n?,2\n7.5,3\n")) == "done"
+    (warning,) = status(deployed, model, upload)["warnings"]
+    assert warning.startswith("bonus: 33.3% of the values are not categorical, such as 7.5.")
+    assert warning.endswith("List texts that mean a missing value in na_values, if '?' is one.")
+
+
+def test_a_file_of_another_model_is_refused(deployed: Stack, model: str) -> None:
+    """A file without a feature of the current baseline or the logged rows fails, unless it replaces the baseline."""
+    assert deliver(put(deployed, announce(deployed, model), b"weight\n1\n2\n")) == "done"
+    upload = announce(deployed, model)
+    assert deliver(put(deployed, upload, CSV)) == "failed"
+    reason = status(deployed, model, upload)["reason"]
+    assert reason.startswith(
+        "the file shares no feature with the current baseline (weight): its features are age, plan"
+    )
+    assert '"replace": true' in reason
+    assert versions(deployed, model) == [(1, True)]
+    assert deliver(put(deployed, announce(deployed, model, replace=True), CSV)) == "done"
+    assert versions(deployed, model) == [(2, True), (1, False)]
+    batch = {"model_id": model.removeprefix("/models/"), "predictions": [{"features": {"height": 1}}]}
+    assert deployed.call("POST", "/predictions/batch", batch).status == 202
+    assert deliver(put(deployed, announce(deployed, model), b"height\n1\n2\n")) == "done"
+
+
+def test_a_file_that_unpacks_to_blank_lines_runs_out_of_time(deployed: Stack, model: str) -> None:
+    """The time is looked at by bytes, so that a file without rows ends with a reason and not with the function."""
+    upload = announce(deployed, model, compression="gzip")
+    event = put(deployed, upload, gzip.compress(b"a\n" + b"\n" * 5_000_000))
+    context = LambdaContext(aws_request_id="r1", seconds_left=100.0)
+    assert function("build_baseline").handler(event, context) == {"outcome": "failed"}
+    assert "only 0 rows could be read in the time limit" in status(deployed, model, upload)["reason"]
 
 
 def test_an_event_that_comes_again_changes_nothing(deployed: Stack, model: str) -> None:
@@ -254,6 +315,7 @@ def test_a_builder_killed_anywhere_leaves_one_version(
     deployed: Stack, model: str, dying: Callable[[int, bool], list[str]], *, after: bool
 ) -> None:
     """Killed before or after any of its calls, and repeated by Lambda: one new version, in use, and no file left."""
+    assert deliver(put(deployed, announce(deployed, model), CSV)) == "done"
     event = put(deployed, announce(deployed, model), CSV)
     calls = dying(-1, after)
     assert deliver(event) == "done"
@@ -272,7 +334,7 @@ def test_a_builder_killed_anywhere_leaves_one_version(
         assert (told["status"], told["rows_read"]) == ("done", 100)
         current = deployed.call("GET", f"{model}/baseline").body
         assert current["source"] == f"upload {upload['upload_id']}"
-        assert len(versions(deployed, model)) == number + 2
+        assert len(versions(deployed, model)) == number + 3
         assert files(deployed) == []
 
 
@@ -281,8 +343,8 @@ def during(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     original = baseline_files.read
     left = [act]
 
-    def read(*arguments: Any) -> Iterator[chunks.Chunk]:
-        for chunk in original(*arguments):
+    def read(*arguments: Any, **options: Any) -> Iterator[chunks.Chunk]:
+        for chunk in original(*arguments, **options):
             if left:
                 left.pop()()
             yield chunk

@@ -168,14 +168,12 @@ def test_no_secret_reaches_the_log_or_a_record(
     echo = channel.settings.model_dump_json()  # a provider that repeats what it was sent
     provider.answers = [Answer(503, {}, echo), Answer(404, {}, echo), RuntimeError("a bug")]
     events = [happened() for _ in range(3)]
-    for event in events[:2]:
+    for event in events:
         run(name, by_sns(event))
-    with pytest.raises(ExceptionGroup):
-        run(name, by_sns(events[2]))
     waiting = queued(deployed, name.upper())
-    assert len(waiting) == 2
+    assert len(waiting) == 3
     said = [str(vars(record)) for record in caplog.records]
-    assert len([line for line in said if "will be retried" in line]) == 2
+    assert len([line for line in said if "will be retried" in line]) == 3
     shown = deployed.call("GET", f"/alert-channels/{channel.id}").text
     records = str([Deliveries.of(event.alert.id) for event in events])
     for text in [*said, json.dumps(waiting), records, shown]:

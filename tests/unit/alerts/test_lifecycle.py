@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -17,8 +18,7 @@ from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome
 from driftguard.alerts.schemas import SEVERITIES, Alert, AlertFeature, Severity, Window, severity_rank
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.errors import Conflict, Invalid
-from driftguard.verdicts.directions import direction
-from driftguard.verdicts.shapes import ReportHistogram
+from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers
 
 START = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 STEP = timedelta(minutes=15)
@@ -39,7 +39,22 @@ def feature_of(values: Mapping[str, Any]) -> AlertFeature:
     feature = AlertFeature.model_validate(values)
     if feature.histogram is None:
         return feature
-    return feature.model_copy(update={"direction": direction(cast("ReportHistogram", feature.histogram.model_dump()))})
+    baseline, window = (
+        np.array(bars) / max(sum(bars), 1) for bars in (feature.histogram.baseline, feature.histogram.window)
+    )
+    labels = feature.histogram.categories
+    if labels is None:
+        direction = direction_of_numbers(baseline.cumsum(), window.cumsum())
+    else:
+        named = [label for label in labels if not label.startswith("__")]
+        before, now = (
+            np.array(
+                [dict(zip(labels, bars, strict=True)).get(label, 0.0) for label in [*named, "__rare__", "__new__"]]
+            )
+            for bars in (baseline, window)
+        )
+        direction = direction_of_categories(named, before, now, new=True)
+    return feature.model_copy(update={"direction": direction})
 
 
 def finding(kind: str, severity: Severity = "MEDIUM", score: float = 0.168, alert_type: str = "data_drift") -> Finding:
@@ -115,6 +130,11 @@ class Model:
     @property
     def told(self) -> list[str]:
         return [event.kind for event in self.events]
+
+    def received(self, minimum: Severity) -> list[tuple[str, Severity | None]]:
+        """The kinds of messages to a channel with this minimum severity, each with the severity it rose from."""
+        seen = [event.seen_from(minimum) for event in self.events]
+        return [(event.kind, event.previous_severity) for event in seen if event is not None]
 
     def check(self, found: Finding | str, after: timedelta = STEP, **changes: Any) -> Outcome:
         self.now += after
@@ -587,46 +607,110 @@ def test_a_new_baseline_lifts_the_silence_after_resolving_by_hand() -> None:
     assert model.alert().baseline_version == 4
 
 
-def test_of_a_preliminary_alert_only_the_opening_and_the_resolving_are_sent() -> None:
-    """Neither a rise nor reminders go out, for its whole life."""
+def test_a_preliminary_alert_lives_like_any_other() -> None:
+    """A rise and reminders of a first week's alert are sent, and the mark goes once the window is full."""
     model = Model(preliminary=True)
     model.check("firing")
     model.check(finding("firing", "HIGH", 0.4))
-    model.check("firing", hours(24))
-    model.check("firing", hours(24), preliminary=False)
     assert model.alert().preliminary
+    model.check("firing", hours(24), preliminary=False)
+    assert not model.alert().preliminary
     model.check("below")
     model.check("below", hours(24))
-    assert model.told == ["opened", "resolved"]
-    assert all(event.alert.preliminary for event in model.events)
+    assert model.told == ["opened", "escalated", "repeated", "resolved"]
+    assert [event.alert.preliminary for event in model.events] == [True, True, False, False]
 
 
-def test_preliminary_messages_are_sent_once_per_type_and_baseline_version() -> None:
-    """A second preliminary alert on the same baseline is silent, on a new baseline it is not; a full one always is."""
+def test_every_alert_of_a_first_week_is_sent() -> None:
+    """A second episode on the same baseline is sent like the first."""
     model = Model(preliminary=True, resolve_after_hours=1)
-
-    def episode(**changes: Any) -> list[str]:
-        told = len(model.events)
+    for _episode in range(2):
         for found in ("firing", "below", "below"):
-            model.check(found, hours(1), **changes)
-        assert model.open() is None
-        return model.told[told:]
-
-    assert episode() == ["opened", "resolved"]
-    assert episode() == []
-    assert episode(baseline_version=4) == ["opened", "resolved"]
-    assert episode(baseline_version=4) == []
-    assert episode(baseline_version=4, preliminary=False) == ["opened", "resolved"]
+            model.check(found, hours(1))
+    assert model.told == ["opened", "resolved"] * 2
 
 
-def test_resolving_by_hand_an_alert_that_was_never_told_is_silent() -> None:
-    """Who heard nothing of its opening hears nothing of its end."""
+def test_an_alert_reaches_a_channel_when_its_severity_does() -> None:
+    """LOW, MEDIUM, HIGH: a channel's first message is the opening, later rises are escalations from what it got."""
     model = Model(preliminary=True)
-    model.check("firing")
+    for severity in SEVERITIES:
+        model.check(finding("firing", severity))
+    assert model.received("LOW") == [("opened", None), ("escalated", "LOW"), ("escalated", "MEDIUM")]
+    assert model.received("MEDIUM") == [("opened", None), ("escalated", "MEDIUM")]
+    assert model.received("HIGH") == [("opened", None)]
+    model.acknowledge()
     model.resolve()
-    model.check("firing", hours(25))
+    assert [model.received(minimum)[-1] for minimum in SEVERITIES] == [("resolved", None)] * 3
+
+
+def test_whom_an_alert_never_reached_does_not_get_its_end() -> None:
+    """A LOW alert opens and ends for channels that want LOW, and for no others."""
+    model = Model()
+    model.check(finding("firing", "LOW", 0.06))
+    model.acknowledge()
     model.resolve()
-    assert model.told == ["opened", "resolved"]
+    assert [kind for kind, _ in model.received("LOW")] == ["opened", "acknowledged", "resolved"]
+    assert model.received("MEDIUM") == model.received("HIGH") == []
+
+
+def test_a_severity_that_flaps_around_a_minimum_sends_one_message_and_reminders() -> None:
+    """LOW and MEDIUM by turns for three days: one opening and a reminder a day for either minimum."""
+    model = Model(preliminary=True)
+    for turn in range(3 * 96):
+        model.check(finding("firing", ("LOW", "MEDIUM")[turn % 2]))
+    assert [kind for kind, _ in model.received("MEDIUM")] == ["opened", "repeated", "repeated"]
+    assert model.received("HIGH") == []
+
+
+def test_a_rise_is_measured_from_what_each_channel_got_last() -> None:
+    """HIGH, then reminded at LOW, then MEDIUM: news to channels that want LOW, and less than the others know."""
+    model = Model()
+    model.check(finding("firing", "HIGH", 0.4))
+    model.check(finding("firing", "LOW", 0.06), hours(24))
+    model.check(finding("firing", "MEDIUM"), hours(20))
+    assert model.received("LOW") == [("opened", None), ("repeated", None), ("escalated", "LOW")]
+    # Channels that want MEDIUM had their last message 44 hours ago, so they get a reminder.
+    assert model.received("MEDIUM") == [("opened", None), ("repeated", None)]
+    model.check(finding("firing", "HIGH"))
+    assert model.received("MEDIUM")[-1] == ("escalated", "MEDIUM")
+    assert model.received("HIGH") == [("opened", None), ("repeated", None)]
+
+
+def test_an_alert_that_version_0_1_kept_silent_is_sent_by_the_next_check() -> None:
+    """A stored alert with `told` false gets its opening; one with `told` true goes on from its last message."""
+    stored = {**opened().alert().model_dump(mode="json", exclude={"sent"}), "preliminary": True, "messages": 0}
+    silent = Model()
+    silent.stored["A1"] = Alert.model_validate({**stored, "told": False})
+    silent.check("holding")
+    assert silent.told == ["opened"]
+    last = {"told": True, "told_severity": "LOW", "highest_told": "HIGH", "notified_at": "2026-11-02T08:00:00Z"}
+    sent = Model()
+    sent.stored["A1"] = Alert.model_validate({**stored, **last, "messages": 3})
+    sent.check(finding("firing", "HIGH"))
+    assert sent.received("LOW") == [("escalated", "LOW")]
+    assert sent.received("MEDIUM") == sent.received("HIGH") == []
+    assert sent.events[-1].event_id == "A1-0004"
+
+
+def test_an_event_of_version_0_1_goes_to_every_channel_that_wants_its_severity() -> None:
+    """An event without an audience is the same to all."""
+    event = opened().events[0].model_copy(update={"audience": None})
+    assert event.seen_from("MEDIUM") is event
+    assert event.seen_from("HIGH") is None
+
+
+def test_silence_is_never_preliminary_and_every_outage_is_sent() -> None:
+    """Two outages in a first week: four messages, none of them preliminary, and both are remembered."""
+    model = Model(preliminary=True)
+    for firing in (True, False, True, True, False):
+        model.check(no_traffic(firing), hours(30), silence="No predictions have arrived for 30 hours.")
+    assert model.told == ["opened", "resolved", "opened", "repeated", "resolved"]
+    assert not any(event.alert.preliminary for event in model.events)
+    assert model.events[0].alert.recommended_actions[0].startswith("No predictions have arrived for 30 hours. Check")
+    assert [end - start for start, end in model.memory.outages] == [hours(30), hours(60)]
+    for firing in (True, False):
+        model.check(no_traffic(firing), hours(24 * 15))
+    assert len(model.memory.outages) == 1
 
 
 def test_no_alert_opens_while_warming_up_and_an_open_one_goes_on() -> None:
@@ -683,7 +767,7 @@ def test_acknowledging_is_an_event_that_moves_no_message() -> None:
     model.acknowledge()
     event, after = model.events[-1], model.alert()
     assert (event.kind, event.severity, event.event_id) == ("acknowledged", "HIGH", "A1-0003")
-    assert (after.notified_at, after.told_severity) == (before.notified_at, before.told_severity)
+    assert after.sent == before.sent
     model.resolve()
     assert model.events[-1].event_id == "A1-0004"
 
@@ -762,7 +846,7 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
     assert listed <= summary.keys()
     assert summary["dashboard_url"] == "https://example.com/v1/dashboard#/alerts/A1"
     assert summary["detected_at"] == "2026-11-02T08:15:00Z"
-    assert not summary.keys() & {"organization_id", "below_since", "told", "revision", "timeline"}
+    assert not summary.keys() & {"organization_id", "below_since", "sent", "told", "revision", "timeline"}
     detail = alert.detail("", []).model_dump(mode="json")
     assert detail["timeline"] == [{"at": "2026-11-02T08:15:00Z", "event": "opened", "note": "MEDIUM"}]
     assert detail["deliveries"] == []
@@ -789,7 +873,16 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
         ),
         (
             "data_drift",
-            [{"name": "land", "histogram": {"categories": ["__rare__", "AA"], "baseline": [9, 1], "window": [1, 3]}}],
+            [
+                {
+                    "name": "land",
+                    "histogram": {
+                        "categories": ["__rare__", "AA", "DL"],
+                        "baseline": [18, 1, 1],
+                        "window": [5, 8, 7],
+                    },
+                }
+            ],
             "(the share of rare values fell from 90.0% to 25.0%)",
         ),
         ("data_drift", [{"name": f"f{number}"} for number in range(6)], "6 features drifted at once"),
@@ -865,26 +958,38 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def messages_tell_a_story(self) -> None:
-        by_alert: dict[str, list[AlertEvent]] = {}
-        for event in self.model.events:
-            if event.kind != "acknowledged":  # told to nobody but to who calls people
-                by_alert.setdefault(event.alert.id, []).append(event)
-        for alert_id, events in by_alert.items():
-            kinds = [event.kind for event in events]
-            alert = self.model.stored[alert_id]
-            assert kinds[0] == "opened"
-            assert kinds.count("opened") == 1
-            assert "resolved" not in kinds[:-1]
-            assert (kinds[-1] == "resolved") == (not alert.is_open)
-            if alert.preliminary:
-                assert set(kinds) <= {"opened", "resolved"}
-            for earlier, later in pairwise(events):
-                if later.kind == "repeated":
-                    assert later.at - earlier.at >= hours(24)
-                if later.kind == "escalated":
-                    assert severity_rank(later.severity) > severity_rank(earlier.severity)
+        for minimum in SEVERITIES:
+            by_alert: dict[str, list[AlertEvent]] = {}
+            for event in self.model.events:
+                seen = event.seen_from(minimum)
+                if seen is not None and seen.kind != "acknowledged":  # sent to nobody but to who calls people
+                    by_alert.setdefault(seen.alert.id, []).append(seen)
+            for alert_id, events in by_alert.items():
+                self.one_story(events, self.model.stored[alert_id])
         ids = [event.event_id for event in self.model.events]
         assert len(ids) == len(set(ids))
+
+    @invariant()
+    def whatever_an_alert_grows_into_is_sent(self) -> None:
+        for alert in self.model.stored.values():
+            events = [event for event in self.model.events if event.alert.id == alert.id]
+            got = {minimum for event in events for minimum in event.audience or ()}
+            assert got == set(alert.sent)
+            assert got >= set(SEVERITIES[: severity_rank(alert.severity) + 1])
+
+    def one_story(self, events: list[AlertEvent], alert: Alert) -> None:
+        """What the channels of one minimum severity receive of one alert makes sense to them."""
+        kinds = [event.kind for event in events]
+        assert kinds[0] == "opened"
+        assert kinds.count("opened") == 1
+        assert "resolved" not in kinds[:-1]
+        assert (kinds[-1] == "resolved") == (not alert.is_open)
+        for earlier, later in pairwise(events):
+            if later.kind == "repeated":
+                assert later.at - earlier.at >= hours(24)
+            if later.kind == "escalated":
+                assert severity_rank(later.severity) > severity_rank(earlier.severity)
+                assert later.previous_severity == earlier.severity
 
     @invariant()
     def one_alert_at_most_is_open(self) -> None:

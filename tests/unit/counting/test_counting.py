@@ -4,6 +4,7 @@ import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 from driftguard.counting.batches import count
 from driftguard.counting.counts import GROUP_SIZE, KINDS, NAME_LENGTH, RECENT_NAMES, Counts
-from driftguard.counting.edges import Edges
+from driftguard.counting.edges import Edges, cells_of, digests_of
 from driftguard.counting.layout import layout_of
 from driftguard.distributions.baseline import Baseline, build
+from driftguard.distributions.categories import CELLS, cell_of, digest_of
 from driftguard.distributions.numbers import Numbers
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES
 from driftguard.platform.serialization import Scalar
@@ -52,7 +54,7 @@ def same(one: Counts, other: Counts) -> bool:
         one.rows == other.rows
         and all(
             np.array_equal(getattr(one, name), getattr(other, name))
-            for name in ("bins", "missing", "invalid", "least", "greatest")
+            for name in ("bins", "missing", "invalid", "least", "greatest", "unseen")
         )
         and one.recent == other.recent
     )
@@ -73,17 +75,43 @@ def test_edges_ascend_also_where_values_are_neighbours(made_of: list[float], nei
     values = [*made_of, *(math.nextafter(1.0, 2.0, steps=steps) for steps in range(neighbours))]
     layout = layout_of(build({"x": values, "y": values[:1] * len(values)}))
     for index, edges in layout.numbers.items():
-        assert np.all(np.diff(edges.values) > 0)
+        assert np.all(edges.values[1:] > edges.values[:-1])
         assert layout.sizes[index] == len(edges.values) + 1
 
 
-def test_a_rare_category_is_rare_however_often_it_comes() -> None:
+def test_a_category_keeps_its_bin_however_often_it_comes() -> None:
     """What is remembered of a name when it was first looked for is what it was found to be."""
     names = [f"{number:03d}" for number in range(150)]
     baseline = build({"x": [*names[:100] * 2, *names[100:]]})
     counted = total(baseline, [batch([{"x": name} for name in (*names, "never seen")]) for _time in range(3)])
-    *named, rare, new = counted.bins.tolist()
-    assert (named, rare, new) == ([3] * 100, 3 * 50, 3)
+    cells = [0] * CELLS
+    for name in (*names[100:], "never seen"):
+        cells[cell_of(digest_of(name))] += 3
+    assert counted.bins.tolist() == [3] * 100 + cells
+    assert counted.unseen.tolist() == [3]
+
+
+@given(st.lists(st.text(max_size=8), min_size=1, max_size=40))
+def test_names_have_one_digest_however_it_is_computed(names: list[str]) -> None:
+    """Many names at once have the digests and the cells of single names, lone surrogates included."""
+    digests = digests_of([*names, "\ud800"])
+    assert digests.tolist() == [digest_of(name) for name in [*names, "\ud800"]]
+    assert cells_of(digests).tolist() == [cell_of(digest) for digest in digests.tolist()]
+
+
+def test_digests_and_cells_never_change() -> None:
+    """Stored baselines and counts depend on them."""
+    assert [digest_of(name) for name in ("", "a", "Größe")] == [0, 0xE8B7BE43, 0x946E9015]
+    assert [cell_of(digest) for digest in (0, 1, 0xE8B7BE43, 2**32 - 1)] == [0, 39, 16, 24]
+
+
+def test_unseen_values_are_found_among_thousands() -> None:
+    """Of 30,000 ids none is new, and of others at most one in a thousand passes for known."""
+    baseline = build({"x": [f"id {number}" for number in range(30_000)]})
+    known = total(baseline, [batch([{"x": f"id {number}"} for number in range(0, 30_000, 7)])])
+    assert known.unseen.tolist() == [0]
+    others = total(baseline, [batch([{"x": f"user {number}"} for number in range(5000)])])
+    assert 4995 <= others.unseen[0] <= 5000
 
 
 @pytest.mark.parametrize("spread", ["normal", "lognormal", "standard_cauchy"])
@@ -156,7 +184,7 @@ def _bin(baseline: Baseline, index: int, value: Any) -> int:
     if isinstance(baseline.features[index].values, Numbers):
         return bisect_left(layout.numbers[index].values.tolist(), float(value))
     name = str(value).lower() if isinstance(value, bool) else str(value)
-    return layout.categories[index].find(name)
+    return int(layout.categories[index].find([name])[0][0])
 
 
 @given(st.lists(st.lists(st.tuples(SCALARS, st.integers(0, 2)), min_size=1, max_size=9), min_size=2, max_size=5))
@@ -219,9 +247,20 @@ def test_the_outer_bins_hold_what_is_out_of_range() -> None:
     for values in ([3.0, 4.0, 5.0], [value / 100 for value in range(300, 1001)]):
         baseline = build({"x": values})
         low, high = min(values), max(values)
-        counted = total(baseline, [batch([{"x": x} for x in (low, high, np.nextafter(low, -9), -1e300, high + 1)])])
+        counted = total(baseline, [batch([{"x": x} for x in (low, high, low - 1e-6, -1e300, high + 1)])])
         assert counted.bins[0] == 2
         assert counted.bins[-1] == 1
+
+
+def test_roundings_to_float32_are_counted() -> None:
+    """A value in the bin of a baseline value that it only rounds to is counted apart; a new value has another bin."""
+    baseline = build({"x": [0.1, 0.2, 0.25]})
+    rounded = float(np.float32(0.1))
+    counted = total(baseline, [batch([{"x": x} for x in (0.1, rounded, rounded, 0.25, 0.3, 0.15)])])
+    assert counted.unseen.tolist() == [2]
+    assert counted.bins.tolist() == [0, 3, 1, 0, 0, 1, 1]
+    stored = replace(baseline, format=1)
+    assert total(stored, [batch([{"x": rounded}])]).bins.tolist() == [0, 0, 1, 0, 0, 0, 0]
 
 
 def test_absent_and_null_are_the_same() -> None:
@@ -255,10 +294,11 @@ def test_the_latest_new_categories_are_kept() -> None:
 
 
 def test_rare_and_new_categories_are_told_apart() -> None:
-    """A category the baseline had, however rare, is not new."""
-    baseline = build({"x": [f"c{number}" for number in range(150) for _ in range(2 if number < 100 else 1)]})
-    counted = total(baseline, [batch([{"x": "c149"}, {"x": "c0"}, {"x": "other"}])])
-    assert counted.bins[-2:].tolist() == [1, 1]
+    """A category the baseline had, however rare, is not new, and neither is a new boolean value without a bin."""
+    baseline = build({"x": [f"c{number}" for number in range(150)], "y": [True] * 150})
+    counted = total(baseline, [batch([{"x": "c149", "y": True}, {"x": "c0", "y": False}, {"x": "other", "y": False}])])
+    assert counted.unseen.tolist() == [1, 2]
+    assert counted.bins[layout_of(baseline).span(1)].tolist() == [1, 2]
 
 
 def test_an_hour_of_600_rows_takes_about_130_bytes_a_feature() -> None:

@@ -5,7 +5,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftguard.baselines.schemas import BaselineFeature
+from driftguard.distributions import categories as categories_module
 from driftguard.distributions import encoding
-from driftguard.distributions.baseline import build
-from driftguard.distributions.categories import MAX_CATEGORIES, MAX_RARE, RARE, Categories, digest
+from driftguard.distributions.baseline import FeatureBaseline, build
+from driftguard.distributions.categories import CELLS, MAX_CATEGORIES, RARE, Categories, cell_of, digest_of
 from driftguard.distributions.numbers import QUANTILES, RESOLUTION, Numbers
 from driftguard.platform.serialization import Scalar
 
@@ -134,28 +137,81 @@ def test_sums_that_overflow_are_not_finite() -> None:
     assert not math.isfinite(held.squares)
 
 
-def test_the_most_frequent_categories_are_kept_and_the_others_remembered() -> None:
-    """Of 150 categories the first 100 are counted, the others are rare and known."""
+def test_the_most_frequent_categories_are_named_and_the_others_hashed() -> None:
+    """Of 150 categories the first 100 are named, the others are counted by hash cell and have digests."""
     values = [f"c{number}" for number in range(150) for _ in range(200 - number)]
-    held = categories_of(values)
+    held = categories_of([*values, "once"])
     assert held.names[:2] == ("c0", "c1")
     assert len(held.names) == MAX_CATEGORIES
-    assert held.known is not None
-    assert digest("c149") in held.known
-    assert digest("c150") not in held.known
-    assert held.rare == sum(200 - number for number in range(100, 150))
+    others = {f"c{number}": 200 - number for number in range(100, 150)} | {"once": 1}
+    cells = [0] * CELLS
+    for name, count in others.items():
+        cells[cell_of(digest_of(name))] += count
+    assert held.others is not None
+    assert list(held.others.cells) == cells
+    assert held.others.once == 1
+    assert held.others.digests is not None
+    assert list(held.others.digests.values) == sorted(map(digest_of, others))
+    assert held.rare == sum(others.values())
     shown = build({"x": values}).summary()[0]["categories"]
-    assert shown[RARE] == pytest.approx(held.rare / len(values))
+    assert shown[RARE] == pytest.approx((held.rare - 1) / len(values))
     assert sum(shown.values()) == pytest.approx(1)
 
 
-def test_too_many_rare_categories_are_not_remembered() -> None:
-    """Beyond the limit of rare categories none of them is kept, and the baseline stays small."""
-    baseline = build({"x": [f"user {number}" for number in range(MAX_RARE + MAX_CATEGORIES + 1)]})
-    held = baseline.features[0].values
+def test_digests_are_stored_apart_and_read_when_needed() -> None:
+    """Digests survive storing, are no part of the baseline's bytes, and are read only for a feature that needs them."""
+    baseline = build({"x": [f"user {number}" for number in range(5000)], "y": ["a", "b"] * 2500, "z": [True] * 5000})
+    stored = encoding.encode_digests(baseline)
+    assert len(encoding.encode(baseline)) < 3000
+    assert len(stored) < 4 * 5000
+    reads = []
+
+    def read() -> Any:
+        reads.append(1)
+        return encoding.decode_digests(stored)
+
+    features = encoding.decode(encoding.encode(baseline), read).features
+    assert reads == []
+    for one, other in zip(features, baseline.features, strict=True):
+        assert digests_of(one) == digests_of(other)
+    assert encoding.encode_digests(build({"x": [1, 2], "y": ["a", "b"], "z": [True, False]})) == b""
+
+
+def digests_of(feature: FeatureBaseline) -> list[int]:
+    """The digests of a categorical feature."""
+    assert isinstance(feature.values, Categories)
+    assert feature.values.others is not None
+    assert feature.values.others.digests is not None
+    return list(feature.values.others.digests.values)
+
+
+def test_a_feature_of_too_many_values_has_no_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit of a feature, or of all features together, new values are not told apart, the largest first."""
+    monkeypatch.setattr(categories_module, "MAX_DIGESTS", 900)
+    monkeypatch.setattr(encoding, "MOST_DIGESTS", 1000)
+    names = [f"user {number}" for number in range(1001)]
+    baseline = build({"a": names, "b": [*names[:900], *names[:101]], "c": [*names[:300], *names[:701]]})
+    kept = [feature.values.others.digests for feature in baseline.features]  # type: ignore[union-attr]
+    assert [digests is None for digests in kept] == [True, False, False]
+    stored = encoding.decode(
+        encoding.encode(baseline), lambda: encoding.decode_digests(encoding.encode_digests(baseline))
+    )
+    kept = [feature.values.others.digests for feature in stored.features]  # type: ignore[union-attr]
+    assert [digests is None for digests in kept] == [True, True, False]
+
+
+def test_a_boolean_has_both_values() -> None:
+    """A value that a boolean feature never had is listed with a count of zero."""
+    held = build({"x": [True, True, None]}).features[0].values
     assert isinstance(held, Categories)
-    assert held.known is None
-    assert len(encoding.encode(baseline)) < 10_000
+    assert (held.names, list(held.counts), held.rare) == (("true", "false"), [2, 0], 0)
+
+
+def test_a_baseline_of_an_older_format_is_not_written_again() -> None:
+    """Its cells cannot be computed again, so writing it would lose them silently."""
+    old = replace(build({"x": ["a"]}), format=1)
+    with pytest.raises(ValueError, match="format 1 cannot be written"):
+        encoding.encode(old)
 
 
 def test_predictions_join_the_features_only_when_there_are_any() -> None:

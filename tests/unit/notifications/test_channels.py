@@ -1,17 +1,28 @@
 """Channels: accepted settings, shown fields, wanted events, and the URLs that a webhook may have."""
 
+import ipaddress
+import json
+import socket
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from driftguard.alerts.schemas import Severity
+from driftguard.notifications import addresses
 from driftguard.notifications.addresses import ParsedUrl, Refused, check_url, literal_address, pin
 from driftguard.notifications.providers import base
-from driftguard.notifications.providers.base import NewChannel, ShownChannel, StoredChannel
+from driftguard.notifications.providers.base import STORED, NewChannel, ShownChannel, StoredChannel
+from driftguard.notifications.providers.email import as_header
 from driftguard.notifications.schemas import NEW_CHANNEL, Channel, ChannelPatch, ChannelSettings, ChannelType
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -40,9 +51,13 @@ def shown(**body: Any) -> ShownChannel:
         ({"type": "email", "to": ["a@example.com", "a@example.com"]}, ("to",), "duplicates"),
         ({"type": "email", "to": ["not an address"]}, ("to", 0), "@"),
         ({"type": "email", "to": ["a@example.com\r\nBcc: b@example.com"]}, ("to", 0), "invalid characters"),
+        ({"type": "email", "to": ["=?utf-8?q?a?=@b.de"]}, ("to", 0), "header of an e-mail"),
+        ({"type": "email", "to": ["a@example.com", "=?iso-8859-1?b?YQ==?=@b.de"]}, ("to", 1), "header of an e-mail"),
         ({"type": "email", "to": ["a@example.com", "x" * 10**6]}, ("to", 1), "at most 320"),
         ({"type": "email", "to": "a@example.com"}, ("to",), "list"),
         ({"type": "email", "to": ["a@example.com"], "model_ids": []}, ("model_ids",), "at least 1"),
+        ({"type": "email", "to": ["a@example.com"], "alert_types": []}, ("alert_types",), "at least 1"),
+        ({"type": "email", "to": ["a@example.com"], "alert_types": ["drift"]}, ("alert_types", 0), "data_drift"),
         ({"type": "email", "to": ["a@example.com"], "min_severity": "low"}, ("min_severity",), "LOW"),
         ({"type": "email", "to": ["a@example.com"], "enabled": "yes"}, ("enabled",), "boolean"),
         ({"type": "email", "to": ["a@example.com"], "webhook_url": HOOK}, ("webhook_url",), "not permitted"),
@@ -79,6 +94,37 @@ def test_addresses_are_taken_in_their_ascii_form_and_local_domains_too() -> None
     """A company's internal mail domain is accepted, and an international domain is stored in ASCII."""
     channel = stored(type="email", to=["ops@mail.local", "ops@localhost", "team@bücher.example"])
     assert list(channel.settings.targets) == ["ops@mail.local", "ops@localhost", "team@xn--bcher-kva.example"]
+
+
+@given(st.from_regex(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,20}", fullmatch=True))
+def test_an_accepted_address_can_be_sent_to(local: str) -> None:
+    """An address that a channel accepts is the one that the header To of its messages names."""
+    try:
+        (address,) = stored(type="email", to=[f"{local}@example.com"]).settings.targets
+    except ValidationError:
+        return
+    message = EmailMessage()
+    message["To"] = as_header(address)
+    read = message_from_bytes(message.as_bytes(policy=SMTP), policy=SMTP)
+    assert [each.addr_spec for each in read["To"].addresses] == [address]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "email", "to": ["=?utf-8?q?a?=@b.de"]},
+        {"type": "slack", "webhook_url": "https://[::127.0.0.1]/x"},
+        {"type": "teams", "webhook_url": "https://[fec0::1]/x"},
+        {"type": "webhook", "url": "https://[2002:808:808::]/x"},
+    ],
+)
+def test_a_stored_channel_is_read_under_later_rules(body: dict[str, Any]) -> None:
+    """Settings that today's rules refuse are read from the table and shown, so the other channels keep working."""
+    with pytest.raises(ValidationError):
+        NEW_CHANNEL.validate_python(body)
+    channel = StoredChannel("C1", "org", NEW_CHANNEL.validate_json(json.dumps(body), context=STORED), NOW, NOW)
+    assert channel.settings.shown(channel.common).name
+    assert channel.settings.targets
 
 
 def test_every_channel_type_is_a_file_and_a_member_of_each_union() -> None:
@@ -143,7 +189,7 @@ def test_only_who_calls_people_hears_of_acknowledgements() -> None:
         {"type": "webhook", "url": HOOK},
         {"type": "email", "to": ["a@example.com"]},
     ]
-    wanted = [stored(**body).settings.wants("acknowledged", "m1", "HIGH") for body in kinds]
+    wanted = [stored(**body).settings.wants("acknowledged", "m1", "HIGH", "data_drift") for body in kinds]
     assert wanted == [True, False, False, False]
 
 
@@ -158,13 +204,16 @@ def test_only_who_calls_people_hears_of_acknowledgements() -> None:
         ({"model_ids": ["m1", "m2"]}, "m2", "HIGH", True),
         ({"model_ids": ["m1", "m2"]}, "m3", "HIGH", False),
         ({"enabled": False}, "m1", "HIGH", False),
+        ({"alert_types": ["data_drift", "no_data"]}, "m1", "HIGH", True),
+        ({"alert_types": ["data_quality"]}, "m1", "HIGH", False),
     ],
 )
 def test_a_channel_wants_its_models_and_severities(
     settings: dict[str, Any], model_id: str, severity: Severity, wanted: bool
 ) -> None:
-    """An event is wanted only if the severity, the model and the switch all allow it."""
-    assert stored(type="slack", webhook_url=HOOK, **settings).settings.wants("opened", model_id, severity) is wanted
+    """An event is wanted only if the severity, the model, the alert type and the switch all allow it."""
+    channel = stored(type="slack", webhook_url=HOOK, **settings)
+    assert channel.settings.wants("opened", model_id, severity, "data_drift") is wanted
 
 
 @pytest.mark.parametrize(
@@ -174,6 +223,9 @@ def test_a_channel_wants_its_models_and_severities(
         "192.168.1.1",
         "169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "[::1]", "[::]",
         "[fe80::1]", "[fd00:ec2::254]", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "[2002:a00:1::]", "[ff02::1]",
+        "[::127.0.0.1]", "[::8.8.8.8]", "[::ffff:0:127.0.0.1]", "[::ffff:0:8.8.8.8]", "[fec0::1]", "[feff::1]",
+        "[2002:808:808::]", "[64:ff9b:1::808:808]", "[64:ff9b::7f00:1]", "[2001::1]", "[2001:db8::1]", "[2001:10::1]",
+        "[3fff::1]", "[5f00::1]", "[100::1]", "[1::1]", "[4000::1]", "[e000::1]", "192.88.99.1", "240.0.0.1",
         "localhost", "LOCALHOST", "localhost.", "a.localhost", "printer.local", "metadata.google.internal",
         "ip-10-0-0-1.ec2.internal",
     ],
@@ -191,7 +243,7 @@ def test_private_and_local_hosts_are_refused_without_asking_anybody(host: str) -
         "https://user:secret@example.com/", "https://user@example.com/", "https://example.com:0x50/",
         "https://example.com:99999/", "https://example.com/\r\nX: y", "https://exämple.com/", "https://１２７.0.0.1/",
         "https://example.com/" + "x" * 2048, "https://exa%6dple.com/", "https://example.com\\@evil.example/",
-        "https://[::1",
+        "https://[::1", f"https://{'a' * 64}.example/", f"https://{'a.' * 130}example/",
     ],
 )  # fmt: skip
 def test_what_is_not_plainly_an_https_address_is_refused(url: str) -> None:
@@ -208,6 +260,34 @@ def test_a_public_address_is_taken_apart() -> None:
     assert check_url("https://8.8.8.8") == ParsedUrl("8.8.8.8", 443, "/")
     assert check_url("https://[2606:4700::1111]/x").host == "2606:4700::1111"
     assert literal_address("hooks.slack.com") is None
+
+
+@given(st.ip_addresses(v=6))
+def test_an_ipv6_address_outside_of_global_unicast_is_refused(address: ipaddress.IPv6Address) -> None:
+    """An address is accepted only within 2000::/3, or if it stands for a public IPv4 address."""
+    ordinary = address in ipaddress.IPv6Network("2000::/3")
+    stands_for_ipv4 = address.ipv4_mapped is not None or address in ipaddress.IPv6Network("64:ff9b::/96")
+    try:
+        check_url(f"https://[{address}]/")
+    except Refused:
+        return
+    assert ordinary or stands_for_ipv4
+
+
+def test_an_address_that_stands_for_a_public_ipv4_address_is_accepted() -> None:
+    """The mapped form and the answers of DNS64 are accepted when their IPv4 address is public."""
+    for host in ("[::ffff:8.8.8.8]", "[64:ff9b::808:808]", "[2606:4700::1111]", "[2a00:1450:4001::1]"):
+        check_url(f"https://{host}/")
+
+
+def test_a_lookup_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver gives up after its own time, and an unknown host is still an OSError."""
+    release = threading.Event()
+    monkeypatch.setattr(addresses, "RESOLVING", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: release.wait(5) and [])
+    with pytest.raises(OSError, match="in time"):
+        addresses.system_resolver("slow.example", 443)
+    release.set()
 
 
 def test_a_name_is_pinned_to_a_public_address_ipv4_first() -> None:

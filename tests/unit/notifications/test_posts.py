@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.events import AlertEvent, AlertNews, news_of
 from driftguard.alerts.schemas import AlertType
 from driftguard.notifications.example import example
 from driftguard.notifications.messages import ChannelNotice
@@ -35,7 +35,7 @@ def happened(kind: str = "opened", **changes: Any) -> AlertEvent:
     return event.model_copy(update={"alert": event.alert.model_copy(update={"id": "A1", **alert})})
 
 
-def posted(event: AlertEvent | ChannelNotice, **body: Any) -> list[Post]:
+def posted(event: AlertNews | ChannelNotice, **body: Any) -> list[Post]:
     """The requests to a channel with these settings."""
     channel = StoredChannel("C1", "acme", NEW_CHANNEL.validate_python(body), NOW, NOW)
     return channel.posts(event, public_url=PUBLIC, now=NOW)
@@ -52,7 +52,7 @@ def paged(event: AlertEvent) -> list[dict[str, Any]]:
     return [json.loads(post.body) for post in posted(event, type="pagerduty", routing_key=KEY)]
 
 
-def card(event: AlertEvent) -> dict[str, Any]:
+def card(event: AlertNews) -> dict[str, Any]:
     """The card for Teams."""
     (post,) = posted(event, type="teams", webhook_url="https://a.example/hook")
     (attachment,) = json.loads(post.body)["attachments"]
@@ -204,6 +204,83 @@ def test_a_card_fits_however_long_names_are() -> None:
     message = teams.render(event, public_url=PUBLIC)
     assert len(json.dumps(message, ensure_ascii=False).encode()) <= 28_000
     assert any(re.fullmatch(r"\d+ more in the alert", text) for text in texts(message))
+
+
+def test_a_webhook_lists_the_alerts_of_one_check() -> None:
+    """The body is valid by the schema. `alert` is the most severe, open alerts first, and `alerts` has all."""
+    opened = happened(severity="MEDIUM")
+    risen = happened("escalated", event_id="A2-0002", severity="HIGH", previous_severity="LOW", alert={"id": "A2"})
+    over = happened("resolved", event_id="A3-0003", severity="HIGH", reason="below", alert={"id": "A3"})
+    (post,) = posted(news_of([opened, over, risen]), type="webhook", url="https://a.example/hook")
+    body = json.loads(post.body)
+    jsonschema.Draft202012Validator(json.loads(TARGET.read_text())).validate(body)
+    assert [(alert["event"], alert["event_id"], alert["id"]) for alert in body["alerts"]] == [
+        ("escalated", "A2-0002", "A2"),
+        ("opened", "A1-0001", "A1"),
+        ("resolved", "A3-0003", "A3"),
+    ]
+    assert (body["version"], body["event"], body["event_id"], body["alert"]["id"]) == (1, "escalated", "A2-0002", "A2")
+    assert body["previous_severity"] == body["alerts"][0]["previous_severity"] == "LOW"
+    assert body["alerts"][2]["reason"] == "below"
+    assert post.headers["x-driftguard-event-id"] == "A2-0002"
+
+
+def test_one_alert_is_a_list_of_one() -> None:
+    """`alerts` is there in every message."""
+    body = json.loads(hook(happened()).body)
+    assert [alert["id"] for alert in body["alerts"]] == ["A1"]
+
+
+def test_a_card_lists_the_alerts_of_one_check() -> None:
+    """A card has the title and lead of each alert and a button for each, and fits however long the names are."""
+    events = [
+        happened(event_id=f"A{place}-0001", alert={"id": f"A{place}", "alert_type": alert_type})
+        for place, alert_type in enumerate(get_args(AlertType))
+    ]
+    made = card(news_of(events))
+    said = texts(made)
+    for title in ("New alert: Data drift in example model", "New alert: No data from example model"):
+        assert title in said
+    assert [action["url"].rpartition("/")[2] for action in made["actions"]] == [f"A{place}" for place in range(4)]
+    long = happened().alert.features[0].model_validate({"name": "語" * 128, "drift_score": 0.5})
+    wide = {"features": [long] * 20, "features_total": 500, "recommended_actions": ["語" * 1000] * 5}
+    largest = [
+        happened(model_name="語" * 128, note="語" * 2000, alert={**wide, "id": f"A{place}"}) for place in range(12)
+    ]
+    message = teams.render(news_of(largest), public_url=PUBLIC)
+    assert len(json.dumps(message, ensure_ascii=False).encode()) <= 28_000
+    assert len(message["attachments"][0]["content"]["actions"]) == teams.BUTTONS
+
+
+def test_several_problems_of_one_feature_are_all_in_the_incident() -> None:
+    """Three kinds of bad quality of one feature are all listed under its name."""
+    sample = happened().alert.features[0]
+    kinds: list[dict[str, Any]] = [
+        {"kind": kind, "drift_score": score, "histogram": None}
+        for kind, score in (("missing", 0.5), ("new_categories", 0.25), ("wrong_type", 0.125))
+    ]
+    features = [sample.model_copy(update=values) for values in kinds]
+    (body,) = paged(happened(alert={"alert_type": "data_quality", "features": features}))
+    said = body["payload"]["custom_details"]["Features"]["tenure"]
+    for part in ("score 0.5", "score 0.25", "score 0.125", "missing values", "new categories", "of the wrong type"):
+        assert part in said
+
+
+@pytest.mark.parametrize("channel", ["pagerduty", "teams", "webhook"])
+def test_no_value_forges_a_line_of_a_request(channel: str) -> None:
+    """Texts for people stay on one line, whatever the names and categories contain."""
+    forged = "x\nRESOLVED\u2028now\u202e\x1b"
+    feature = happened().alert.features[0].model_copy(update={"name": forged, "new_categories": [forged]})
+    event = happened(model_name=forged, alert={"model_name": forged, "features": [feature]})
+    if channel == "pagerduty":
+        said = [body["payload"] for body in paged(event)]
+    elif channel == "teams":
+        said = [card(event)]
+    else:
+        said = [json.loads(hook(event).body)["text"]]
+    text = json.dumps(said, ensure_ascii=True)
+    for escaped in ("\\n", "\\u2028", "\\u202e", "\\u001b"):
+        assert escaped not in text.replace("\\\\", "")
 
 
 def test_only_alerts_go_out_by_http() -> None:

@@ -6,23 +6,23 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import SMTP, default
 from html.parser import HTMLParser
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from driftguard.alerts import lifecycle, words
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.events import MESSAGE_BYTES, AlertEvent, AlertNews, changes_in, news_of
 from driftguard.alerts.findings import Finding, Memory, Occasion
-from driftguard.alerts.schemas import Alert, AlertFeature, Window
+from driftguard.alerts.schemas import Alert, AlertFeature, Limit, Window
 from driftguard.models.settings import ModelSettings
 from driftguard.notifications import example, pictures
 from driftguard.notifications.providers import email, slack
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL
-from driftguard.verdicts.directions import direction
-from driftguard.verdicts.shapes import ReportHistogram
+from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 PUBLIC = "https://drift.example.com/v1"
@@ -68,7 +68,22 @@ def feature_of(values: dict[str, Any]) -> AlertFeature:
     feature = AlertFeature.model_validate(values)
     if feature.histogram is None or feature.kind:
         return feature
-    return feature.model_copy(update={"direction": direction(cast("ReportHistogram", feature.histogram.model_dump()))})
+    baseline, window = (
+        np.array(bars) / max(sum(bars), 1) for bars in (feature.histogram.baseline, feature.histogram.window)
+    )
+    labels = feature.histogram.categories
+    if labels is None:
+        direction = direction_of_numbers(baseline.cumsum(), window.cumsum())
+    else:
+        named = [label for label in labels if not label.startswith("__")]
+        before, now = (
+            np.array(
+                [dict(zip(labels, bars, strict=True)).get(label, 0.0) for label in [*named, "__rare__", "__new__"]]
+            )
+            for bars in (baseline, window)
+        )
+        direction = direction_of_categories(named, before, now, new=True)
+    return feature.model_copy(update={"direction": direction})
 
 
 def life(
@@ -107,23 +122,23 @@ def life(
     return found
 
 
-def mail(event: AlertEvent) -> Any:
+def mail(event: AlertNews) -> Any:
     """The e-mail, parsed from the bytes that are sent."""
     made = email.render(event, CHANNEL, "ops@example.com", sender="drift@example.com", public_url=PUBLIC)
     return message_from_bytes(made.as_bytes(policy=SMTP), policy=default)
 
 
-def html_of(event: AlertEvent) -> str:
+def html_of(event: AlertNews) -> str:
     """The HTML part."""
     return str(mail(event).get_body(("html",)).get_content())
 
 
-def text_of(event: AlertEvent) -> str:
+def text_of(event: AlertNews) -> str:
     """The plain part."""
     return str(mail(event).get_body(("plain",)).get_content())
 
 
-def slack_of(event: AlertEvent) -> str:
+def slack_of(event: AlertNews) -> str:
     """All texts of the Slack message, in order."""
     found: list[str] = []
 
@@ -202,10 +217,76 @@ def test_each_type_of_alert_has_its_own_words(alert_type: str, features: Any, su
 
 
 @pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
+@pytest.mark.parametrize(
+    ("feature", "said"),
+    [
+        (
+            {**DELAY, "at": {"value": 4, "baseline": 0.704, "window": 0.46, "words": "4 or less"}},
+            "towards higher values, 4 or less: 70.4% → 46.0%",
+        ),
+        (
+            {
+                **MISSING,
+                "kind": "wrong_type",
+                "type_change": {"type": "categorical", "share": 0.078, "expected": "numeric", "example": "41"},
+            },
+            "of the wrong type, 3.4% → 7.8%, numbers in the baseline, texts such as “41” now",
+        ),
+        (
+            {**MISSING, "kind": "wrong_type", "type_change": {"type": "boolean", "share": 0.078}},
+            "of the wrong type, 3.4% → 7.8%, booleans now",
+        ),
+        (
+            {
+                "name": "Age",
+                "kind": "unexpected_feature",
+                "renamed_from": "age",
+                "shares": {"baseline": 0, "window": 1},
+            },
+            "not in the baseline, 0% → 100.0%, perhaps “age” renamed",
+        ),
+    ],
+)
+def test_a_feature_says_what_changed(shown: Any, feature: dict[str, Any], said: str) -> None:
+    """A message names the place of D with both shares, the types that came, and a probable former name."""
+    alert_type = "data_quality" if "kind" in feature else "data_drift"
+    assert said in re.sub(r"\s+", " ", shown(life(feature, alert_type=alert_type)["opened"]))
+
+
+@pytest.mark.parametrize(
+    ("alert_type", "limit", "said"),
+    [
+        ("data_drift", {"score": 0.0512}, "score over 0.0512"),
+        ("data_drift", {"score": 0.05, "p_value": 3.5e-7}, "score from 0.05 and p below 3.5e-07"),
+        ("prediction_drift", {"p_value": 0.05}, "p below 0.05"),
+        ("data_quality", {"score": 0.02, "p_value": 3.5e-7}, "rise from 0.02 and p below 3.5e-07"),
+    ],
+)
+def test_a_message_shows_the_limit_that_decided(alert_type: Any, limit: dict[str, float], said: str) -> None:
+    """The limit is that of the test that fired: of a share its smallest rise and the limit of p, of D its score."""
+    event = life(MISSING if alert_type == "data_quality" else DELAY, alert_type=alert_type)["opened"]
+    event = event.model_copy(update={"alert": event.alert.model_copy(update={"limit": Limit.model_validate(limit)})})
+    for shown in (html_of, text_of, slack_of):
+        assert said in shown(event)
+
+
+def test_pictures_of_odd_ranges_have_sensible_ends() -> None:
+    """A range that starts right below 0 starts at 0, and both ends of a range of Unix times can be told apart."""
+    for edges, ends in (
+        ([-5e-324, 43.0, 86.26], ("0", "86.3")),
+        ([1_793_000_000.0, 1_794_000_000.0, 1_796_600_000.0], ("1,793,000,000", "1,796,600,000")),
+    ):
+        histogram = {"edges": edges, "baseline": [0.5, 0.5], "window": [0.1, 0.9]}
+        picture = pictures.picture_of(AlertFeature.model_validate({**DELAY, "histogram": histogram}))
+        assert picture is not None
+        assert (picture.low, picture.high) == ends
+
+
+@pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
 def test_preliminary_is_said_in_every_message(shown: Any) -> None:
     """Messages of a preliminary alert say so, and messages of other alerts do not contain the word."""
     preliminary = life(DELAY, preliminary=True)
-    assert preliminary.keys() == {"opened", "resolved"}
+    assert preliminary.keys() == {"opened", "escalated", "repeated", "resolved"}
     assert "Preliminary:" in shown(preliminary["opened"])
     assert "was preliminary" in shown(preliminary["resolved"])
     assert "preliminary" not in shown(life(DELAY)["opened"]).casefold()
@@ -241,6 +322,17 @@ def test_headers_say_who_sends_and_how_it_is_left() -> None:
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Importance"] == "high"
     assert mail(events["resolved"])["Importance"] is None
+
+
+@pytest.mark.parametrize(
+    "name", ["=?utf-8?q?RESOLVED=0D=0ABcc:_a@b.de?=", "x =?utf-8?b?Ug==?= y", "=?utf-8?q?" + "x" * 150 + "?=", "=?"]
+)
+def test_a_name_that_looks_encoded_is_shown_as_it_is(name: str) -> None:
+    """No part of a name is decoded as an encoded word in the subject."""
+    event = life(DELAY, name=name[:128])["opened"]
+    message = mail(event)
+    assert message["Subject"] == f"Data drift in {name[:128]}".replace("=?", "= ?")
+    assert message["Bcc"] is None
 
 
 class Tags(HTMLParser):
@@ -355,6 +447,35 @@ def plain_parts(part: Any) -> list[dict[str, Any]]:
     return own + [found for value in part.values() for found in plain_parts(value)]
 
 
+FORGED = "x\nRESOLVED\r\nSign in: https://evil.example\u2028now\u202e\x1b[0m"
+FORGED_SHOWN = "x⏎RESOLVED⏎⏎Sign in: https://evil.example⏎now\\u202e␛[0m"
+
+
+@pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
+def test_no_logged_value_forges_a_line_of_a_message(shown: Any) -> None:
+    """A value, a category, a feature name and a model name with line breaks stay on the line they are shown in."""
+    carrier = {**CARRIER, "name": f"{FORGED} name"}
+    carrier["histogram"] = {"categories": [FORGED, "b"], "baseline": [1, 1], "window": [1, 2]}
+    new = {**MISSING, "kind": "new_categories", "new_categories": [FORGED]}
+    said = shown(life(carrier, new, name=f"{FORGED} model")["opened"])
+    assert FORGED_SHOWN[:18] in said
+    assert not re.search("^ *(RESOLVED|Sign in)", said, re.MULTILINE)
+    assert not set("\u2028\u202e\x1b") & set(said)
+
+
+def test_a_value_is_one_line_with_its_control_characters_shown() -> None:
+    """Line breaks, escapes and marks of direction are shown. Letters of any script and emojis stay as they are."""
+    assert words.one_line(FORGED) == FORGED_SHOWN
+    plain = "Größe 北京 नमस्ते می\u200cخواهم 👩\u200d🔧 a\u00a0b"
+    assert words.one_line(plain) == plain
+
+
+@given(st.text())
+def test_one_line_is_one_line_for_any_text(text: str) -> None:
+    """No text is split into lines, whatever it contains."""
+    assert len(words.one_line(text).splitlines()) <= 1
+
+
 @given(name=st.text(min_size=1, max_size=128), feature=st.text(min_size=1, max_size=128))
 def test_any_name_gives_one_message_with_its_own_headers(name: str, feature: str) -> None:
     """No name can add a header or break Slack's limits."""
@@ -387,6 +508,72 @@ def test_slack_limits_hold_for_the_largest_alert() -> None:
         assert len(block.get("text", {}).get("text", "x")) <= (150 if block["type"] == "header" else 3000)
         assert all(len(field["text"]) <= 2000 for field in block.get("fields", []))
     assert "94 more in the alert" in slack_of(life(*wide)["opened"])
+
+
+def several(*types: str, name: str = "flight delays") -> list[AlertEvent]:
+    """The openings of one check, one for each alert type."""
+    features = {"data_drift": DELAY, "prediction_drift": {**DELAY, "name": "prediction"}, "data_quality": MISSING}
+    opened = []
+    for place, alert_type in enumerate(types):
+        event = life(*[features[alert_type]] if alert_type in features else [], alert_type=alert_type, name=name)[
+            "opened"
+        ]
+        alert = event.alert.model_copy(update={"id": f"A{place}"})
+        opened.append(event.model_copy(update={"event_id": f"A{place}-0001", "alert": alert}))
+    return opened
+
+
+@pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
+def test_one_message_lists_every_alert_of_the_check(shown: Any) -> None:
+    """Each alert has its title, lead, features and link, and the summary names all of them."""
+    news = news_of(several("data_drift", "prediction_drift", "data_quality"))
+    text = re.sub(r"\s+", " ", shown(news))
+    for said in [
+        "3 alerts in flight delays", "data drift (MEDIUM, new alert)", "prediction drift (MEDIUM, new alert)",
+        "data quality (MEDIUM, new alert)", "Data drift in flight delays", "Prediction drift in flight delays",
+        "Data quality of flight delays", "“dep_delay” of “flight delays” has moved", "missing values, 3.4% → 7.8%",
+        "A0", "A1", "A2",
+    ]:  # fmt: skip
+        assert said in text, said
+
+
+def test_a_message_of_several_alerts_belongs_to_the_conversation_of_each() -> None:
+    """The e-mail refers to each alert's thread and is important if any alert opened with HIGH."""
+    events = several("data_drift", "data_quality")
+    message = mail(news_of([events[0], events[1].model_copy(update={"severity": "HIGH"})]))
+    assert message["Subject"] == "2 alerts in flight delays"
+    assert message["References"] == "<alert.A1.C1@example.com> <alert.A0.C1@example.com>"
+    assert message["Importance"] == "high"
+    page = str(message.get_body(("html",)).get_content())
+    assert Tags(page).open == []
+    for place in (0, 1):
+        assert f'href="{PUBLIC}/dashboard#/alerts/A{place}"' in page
+
+
+def test_slack_and_gmail_take_the_largest_message() -> None:
+    """Twelve alerts with many features stay within Slack's blocks and under the size at which Gmail clips."""
+    wide = [{**CARRIER, "name": "&" * 125 + f"{number:03d}"} for number in range(30)]
+    alert = life(*wide, name="<" * 128)["opened"]
+    for count in (2, 3, 6, 12):
+        events = [
+            alert.model_copy(update={"alert": alert.alert.model_copy(update={"id": f"A{place}"})})
+            for place in range(count)
+        ]
+        blocks = slack.render(news_of(events), public_url=PUBLIC)["blocks"]
+        assert len(blocks) <= 50
+        assert len([block for block in blocks if block["type"] == "actions"]) == count
+        assert len(html_of(news_of(events)).encode()) < 102_000
+
+
+def test_a_message_fits_into_sns_however_long_its_texts_are() -> None:
+    """Features are left out until a message fits, and the number of all features stays."""
+    histogram = {"categories": ["\x01" * 60] * 32, "baseline": [1 / 3] * 32, "window": [1 / 3] * 32}
+    wide = [{**CARRIER, "name": "\x01" * 125 + f"{number:03d}", "histogram": histogram} for number in range(40)]
+    alert = life(*wide, name="語" * 128)["opened"]
+    news = news_of([alert] * 6)
+    assert len(news.model_dump_json().encode()) <= MESSAGE_BYTES
+    assert [event.alert.features_total for event in changes_in(news)] == [40] * 6
+    assert len(news_of([alert]).model_dump_json().encode()) <= MESSAGE_BYTES
 
 
 def test_a_test_message_says_that_it_is_one() -> None:

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 import botocore.exceptions
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftguard.notifications.delivery import delay
 from driftguard.notifications.outgoing import Answer, Call, DeliveryFailed, Outgoing, retry_after
@@ -80,7 +82,10 @@ def test_what_ses_says_of_our_own_role_is_for_the_log_alone(caplog: pytest.LogCa
     with pytest.raises(DeliveryFailed) as caught:
         by_ses(Ses(error))(message(), "ops@example.com")
     assert caught.value.permanent
-    assert caught.value.detail == "AccessDeniedException: this stack is not allowed to send from its sender address"
+    assert caught.value.detail == (
+        "AccessDeniedException: AWS does not allow this stack to send from EmailFrom. The log of notify_email names "
+        "the missing permission."
+    )
     assert words in [record.__dict__.get("reason") for record in caplog.records]
 
 
@@ -324,11 +329,25 @@ def test_with_an_endpoint_set_every_request_goes_there_and_says_where_it_was_mea
         ("Mon, 23 Nov 2026 10:16:00 GMT", 60),
         ("Mon, 23 Nov 2026 10:00:00 GMT", 0),
         ("9" * 400, 10**9),
+        ("9" * 60_000, 10**9),
+        ("1e9", None),
+        ("Mon, 23 Nov 99999999999 10:16:00 GMT", None),
+        ("Mon, 23 Nov 9999 10:16:00 GMT", 10**9),
     ],
 )
 def test_retry_after_is_read_in_both_its_forms(value: str | None, seconds: float | None) -> None:
     """Retry-After is read as seconds or an HTTP date, and anything else is ignored."""
     assert retry_after(value, NOW) == seconds
+
+
+@given(
+    st.text() | st.from_regex(r"[A-Z][a-z]{2}, [0-9]+ [A-Z][a-z]{2} [0-9]+ [0-9:]+ ([+-][0-9]+|GMT)", fullmatch=True)
+)
+def test_no_retry_after_breaks_the_sender(value: str) -> None:
+    """Any value gives a number of seconds within limits, or none."""
+    seconds = retry_after(value, NOW)
+    assert seconds is None or 0 <= seconds <= 10**9
+    assert 1 <= delay(1, seconds) <= 900
 
 
 @pytest.mark.parametrize(

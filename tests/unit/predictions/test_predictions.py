@@ -604,3 +604,60 @@ def test_a_cursor_of_our_form_with_another_content_is_refused(model: Models, pos
     with pytest.raises(Invalid) as caught:
         listing.list_logged("org", model.model_id, limit=1, cursor=cursor)
     assert caught.value.errors[0]["loc"] == ["query", "cursor"]
+
+
+def test_a_numeric_id_is_the_same_id_as_its_text(model: Models) -> None:
+    """A retry may write a whole number as number or as text, alone and in a batch."""
+    forms: tuple[Any, ...] = (7, "7", 7.0)
+    answers = [one(model, prediction_id=form) for form in forms]
+    assert [answer.prediction_ids for answer in answers] == [["7"]] * 3
+    batches = [batch(model, [{"features": {"x": 1}, "prediction_id": form}, *named("b")]) for form in forms]
+    assert [answer.prediction_ids for answer in batches] == [["7", "b"]] * 3
+    assert stored(model) == 3
+
+
+def test_a_numeric_id_that_repeats_a_text_is_a_bad_row(model: Models) -> None:
+    """Within a batch 7 and "7" are one id."""
+    answer = batch(model, [*rows(1, prediction_id=7), *rows(1, prediction_id="7")])
+    assert (answer.accepted, [error["index"] for error in answer.errors]) == (1, [1])
+
+
+def by_name(model: Models) -> dict[str, Any]:
+    """The reference to a model by its name."""
+    return {"model": model.name}
+
+
+def test_a_retry_may_name_the_model_in_the_other_way(model: Models) -> None:
+    """Id and name are one model: a retry by the one is the same request as a retry by the other."""
+    reference = {"model_id": model.model_id}
+    for options in ({"prediction_id": "a"}, {}):
+        answers = [
+            intake.log_one(
+                "org",
+                PredictionBody.model_validate({**given, "features": {"x": 1}, **options}),
+                idempotency_key=None if options else "key",
+                now=NOW,
+            )
+            for given in (reference, by_name(model), {**by_name(model), "model_id": None})
+        ]
+        assert answers[0] == answers[1] == answers[2]
+    batches = [
+        intake.log_batch("org", BatchBody.model_validate({**given, "predictions": rows(2), "batch_id": "b"}), now=NOW)
+        for given in (by_name(model), reference)
+    ]
+    assert batches[0] == batches[1]
+    assert stored(model) == 4
+
+
+def test_a_model_is_named_exactly_once_and_must_exist(model: Models) -> None:
+    """Both id and name, or neither, are refused; an unknown name and another organization's are not found."""
+    for given in ({"model_id": model.model_id, "model": model.name}, {}, {"model": None}):
+        with pytest.raises(Invalid):
+            intake.log_one("org", PredictionBody.model_validate({**given, "features": {}}), now=NOW)
+        with pytest.raises(Invalid):
+            intake.log_batch("org", BatchBody.model_validate({**given, "predictions": rows(1)}), now=NOW)
+    for organization_id, name in (("org", "unknown"), ("other", model.name)):
+        body = PredictionBody.model_validate({"model": name, "features": {}})
+        with pytest.raises(NotFound):
+            intake.log_one(organization_id, body, now=NOW)
+    assert stored(model) == 0

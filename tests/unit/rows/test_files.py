@@ -19,6 +19,7 @@ from driftguard.platform.s3 import Bucket, FileGone, ObjectReader
 from driftguard.platform.serialization import Scalar
 from driftguard.rows import chunks
 from driftguard.rows.chunks import BadFile
+from driftguard.rows.examples import Examples
 from driftguard.rows.files import read
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -38,7 +39,7 @@ def rows_of(content: bytes | str, about: NewUpload = CSV) -> tuple[Columns, list
     days: set[date] = set()
     for chunk in read(io.BytesIO(data), about, NOW):
         for name, values in chunk.columns.items():
-            assert len(values) == chunk.rows
+            assert len(values) == chunk.rows or about.format == "jsonl"
             columns.setdefault(name, []).extend(values)
         predictions.extend(chunk.predictions or [])
         days |= chunk.days
@@ -53,7 +54,7 @@ def refusal(content: bytes | str, about: NewUpload = CSV) -> BadFile:
 
 
 def test_a_cell_is_what_it_looks_like() -> None:
-    """Empty is missing, true and false are booleans, what can be read as a number is one, all else is text."""
+    """Empty and pandas' marks are missing, true and false booleans, what reads as a number is one, all else text."""
     cells = {
         "": None,
         "true": True,
@@ -75,7 +76,10 @@ def test_a_cell_is_what_it_looks_like() -> None:
         "gold, or so": "gold, or so",
         'a "quote"': 'a "quote"',
         "two\nlines": "two\nlines",
-        "NA": "NA",
+        "NA": None,
+        "\\N": None,
+        "nan": None,
+        "na": "na",
         "e": "e",
         "-": "-",
     }
@@ -127,14 +131,14 @@ def test_every_common_way_to_write_a_csv_is_read(content: str) -> None:
 
 
 def test_json_lines_are_rows_like_those_of_a_request() -> None:
-    """Features may come and go; integers stay integers; days come from the timestamps."""
+    """Features may come and go, an absent one takes no place; integers stay integers; days come from timestamps."""
     rows = [
         {"features": {"a": 1, "b": None}, "prediction": True, "timestamp": "2020-01-01T00:00:00Z"},
         {"features": {"c": "x"}},
     ]
     text = "\ufeff" + "\n\n".join(map(json.dumps, rows))
     columns, predictions, days = rows_of(text, JSONL)
-    assert columns == {"a": [1, None], "b": [None, None], "c": [None, "x"]}
+    assert columns == {"a": [1], "b": [None], "c": ["x"]}
     assert type(columns["a"][0]) is int
     assert (predictions, days) == ([True, None], {date(2020, 1, 1)})
 
@@ -144,17 +148,17 @@ def test_json_lines_are_rows_like_those_of_a_request() -> None:
     [
         ("a,b\n1,2\n1\n", 3, [], "has 1 values, the header has 2"),
         ("a,b\n1,2\n1,2,3\n", 3, [], "has 3 values"),
-        ("a,b\n1,2\n3,nan\n", 3, ["b"], "finite number"),
+        ("a,b\n1,2\n3,inf\n", 3, ["b"], "finite number"),
         ("a,b\n1,2\n3,-Infinity\n", 3, ["b"], "finite number"),
         ("a,b\n1,2\n1e999,2\n", 3, ["a"], "finite number"),
         ("a,b\n1,2\n3," + "x" * 257 + "\n", 3, ["b"], "256 at most"),
-        (b"a,b\n1,2\n3,\xff\n", 3, ["b"], "not valid Unicode"),
-        ('a,b\n"1\n\n1",2\n3,nan\n', 5, ["b"], "finite number"),
+        (b"a,b\n1,2\n3,\xff\n", 3, ["b"], "not UTF-8"),
+        ('a,b\n"1\n\n1",2\n3,inf\n', 5, ["b"], "finite number"),
         ('a,b\n1,2\n3,"x"y\n', 3, [], "is not valid CSV"),
         ('a,b\n1,2\n3,"x\n4,5\n', 3, [], "is not valid CSV"),
-        ("a,timestamp\n1,2026-01-01T00:00:00\n", 2, ["timestamp"], "not an RFC 3339"),
+        ("a,timestamp\n1,01/02/2026\n", 2, ["timestamp"], "not an RFC 3339"),
         ("a,a\n1,2\n", 1, ["a"], "two columns"),
-        (",a\n1,2\n", 1, [], "column 1"),
+        ("a,,b\n1,2,3\n", 2, [], "column 2 has a value but no name"),
         ("a\x07,b\n1,2\n", 1, [], "control characters"),
         ("prediction\n1\n", 1, [], "0 features"),
         (",".join(f"f{n}" for n in range(501)) + "\n", 1, [], "501 features"),
@@ -171,7 +175,7 @@ def test_a_bad_line_of_a_csv_is_named(content: bytes | str, line: int, loc: list
 @pytest.mark.parametrize(
     ("bad", "loc", "says"),
     [
-        ('{"features": {"a": NaN}}', ["features", "a"], "finite"),
+        ('{"features": {"a": NaN}}', ["features", "a"], "NaN is not valid"),
         ('{"features": {"a": [1]}}', ["features", "a"], "nested"),
         ('{"features": {"a": 1}, "id": 1}', ["id"], "unknown field"),
         ('{"features": {"a": 1}, "timestamp": 5}', ["timestamp"], "RFC 3339"),
@@ -195,7 +199,7 @@ def test_a_bad_line_of_json_is_named(bad: str, loc: list[str], says: str) -> Non
 def test_the_first_twenty_bad_lines_are_named_in_their_order(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is wrong with them, and wherever a chunk ends."""
     monkeypatch.setattr(chunks, "CHUNK_CELLS", cells)
-    kinds = ["1,nan\n", "1\n", "inf,2\n", "1,2\n"]
+    kinds = ["1,-inf\n", "1\n", "inf,2\n", "1,2\n"]
     error = refusal("a,b\n" + "".join(kinds[n % 4] for n in range(100)))
     assert [found.line for found in error.errors] == [n + 2 for n in range(100) if n % 4 != 3][:20]
     assert "(and 19 more lines)" in error.reason
@@ -207,7 +211,7 @@ def test_one_bad_line_stops_all_later_rows() -> None:
     """The rows of later chunks are looked at, but none is given any more."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks, "CHUNK_CELLS", 2)
-        found = read(io.BytesIO(b"a\n1\n2\nnan\n4\n5\n6\ninf\n"), CSV, NOW)
+        found = read(io.BytesIO(b"a\n1\n2\n-inf\n4\n5\n6\ninf\n"), CSV, NOW)
         assert next(found).columns == {"a": [1.0, 2.0]}
         with pytest.raises(BadFile) as caught:
             next(found)
@@ -261,7 +265,7 @@ class Endless(io.RawIOBase):
         return len(piece)
 
 
-def peak(file: io.RawIOBase, about: NewUpload) -> tuple[int, BadFile | None]:
+def peak(file: io.RawIOBase | io.BytesIO, about: NewUpload) -> tuple[int, BadFile | None]:
     """The most memory that reading a file takes, and why it was refused."""
     refused = None
     tracemalloc.start()
@@ -341,6 +345,60 @@ def test_an_upload_that_makes_no_sense_is_refused(body: dict[str, Any]) -> None:
     """Unknown formats and fields, and columns of what has none."""
     with pytest.raises(ValidationError):
         NewUpload.model_validate(body)
+
+
+@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", "\r", "a", "0", ".", "-", " "])
+def test_a_delimiter_is_one_character_that_values_do_not_hold(delimiter: str) -> None:
+    """Quotes, line ends, letters, digits, signs and blanks are refused."""
+    with pytest.raises(ValidationError):
+        NewUpload(format="csv", delimiter=delimiter)
+
+
+def test_a_description_too_long_for_an_item_is_refused() -> None:
+    """Five hundred of the longest names in emoji do not fit in an item of 400 kB."""
+    with pytest.raises(ValidationError, match="too long"):
+        NewUpload(format="csv", text_columns=["\U0001f600" * 128] * 500)
+
+
+def test_sparse_rows_take_memory_for_what_they_hold() -> None:
+    """A chunk of 50,000 rows with one of 500 features each has 50,000 values, not 25 million."""
+    data = b"".join(b'{"features": {"f%d": 1.5}}\n' % (n % 500) for n in range(50_000))
+    most, refused = peak(io.BytesIO(data), JSONL)
+    assert refused is None
+    assert most < 15_000_000
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [gzip.compress(b"a,b\n1,2\n" + b"\n" * 30_000_000), gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"") * 200_000],
+    ids=["blank lines", "empty members"],
+)
+def test_bytes_without_rows_tick(packed: bytes) -> None:
+    """A file that unpacks to blank lines or to nothing calls back at least once a megabyte, and can be stopped."""
+    ticks = 0
+
+    class Stopped(Exception):
+        """The time is up."""
+
+    def tick() -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 20:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        list(read(io.BytesIO(packed), GZIPPED, NOW, tick=tick))
+
+
+def test_examples_are_values_of_other_types() -> None:
+    """Up to three distinct values, shortened, and none of the feature's own type."""
+    examples = Examples[str]()
+    examples.add({"a": [1.0, 2.5, None], "b": ["x", "y"], "c": [True, "x" * 30]})
+    examples.add({"a": ["many", "many", True, "few", "some"], "b": [7, 7.25], "c": [False]})
+    assert examples.others("a", "numeric") == ["many", "few", "some"]
+    assert examples.others("b", "categorical") == ["7", "7.25"]
+    assert examples.others("c", "boolean") == ["x" * 23 + "…"]
+    assert examples.others("unknown", "numeric") == []
 
 
 def reader_of(content: bytes, fetch: Callable[[int, int], bytes] | None = None) -> ObjectReader:

@@ -1,6 +1,8 @@
 """Which rows are good, and where exactly bad ones are wrong."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
+from time import process_time
 from typing import Any
 
 import pytest
@@ -94,13 +96,20 @@ def test_five_hundred_features_are_the_most() -> None:
         (3, []),
         ([], []),
         ({}, ["features"]),
+        ({"age": 41}, []),
+        ({"age": 41, "prediction": 1}, []),
         ({"features": None}, ["features"]),
         ({"features": [1]}, ["features"]),
         ({"features": {}, "model_id": "x"}, ["model_id"]),
         ({"features": {}, "x" * 10**6: 1}, ["x" * 128]),
         ({"features": {}, "prediction_id": ""}, ["prediction_id"]),
         ({"features": {}, "prediction_id": "x" * 129}, ["prediction_id"]),
-        ({"features": {}, "prediction_id": 7}, ["prediction_id"]),
+        ({"features": {}, "prediction_id": True}, ["prediction_id"]),
+        ({"features": {}, "prediction_id": 7.5}, ["prediction_id"]),
+        ({"features": {}, "prediction_id": 1e300}, ["prediction_id"]),
+        ({"features": {}, "prediction_id": float("nan")}, ["prediction_id"]),
+        ({"features": {}, "prediction_id": [7]}, ["prediction_id"]),
+        ({"features": {}, "prediction_id": 10**128}, ["prediction_id"]),
         ({"features": {}, "prediction_id": "\udfff"}, ["prediction_id"]),
         ({"features": {}, "timestamp": 1_700_000_000}, ["timestamp"]),
         ({"features": {}, "timestamp": "2026-11-23T12:00:00"}, ["timestamp"]),
@@ -157,3 +166,68 @@ def test_a_baseline_row_may_be_of_any_age() -> None:
         with pytest.raises(BadRow) as caught:
             reader.baseline({"features": {}, "timestamp": timestamp}, ["body", "rows", 7])
         assert caught.value.loc == ["body", "rows", 7, "timestamp"]
+
+
+@pytest.mark.parametrize("item", [{"age": 41, "plan": "gold"}, {"prediction": 1, "age": 41}])
+def test_flat_rows_are_told_where_values_go(item: dict[str, Any]) -> None:
+    """A row without `features` and a stray value beside `features` are told to put values under `features`."""
+    reader = RowReader(NOW)
+    for read_row, row in product((reader.logged, reader.baseline), (item, {"features": {}, **item})):
+        with pytest.raises(BadRow, match="values go under `features`"):
+            read_row(row, PLACE)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (float("nan"), "NaN is not valid here. Send null for a missing value."),
+        (float("inf"), "Send null"),
+        (10**400, "Send null"),
+    ],
+)
+def test_nan_and_infinity_are_told_to_be_null(value: float, words: str) -> None:
+    """A number that is not finite is told to be sent as null."""
+    assert words in refusal({"features": {"age": value}}).msg
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (7, "7"),
+        (7.0, "7"),
+        (-0.0, "0"),
+        (0, "0"),
+        (-12, "-12"),
+        (2**63, str(2**63)),
+        (9007199254740992.0, "9007199254740992"),
+        ("07", "07"),
+        ("7.0", "7.0"),
+    ],
+)
+def test_a_whole_number_is_an_id(sent: Any, kept: str) -> None:
+    """A numeric id is kept as text, and a text as it is."""
+    assert read(prediction_id=sent).prediction_id == kept
+
+
+def test_the_reason_for_an_old_row_says_what_to_do() -> None:
+    """A row older than 21 days is told where old rows can go."""
+    msg = refusal({"features": {}, "timestamp": "2026-11-01T00:00:00Z"}).msg
+    assert "21 days" in msg
+    assert "PUT /models/{model_id}/baseline" in msg
+
+
+def seconds(rows: list[dict[str, Any]]) -> float:
+    """The least processor time of three readings of these rows."""
+    times = []
+    for _ in range(3):
+        reader, begun = RowReader(NOW), process_time()
+        for row in rows:
+            reader.logged(row, PLACE)
+        times.append(process_time() - begun)
+    return min(times)
+
+
+def test_reading_is_linear_in_names_that_differ_from_row_to_row() -> None:
+    """Eight times the rows take about eight times as long, not 64 times, although each row brings names of its own."""
+    rows = [{"features": {f"{row} {name}": 1 for name in range(50)}} for row in range(4_000)]
+    assert seconds(rows) < 24 * seconds(rows[:500])

@@ -4,7 +4,10 @@ import json
 import math
 import time
 import zlib
+from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,11 +24,12 @@ from driftguard.checks import reports
 from driftguard.counting.batches import count
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import layout_of
-from driftguard.distributions.baseline import Baseline, build
+from driftguard.distributions.baseline import Baseline, FeatureBaseline, build
+from driftguard.distributions.categories import Categories, digest
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.serialization import Scalar
 from driftguard.rows.columns import Row, columns_of
-from driftguard.verdicts.judging import Verdict, judge, severity_of
+from driftguard.verdicts.judging import Verdict, judge, quality_severity_of, severity_of
 from driftguard.verdicts.shapes import Report
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -297,6 +301,125 @@ def test_categories_fire_by_p_value_and_total_variation() -> None:
     assert not rows(judged(baseline, small))["x"]["drifted"]
 
 
+def zipf(size: int, categories: int, power: float, *, seed: int) -> list[Scalar]:
+    """Names whose frequencies follow a power law; even frequencies with a power of 0."""
+    weights = np.arange(1, categories + 1) ** -power
+    drawn = np.random.default_rng(seed).choice(categories, size, p=weights / weights.sum())
+    return [f"c{number}" for number in drawn.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("categories", "power", "m", "n"),
+    [(900, 0.0, 2000, 2000), (5000, 1.0, 10_000, 5000), (20_000, 1.0, 30_000, 10_000), (300, 0.5, 500, 3000)],
+)
+def test_two_samples_of_many_categories_are_alike(categories: int, power: float, m: int, n: int) -> None:
+    """Neither the categories' own cells nor values that the baseline happens to lack raise an alarm."""
+    baseline = build({"x": zipf(m, categories, power, seed=1)})
+    for seed in range(2, 7):
+        verdict = judged(baseline, counted(baseline, {"x": zipf(n, categories, power, seed=seed)}))
+        row = rows(verdict)["x"]
+        assert plain(verdict)["status"] == "ok"
+        assert row["drift_score"] == pytest.approx(row["expected_by_chance"], abs=0.05)
+        assert row["p_value"] > 1e-5
+
+
+def test_one_unknown_value_among_thirty_thousand_is_found() -> None:
+    """A window of a single value that the baseline lacks is drift and a new category, whatever the number of values."""
+    baseline = build({"x": [f"{number:05d}" for number in range(1, 30_001) for _time in range(2)]})
+    window = counted(baseline, {"x": ["00000"] * 3000})
+    verdict = judged(baseline, window)
+    assert finding(verdict, "data_drift").firing
+    assert finding(verdict, "data_drift").severity == "HIGH"
+    (test,) = rows(verdict)["x"]["data_quality"]
+    assert (test["kind"], test["window"], test["fired"]) == ("new_categories", 1.0, True)
+    assert rows(verdict)["x"]["histogram"]["categories"][-1] == "__new__"
+    assert rows(verdict)["x"]["histogram"]["window"][-1] == 1.0
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.0, False), (0.1, True)])
+def test_more_new_categories_than_a_sample_lacks_are_found(share: float, *, found: bool) -> None:
+    """A sample of 900 even cities lacks a tenth of the next; ten points more are news, and the test says the excess."""
+    baseline = build({"x": zipf(2000, 900, 0.0, seed=1)})
+    names = zipf(2000, 900, 0.0, seed=2)
+    names[: int(share * 2000)] = [f"new {number}" for number in range(int(share * 2000))]
+    test = next(iter(rows(judged(baseline, counted(baseline, {"x": names})))["x"]["data_quality"]), None)
+    assert (test is not None and test["fired"]) == found
+    if test is not None:
+        once = sum(number == 1 for number in Counter(zipf(2000, 900, 0.0, seed=1)).values())
+        assert test["baseline"] == once / 2000
+        assert test["drift_score"] == pytest.approx(test["window"] - once / 2000)
+
+
+def test_category_scores_are_graded_above_chance() -> None:
+    """Chance alone moves many categories; an alert's severity follows what is beyond it, and the score stays exact."""
+    baseline = build({"x": zipf(6000, 60, 0.0, seed=1)})
+    names = [*zipf(700, 60, 0.0, seed=2), *["c0"] * 100]
+    verdict = judged(baseline, counted(baseline, {"x": names}))
+    row = rows(verdict)["x"]
+    cells = 60
+    assert row["expected_by_chance"] == pytest.approx(
+        cells * math.sqrt(2 / math.pi * (1 / cells) * (1 - 1 / cells) * (1 / 6000 + 1 / 800)) / 2, rel=0.05
+    )
+    exact = sum(abs(names.count(f"c{k}") / 800 - zipf(6000, 60, 0.0, seed=1).count(f"c{k}") / 6000) for k in range(60))
+    assert row["drift_score"] <= exact / 2 + 1e-12
+    assert exact / 2 - row["drift_score"] <= row["score_error_bound"] + 1e-12
+    assert row["drift_score"] > 0.15
+    assert row["drifted"]
+    found = finding(verdict, "data_drift")
+    assert found.severity == severity_of(row["drift_score"] - row["expected_by_chance"])
+
+
+@given(st.lists(st.integers(0, 150), min_size=1, max_size=300), st.lists(st.integers(0, 200), min_size=1, max_size=300))
+def test_total_variation_is_within_its_bound(made_of: list[int], logged: list[int]) -> None:
+    """The score over cells never exceeds the exact total variation, and misses it by its bound at most."""
+    before, now = ([f"c{number * number // 40}" for number in numbers] for numbers in (made_of, logged))
+    baseline = build({"x": before})
+    row = rows(judged(baseline, counted(baseline, {"x": now}), rule="p_value"))["x"]
+    exact = sum(abs(before.count(name) / len(before) - now.count(name) / len(now)) for name in {*before, *now}) / 2
+    if row["drift_score"] is not None:
+        assert -1e-12 <= exact - row["drift_score"] <= row["score_error_bound"] + 1e-12
+
+
+@pytest.mark.parametrize(("share", "drifted"), [(0.01, False), (0.0305, True)])
+def test_a_rare_class_is_found_however_it_is_written(share: float, *, drifted: bool) -> None:
+    """A class coded as 0 and 1 gets the verdict of the same class as true and false, and as text."""
+    before = [number % 100 == 0 for number in range(4000)]
+    now = [number < share * 4000 for number in range(4000)]
+    found = []
+    for coded in (int, bool, lambda value: "fraud" if value else "fine"):
+        baseline = build({"x": list(map(coded, before))})
+        row = rows(judged(baseline, counted(baseline, {"x": list(map(coded, now))}), min_drift_score=0.01))["x"]
+        found.append(row)
+    assert [row["drifted"] for row in found] == [drifted] * 3
+    assert [row["test"] for row in found] == ["fisher", "chi2", "chi2"]
+    for row in found[1:]:
+        for key in ("drift_score", "expected_by_chance", "threshold", "p_threshold"):
+            assert row[key] == pytest.approx(found[0][key])
+    table = [[sum(now), 4000 - sum(now)], [40, 3960]]
+    assert found[0]["p_value"] == pytest.approx(scipy.stats.fisher_exact(table).pvalue, rel=1e-9)
+
+
+def test_a_third_value_of_a_proportion_is_found() -> None:
+    """Where the baseline has two values, a window of a third one is drift, with a score of 1."""
+    baseline = build({"x": [0, 1] * 500})
+    row = rows(judged(baseline, counted(baseline, {"x": [2] * 500})))["x"]
+    assert (row["drift_score"], row["drifted"], row["test"]) == (1.0, True, "fisher")
+
+
+def test_a_baseline_of_the_old_format_does_not_call_rare_values_new() -> None:
+    """Where the old format had rare categories new ones are not tested, and it keeps its cells."""
+    names = tuple(f"c{number}" for number in range(100))
+    values = Categories(names, array("Q", [20] * 100), 500, frozenset(map(digest, ["r1", "r2"])))
+    feature = FeatureBaseline("x", "feature", "categorical", 2500, 0, 0, values)
+    baseline = Baseline(2500, 7, (feature,), format=1)
+    window = counted(baseline, {"x": [*names * 4, *["r1"] * 50, *["other"] * 50]})
+    assert window.bins[-2:].tolist() == [50, 50]
+    assert rows(judged(baseline, window))["x"]["data_quality"] == []
+    complete = Baseline(2000, 7, (replace(feature, rows=2000, values=replace(values, rare=0, known=frozenset())),), 1)
+    window = counted(complete, {"x": [*names * 4, *["other"] * 100]})
+    assert [test["fired"] for test in rows(judged(complete, window))["x"]["data_quality"]] == [True]
+
+
 def test_predictions_drift_apart_from_the_data() -> None:
     """A drift of the predictions alone is a finding of its own, and counts in status and score."""
     baseline = build({"x": normal(1000)}, normal(1000))
@@ -337,11 +460,22 @@ def test_a_grown_share_is_a_finding_of_data_quality(kind: str) -> None:
     assert (test["kind"], test["fired"], test["baseline"]) == (kind, True, 0.0)
     assert test["drift_score"] == found.drift_score == test["window"]
     number = round(test["window"] * 5000)
-    exact = scipy.stats.fisher_exact([[number, 5000 - number], [0, 5000]], alternative="greater")
-    assert test["p_value"] == pytest.approx(exact.pvalue, rel=1e-9)
-    change = {"type": "categorical", "share": 0.2} if kind == "wrong_type" else None
-    assert rows(verdict)["x"]["type_change"] == change
+    exact = scipy.stats.fisher_exact([[number, 5000 - number], [0, 5000]], alternative="greater").pvalue
+    if kind == "new_categories":
+        lacked = scipy.stats.gamma(1).isf(test["p_threshold"] / 2) / 5000
+        exact = 2 * scipy.stats.binom.sf(number - 1, 5000, lacked)
+    assert test["p_value"] == pytest.approx(exact, rel=1e-9)
+    assert test["threshold"] == ModelSettings().min_share_change
+    change = {"type": "categorical", "share": 0.2, "expected": "numeric", "example": "4"}
+    assert rows(verdict)["x"]["type_change"] == (change if kind == "wrong_type" else None)
     assert "x has" in plain(verdict)["reason"]
+    assert ("numbers in the baseline, texts such as “4” now" in plain(verdict)["reason"]) == (kind == "wrong_type")
+    limit = {"score": ModelSettings().min_share_change, "p_value": test["p_threshold"]}
+    assert found.limit is not None
+    assert found.limit.model_dump() == limit
+    assert (found.features[0].threshold, found.features[0].p_threshold) == (limit["score"], limit["p_value"])
+    assert found.p_value is not None
+    assert found.p_value < limit["p_value"]
 
 
 def test_new_categories_are_named() -> None:
@@ -429,6 +563,24 @@ def test_one_outlier_neither_hides_nor_makes_a_shift() -> None:
 def test_severity_follows_the_score(score: float | None, severity: str) -> None:
     """LOW under 0.1, MEDIUM under 0.2, HIGH from there."""
     assert severity_of(score) == severity
+
+
+@pytest.mark.parametrize(
+    ("rise", "severity"),
+    [(None, "LOW"), (0.0499, "LOW"), (0.05, "MEDIUM"), (0.1499, "MEDIUM"), (0.15, "HIGH"), (1.0, "HIGH")],
+)
+def test_severity_of_data_quality_follows_the_rise_of_the_share(rise: float | None, severity: str) -> None:
+    """LOW under 0.05, MEDIUM under 0.15, HIGH from there."""
+    assert quality_severity_of(rise) == severity
+
+
+def test_eight_percent_missing_are_medium() -> None:
+    """A share of missing values that rose from 0 to 8 % reaches channels with the default minimum."""
+    baseline = build({"x": normal(4000)})
+    window = counted(baseline, {"x": [None if place % 25 < 2 else value for place, value in enumerate(normal(4000))]})
+    found = finding(judged(baseline, window), "data_quality")
+    assert (found.firing, found.severity) == (True, "MEDIUM")
+    assert found.drift_score == pytest.approx(0.08)
 
 
 def test_the_strongest_feature_comes_first() -> None:

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 
 from driftguard.alerts.schemas import AlertFeature, AlertType, QualityKind
-from driftguard.alerts.words import NAMED, names, percent, quoted
+from driftguard.alerts.words import NAMED, names, percent, quoted, type_change
 
 MANY = 5
 """If this many features drift at once, one common cause is more likely than separate causes."""
 
 
-def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, preliminary: bool) -> list[str]:
+def recommend(
+    alert_type: AlertType, features: Sequence[AlertFeature], *, preliminary: bool, silence: str = ""
+) -> list[str]:
     """Return the recommended actions for an alert, the most useful action first.
 
-    features: the alert's features, the largest score first.
+    features: the alert's features, the largest score first. silence: the sentence that says how long a model with a
+    `no_data` alert was silent, and which limit applied.
     """
     moved = [feature for feature in features if feature.drifted]
     match alert_type:
@@ -23,7 +26,7 @@ def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, prelim
         case "data_quality":
             actions = _data_quality(moved)
         case "no_data":
-            actions = _no_data()
+            actions = _no_data(silence)
     if preliminary:
         actions.append(
             "Do not retrain before the window is full. This result is preliminary: the window does not cover full "
@@ -116,16 +119,41 @@ def _quality_action(kind: QualityKind, found: Sequence[AlertFeature]) -> str:
         case "wrong_type":
             return (
                 f"Fix the code that writes {names(found)}. More values have a different type than in the "
-                f"baseline{change}."
+                f"baseline{change}{_types(found)}."
             )
+        case "unexpected_feature":
+            return _unexpected(found)
 
 
-def _no_data() -> list[str]:
+def _types(found: Sequence[AlertFeature]) -> str:
+    changed = found[0].type_change
+    return f": {type_change(changed)}" if changed and len(found) == 1 else ""
+
+
+def _unexpected(found: Sequence[AlertFeature]) -> str:
+    renamed = [feature for feature in found if feature.renamed_from]
+    if renamed:
+        pairs = ", ".join(f"{quoted(str(one.renamed_from))} to {quoted(one.name)}" for one in renamed[:NAMED])
+        return f"Check whether the code that logs predictions renamed {pairs}. Log the baseline's names again."
+    return (
+        f"Create a baseline that contains {names(found)}, so that drift in these values is found. Or stop logging "
+        "them. DriftGuard opens this alert once per baseline."
+    )
+
+
+def _no_data(silence: str) -> list[str]:
     return [
-        "No predictions have arrived. Check that the service still calls the model and logs its predictions.",
+        (
+            f"{silence or 'No predictions have arrived.'} Check that the service still calls the model and logs its "
+            "predictions."
+        ),
         (
             "Search the service's log for 403 or 422 responses from DriftGuard. A revoked API key causes 403, and a "
             "changed schema causes 422."
+        ),
+        (
+            "If the model is regularly silent for this long, set no_data_hours in its settings to more than its "
+            "longest pause."
         ),
         "If you no longer use the model, disable its checks or delete the model.",
     ]

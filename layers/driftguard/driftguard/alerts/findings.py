@@ -1,8 +1,8 @@
 """Defines the inputs and outputs of the alert transitions: findings, the check's context, and outcomes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from driftguard.alerts.events import AlertEvent
@@ -11,6 +11,7 @@ from driftguard.alerts.schemas import (
     AlertFeature,
     AlertType,
     Histogram,
+    Limit,
     Severity,
     Window,
 )
@@ -22,6 +23,8 @@ from driftguard.platform.times import iso, parse
 PICTURES = 8
 """Maximum number of features per alert that keep a histogram."""
 
+OUTAGES_KEPT = timedelta(days=28)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -32,6 +35,8 @@ class Finding:
     A firing finding is always holding too.
     drift_score, p_value: from the feature with the largest score. None for `no_data`.
     features: the features that fired come first, in descending order of their scores.
+    limit: what the score and the p-value were compared with.
+    unexpected: features come that the baseline lacks. They open one alert of LOW severity per baseline version.
     """
 
     alert_type: AlertType
@@ -42,6 +47,8 @@ class Finding:
     p_value: float | None
     severity: Severity
     features: Sequence[AlertFeature] = ()
+    limit: Limit | None = None
+    unexpected: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,16 @@ class Memory:
 
     hushed_until, hushed_baseline: set when a user resolves an alert while the drift continues. Until that time no new
     alert opens, unless the baseline is replaced.
-    preliminary_told: the baseline version of the last preliminary alert that was sent.
+    preliminary_told: written by version 0.1 and not used any more.
+    unexpected_told: the baseline version of the last alert that named features which the baseline lacks.
+    outages: the times between which `no_data` alerts of the last OUTAGES_KEPT were open, oldest first.
     """
 
     hushed_until: datetime | None = None
     hushed_baseline: int | None = None
     preliminary_told: int | None = None
+    unexpected_told: int | None = None
+    outages: tuple[tuple[datetime, datetime], ...] = ()
 
     def dump(self) -> dict[str, Any]:
         """Return the fields that are set, as JSON values."""
@@ -63,8 +74,15 @@ class Memory:
             "hushed_until": iso(self.hushed_until) if self.hushed_until else None,
             "hushed_baseline": self.hushed_baseline,
             "preliminary_told": self.preliminary_told,
+            "unexpected_told": self.unexpected_told,
+            "outages": [[iso(start), iso(end)] for start, end in self.outages] or None,
         }
         return {name: value for name, value in values.items() if value is not None}
+
+    def after_outage(self, start: datetime, end: datetime) -> "Memory":
+        """Return the memory with one more outage, without those that ended too long ago."""
+        kept = [outage for outage in self.outages if outage[1] > end - OUTAGES_KEPT]
+        return replace(self, outages=(*kept, (start, end)))
 
     @classmethod
     def load(cls, stored: Mapping[str, Any] | None) -> "Memory":
@@ -75,6 +93,8 @@ class Memory:
             hushed_until=parse(hushed_until) if hushed_until else None,
             hushed_baseline=stored.get("hushed_baseline"),
             preliminary_told=stored.get("preliminary_told"),
+            unexpected_told=stored.get("unexpected_told"),
+            outages=tuple((parse(start), parse(end)) for start, end in stored.get("outages", ())),
         )
 
 
@@ -85,7 +105,7 @@ class Occasion:
     window: the event times that are compared with the baseline. n_baseline, n_window: the rows in each.
     preliminary: the model's data do not cover the whole window yet.
     warming_up: the model has had data for less than `warmup_hours`.
-    silent: no prediction has arrived for `no_data_hours`.
+    silent: no prediction has arrived for `no_data_hours`. silence: a sentence that names the limit that applied.
     """
 
     now: datetime
@@ -101,6 +121,7 @@ class Occasion:
     warming_up: bool
     silent: bool
     new_id: Callable[[datetime], str] = new_id
+    silence: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from driftguard.alerts.advice import recommend
-from driftguard.alerts.events import AlertEvent, EventKind, ResolveReason, event_alert
+from driftguard.alerts.events import AlertEvent, Part, ResolveReason, event_alert
 from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome, trim_features
 from driftguard.alerts.schemas import (
+    SEVERITIES,
     Alert,
+    Sent,
     Severity,
     TimelineEntry,
     TimelineEvent,
@@ -35,9 +37,22 @@ def apply(finding: Finding, alert: Alert | None, memory: Memory, occasion: Occas
     if alert is not None and _outdated(alert, occasion):
         done = replace_baseline(alert, memory, now=occasion.now)
         alert = None
+    finding = _with_unexpected(finding, alert, done.memory, occasion)
     if alert is None:
         return _open(finding, done, occasion) if _may_open(finding, done.memory, occasion) else done
     return _continue(finding, alert, done, occasion)
+
+
+def _with_unexpected(finding: Finding, alert: Alert | None, memory: Memory, occasion: Occasion) -> Finding:
+    """Let features that the baseline lacks open an alert once per baseline version, and keep that alert open."""
+    if not finding.unexpected:
+        return finding
+    fires = memory.unexpected_told != occasion.baseline_version if alert is None else _names_only_unexpected(alert)
+    return replace(finding, firing=finding.firing or fires, holding=finding.holding or fires)
+
+
+def _names_only_unexpected(alert: Alert) -> bool:
+    return bool(alert.features) and all(feature.kind == "unexpected_feature" for feature in alert.features)
 
 
 def _outdated(alert: Alert, occasion: Occasion) -> bool:
@@ -56,7 +71,8 @@ def _may_open(finding: Finding, memory: Memory, occasion: Occasion) -> bool:
 
 def _open(finding: Finding, done: Outcome, occasion: Occasion) -> Outcome:
     memory = replace(done.memory, hushed_until=None, hushed_baseline=None)
-    told = not occasion.preliminary or memory.preliminary_told != occasion.baseline_version
+    if finding.unexpected:
+        memory = replace(memory, unexpected_told=occasion.baseline_version)
     alert = Alert(
         id=occasion.new_id(occasion.now),
         organization_id=occasion.organization_id,
@@ -65,20 +81,12 @@ def _open(finding: Finding, done: Outcome, occasion: Occasion) -> Outcome:
         status="firing",
         detected_at=occasion.now,
         occurrences=0,
-        preliminary=occasion.preliminary,
-        told=told,
         resolved_at=None,
         **_found(finding, None, occasion),
     )
     alert = _occurred(alert)
-    note = alert.severity if told else f"{alert.severity}; not sent, as this baseline already had a preliminary alert"
-    alert = _note(alert, occasion.now, "opened", note)
-    events = []
-    if told:
-        alert, event = _tell(alert, "opened", occasion.now)
-        events = [event]
-        if occasion.preliminary:
-            memory = replace(memory, preliminary_told=occasion.baseline_version)
+    alert = _note(alert, occasion.now, "opened", alert.severity)
+    alert, events = _messages_while_on(alert, occasion)
     return Outcome([*done.alerts, alert], [*done.events, *events], memory)
 
 
@@ -110,6 +118,8 @@ def _continue(finding: Finding, alert: Alert, done: Outcome, occasion: Occasion)
 def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[str, Any]:
     """Return the fields of an alert that every firing updates."""
     features = trim_features(finding.features)
+    # Traffic that stops has nothing to do with daily and weekly cycles.
+    preliminary = occasion.preliminary and finding.alert_type != "no_data"
     scores = [score for score in (finding.drift_score, alert.peak_score if alert else None) if score is not None]
     return {
         "model_name": occasion.model_name,
@@ -117,6 +127,7 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "drift_score": finding.drift_score,
         "p_value": finding.p_value,
         "peak_score": max(scores, default=None),
+        "limit": finding.limit,
         "last_detected_at": occasion.now,
         "baseline_version": occasion.baseline_version,
         "n_baseline": occasion.n_baseline,
@@ -124,8 +135,9 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "window": occasion.window,
         "features": features,
         "features_left_out": 0,
+        "preliminary": preliminary,
         "recommended_actions": recommend(
-            finding.alert_type, features, preliminary=alert.preliminary if alert else occasion.preliminary
+            finding.alert_type, features, preliminary=preliminary, silence=occasion.silence
         ),
     }
 
@@ -148,19 +160,32 @@ def _severity_changed(alert: Alert, previous: Severity, now: datetime) -> Alert:
 
 
 def _messages_while_on(alert: Alert, occasion: Occasion) -> tuple[Alert, list[AlertEvent]]:
-    """Escalation compares with the severity last sent, so a severity that flaps between checks sends one message."""
-    if alert.preliminary:
+    """Return the alert and the event that is due to any channels, told apart by their minimum severity.
+
+    Escalation compares with the severity last sent, so a severity that flaps between checks sends one message.
+    """
+    audience: dict[Severity, Part] = {}
+    reminding = alert.status == "firing" and not _names_only_unexpected(alert)
+    for minimum in SEVERITIES[: severity_rank(alert.severity) + 1]:
+        last = alert.sent.get(minimum)
+        if last is None:
+            audience[minimum] = Part(kind="opened")
+        elif severity_rank(alert.severity) > severity_rank(last.severity):
+            audience[minimum] = Part(kind="escalated", previous_severity=last.severity)
+        elif reminding and occasion.now >= last.at + timedelta(hours=occasion.settings.renotify_hours):
+            audience[minimum] = Part(kind="repeated")
+    if not audience:
         return alert, []
-    told: Severity = _certain(alert.told_severity)
-    if severity_rank(alert.severity) > severity_rank(told):
-        alert, event = _tell(alert, "escalated", occasion.now, previous_severity=told)
-        return alert, [event]
-    due = _certain(alert.notified_at) + timedelta(hours=occasion.settings.renotify_hours)
-    if alert.status == "firing" and occasion.now >= due:
+    if any(part.kind == "repeated" for part in audience.values()):
         alert = _note(alert, occasion.now, "reminded")
-        alert, event = _tell(alert, "repeated", occasion.now)
-        return alert, [event]
-    return alert, []
+    sent = dict(alert.sent)
+    for minimum in audience:
+        sent[minimum] = Sent(severity=alert.severity, at=occasion.now)
+    highest = max(sent, key=severity_rank)
+    told = {"told": True, "told_severity": alert.severity, "highest_told": highest, "notified_at": occasion.now}
+    alert = alert.model_copy(update={"sent": sent, **told})
+    alert, event = _tell(alert, audience, occasion.now)
+    return alert, [event]
 
 
 def acknowledge(alert: Alert, memory: Memory, *, now: datetime, note: str | None = None) -> Outcome:
@@ -169,11 +194,10 @@ def acknowledge(alert: Alert, memory: Memory, *, now: datetime, note: str | None
     if alert.status == "acknowledged":
         raise Conflict("This alert is already acknowledged.")
     alert = _note(alert.model_copy(update={"status": "acknowledged", "snoozed_until": None}), now, "acknowledged", note)
-    if not alert.told:
+    if not alert.sent:
         return Outcome([alert], [], memory)
-    # `_tell` would also move the time of the next reminder and the severity last sent, so it is not used here.
-    alert = alert.model_copy(update={"messages": alert.messages + 1})
-    return Outcome([alert], [_event(alert, "acknowledged", now, note=note)], memory)
+    alert, event = _tell(alert, {minimum: Part(kind="acknowledged") for minimum in alert.sent}, now, note=note)
+    return Outcome([alert], [event], memory)
 
 
 def snooze(alert: Alert, *, until: datetime, now: datetime, note: str | None = None) -> Alert:
@@ -223,9 +247,12 @@ def _still_open(alert: Alert, now: datetime) -> Alert:
 def _close(alert: Alert, reason: ResolveReason, memory: Memory, now: datetime, note: str | None) -> Outcome:
     closed = alert.model_copy(update={"status": "resolved", "resolved_at": now, "snoozed_until": None})
     closed = _note(closed, now, "resolved", note)
-    if not closed.told:
+    if alert.alert_type == "no_data":
+        memory = memory.after_outage(alert.detected_at, now)
+    if not closed.sent:
         return Outcome([closed], [], memory)
-    closed, event = _tell(closed, "resolved", now, reason=reason, note=note)
+    audience = {minimum: Part(kind="resolved") for minimum in closed.sent}
+    closed, event = _tell(closed, audience, now, reason=reason, note=note)
     return Outcome([closed], [event], memory)
 
 
@@ -235,41 +262,31 @@ def _join(done: Outcome, more: Outcome) -> Outcome:
 
 def _tell(
     alert: Alert,
-    kind: EventKind,
+    audience: dict[Severity, Part],
     now: datetime,
     *,
-    previous_severity: Severity | None = None,
     reason: ResolveReason | None = None,
     note: str | None = None,
 ) -> tuple[Alert, AlertEvent]:
-    """Count one more message. The event's id comes from the alert, so a repeated check creates the same event."""
-    highest = max(alert.severity, alert.highest_told or alert.severity, key=severity_rank)
-    told = alert.model_copy(
-        update={
-            "messages": alert.messages + 1,
-            "notified_at": now,
-            "told_severity": alert.severity,
-            "highest_told": highest,
-        }
-    )
-    severity = (alert.highest_told or alert.severity) if kind == "resolved" else alert.severity
-    event = _event(told, kind, now, note=note).model_copy(
-        update={"severity": severity, "previous_severity": previous_severity, "reason": reason}
-    )
-    return told, event
+    """Count one more event. Its id comes from the alert, so a repeated check creates the same event.
 
-
-def _event(alert: Alert, kind: EventKind, now: datetime, *, note: str | None) -> AlertEvent:
-    """Return an event with the highest severity sent so far, so every channel that got the alert gets this event."""
-    return AlertEvent(
+    The event is named after what it is to the channels that receive most.
+    """
+    alert = alert.model_copy(update={"messages": alert.messages + 1})
+    first = audience[min(audience, key=severity_rank)]
+    ends = first.kind in ("acknowledged", "resolved")
+    return alert, AlertEvent(
         event_id=f"{alert.id}-{alert.messages:04d}",
-        kind=kind,
+        kind=first.kind,
         at=now,
         organization_id=alert.organization_id,
         model_id=alert.model_id,
         model_name=alert.model_name,
-        severity=alert.highest_told or alert.severity,
+        severity=max(alert.sent, key=severity_rank) if ends else alert.severity,
+        previous_severity=first.previous_severity,
+        reason=reason,
         note=note,
+        audience=audience,
         alert=event_alert(alert),
     )
 

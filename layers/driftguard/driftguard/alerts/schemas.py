@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from driftguard.platform.serialization import Note as NoteText
 from driftguard.platform.serialization import Wire
@@ -12,7 +12,8 @@ from driftguard.platform.times import UtcTime
 AlertType = Literal["data_drift", "prediction_drift", "data_quality", "no_data"]
 AlertStatus = Literal["firing", "acknowledged", "snoozed", "resolved"]
 Severity = Literal["LOW", "MEDIUM", "HIGH"]
-QualityKind = Literal["missing", "new_categories", "out_of_range", "wrong_type"]
+QualityKind = Literal["missing", "new_categories", "out_of_range", "wrong_type", "unexpected_feature"]
+FeatureType = Literal["numeric", "categorical", "boolean"]
 TimelineEvent = Literal[
     "opened",
     "escalated",
@@ -53,29 +54,69 @@ class Histogram(BaseModel):
     window: list[float]
 
 
+class Place(BaseModel):
+    """The value where baseline and window differ most: where the Kolmogorov–Smirnov statistic D is found.
+
+    `baseline` and `window` are the shares of values that are at most `value`, each from 0 to 1. `words` names these
+    values, such as `4 or less`.
+    """
+
+    value: float
+    baseline: float
+    window: float
+    words: str
+
+
+class WrongType(BaseModel):
+    """The type that the baseline has, the most common other type in the window, and the share of all other types.
+
+    `example` is the latest value of this other type, as text. It is null for values that older versions counted.
+    """
+
+    type: FeatureType
+    share: float
+    expected: FeatureType | None = None
+    example: str | None = None
+
+
+class Limit(BaseModel):
+    """What the score and the p-value were compared with. A value that does not decide is null.
+
+    A finding fires if the score exceeds `score` and the p-value is below `p_value`.
+    """
+
+    score: float | None = None
+    p_value: float | None = None
+
+
 class AlertFeature(BaseModel):
     """One feature of an alert with its test result.
 
     `kind` and `shares` are set in data-quality alerts only: the tested problem, and the shares of affected rows.
     `new_categories` lists examples of values that the baseline does not contain. `direction` describes the shift in
-    words, such as `towards higher values`.
+    words, such as `towards higher values`. `renamed_from` names the feature of the baseline that an unexpected feature
+    probably is.
     """
 
     model_config = ConfigDict(extra="ignore")
 
     name: str
     role: Literal["feature", "prediction"] = "feature"
-    type: Literal["numeric", "categorical", "boolean"] | None = None
+    type: FeatureType | None = None
     test: str | None = None
     drift_score: float | None = None
     p_value: float | None = None
     threshold: float | None = None
+    p_threshold: float | None = None
     drifted: bool = True
     direction: str | None = None
+    at: Place | None = None
     kind: QualityKind | None = None
     shares: Shares | None = None
     new_categories: list[str] = []
     missing: Shares | None = None
+    type_change: WrongType | None = None
+    renamed_from: str | None = None
     histogram: Histogram | None = None
 
 
@@ -118,6 +159,7 @@ class AlertFields(BaseModel):
     drift_score: float | None
     p_value: float | None
     peak_score: float | None
+    limit: Limit | None = None
     detected_at: UtcTime
     last_detected_at: UtcTime
     resolved_at: UtcTime | None = None
@@ -132,13 +174,22 @@ class AlertFields(BaseModel):
     recommended_actions: list[str]
 
 
+class Sent(BaseModel):
+    """The last message about an alert to the channels of one minimum severity."""
+
+    severity: Severity
+    at: UtcTime
+
+
 class Alert(AlertFields):
     """An alert as it is stored. Only `driftguard.alerts.lifecycle` creates and changes alerts.
 
     below_since: the time since when the score has been below the level that keeps the alert open.
-    told: whether the `opened` event was sent. For preliminary alerts it is sent once per alert type and baseline.
-    told_severity: the severity in the last message. highest_told: the highest severity in any message.
-    notified_at: the time of the last message. messages: the number of events so far, used in the event ids.
+    sent: the last message by the minimum severity of the channels that received it. A minimum is missing until the
+    severity reaches it.
+    told, told_severity, highest_told, notified_at: what version 0.1 stores instead of `sent`. They are still written,
+    because functions of both versions run during an upgrade.
+    messages: the number of events so far, used in the event ids.
     features_left_out: the number of features that were removed because the alert was too large.
     timeline_left_out: the number of entries that were removed from the middle of a long timeline.
     revision: the number of writes, used by the table to detect concurrent changes.
@@ -146,6 +197,7 @@ class Alert(AlertFields):
 
     organization_id: str
     below_since: UtcTime | None = None
+    sent: dict[Severity, Sent] = {}
     told: bool = False
     told_severity: Severity | None = None
     highest_told: Severity | None = None
@@ -155,6 +207,22 @@ class Alert(AlertFields):
     timeline: list[TimelineEntry] = []
     timeline_left_out: int = 0
     revision: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_one_message_for_all(cls, stored: Any) -> Any:
+        """Read alerts of version 0.1, which stored one last message for all channels, and `told` false for none."""
+        if not isinstance(stored, dict) or "sent" in stored or not stored.get("told"):
+            return stored
+        last, highest, at = stored["told_severity"], stored["highest_told"], stored["notified_at"]
+        reached = SEVERITIES[: severity_rank(highest) + 1]
+        return {
+            **stored,
+            "sent": {
+                minimum: {"severity": last if severity_rank(last) >= severity_rank(minimum) else highest, "at": at}
+                for minimum in reached
+            },
+        }
 
     @property
     def is_open(self) -> bool:

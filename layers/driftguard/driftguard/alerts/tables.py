@@ -1,6 +1,7 @@
 """Stores alerts, and the alert events that are not published yet."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, LocalSecondaryIndex
@@ -8,18 +9,20 @@ from pynamodb.transactions import TransactWrite
 
 from driftguard.alerts.cutting import cut_alert, cut_event
 from driftguard.alerts.events import AlertEvent
-from driftguard.alerts.findings import Outcome
 from driftguard.alerts.schemas import Alert
-from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import KEYS, Options, Table, squeeze, unsqueeze
 from driftguard.platform.serialization import MAX_ANSWER_BYTES
 from driftguard.platform.times import iso
+
+if TYPE_CHECKING:  # functions that only need this table do not load settings
+    from driftguard.alerts.findings import Outcome
+    from driftguard.models.tables import Models
 
 MAX_READ = 2000
 """Maximum number of alerts read for one page. A filtered page may be short and still link to the next page."""
 
 
-def add_outcomes(write: TransactWrite, outcomes: Iterable[Outcome]) -> None:
+def add_outcomes(write: TransactWrite, outcomes: Iterable["Outcome"]) -> None:
     """Add changed alerts and the events to publish to a transaction."""
     for outcome in outcomes:
         for alert in outcome.alerts:
@@ -118,7 +121,7 @@ class Alerts(Table):
         transaction.save(item, condition=condition)
 
     @classmethod
-    def of_model(cls, model: Models) -> "Iterable[Alerts]":
+    def of_model(cls, model: "Models") -> "Iterable[Alerts]":
         """All alerts of a model, keys only."""
         return cls.by_model.query(
             model.organization_id,
@@ -234,7 +237,7 @@ class Outbox(Table):
         transaction.save(item)
 
     @classmethod
-    def of_model(cls, model: Models) -> "Iterable[Outbox]":
+    def of_model(cls, model: "Models") -> "Iterable[Outbox]":
         """All unpublished events of a model, keys only."""
         return cls.query(f"{model.model_id}#outbox", attributes_to_get=KEYS, consistent_read=True)
 

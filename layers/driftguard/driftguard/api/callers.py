@@ -6,6 +6,8 @@ from typing import Any
 from driftguard.organizations.tables import ApiKeys, Role
 from driftguard.platform.errors import Forbidden
 
+NO_KEY = "Send a valid API key in the header x-api-key."
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -35,5 +37,5 @@ def identify(event: dict[str, Any]) -> Caller:
     key_id = event.get("requestContext", {}).get("identity", {}).get("apiKeyId") or ""
     key = ApiKeys.of(key_id) if key_id else None
     if key is None or key.revoked_at:
-        raise Forbidden("Forbidden")  # the same text as from API Gateway for a missing key
+        raise Forbidden(NO_KEY, message="Forbidden")  # the same texts as from API Gateway for a missing key
     return Caller(key.organization_id, key.organization_name, key.role, key_id)

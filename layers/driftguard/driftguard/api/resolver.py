@@ -3,6 +3,7 @@
 An API function is `app = Api()`, its routes, and `handler = app.handle`.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,25 +15,25 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from driftguard.api.bodies import normalize, parse_object
 from driftguard.api.callers import Caller, allowed, identify
 from driftguard.api.problems import content_type_answer, fault_answer, problem_answer, validation_answer
 from driftguard.platform import observability
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Environment
-from driftguard.platform.errors import DriftGuardError, Forbidden, NotFound, TooLarge, UnsupportedMediaType
+from driftguard.platform.errors import DriftGuardError, Forbidden, NotFound
 from driftguard.platform.observability import logger
-from driftguard.platform.serialization import from_json, to_json
-
-MAX_BODY_BYTES = 4_000_000
-"""Lambda accepts events of 6 MB. A body of this size fits, although the event quotes it as a JSON string."""
-
+from driftguard.platform.paging import ID
+from driftguard.platform.serialization import to_json
 
 CORS = CORSConfig(
     allow_origin="*",
     allow_headers=["content-type", "x-api-key", "idempotency-key"],
-    expose_headers=["link", "retry-after", "x-request-id"],
+    expose_headers=["link", "retry-after", "x-rejected-rows", "x-request-id"],
     max_age=7200,
 )
+
+NOTHING_HERE = "There is nothing at this path."
 
 
 def _words(handler: Callable[..., Any]) -> tuple[str, str | None]:
@@ -45,14 +46,14 @@ class Api(APIGatewayRestResolver):
     """The routes of one API function. The resources in `public` need no key."""
 
     def __init__(self, *, public: Sequence[str] = ()) -> None:
-        super().__init__(cors=CORS, enable_validation=True, serializer=to_json, json_body_deserializer=from_json)
+        super().__init__(cors=CORS, enable_validation=True, serializer=to_json, json_body_deserializer=parse_object)
         self.public = frozenset(public)
         self.environment = Environment()
         self.exception_handler(DriftGuardError)(problem_answer)
         self.exception_handler(RequestValidationError)(validation_answer)
         self.exception_handler(RequestUnsupportedContentType)(content_type_answer)
         self.exception_handler(Exception)(fault_answer)
-        self.not_found(lambda _error: problem_answer(NotFound("There is nothing at this path.")))
+        self.not_found(lambda _error: problem_answer(NotFound(NOTHING_HERE)))
 
     def route[F: Callable[..., Any]](
         self,
@@ -97,10 +98,12 @@ class Api(APIGatewayRestResolver):
         """Handle a proxy event of a REST API. This is the Lambda handler."""
         request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
         logger.append_keys(request_id=request_id, method=event["httpMethod"], route=event.get("resource"))
-        self.append_context(**self._admit(event))  # type: ignore[no-untyped-call]
+        event, admitted = self._admit(event)
+        self.append_context(**admitted)  # type: ignore[no-untyped-call]
         answer = self.resolve(event, context)
         headers = answer.setdefault("multiValueHeaders", {})
         headers["x-request-id"] = [request_id]
+        headers.update({name: [value] for name, value in CORS.to_dict("*").items()})
         status = int(answer["statusCode"])
         if status == HTTPStatus.NO_CONTENT:
             headers.pop("Content-Type", None)  # there is no body to describe
@@ -111,23 +114,24 @@ class Api(APIGatewayRestResolver):
         logger.remove_keys(["request_id", "method", "route", "organization_id"])
         return answer
 
-    def _admit(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the caller, or the error to respond with.
+    def _admit(self, event: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the event with a normalized body, and the caller or the error to respond with.
 
         This runs before validation, so that a role is checked before the body and before the existence of anything.
         """
         try:
             connect(self.environment)
-            _check_body(event)
+            event = normalize(event)
             if event.get("resource") in self.public:
-                return {}
+                return event, {}
             caller = identify(event)
             logger.append_keys(organization_id=caller.organization_id)
             if not allowed(caller.role, event["httpMethod"], event.get("resource", "")):
                 raise Forbidden(f"A key with the role {caller.role} may not do this. Use a key with another role.")
-            return {"caller": caller}
+            _check_ids(event)
         except Exception as error:  # noqa: BLE001  _resolve turns it into a response
-            return {"refusal": error}
+            return event, {"refusal": error}
+        return event, {"caller": caller}
 
     def _resolve(self) -> Any:
         refusal = self.context.get("refusal")
@@ -137,15 +141,8 @@ class Api(APIGatewayRestResolver):
         return super()._resolve()
 
 
-def _check_body(event: dict[str, Any]) -> None:
-    body = event.get("body") or ""
-    if not body:
-        return
-    if len(body) > MAX_BODY_BYTES or len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
-        raise TooLarge(f"The body is larger than {MAX_BODY_BYTES:,} bytes. Send it in several requests.")
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    content_type = (headers.get("content-type") or "").partition(";")[0].strip().lower()
-    if content_type not in ("", "application/json"):
-        raise UnsupportedMediaType(
-            f"The body must be application/json, not {content_type[:100]}. Change the Content-Type header."
-        )
+def _check_ids(event: dict[str, Any]) -> None:
+    """Raise NotFound for an id in the path that no object can have. DynamoDB rejects keys of more than 1 kB."""
+    for value in (event.get("pathParameters") or {}).values():
+        if not re.fullmatch(ID, value):
+            raise NotFound(NOTHING_HERE)

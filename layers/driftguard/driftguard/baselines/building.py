@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from driftguard.alerts.publishing import Publish
 from driftguard.baselines import versions
 from driftguard.baselines.schemas import NewUpload, UploadedObject
+from driftguard.baselines.sharing import foreign
 from driftguard.baselines.tables import Uploads
-from driftguard.distributions.baseline import Baseline
+from driftguard.distributions.baseline import Baseline, Role
+from driftguard.distributions.categories import Categories
 from driftguard.distributions.large import BaselineBuilder
 from driftguard.models import registry
 from driftguard.models.tables import Models
@@ -20,6 +22,7 @@ from driftguard.platform.errors import NotFound
 from driftguard.platform.s3 import Bucket, FileGone, ObjectReader
 from driftguard.platform.times import parse
 from driftguard.rows.chunks import BadFile
+from driftguard.rows.examples import Examples
 from driftguard.rows.files import MAX_FILE_BYTES, read
 
 LEASE = timedelta(minutes=1)
@@ -29,7 +32,18 @@ TO_FINISH = timedelta(minutes=2)
 
 TRIES = 10
 
+MANY_INVALID = 0.01
+MOST_WARNINGS = 20
+
 type BuildResult = Literal["done", "failed", "ignored"]
+
+
+class Built(NamedTuple):
+    """What was read of a file: its baseline, examples of its values, and sentences about what was left out."""
+
+    baseline: Baseline
+    examples: Examples[tuple[Role, str]]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -99,44 +113,85 @@ def _attempt(file: UploadedObject, upload: Uploads, worker: Worker) -> BuildResu
     Raises ConditionFailed or NotFound if another worker has taken the upload or the model is deleted.
     """
     try:
-        baseline = _read(file, upload, worker)
+        built = _read(file, upload, worker)
+        _check_shared(built, upload)
     except BadFile as error:
         upload.fail(error.reason, [line.model_dump() for line in error.errors])
         return "failed"
     except FileGone:
         upload.fail("the file was replaced or deleted during reading; create a new upload", [])
         return "failed"
-    _store(baseline, upload, worker)
+    _store(built, upload, worker)
     return "done"
 
 
-def _read(file: UploadedObject, upload: Uploads, worker: Worker) -> Baseline:
+def _read(file: UploadedObject, upload: Uploads, worker: Worker) -> Built:
     if file.size > MAX_FILE_BYTES:
         raise BadFile(f"the file has {file.size:,} bytes; {MAX_FILE_BYTES:,} at most; send a sample of its rows")
     about = NewUpload.model_validate(upload.request)
     source = worker.bucket.open(file.key, file.etag, file.size)
     days: set[date] = set()
+    examples = Examples[tuple[Role, str]]()
+    notes: list[str] = []
     with TemporaryDirectory() as folder:
         builder = BaselineBuilder(Path(folder))
         progress = _Progress(upload, source, builder, worker.clock)
-        for chunk in read(source, about, worker.clock()):
-            builder.add(chunk.columns, chunk.predictions)
+
+        def tick() -> None:
+            progress.tell()
+            # A few bytes of gzip can unpack to billions, so an end of the download is no end of the work.
+            unread = source.fetched < source.size or about.compression is not None
+            if unread and worker.time_left() < TO_FINISH:
+                raise BadFile(f"only {builder.rows:,} rows could be read in the time limit; send a smaller file")
+
+        for chunk in read(source, about, worker.clock(), tick=tick, notes=notes):
+            builder.add(chunk.columns, chunk.predictions, rows=chunk.rows)
+            examples.add(versions.by_name(chunk.columns, chunk.predictions))
             days |= chunk.days
             progress.tell()
-            if source.fetched < source.size and worker.time_left() < TO_FINISH:
-                raise BadFile(f"only {builder.rows:,} rows could be read in the time limit; send a smaller file")
         progress.write()
-        return builder.finish(days=about.days or len(days) or None, progress=lambda _done, _all: progress.tell())
+        baseline = builder.finish(days=about.days or len(days) or None, progress=lambda _done, _all: progress.tell())
+    return Built(baseline, examples, [*notes, *_mixed(baseline, examples, about)])
 
 
-def _store(baseline: Baseline, upload: Uploads, worker: Worker) -> None:
+def _mixed(baseline: Baseline, examples: Examples[tuple[Role, str]], about: NewUpload) -> list[str]:
+    """Return a sentence for each feature with many values of another type, at most MOST_WARNINGS."""
+    found = []
+    for feature in baseline.features:
+        if feature.invalid < MANY_INVALID * (feature.rows - feature.missing) or not feature.invalid:
+            continue
+        shown = ", ".join(examples.others((feature.role, feature.name), feature.type))
+        share = f"{feature.invalid / feature.rows:.1%}"
+        sentence = f"{feature.name}: {share} of the values are not {feature.type}, such as {shown}."
+        if about.format == "csv":
+            sentence += " List texts that mean a missing value in na_values"
+            names = feature.values.names if isinstance(feature.values, Categories) else ()
+            if feature.type == "categorical" and len(names) == 1:
+                sentence += f", if {names[0][:24]!r} is one"
+            sentence += "."
+        found.append(sentence)
+    return found[:MOST_WARNINGS]
+
+
+def _check_shared(built: Built, upload: Uploads) -> None:
+    """Raise BadFile if the baseline does not belong to the model. An earlier attempt may have decided that it does."""
+    if NewUpload.model_validate(upload.request).replace or upload.version is not None:
+        return
+    model = registry.find(upload.organization_id, upload.model_id)
+    reason = foreign(model, built.baseline.names, again="create a new upload")
+    if reason is not None:
+        raise BadFile(f"the file {reason}")
+
+
+def _store(built: Built, upload: Uploads, worker: Worker) -> None:
     model = registry.find(upload.organization_id, upload.model_id)
     if upload.version is None:
-        upload.take(model.next_baseline_version())
+        upload.take(model.next_baseline_version(), built.notes)
     versions.store_as(
         int(upload.version),
         model,
-        baseline,
+        built.baseline,
+        built.examples,
         source=f"upload {upload.upload_id}",
         publish=worker.publish,
         use=lambda version: _use(model, upload, version),

@@ -17,17 +17,29 @@ Days = Annotated[
     Field(description="Number of days that the rows come from. Default: the number of UTC days in the timestamps."),
 ]
 
+Replace = Annotated[
+    bool,
+    Field(
+        strict=True,
+        description=(
+            "Use the baseline even if it shares no feature with the current baseline or with the logged predictions."
+        ),
+    ),
+]
+
 
 class NewUpload(FileFormat):
     """The body of POST /models/{model_id}/baseline/uploads: a description of the file.
 
-    A CSV file is in UTF-8 and starts with a header row. An empty cell is a missing value. `true` and `false` are
-    booleans. A cell that can be read as a number is a number. Every other cell is text. The most frequent type among a
-    feature's values becomes the type of the feature. A JSON Lines file has one row per line, in the shape of inline
-    rows. A file has at most 2 GiB, and at most 4 GiB after decompression.
+    A CSV file is in UTF-8 and starts with a header row. An empty cell, `NA`, `NULL`, `nan` and the other marks that
+    pandas knows are missing values. `true` and `false` are booleans. A cell that can be read as a number is a number.
+    Every other cell is text. The most frequent type among a feature's values becomes the type of the feature. A JSON
+    Lines file has one row per line, in the shape of inline rows. A file has at most 2 GiB, and at most 4 GiB after
+    decompression.
     """
 
     days: Days = None
+    replace: Replace = False
 
 
 class Upload(Wire):
@@ -58,11 +70,23 @@ class ObjectCreated(BaseModel):
     detail: ObjectDetail
 
 
+class UploadColumn(Wire):
+    """How a column was read. `invalid` counts the values of another type than `type`; `examples` shows up to three."""
+
+    name: str
+    role: Literal["feature", "prediction"]
+    type: Literal["numeric", "categorical", "boolean"]
+    missing: int
+    invalid: int
+    examples: list[str]
+
+
 class UploadStatus(Wire):
     """The progress and the result of an upload.
 
     `size`, `bytes_read` and `rows_read` show the progress while the file is processed. `baseline_version` is the
-    version that was built. `reason`, `line` and `errors` (at most 20 lines) explain a failure.
+    version that was built, `columns` says how each column was read, and `warnings` what was left out. `reason`, `line`
+    and `errors` (at most 20 lines) explain a failure.
     """
 
     upload_id: str
@@ -75,6 +99,8 @@ class UploadStatus(Wire):
     bytes_read: int
     rows_read: int
     baseline_version: int | None
+    columns: list[UploadColumn] | None
+    warnings: list[str]
     reason: str | None
     line: int | None
     errors: list[BadLine]
@@ -108,6 +134,7 @@ class BaselineBody(Wire):
     )
     from_predictions: FromPredictions | None = None
     days: Days = None
+    replace: Replace = False
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -123,12 +150,15 @@ class BaselineFeature(Wire):
     """One feature of a baseline. A numeric feature has `quantiles`; any other has the share of each category.
 
     `categories_left_out` counts categories with small shares that the response is too short to list.
+    `invalid_share` is the share of rows with a value of another type; `examples` shows up to three such values.
     """
 
     name: str
     role: Literal["feature", "prediction"]
     type: Literal["numeric", "categorical", "boolean"]
     missing_share: float
+    invalid_share: float
+    examples: list[str] = Field(default_factory=list)
     quantiles: dict[str, float] | None = None
     categories: dict[str, float] | None = None
     categories_left_out: int = 0

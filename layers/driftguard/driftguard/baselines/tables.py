@@ -1,6 +1,7 @@
 """The table of baselines and of the uploads they are built from."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,8 @@ from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, put, transaction
 from driftguard.platform.times import DAY, iso
 
+EXAMPLES_FORMAT = 1
+
 
 class Baselines(Table):
     """The baseline versions of a model. A version never changes.
@@ -18,8 +21,10 @@ class Baselines(Table):
     |---|---|---|
     | model | `head#<version, 8 digits>` | a version: rows, source, number of chunks |
     | model | `chunk#<version>#<n>` | a part of the encoded baseline |
+    | model | `digests#<version>#<n>` | a part of the digests of its categories |
+    | model | `examples#<version>` | values that the types of the features leave out: JSON by position of the feature |
 
-    Chunks are written first. The head is written last and commits the version. Lists show heads only.
+    Chunks and examples are written first. The head is written last and commits the version. Lists show heads only.
     """
 
     table_setting = "BASELINES"
@@ -33,17 +38,36 @@ class Baselines(Table):
     source = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute(null=True)
     chunk_count = NumberAttribute(null=True)
+    digests_count = NumberAttribute(null=True)
     data = BinaryAttribute(null=True, legacy_encoding=False)
 
     @classmethod
     def add(
-        cls, model_id: str, version: int, data: bytes, *, rows: int, days: int | None, source: str, now: datetime
+        cls,
+        model_id: str,
+        version: int,
+        data: bytes,
+        digests: bytes = b"",
+        *,
+        rows: int,
+        days: int | None,
+        source: str,
+        now: datetime,
+        examples: Mapping[int, Sequence[str]] | None = None,
     ) -> "Baselines":
-        """Store a new version durably. Raises ConditionFailed if the version exists."""
+        """Store a new version durably. digests: of its categories. Raises ConditionFailed if the version exists."""
         if cls.head(model_id, version) is not None:
             raise ConditionFailed  # the chunks of an existing version must not be overwritten
-        pieces = chunks(data)
-        put(cls(model_id, f"chunk#{version:08d}#{number:04d}", data=piece) for number, piece in enumerate(pieces))
+        parts = {"chunk": chunks(data), "digests": chunks(digests) if digests else []}
+        items = [
+            cls(model_id, f"{kind}#{version:08d}#{number:04d}", data=piece)
+            for kind, pieces in parts.items()
+            for number, piece in enumerate(pieces)
+        ]
+        if examples:
+            shown = json.dumps({"format": EXAMPLES_FORMAT, "examples": examples}, ensure_ascii=False)
+            items.append(cls(model_id, f"examples#{version:08d}", data=shown.encode()))
+        put(items)
         head = cls(
             model_id,
             f"head#{version:08d}",
@@ -52,7 +76,8 @@ class Baselines(Table):
             days=days,
             source=source,
             created_at=iso(now),
-            chunk_count=len(pieces),
+            chunk_count=len(parts["chunk"]),
+            digests_count=len(parts["digests"]) or None,
         )
         with conditional():
             head.save(cls.pk.does_not_exist())
@@ -75,19 +100,34 @@ class Baselines(Table):
         return ()
 
     def payload(self) -> bytes:
-        """Return the encoded baseline. Raises LookupError if chunks are missing.
+        """Return the encoded baseline. Raises LookupError if chunks are missing."""
+        return self._joined("chunk", int(self.chunk_count))
+
+    def digests(self) -> bytes:
+        """Return the digests of the baseline's categories; empty if it has none. Raises LookupError as `payload`."""
+        return self._joined("digests", int(self.digests_count)) if self.digests_count else b""
+
+    def _joined(self, kind: str, count: int) -> bytes:
+        """Return the chunks of one kind.
 
         A version never changes, so the first read is eventually consistent. If a replica lags behind the head, a second
         read is strongly consistent.
         """
-        prefix, last = f"chunk#{int(self.version):08d}#", int(self.chunk_count) - 1
+        prefix, last = f"{kind}#{int(self.version):08d}#", count - 1
         # An attempt that stopped half-way may have left more chunks than the head counts.
         mine = Baselines.sk.between(f"{prefix}0000", f"{prefix}{last:04d}")
         for consistent in (False, True):
             pieces = [item.data for item in Baselines.query(self.pk, mine, consistent_read=consistent)]
-            if len(pieces) == self.chunk_count:
+            if len(pieces) == count:
                 return b"".join(pieces)
-        raise LookupError(f"baseline {self.version} of model {self.pk} has {len(pieces)} of {self.chunk_count} chunks")
+        raise LookupError(f"baseline {self.version} of model {self.pk} has {len(pieces)} of {count} parts `{kind}`")
+
+    def examples(self) -> dict[int, list[str]]:
+        """Return values that the types of the features leave out, by position of the feature."""
+        item = Baselines.find(self.pk, f"examples#{int(self.version):08d}")
+        if item is None:
+            return {}
+        return {int(place): texts for place, texts in json.loads(item.data)["examples"].items()}
 
     @classmethod
     def newest(cls, model_id: str, before: int | None, limit: int) -> "list[Baselines]":
@@ -132,6 +172,7 @@ class Uploads(Table):
     version = NumberAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     errors = JSONAttribute(null=True)
+    warnings = JSONAttribute(null=True)
 
     @property
     def model_id(self) -> str:
@@ -205,10 +246,12 @@ class Uploads(Table):
                 condition=self._mine(),
             )
 
-    def take(self, version: int) -> None:
+    def take(self, version: int, warnings: Sequence[str]) -> None:
         """Reserve the version number of the baseline. Raises ConditionFailed as `progress` does."""
         with conditional():
-            self.update(actions=[Uploads.version.set(version)], condition=self._mine())
+            self.update(
+                actions=[Uploads.version.set(version), Uploads.warnings.set(list(warnings))], condition=self._mine()
+            )
 
     def finish(self, model: Models, version: int) -> None:
         """Make the version current and end the upload, in one transaction.

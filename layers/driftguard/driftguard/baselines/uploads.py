@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import cast
 
+from driftguard.baselines import versions
 from driftguard.baselines.schemas import NewUpload, Upload, UploadState, UploadStatus
 from driftguard.baselines.tables import Uploads
 from driftguard.models.registry import MAX_ID
@@ -66,6 +67,8 @@ def status(model: Models, upload_id: str, *, now: datetime) -> UploadStatus:
         bytes_read=int(upload.bytes_read),
         rows_read=int(upload.rows_read),
         baseline_version=int(upload.version) if state == "done" else None,
+        columns=versions.columns(model, int(upload.version)) if state == "done" else None,
+        warnings=upload.warnings or [],
         reason=reason,
         line=errors[0].line if errors else None,
         errors=errors,

@@ -1,6 +1,6 @@
 """The versions of a model's baseline: created, listed and restored. A version never changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
@@ -9,16 +9,21 @@ from driftguard.alerts import actions
 from driftguard.alerts.publishing import Publish
 from driftguard.baselines import schemas
 from driftguard.baselines.samples import column_sample, logged_sample, row_sample
+from driftguard.baselines.sharing import foreign
 from driftguard.baselines.tables import Baselines
 from driftguard.distributions import encoding
-from driftguard.distributions.baseline import Baseline, build
+from driftguard.distributions.baseline import PREDICTION, Baseline, Role, build
 from driftguard.models import registry
+from driftguard.models.names import pack_names
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, longest_fit, retrying
-from driftguard.platform.errors import Conflict, NotFound
+from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
-from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
+from driftguard.platform.serialization import MAX_ANSWER_BYTES, Scalar, answer_bytes
 from driftguard.platform.times import parse
+from driftguard.rows.examples import Examples
+
+type Values = Sequence[Scalar]
 
 TRIES = 4
 MOST_VERSIONS = 10**8
@@ -36,23 +41,46 @@ def put(model: Models, body: schemas.BaselineBody, *, publish: Publish, now: dat
         sample = column_sample(body.columns, body.predictions)
     else:
         sample = row_sample(body.rows or [], now)
+    if body.from_predictions is None and not body.replace:
+        reason = foreign(model, sample.columns, again="send it again")
+        if reason is not None:
+            raise Invalid.at(["body", "rows" if body.columns is None else "columns"], f"{reason}.")
     baseline = build(sample.columns, sample.predictions, days=body.days or sample.days)
-    return store(model, baseline, source=sample.source, publish=publish, now=now)
+    examples = Examples[tuple[Role, str]]()
+    examples.add(by_name(sample.columns, sample.predictions))
+    return store(model, baseline, examples, source=sample.source, publish=publish, now=now)
 
 
-def store(model: Models, baseline: Baseline, *, source: str, publish: Publish, now: datetime) -> schemas.BaselineView:
+def by_name(columns: Mapping[str, Values], predictions: Values | None) -> Mapping[tuple[Role, str], Values]:
+    """Return the columns of features and of the prediction, which may have the same name."""
+    named: dict[tuple[Role, str], Values] = {("feature", name): values for name, values in columns.items()}
+    return named if predictions is None else {**named, ("prediction", PREDICTION): predictions}
+
+
+def store(
+    model: Models,
+    baseline: Baseline,
+    examples: Examples[tuple[Role, str]],
+    *,
+    source: str,
+    publish: Publish,
+    now: datetime,
+) -> schemas.BaselineView:
     """Store a baseline as the newest version and make it current. Raises NotFound if the model is deleted."""
     try:
         version = model.next_baseline_version()
     except ConditionFailed:
         raise NotFound("There is no such model.") from None
-    return store_as(version, model, baseline, source=source, publish=publish, use=partial(_use, model), now=now)
+    return store_as(
+        version, model, baseline, examples, source=source, publish=publish, use=partial(_use, model), now=now
+    )
 
 
 def store_as(
     version: int,
     model: Models,
     baseline: Baseline,
+    examples: Examples[tuple[Role, str]],
     *,
     source: str,
     publish: Publish,
@@ -64,19 +92,32 @@ def store_as(
     A version that an earlier attempt stored under this number stays as it is. Raises NotFound if `use` raises
     ConditionFailed, because the model is then deleted.
     """
-    rows, days = baseline.rows, baseline.days
+    others = {
+        place: examples.others((feature.role, feature.name), feature.type)
+        for place, feature in enumerate(baseline.features)
+        if feature.invalid
+    }
     try:
         head = Baselines.add(
-            model.model_id, version, encoding.encode(baseline), rows=rows, days=days, source=source, now=now
+            model.model_id,
+            version,
+            encoding.encode(baseline),
+            encoding.encode_digests(baseline),
+            rows=baseline.rows,
+            days=baseline.days,
+            source=source,
+            now=now,
+            examples=others,
         )
     except ConditionFailed:
         head = _head(model, version)
+    model.baseline_names = _names(baseline)
     try:
         use(version)
     except ConditionFailed:
         raise NotFound("There is no such model.") from None
     actions.replace_baseline(model, publish=publish, now=now)
-    return view(head, baseline)
+    return view(head, baseline, others)
 
 
 def current(model: Models) -> schemas.BaselineView:
@@ -84,7 +125,24 @@ def current(model: Models) -> schemas.BaselineView:
     if model.baseline_version is None:
         raise NotFound("The model has no baseline yet. Create one with PUT /models/{model_id}/baseline.")
     head = _head(model, int(model.baseline_version))
-    return view(head, encoding.decode(head.payload()))
+    return view(head, encoding.decode(head.payload()), head.examples())
+
+
+def columns(model: Models, version: int) -> list[schemas.UploadColumn]:
+    """Return how the columns of a version were read."""
+    head = _head(model, version)
+    examples = head.examples()
+    return [
+        schemas.UploadColumn(
+            name=feature.name,
+            role=feature.role,
+            type=feature.type,
+            missing=feature.missing,
+            invalid=feature.invalid,
+            examples=examples.get(place, []),
+        )
+        for place, feature in enumerate(encoding.decode(head.payload()).features)
+    ]
 
 
 def versions(model: Models, cursor: str | None, limit: int) -> Page[schemas.BaselineVersion]:
@@ -100,10 +158,16 @@ def versions(model: Models, cursor: str | None, limit: int) -> Page[schemas.Base
 def restore(model: Models, version: int, *, publish: Publish, now: datetime) -> schemas.BaselineView:
     """Make an older version current again. Its counts continue from where they stopped. Raises NotFound."""
     head = _head(model, version)
+    baseline = encoding.decode(head.payload())
     if model.baseline_version != version:
+        model.baseline_names = _names(baseline)
         _use(model, version)
         actions.replace_baseline(model, publish=publish, now=now)
-    return view(head, encoding.decode(head.payload()))
+    return view(head, baseline, head.examples())
+
+
+def _names(baseline: Baseline) -> bytes:
+    return pack_names(baseline.names, predicted=len(baseline.names) < len(baseline.features))
 
 
 def _use(model: Models, version: int) -> None:
@@ -132,15 +196,16 @@ def _version(model: Models, head: Baselines) -> schemas.BaselineVersion:
     )
 
 
-def view(head: Baselines, baseline: Baseline) -> schemas.BaselineView:
-    """Return a baseline as in the API."""
+def view(head: Baselines, baseline: Baseline, examples: Mapping[int, Sequence[str]]) -> schemas.BaselineView:
+    """Return a baseline as in the API. examples: values that are not of a feature's type, by its position."""
+    features = [{**summary, "examples": examples.get(place, ())} for place, summary in enumerate(baseline.summary())]
     return schemas.BaselineView(
         version=int(head.version),
         rows=int(head.rows),
         days=None if head.days is None else int(head.days),
         created_at=parse(str(head.created_at)).astimezone(UTC),
         source=str(head.source),
-        features=_bounded([schemas.BaselineFeature.model_validate(feature) for feature in baseline.summary()]),
+        features=_bounded([schemas.BaselineFeature.model_validate(feature) for feature in features]),
     )
 
 

@@ -5,23 +5,32 @@ message that is delivered twice leaves only one.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from driftguard.alerts.findings import Memory
 from driftguard.alerts.publishing import publish_pending
 from driftguard.checks.commit import store
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
-from driftguard.checks.window import Moment, arrival_time, decide, load_series, occasion
-from driftguard.counting.folding import Overtaken, count_fresh, fold, load_state
+from driftguard.checks.window import Moment, Past, decide, load_series, occasion
+from driftguard.counting.folding import Overtaken, arrival_time, count_fresh, fold, load_state
+from driftguard.counting.series import Fresh
+from driftguard.counting.series import State as Folded
+from driftguard.counting.tables import StoredCounts
 from driftguard.models.schemas import State
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
+from driftguard.models.traffic import Traffic
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.ids import new_id
 from driftguard.platform.times import hour_of
+from driftguard.predictions.tables import Predictions
 from driftguard.verdicts.report import report_of
 
 LEASE_MARGIN = timedelta(seconds=15)
+
+OLD_VERSIONS = 50
+"""How many older baseline versions are asked for the last arrival."""
 
 
 def check(task: Task) -> Result:
@@ -63,12 +72,36 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     fresh = count_fresh(series, state.cursor, now, task.may_go_on) if complete else None
     if fresh is None:
         return Result("checked", None, finished=False)
-    last_arrival = fresh.last_arrival or state.last_arrival
-    if last_arrival is None:
+    past = _past(model, status, state, fresh)
+    if past is None:
         return _skip(task, "no_data", "No predictions have been logged yet.", series.baseline.rows)
-    verdict = decide(task.model, series, state, fresh, arrival_time(last_arrival), now)
-    store(task, check_id, status, verdict)
+    verdict = decide(task.model, series, state, fresh, past, now)
+    store(task, check_id, status, verdict, past)
     return Result("checked", verdict.report)
+
+
+def _past(model: Models, status: Statuses, state: Folded, fresh: Fresh) -> Past | None:
+    """Return what is known of the model whatever its baseline is. None if no prediction was ever logged."""
+    known = [arrival_time(key) for key in (fresh.last_arrival, state.last_arrival, status.last_arrival) if key]
+    last_arrival = max(known, default=None) or _arrival_before(model)
+    if last_arrival is None:
+        return None
+    traffic = Traffic.decode(status.traffic) | state.traffic | fresh.traffic
+    memory = Memory.load((status.memory or {}).get("no_data"))
+    return Past(
+        last_arrival=last_arrival,
+        traffic=traffic.seen([hour_of(last_arrival)], ()),
+        outages=memory.outages,
+        is_out="no_data" in (status.open_alerts or {}),
+    )
+
+
+def _arrival_before(model: Models) -> datetime | None:
+    """Return the last arrival, if it was too long ago for the current baseline to count it."""
+    made = int(model.baselines_made)
+    counted = StoredCounts.last_arrival_of_any(model.model_id, range(max(1, made - OLD_VERSIONS), made + 1))
+    stored = next(Predictions.by_event(model.model_id, model.partition_count, None, None), None)
+    return max((arrival_time(key) for key in (counted, stored and stored.arrived_at) if key), default=None)
 
 
 def _made_before(task: Task, status: Statuses) -> bool:
@@ -84,6 +117,8 @@ def _skip(task: Task, status: State, reason: str, n_baseline: int = 0) -> Result
     if task.tick:
         Runs.of(model.organization_id, task.tick, model.model_id, "skipped", now).save()
     first = hour_of(now - timedelta(days=model.settings.window_days))
-    moment = Moment(now=now, first_hour=first, last_hour=hour_of(now), covered_since=first, silent=False)
+    moment = Moment(
+        now=now, first_hour=first, last_hour=hour_of(now), covered_since=first, known_since=first, silence=None
+    )
     found = occasion(model, model.settings, moment, n_baseline=n_baseline, n_window=0)
     return Result("skipped", report_of(found, status, reason))

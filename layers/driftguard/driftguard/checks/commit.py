@@ -8,6 +8,7 @@ from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.checks import reports
 from driftguard.checks.tables import History, Runs
 from driftguard.checks.task import Task
+from driftguard.checks.window import Past
 from driftguard.counting.folding import Overtaken
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
@@ -19,8 +20,8 @@ RECENT_DAYS = 7
 TRIES = 6
 
 
-def store(task: Task, check_id: str, status: Statuses, verdict: Verdict) -> None:
-    """Store the verdict, its alerts and their events in one transaction.
+def store(task: Task, check_id: str, status: Statuses, verdict: Verdict, past: Past) -> None:
+    """Store the verdict, its alerts and their events in one transaction, with the model's past.
 
     Raises Overtaken if another check took over the model, or if the model's baseline was replaced.
     """
@@ -43,6 +44,8 @@ def store(task: Task, check_id: str, status: Statuses, verdict: Verdict) -> None
         status.report_spare, status.report_id = status.report_id, check_id
         status.report_chunks = chunk_count
         status.request = task.request
+        status.last_arrival = iso(past.last_arrival)
+        status.traffic = past.traffic.encode()
         status.recent = _recent(status.recent or [], report["drift_score"], now)
         revision, status.revision = status.revision, status.revision + 1
         unchanged = (Statuses.revision == revision) & (Statuses.lease_owner == status.lease_owner)

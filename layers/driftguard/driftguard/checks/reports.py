@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from driftguard.checks.schemas import HistoryRow
 from driftguard.checks.tables import MOST_ROW_BYTES, History
+from driftguard.distributions.baseline import key_of
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES, longest_fit
@@ -26,8 +27,16 @@ SHARE_UNITS = 10**5
 """Shares in a histogram are stored as multiples of 1 / SHARE_UNITS."""
 
 
-LACKING: Final[dict[str, Any]] = {"direction": None, "mean": None, "range": None, "new_categories": []}
-"""Defaults for fields of a feature that reports stored by version 0.1 may lack."""
+LACKING: Final[dict[str, Any]] = {"direction": None, "at": None, "mean": None, "range": None, "new_categories": []}
+"""Defaults for fields of a feature that stored reports of older versions may lack."""
+
+LACKING_IN_REPORT: Final[dict[str, Any]] = {
+    "unwatched": None,
+    "unwatched_more": None,
+    "histograms_left_out": 0,
+}
+LACKING_IN_TYPE_CHANGE: Final[dict[str, Any]] = {"expected": None, "example": None}
+LACKING_IN_QUALITY: Final[dict[str, Any]] = {"threshold": None}
 
 
 def pack(report: Report) -> bytes:
@@ -38,13 +47,16 @@ def pack(report: Report) -> bytes:
 
 def unpack(data: bytes) -> Report:
     """Restore the report from the output of `pack`. Reports of older versions get defaults for missing fields."""
-    found: Any = {"histograms_left_out": 0, **json.loads(zlib.decompress(data))}
-    found["features"] = [_unpack_feature(one) for one in found["features"]]
-    return bounded(cast("Report", found))
+    stored: Any = {**LACKING_IN_REPORT, **json.loads(zlib.decompress(data))}
+    stored["features"] = [_unpack_feature(one) for one in stored["features"]]
+    return bounded(cast("Report", stored))
 
 
 def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
     feature: Any = {**LACKING, **stored, "histogram": _unpack_picture(stored["histogram"])}
+    feature["data_quality"] = [{**LACKING_IN_QUALITY, **one} for one in stored.get("data_quality", [])]
+    if stored.get("type_change"):
+        feature["type_change"] = {**LACKING_IN_TYPE_CHANGE, **stored["type_change"]}
     return cast("ReportFeature", feature)
 
 
@@ -56,7 +68,7 @@ def pack_row(report: Report) -> bytes:
     ranked = sorted(report["features"], key=lambda feature: (not feature["drifted"], -(feature["drift_score"] or 0.0)))
 
     def packed(count: int) -> bytes:
-        names = {feature["name"] for feature in ranked[:count]}
+        names = {key_of(feature["name"], feature["role"]) for feature in ranked[:count]}
         return zlib.compress(_json(_row(report, names)), 6)
 
     return packed(longest_fit(len(ranked), lambda count: len(packed(count)), MAX_ITEM_BYTES))
@@ -80,7 +92,9 @@ def _row(report: Report, names: Set[str]) -> HistoryRow:
         "n_window": report["n_window"],
         "baseline_version": report["baseline_version"],
         "feature_scores": {
-            feature["name"]: feature["drift_score"] for feature in report["features"] if feature["name"] in names
+            key: feature["drift_score"]
+            for feature in report["features"]
+            if (key := key_of(feature["name"], feature["role"])) in names
         },
         "features_left_out": len(report["features"]) - len(names),
     }

@@ -12,12 +12,15 @@ from operator import add
 
 from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.schemas import Alert
+from driftguard.baselines.names import names_of
 from driftguard.checks.schemas import SimulatedAlert, Simulation
+from driftguard.checks.silence import Silence, silence
 from driftguard.checks.window import RHO_DAYS, Moment, load_series, verdict_on, whole_days
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import count_fresh, load_state
 from driftguard.counting.series import Series, read_hours
-from driftguard.models.settings import ModelSettings
+from driftguard.distributions.baseline import key_of
+from driftguard.models.settings import ModelSettings, SettingsPatch, check_features
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import longest_fit
 from driftguard.platform.errors import Conflict, Invalid
@@ -56,15 +59,16 @@ class Replay:
         """Replay a check at `now` on the hours that had ended by then."""
         last = hour_of(now) - 1
         first = hour_of(now - timedelta(days=self.settings.window_days))
-        seen = [hour for hour in self.hours if hour <= last]
-        if not seen:
+        quiet_since = max((hour + 1 for hour in self.hours if hour <= last), default=None)
+        if quiet_since is None:
             return
         moment = Moment(
             now=now,
             first_hour=first,
             last_hour=last + 1,
             covered_since=self.first_hour,
-            silent=now - hour_start(max(seen) + 1) >= timedelta(hours=self.settings.no_data_hours),
+            known_since=self.first_hour,
+            silence=self._silence(now, quiet_since, is_open="no_data" in self.open),
         )
         days = [self.days.get(day, self.nothing) for day in whole_days(moment)]
         counts = self._window(first, last)
@@ -74,13 +78,39 @@ class Replay:
             memory = self.memory.get(kind, findings.Memory())
             outcome = lifecycle.apply(finding, self.open.get(kind), memory, verdict.occasion)
             self.memory[kind] = outcome.memory
-            self.messages += len(outcome.events)
+            self.messages += sum(event.seen_from("LOW") is not None for event in outcome.events)
             for alert in outcome.alerts:
                 self.seen[alert.id] = alert
                 if alert.is_open:
                     self.open[kind] = alert
                 else:
                     self.open.pop(kind, None)
+
+    def learn_outages(self, until: int) -> None:
+        """Replay only the silences before the hour `until`, so that the first checks know which were outages."""
+        opened, quiet_since = None, None
+        for hour in range(min(self.hours, default=until) + 1, until):
+            if hour - 1 in self.hours:
+                quiet_since = hour
+            if quiet_since is None:
+                continue
+            now = hour_start(hour)
+            silent = self._silence(now, quiet_since, is_open=opened is not None).silent
+            if silent and opened is None:
+                opened = now
+            elif opened is not None and not silent:
+                self.memory["no_data"] = self.memory.get("no_data", findings.Memory()).after_outage(opened, now)
+                opened = None
+
+    def _silence(self, now: datetime, quiet_since: int, *, is_open: bool) -> Silence:
+        return silence(
+            self.settings.no_data_hours,
+            hour_start(quiet_since),
+            now,
+            [hour for hour in self.hours if hour < quiet_since],
+            self.memory.get("no_data", findings.Memory()).outages,
+            is_open=is_open,
+        )
 
     def _window(self, first: int, last: int) -> Counts:
         first_day, end_day = -(-first // 24), (last + 1) // 24
@@ -95,16 +125,19 @@ class Replay:
 
 
 def simulate(
-    model: Models, settings: ModelSettings, days: int, now: datetime, may_go_on: Callable[[], bool]
+    model: Models, patch: SettingsPatch, days: int, now: datetime, may_go_on: Callable[[], bool]
 ) -> Simulation:
-    """Replay the last `days` (at most 28) of a model with `settings`.
+    """Replay the last `days` (at most 28) of a model with its settings after `patch`.
 
     Real checks run every 15 minutes. Replayed checks run on whole hours, because the counts are stored per hour.
-    Raises Conflict if the model has no baseline or too many uncounted predictions, and Invalid if time runs out.
+    Raises Conflict if the model has no baseline or too many uncounted predictions. Raises Invalid if time runs out or
+    if the patch names features that the baseline lacks.
     """
     if model.baseline_version is None:
         raise Conflict("The model has no baseline yet. Create a baseline before you simulate settings.")
     series = load_series(model)
+    check_features(patch, names_of(series.baseline.features))
+    settings = patch.apply(model.settings)
     state = load_state(series, now)
     fresh = count_fresh(series, state.cursor, now, may_go_on)
     if fresh is None:
@@ -120,6 +153,7 @@ def simulate(
     replay = Replay(model, series, settings, first_hour, hours)
     step = max(1, -(-len(series.baseline.features) // FEATURES_AN_HOURLY_CHECK))
     moments = range(end - days * 24 + step, end + 1, step)
+    replay.learn_outages(end - days * 24)
     for hour in moments:
         if not may_go_on():
             raise Invalid.at(["body", "days"], "takes too long for this model. Choose fewer days.")
@@ -138,7 +172,7 @@ def _seen(alert: Alert) -> SimulatedAlert:
         severity=alert.severity,
         opened_at=alert.detected_at,
         resolved_at=alert.resolved_at,
-        features=list(dict.fromkeys(feature.name for feature in alert.features if feature.drifted)),
+        features=list(dict.fromkeys(key_of(one.name, one.role) for one in alert.features if one.drifted)),
         features_left_out=alert.features_left_out,
     )
 

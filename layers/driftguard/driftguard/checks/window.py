@@ -1,18 +1,22 @@
 """Gathers the counts of the window and of the last whole days, and passes them to the verdict."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 
 from driftguard.alerts.findings import Occasion
 from driftguard.alerts.schemas import Window
 from driftguard.baselines.tables import Baselines
+from driftguard.checks.silence import Outages, Silence, silence
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, State, read_days, window
 from driftguard.distributions import encoding
 from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
-from driftguard.platform.times import hour_of, hour_start, parse
+from driftguard.models.traffic import Traffic
+from driftguard.platform.times import hour_of, hour_start
 from driftguard.rows.reading import MAX_AHEAD
 from driftguard.verdicts.judging import Verdict, judge
 
@@ -26,8 +30,16 @@ def load_series(model: Models) -> Series:
         raise LookupError(
             f"Baseline version {model.baseline_version} of model {model.model_id} is missing. Create a new baseline."
         )
-    baseline = encoding.decode(head.payload())
+    baseline = encoding.decode(head.payload(), partial(_digests, model.model_id, int(model.baseline_version)))
     return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline)
+
+
+@lru_cache(maxsize=8)
+def _digests(model_id: str, version: int) -> Mapping[int, "array[int]"]:
+    """Return the digests of a baseline's categories. A version never changes, so the result is cached."""
+    head = Baselines.head(model_id, version)
+    data = b"" if head is None else head.digests()
+    return encoding.decode_digests(data) if data else {}
 
 
 @dataclass(frozen=True)
@@ -35,36 +47,57 @@ class Moment:
     """The time of a verdict and its window, in hours since 1970.
 
     first_hour, last_hour: the window. covered_since: the earliest hour for which the model has counts.
-    silent: no prediction has arrived for `no_data_hours`.
+    known_since: the earliest hour for which the model had data, whatever its baseline was.
+    silence: how long no prediction has arrived, and the limit.
     """
 
     now: datetime
     first_hour: int
     last_hour: int
     covered_since: int
-    silent: bool
+    known_since: int
+    silence: Silence | None
 
 
-def decide(model: Models, series: Series, state: State, fresh: Fresh, last_arrival: datetime, now: datetime) -> Verdict:
+@dataclass(frozen=True)
+class Past:
+    """What is known of a model whatever its baseline is.
+
+    last_arrival: of a prediction. traffic: the hours with predictions. outages: when `no_data` was open.
+    is_out: whether `no_data` is open now.
+    """
+
+    last_arrival: datetime
+    traffic: Traffic
+    outages: Outages = ()
+    is_out: bool = False
+
+
+def decide(model: Models, series: Series, state: State, fresh: Fresh, past: Past, now: datetime) -> Verdict:
     """Return the verdict on the window that ends now."""
     settings = model.settings
-    counts, days, moment = gather(series, settings, state, fresh, last_arrival, now)
+    counts, days, moment = gather(series, settings, state, fresh, past, now)
     return verdict_on(model, settings, series, counts, days, moment)
 
 
 def gather(
-    series: Series, settings: ModelSettings, state: State, fresh: Fresh, last_arrival: datetime, now: datetime
+    series: Series, settings: ModelSettings, state: State, fresh: Fresh, past: Past, now: datetime
 ) -> tuple[Counts, list[Counts], Moment]:
     """Return the counts of the window that ends now, the counts of each whole day, and the moment."""
     last_hour = max(hour_of(now), max(fresh.by_hour, default=0))
     first_hour = hour_of(now - timedelta(days=settings.window_days))
     counted = [hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None]
+    covered_since = min(counted, default=last_hour)
+    known_since = past.traffic.first_hour
     moment = Moment(
         now=now,
         first_hour=first_hour,
         last_hour=last_hour,
-        covered_since=min(counted, default=last_hour),
-        silent=now - last_arrival >= timedelta(hours=settings.no_data_hours),
+        covered_since=covered_since,
+        known_since=covered_since if known_since is None else min(covered_since, known_since),
+        silence=silence(
+            settings.no_data_hours, past.last_arrival, now, past.traffic.hours, past.outages, is_open=past.is_out
+        ),
     )
     today = hour_of(now) // 24
     days = read_days(series, today - RHO_DAYS, today - 1, consistent=state.days_may_lag(now))
@@ -84,7 +117,7 @@ def verdict_on(
 
 def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseline: int, n_window: int) -> Occasion:
     """Return the context of a check. n_baseline, n_window: the rows in the baseline and in the window."""
-    covered_hours = moment.last_hour - max(moment.covered_since, moment.first_hour)
+    covered_hours = moment.last_hour - max(moment.known_since, moment.first_hour)
     return Occasion(
         now=moment.now,
         organization_id=model.organization_id,
@@ -95,9 +128,10 @@ def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseli
         n_baseline=n_baseline,
         n_window=n_window,
         window=Window(start=hour_start(moment.first_hour), end=moment.now),
-        preliminary=moment.covered_since > moment.first_hour,
+        preliminary=moment.known_since > moment.first_hour,
         warming_up=covered_hours < settings.warmup_hours,
-        silent=moment.silent,
+        silent=moment.silence is not None and moment.silence.silent,
+        silence=moment.silence.sentence if moment.silence is not None else "",
     )
 
 
@@ -118,8 +152,3 @@ def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted
         whole[day] = whole[day] + counts if day in whole else counts
     nothing = Counts.empty(series.baseline)
     return [whole.get(day, nothing) for day in wanted]
-
-
-def arrival_time(arrived_at: str) -> datetime:
-    """Return the time of arrival from a batch's `arrived_at` key."""
-    return parse(arrived_at.partition("#")[0])

@@ -5,13 +5,16 @@ values.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from driftguard.counting.counts import KINDS, NAME_LENGTH, Counts, Names, later, latest
+from driftguard.counting.edges import Codes
 from driftguard.counting.layout import Layout, layout_of
+from driftguard.counting.notes import Notes, note_examples, note_unwatched
 from driftguard.distributions.baseline import Baseline
 from driftguard.distributions.categories import BOOLEANS
 from driftguard.rows.columns import Columns, Part
@@ -71,12 +74,16 @@ class _Chunk:
         self.total, self.squares = np.zeros((hours, features)), np.zeros((hours, features))
         self.least, self.greatest = np.full((hours, features), np.inf), np.full((hours, features), -np.inf)
         self.beyond = np.zeros((hours, features))
+        self.unseen = np.zeros((hours, features), np.int64)
         self.recent: list[dict[int, Names]] = [{} for _hour in self.hours]
+        self.notes = [Notes() for _hour in self.hours]
 
     def count(self) -> Iterator[tuple[int, Counts]]:
         """Yield every hour with its counts."""
         for index in range(len(self.layout.features)):
             self._count_feature(index)
+        names, predicted = self.layout.names, self.layout.predicted
+        note_unwatched(self.notes, names, self.batches, self.slots, predictions=not predicted)
         rows = np.bincount(self.slot)
         for place, hour in enumerate(self.hours.tolist()):
             counts = Counts(
@@ -90,7 +97,9 @@ class _Chunk:
                 least=self.least[place],
                 greatest=self.greatest[place],
                 beyond=self.beyond[place],
+                unseen=self.unseen[place],
                 recent=self.recent[place],
+                notes=self.notes[place],
             )
             counts.missing[:] = counts.rows - counts.present - counts.invalid.sum(axis=1)
             yield hour, counts
@@ -99,8 +108,7 @@ class _Chunk:
         feature = self.layout.features[index]
         wanted = KIND_OF_TYPE[feature.type]
         codes = self.layout.categories.get(index)
-        values: list[npt.NDArray[Any]] = []
-        slots: list[Ints] = []
+        parts: list[_Values] = []
         for batch, times, slot in zip(self.batches, self.times, self.slots, strict=True):
             for part in batch.prediction if feature.role == "prediction" else batch.feature(feature.name):
                 rows = None if part.mask is None else np.frombuffer(part.mask, np.bool_)
@@ -108,23 +116,32 @@ class _Chunk:
                 kind = KINDS.index(part.kind)
                 if kind != wanted:
                     self.invalid[:, index, kind] += np.bincount(where, minlength=len(self.hours))
+                    note_examples(self.notes, index, part, where, times if rows is None else times[rows])
                     continue
-                slots.append(where)
-                if codes is None:
-                    values.append(_numbers(part))
-                else:
-                    values.append(self._codes(index, part, where, times if rows is None else times[rows]))
-        if not values:
+                parts.append(_Values(part, where, times if rows is None else times[rows]))
+        if not parts:
             return
-        complete = len(values) == len(self.batches) and all(map(_same, slots, self.slots))
+        slots = [values.slot for values in parts]
+        complete = len(parts) == len(self.batches) and all(map(_same, slots, self.slots))
         slot = self.slot if complete else np.concatenate(slots)
-        joined = np.concatenate(values)
         if codes is None:
-            self._add_moments(index, joined, slot)
-            joined = self.layout.numbers[index].find(joined)
+            numbers = np.concatenate([_numbers(values.part) for values in parts])
+            self._add_moments(index, numbers, slot)
+            joined = self.layout.numbers[index].find(numbers)
+            self._count_rounded(index, numbers, joined, slot)
+        else:
+            joined = np.concatenate([*self._codes(index, codes, parts)])
         size = int(self.layout.sizes[index])
         table = np.bincount(slot * size + joined, minlength=len(self.hours) * size)
         self.bins[:, self.layout.span(index)] = table.reshape(-1, size)
+
+    def _count_rounded(self, index: int, values: Floats, bins: Ints, slot: Ints) -> None:
+        own = self.layout.rounded.get(index)
+        if own is not None:
+            held = own[bins]
+            rounded = (values != held) & (held == held)  # noqa: PLR0124  NaN is the only value that differs from itself
+            if rounded.any():
+                self.unseen[:, index] = np.bincount(slot[rounded], minlength=len(self.hours))
 
     def _add_moments(self, index: int, values: Floats, slot: Ints) -> None:
         if not self.in_order:
@@ -144,18 +161,34 @@ class _Chunk:
                 distances = np.maximum(np.maximum(edges[0] - values, values - edges[-1]), 0)
                 self.beyond[places, index] = np.add.reduceat(distances, starts)
 
-    def _codes(self, index: int, part: Part, slot: Ints, times: Ints) -> Ints:
-        codes = self.layout.categories[index]
-        names = BOOLEANS if part.encoding == "flags" else part.dictionary
-        bins = np.array([codes.find(name) for name in names], np.int64)
-        items = np.frombuffer(part.data, part.dtype)
-        found: Ints = bins[items]
-        if codes.new in bins:
-            new = found == codes.new
-            for place, seen in _latest_names(names, items[new], slot[new], times[new]):
-                recent = self.recent[place]
-                recent[index] = latest(later(recent.get(index, {}), seen))
-        return found
+    def _codes(self, index: int, codes: Codes, parts: Sequence["_Values"]) -> Iterator[Ints]:
+        """Yield the bins of each part's values."""
+        names = [_names(values.part) for values in parts]
+        bins, unseen = codes.find([*chain.from_iterable(names)])
+        end = 0
+        for values, own in zip(parts, names, strict=True):
+            start, end = end, end + len(own)
+            items = np.frombuffer(values.part.data, values.part.dtype)
+            if unseen[start:end].any():
+                new = unseen[start:end][items]
+                slot = values.slot[new]
+                self.unseen[:, index] += np.bincount(slot, minlength=len(self.hours))
+                for place, seen in _latest_names(own, items[new], slot, values.times[new]):
+                    recent = self.recent[place]
+                    recent[index] = latest(later(recent.get(index, {}), seen))
+            yield bins[start:end][items]
+
+
+class _Values(NamedTuple):
+    """The values of one part of a batch with the slots and times of their rows."""
+
+    part: Part
+    slot: Ints
+    times: Ints
+
+
+def _names(part: Part) -> Sequence[str]:
+    return BOOLEANS if part.encoding == "flags" else part.dictionary
 
 
 def _same(first: Ints, second: Ints) -> bool:

@@ -1,28 +1,31 @@
 """Counts of logged values on a baseline's bins: added up, and stored in few bytes.
 
-The stored counts of one group of features are a head and two deflated pieces:
+The stored counts of one group of features are a head and two or three deflated pieces:
 
 | piece | content |
 |---|---|
 | head | little-endian: format (1 byte), bytes per count (1), bytes of names and of the next piece (4 each), rows (8) |
-| counts | the names of new categories as JSON, then the byte planes of: missing, invalid, bins |
+| counts | the names of new categories as JSON, then the byte planes of: missing, invalid, unseen, bins |
 | moments | byte planes of float64: total, squares, least, greatest and beyond of the numeric features |
+| notes | optional, see `counting.notes` |
 
 Most counts of one hour fit the first byte plane, and a plane of zeros deflates to almost nothing.
+Format 1 has no `unseen`.
 """
 
 import json
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from driftguard.counting.layout import Layout, layout_of
+from driftguard.counting.notes import Notes
 from driftguard.distributions.baseline import Baseline
-from driftguard.platform.deflating import deflate_shortest, inflate
+from driftguard.platform.deflating import deflate_shortest, inflate, inflate_first
 from driftguard.platform.planes import SIZE, cut_planes, join_planes, split_planes
 from driftguard.rows.columns import Kind
 from driftguard.statistics.arrays import Floats, Ints
@@ -38,7 +41,7 @@ RECENT_NAMES = 5
 NAME_LENGTH = 64
 """Characters kept of a new category's name."""
 
-FORMAT = 1
+FORMAT = 2
 MOMENTS = 5
 """Moments per numeric feature: total, squares, least, greatest and beyond."""
 
@@ -57,7 +60,9 @@ class Counts:
     total, squares: float64 (F,), the sums of the numeric values and of their squares. least, greatest: their extremes.
     beyond: float64 (F,), the sum of their distances to the baseline's range. These five are not finite where they
     overflow or where a feature has no value.
+    unseen: int64 (F,), values that the baseline does not have: of categories, and of numbers that a rounding explains.
     recent: by feature index, the names of the latest categories that the baseline does not have.
+    notes: examples of values of the wrong type, and names that the baseline lacks.
 
     The order of additions changes only the last bits of the sums.
     """
@@ -72,7 +77,9 @@ class Counts:
     least: Floats
     greatest: Floats
     beyond: Floats
+    unseen: Ints
     recent: dict[int, Names]
+    notes: Notes = field(default_factory=Notes)
 
     @classmethod
     def empty(cls, baseline: Baseline) -> "Counts":
@@ -90,6 +97,7 @@ class Counts:
             least=np.full(features, np.inf),
             greatest=np.full(features, -np.inf),
             beyond=np.zeros(features),
+            unseen=np.zeros(features, np.int64),
             recent={},
         )
 
@@ -113,7 +121,9 @@ class Counts:
                 least=np.minimum(self.least, other.least),
                 greatest=np.maximum(self.greatest, other.greatest),
                 beyond=self.beyond + other.beyond,
+                unseen=self.unseen + other.unseen,
                 recent=_merge(self.recent, other.recent),
+                notes=self.notes + other.notes,
             )
 
     def encode(self, group: int) -> bytes:
@@ -166,7 +176,8 @@ def _moments(counts: Counts) -> tuple[Floats, ...]:
 
 def _encode(counts: Counts, group: int) -> bytes:
     features, bins, numeric = _group(counts.layout, group)
-    whole = np.concatenate([counts.missing[features], counts.invalid[features].ravel(), counts.bins[bins]])
+    small = [counts.missing[features], counts.invalid[features].ravel(), counts.unseen[features]]
+    whole = np.concatenate([*small, counts.bins[bins]])
     width = max(1, -(-int(whole.max(initial=0)).bit_length() // 8))
     moments = np.concatenate([row[numeric] for row in _moments(counts)])
     recent = {
@@ -177,7 +188,8 @@ def _encode(counts: Counts, group: int) -> bytes:
     names = json.dumps(recent, separators=(",", ":"), sort_keys=True).encode() if recent else b""
     first = deflate_shortest(b"".join([names, *split_planes(whole.astype("<i8").tobytes(), width)]))
     second = deflate_shortest(b"".join(split_planes(moments.astype("<f8").tobytes())))
-    return _HEAD.pack(FORMAT, width, len(names), len(first), counts.rows) + first + second
+    notes = counts.notes.encode(slice(group * GROUP_SIZE, features.stop))
+    return _HEAD.pack(FORMAT, width, len(names), len(first), counts.rows) + first + second + notes
 
 
 def _decode_into(counts: Counts, group: int, data: bytes) -> None:
@@ -189,14 +201,18 @@ def _decode_into(counts: Counts, group: int, data: bytes) -> None:
 
 def _decode_group(counts: Counts, group: int, data: bytes) -> None:
     version, width, names_length, first_length, rows = _HEAD.unpack_from(data)
-    if version != FORMAT or not 1 <= width <= SIZE:
-        raise ValueError(f"counts of unknown format {version} with {width} bytes per count; this code reads {FORMAT}")
+    if not 1 <= version <= FORMAT or not 1 <= width <= SIZE:
+        raise ValueError(
+            f"counts of unknown format {version} with {width} bytes per count; this code reads 1 to {FORMAT}"
+        )
     middle = _HEAD.size + first_length
-    first, second = inflate(data[_HEAD.size : middle]), inflate(data[middle:])
+    first = inflate(data[_HEAD.size : middle])
+    second, notes = inflate_first(data[middle:])
     features, bins, numeric = _group(counts.layout, group)
     number = features.stop - features.start
     typed = number * (1 + len(KINDS))
-    wholes = typed + bins.stop - bins.start
+    small = typed + (number if version > 1 else 0)
+    wholes = small + bins.stop - bins.start
     if len(first) != names_length + wholes * width or len(second) != MOMENTS * SIZE * len(numeric):
         raise ValueError("counts of another baseline: their length does not fit its bins")
     whole = np.frombuffer(join_planes(cut_planes(first[names_length:], width), wholes), "<i8")
@@ -204,9 +220,16 @@ def _decode_group(counts: Counts, group: int, data: bytes) -> None:
     counts.rows = max(counts.rows, rows)
     counts.missing[features] = whole[:number]
     counts.invalid[features] = whole[number:typed].reshape(number, len(KINDS))
-    counts.bins[bins] = whole[typed:]
+    counts.bins[bins] = whole[small:]
+    if version > 1:
+        counts.unseen[features] = whole[typed:small]
+    else:
+        # Counts of format 1 belong to a baseline of format 1, whose last bin of each category counts the new values.
+        last = counts.layout.starts + counts.layout.sizes - 1
+        counts.unseen[features] = np.where(counts.layout.numeric, 0, counts.bins[last])[features]
     for row, stored in zip(_moments(counts), moments.reshape(MOMENTS, len(numeric)), strict=True):
         row[numeric] = stored
+    counts.notes = counts.notes + Notes.decode(notes, features)
     if names_length:
         for index, names in json.loads(first[:names_length]).items():
             counts.recent[int(index) + features.start] = names

@@ -1,12 +1,16 @@
 """Find the bin of a value or a category."""
 
+from array import array
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import repeat
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.distributions.categories import Categories, digest
-from driftguard.statistics.arrays import Floats
+from driftguard.distributions.categories import CELL_SHIFT, SPREAD, Categories, digest, digest_of
+from driftguard.statistics.arrays import Flags, Floats, Ints
 
 CELLS = 4096
 """Cells of the grid. With the grid, most values need no binary search."""
@@ -79,19 +83,72 @@ class Edges:
 
 
 class Codes:
-    """The bins of categories by name: first the named categories, then `rare`, then `new`."""
+    """The bins of categories by name: first the named categories, then the hash cells.
+
+    A baseline of format 1 has two bins after the named categories: `rare`, then `new`.
+    """
 
     def __init__(self, values: Categories) -> None:
-        self.rare = len(values.names)
-        self.new = self.rare + 1
-        self._codes = {name: code for code, name in enumerate(values.names)}
-        self._known = values.known
+        self.named = len(values.names)
+        self.size = self.named + (2 if values.others is None else len(values.others.cells))
+        self._values = values
+        # Of each remembered name, twice its bin, plus 1 if the baseline does not have the name.
+        self._codes = {
+            name: 2 * place + (count == 0)
+            for place, (name, count) in enumerate(zip(values.names, values.counts, strict=True))
+        }
 
-    def find(self, name: str) -> int:
-        """Return the bin of one category."""
-        code = self._codes.get(name)
-        if code is None:
-            code = self.rare if self._known is None or digest(name) in self._known else self.new
-            if len(self._codes) < MAX_REMEMBERED:
-                self._codes[name] = code
-        return code
+    def find(self, names: Sequence[str]) -> tuple[Ints, Flags]:
+        """Return the bin of each category, and whether the baseline has no such category."""
+        codes = np.fromiter(map(self._codes.get, names, repeat(-1)), np.int64, len(names))
+        left = np.flatnonzero(codes < 0)
+        if len(left):
+            others = [names[place] for place in left.tolist()]
+            codes[left] = self._place(others)
+            room = MAX_REMEMBERED - len(self._codes)
+            if room > 0:
+                self._codes.update(zip(others[:room], codes[left[:room]].tolist(), strict=True))
+        return codes >> 1, (codes & 1).astype(np.bool_)
+
+    def _place(self, names: Sequence[str]) -> Ints:
+        others = self._values.others
+        if others is None:
+            known = self._values.known
+            new = [known is not None and digest(name) not in known for name in names]
+            return 2 * self.named + 3 * np.array(new, np.int64)
+        digests = digests_of(names)
+        codes = 2 * (self.named + cells_of(digests))
+        if others.digests is not None:
+            codes += np.logical_not(self._known(digests))
+        return codes
+
+    @cached_property
+    def _digests(self) -> npt.NDArray[np.uint32]:
+        others = self._values.others
+        stored = array("I") if others is None or others.digests is None else others.digests.values
+        return np.frombuffer(stored, np.uint32)
+
+    def _known(self, digests: npt.NDArray[np.uint32]) -> Flags:
+        stored = self._digests
+        if not len(stored):
+            return np.zeros(len(digests), np.bool_)
+        # A search for ascending values is fast, because each step finds its data in the processor's cache.
+        order = np.argsort(digests)
+        ascending = digests[order]
+        known = np.empty(len(digests), np.bool_)
+        known[order] = stored[np.minimum(stored.searchsorted(ascending), len(stored) - 1)] == ascending
+        return known
+
+
+def digests_of(names: Sequence[str]) -> npt.NDArray[np.uint32]:
+    """Return the digests of categories."""
+    try:
+        texts = list(map(str.encode, names))
+    except UnicodeEncodeError:
+        return np.array(list(map(digest_of, names)), np.uint32)
+    return np.fromiter(map(crc32, texts), np.uint32, len(names))
+
+
+def cells_of(digests: npt.NDArray[np.uint32]) -> Ints:
+    """Return the hash cells of categories by their digests."""
+    return (digests * np.uint32(SPREAD) >> np.uint32(CELL_SHIFT)).astype(np.int64)

@@ -16,8 +16,9 @@ from driftguard.counting.batches import count
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, State, read_hours
 from driftguard.counting.tables import StoredCounts, day_key, hour_key
+from driftguard.models.traffic import NO_TRAFFIC, Traffic
 from driftguard.platform.dynamodb import ConditionFailed
-from driftguard.platform.times import DAY, hour_of, hour_start, iso
+from driftguard.platform.times import DAY, hour_of, hour_start, iso, parse
 from driftguard.predictions.tables import Head, Predictions
 from driftguard.rows.columns import Columns
 from driftguard.rows.reading import MAX_AHEAD
@@ -48,6 +49,7 @@ def load_state(series: Series, now: datetime) -> State:
         rolled_before=_whole(item.rolled_before),
         last_arrival=item.last_arrival,
         rolled_at=item.rolled_at,
+        traffic=Traffic.decode(item.traffic),
     )
 
 
@@ -83,15 +85,18 @@ def count_fresh(series: Series, after: str, now: datetime, may_go_on: Callable[[
     """Count the predictions that arrived after the cursor `after`, in memory. Returns None if time runs out."""
     by_hour: dict[int, Counts] = {}
     last_arrival = None
+    traffic = NO_TRAFFIC
     until = iso(now + DAY)
     while may_go_on():
         heads, more = _next_heads(series, after, until)
         if heads:
             after = last_arrival = heads[-1].arrived_at
-        for hour, counts in count(series.baseline, _decoded(heads)).items():
+        counted = count(series.baseline, _decoded(heads))
+        for hour, counts in counted.items():
             by_hour[hour] = by_hour[hour] + counts if hour in by_hour else counts
+        traffic = traffic.seen(_arrival_hours(heads), counted)
         if not more:
-            return Fresh(by_hour, last_arrival)
+            return Fresh(by_hour, last_arrival, traffic)
     return None
 
 
@@ -112,6 +117,15 @@ def _next_heads(series: Series, after: str, until: str) -> tuple[list[Head], boo
 def _decoded(heads: Sequence[Head]) -> Iterable[Columns]:
     for _head, payload in Predictions.payloads(heads):
         yield columns(payload)
+
+
+def _arrival_hours(heads: Iterable[Head]) -> set[int]:
+    return {hour_of(arrival_time(head.arrived_at)) for head in heads}
+
+
+def arrival_time(arrived_at: str) -> datetime:
+    """Return the time of arrival from a batch's `arrived_at` key."""
+    return parse(arrived_at.partition("#")[0])
 
 
 def _fold_step(series: Series, state: State, heads: Sequence[Head], now: datetime) -> State:
@@ -159,6 +173,7 @@ def _fold_step(series: Series, state: State, heads: Sequence[Head], now: datetim
             rolled_before=state.rolled_before if state.rolled_before is not None else min({*days, today}),
             last_arrival=reached,
             rolled_at=iso(now) if finished else state.rolled_at,
+            traffic=state.traffic.seen(_arrival_hours(heads), counted),
         ),
     )
 
@@ -206,6 +221,7 @@ def _advance(series: Series, old: State, new: State) -> State:
         rolled_before=new.rolled_before,
         last_arrival=new.last_arrival,
         rolled_at=new.rolled_at,
+        traffic=new.traffic.encode(),
     )
     return replace(new, stored=True)
 

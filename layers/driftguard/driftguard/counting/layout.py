@@ -1,19 +1,24 @@
 """The position of each feature's bins in one flat vector, and the bin of each value.
 
 Numbers are compared as float64, so -0.0 equals 0.0. The first and the last bin of a numeric feature lie outside the
-baseline's range. The last two bins of a categorical feature hold the baseline's rare categories and new categories.
+baseline's range. The bins of a categorical feature are its named categories, then the hash cells of all other values.
+
+The drift test of a categorical feature joins bins into cells: a named category with few values joins its hash cell, so
+that the cells do not depend on the baseline's sample. In a baseline of format 1, the last two bins hold the baseline's
+rare categories and new categories, and each bin is a cell.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.counting.edges import Codes, Edges
+from driftguard.counting.edges import Codes, Edges, cells_of, digests_of
 from driftguard.distributions.baseline import Baseline
-from driftguard.distributions.categories import Categories
+from driftguard.distributions.categories import MIN_COUNT, Categories
 from driftguard.distributions.numbers import Numbers
 from driftguard.statistics.arrays import Floats, Ints
 
@@ -25,33 +30,53 @@ class Layout:
     """F features of a baseline with T bins in total.
 
     starts, sizes: int64 (F,), each feature's first bin and number of bins. numeric: bool (F,).
+    two_valued: bool (F,), whether a numeric feature has two distinct values in the baseline.
     bins: int64 (T,), the baseline's counts.
     lows, highs: float64 (T,), the ends of each numeric bin; infinite outside the baseline's range, 0 for categories.
     several: bool (T,), whether a bin can hold more than one distinct value.
+    rounded: by feature index, the value that each bin stands for, NaN for a bin without one. Such a bin also holds what
+      a rounding to float32 makes of its value. Only features with a bin for each value have roundings.
+    in_hash: bool (T,), whether a bin is a hash cell.
     merged: int64 (T,), the group of each bin; each feature has MERGED groups.
     rows, present, missing, invalid: int64 (F,), numbers of rows in the baseline.
+    cells: the cells of the features that are not numeric.
     numbers: by feature index, the edges of each numeric feature. categories: by feature index, the codes of each other.
+    names: the features without the prediction. predicted: whether the baseline has predictions.
     """
 
     def __init__(self, baseline: Baseline) -> None:
         self.features = baseline.features
+        self.names = frozenset(baseline.names)
+        self.predicted = len(self.names) < len(self.features)
         numeric = {i: one.values for i, one in enumerate(self.features) if isinstance(one.values, Numbers)}
         named = {i: one.values for i, one in enumerate(self.features) if isinstance(one.values, Categories)}
         bins = _bins_of([*numeric.values()])
         self.numeric = np.zeros(len(self.features), np.bool_)
         self.numeric[[*numeric]] = True
+        self.two_valued = np.zeros(len(self.features), np.bool_)
+        self.two_valued[[i for i, one in numeric.items() if len(one.cuts) == 2 and all(one.own)]] = True
         self.sizes = np.zeros(len(self.features), np.int64)
         self.sizes[self.numeric] = bins.sizes
-        self.sizes[~self.numeric] = [len(values.names) + 2 for values in named.values()]
+        self.categories = {index: Codes(values) for index, values in named.items()}
+        self.sizes[~self.numeric] = [codes.size for codes in self.categories.values()]
         self.starts = np.cumsum(self.sizes) - self.sizes
         of_numbers = self._spread(self.numeric)
         self.bins = np.zeros(len(of_numbers), np.int64)
         self.lows, self.highs = np.zeros(len(self.bins)), np.zeros(len(self.bins))
         self.bins[of_numbers], self.lows[of_numbers], self.highs[of_numbers] = bins.counts, bins.lows, bins.highs
+        self.in_hash = np.zeros(len(self.bins), np.bool_)
         for index, values in named.items():
-            self.bins[self.span(index)] = [*values.counts, values.rare, 0]
+            span = self.span(index)
+            others = [values.rare, 0] if values.others is None else values.others.cells
+            self.bins[span] = [*values.counts, *others]
+            self.in_hash[span.start + len(values.names) : span.stop] = True
+        self.cells = Cells.of({self.span(index).start: values for index, values in named.items()})
         self.numbers = {index: Edges(self.highs[self.span(index)][:-1]) for index in numeric}
-        self.categories = {index: Codes(values) for index, values in named.items()}
+        self.rounded: dict[int, Floats] = {}
+        for index, numbers in numeric.items() if baseline.format > 1 else ():
+            if numbers.cuts and all(numbers.own):
+                edges, self.rounded[index] = _with_roundings(numbers, self.numbers[index].values)
+                self.numbers[index] = Edges(edges)
         self.rows = np.array([feature.rows for feature in self.features], np.int64)
         self.missing = np.array([feature.missing for feature in self.features], np.int64)
         self.invalid = np.array([feature.invalid for feature in self.features], np.int64)
@@ -65,6 +90,9 @@ class Layout:
         upto = np.cumsum(self.bins) - self._spread(np.cumsum(totals) - totals)
         tenth = (upto - self.bins / 2) * MERGED // np.maximum(self._spread(totals), 1)
         place = np.arange(len(self.bins)) - self._spread(self.starts)
+        # All hash cells of a feature are one group, after its most frequent categories.
+        named = np.add.reduceat(~self.in_hash, self.starts, dtype=np.int64)
+        place = np.minimum(place, self._spread(named))
         group: Ints = np.minimum(np.where(of_numbers, tenth.astype(np.int64), place), MERGED - 1)
         return group + self._spread(MERGED * np.arange(len(self.features)))
 
@@ -77,10 +105,77 @@ class Layout:
         return slice(int(self.starts[index]), int(self.starts[index] + self.sizes[index]))
 
 
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The cells of the drift test of K categorical features, and the B bins that they consist of.
+
+    bins: int64 (B,), the position of each bin in the layout. cells: int64 (B,), the cell of each bin.
+    starts, sizes: int64 (K,), each feature's first cell and number of cells.
+    """
+
+    bins: Ints
+    cells: Ints
+    starts: Ints
+    sizes: Ints
+
+    @classmethod
+    def of(cls, features: Mapping[int, Categories]) -> "Cells":
+        """Return the cells of features by the position of their first bin."""
+        own = [_cells_of(values) for values in features.values()]
+        sizes = np.array([int(cells.max()) + 1 for cells in own], np.int64)
+        starts = np.cumsum(sizes) - sizes
+        nothing = np.zeros(0, np.int64)
+        bins = [first + np.arange(len(cells)) for first, cells in zip(features, own, strict=True)]
+        cells = [first + cells for first, cells in zip(starts, own, strict=True)]
+        return cls(np.concatenate([nothing, *bins]), np.concatenate([nothing, *cells]), starts, sizes)
+
+    def join(self, bins: Ints) -> Ints:
+        """Return the counts of all cells from the counts of all bins (T,)."""
+        joined = np.bincount(self.cells, weights=bins[self.bins], minlength=int(self.sizes.sum()))
+        return np.rint(joined).astype(np.int64)
+
+    def sums(self, values: Floats) -> Floats:
+        """Return the sum of one value per cell for each feature: (K,)."""
+        return np.add.reduceat(values, self.starts) if len(self.starts) else np.zeros(0)
+
+
+def _cells_of(values: Categories) -> Ints:
+    """Return the cell of each bin of one feature."""
+    named = len(values.names)
+    if values.others is None or not len(values.others.cells):
+        return np.arange(named + (2 if values.others is None else 0))
+    kept = sum(count >= MIN_COUNT for count in values.counts)
+    hashed = cells_of(digests_of(values.names[kept:]))
+    return np.concatenate([np.arange(kept), kept + hashed, kept + np.arange(len(values.others.cells))])
+
+
 @lru_cache(maxsize=4)
 def layout_of(baseline: Baseline) -> Layout:
     """Return the layout of a baseline. The result is cached."""
     return Layout(baseline)
+
+
+def _with_roundings(numbers: Numbers, edges: Floats) -> tuple[Floats, Floats]:
+    """Return the edges of a feature whose bins also hold roundings of their values, and the value of each bin.
+
+    A rounding to float32 moves a value by at most half the distance of neighbouring float32 numbers. Where the
+    intervals of two values meet, both values stay exact. So do values that are too small or too large for a normal
+    float32.
+    """
+    cuts = np.asarray(numbers.cuts)
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = cuts.astype(np.float32)
+        normal = np.isfinite(near) & (np.abs(near) >= np.finfo(np.float32).tiny)
+        half = np.where(normal, np.abs(np.spacing(near)).astype(np.float64) / 2, 0.0)
+        below, top = np.nextafter(cuts - half, -np.inf), cuts + half
+    apart = top[:-1] < below[1:]
+    alone = (half > 0) & np.append(apart, True) & np.insert(apart, 0, True)
+    places = edges.searchsorted(cuts)
+    widened, values = edges.copy(), np.full(len(edges) + 1, np.nan)
+    values[places] = cuts
+    widened[places[alone]] = top[alone]
+    widened[places[alone] - 1] = below[alone]
+    return widened, values
 
 
 class _Bins(NamedTuple):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from driftguard.counting.counts import GROUP_SIZE, Counts
 from driftguard.counting.tables import StoredCounts
 from driftguard.distributions.baseline import Baseline
+from driftguard.models.traffic import NO_TRAFFIC, Traffic
 from driftguard.platform.times import iso
 
 REPLICA_LAG = timedelta(minutes=5)
@@ -19,7 +20,8 @@ class State:
 
     cursor: the last arrival that is counted. first_hour: the earliest event hour with counts.
     rolled_before: days before this day are rolled up. last_arrival: when the last prediction arrived.
-    rolled_at: when a day was last rolled up. stored: whether the table has a record of this state.
+    rolled_at: when a day was last rolled up. traffic: the hours with counted arrivals.
+    stored: whether the table has a record of this state.
     """
 
     cursor: str
@@ -27,6 +29,7 @@ class State:
     rolled_before: int | None = None
     last_arrival: str | None = None
     rolled_at: str | None = None
+    traffic: Traffic = NO_TRAFFIC
     stored: bool = True
 
     def days_may_lag(self, now: datetime) -> bool:
@@ -51,10 +54,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Fresh:
-    """Predictions that arrived after the fold: counts by event hour, and the last arrival."""
+    """Predictions that arrived after the fold: counts by event hour, the last arrival, and the hours of traffic."""
 
     by_hour: Mapping[int, Counts] = field(default_factory=dict)
     last_arrival: str | None = None
+    traffic: Traffic = NO_TRAFFIC
 
 
 def window(

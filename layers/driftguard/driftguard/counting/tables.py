@@ -39,6 +39,7 @@ class StoredCounts(Table):
     rolled_before = NumberAttribute(null=True)
     last_arrival = UnicodeAttribute(null=True)
     rolled_at = UnicodeAttribute(null=True)
+    traffic = BinaryAttribute(null=True, legacy_encoding=False)
 
     @classmethod
     def of_model(cls, model: Models) -> "Iterable[StoredCounts]":
@@ -97,6 +98,12 @@ class StoredCounts(Table):
         return cls.find(model_id, f"{version:08d}#state")
 
     @classmethod
+    def last_arrival_of_any(cls, model_id: str, versions: Iterable[int]) -> str | None:
+        """Return the last arrival that was counted for any of these baseline versions, None if there was none."""
+        keys = [(model_id, f"{version:08d}#state") for version in versions]
+        return max((str(item.last_arrival) for item in cls.batch_get(keys) if item.last_arrival), default=None)
+
+    @classmethod
     def advance(
         cls,
         model_id: str,
@@ -108,6 +115,7 @@ class StoredCounts(Table):
         rolled_before: int | None,
         last_arrival: str | None,
         rolled_at: str | None,
+        traffic: bytes | None = None,
     ) -> "StoredCounts":
         """Move the cursor forward from `read`. Raises ConditionFailed if another fold has moved the cursor."""
         item = cls(
@@ -118,6 +126,7 @@ class StoredCounts(Table):
             rolled_before=rolled_before,
             last_arrival=last_arrival,
             rolled_at=rolled_at,
+            traffic=traffic,
         )
         with conditional():
             item.save(cls.cursor == read if read is not None else cls.pk.does_not_exist())

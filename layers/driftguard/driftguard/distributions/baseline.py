@@ -3,12 +3,13 @@
 A numeric feature becomes bins. Their edges bound the error of every later Kolmogorov–Smirnov statistic by 1/256. With
 at most 256 distinct values, each value has its own bin. With more, a bin of several distinct values holds at most 1/256
 of the baseline, and a more frequent value has its own bin. A categorical or boolean feature becomes the counts of its
-most frequent categories.
+most frequent categories, and of all others by hash cell.
 
 This module is pure Python, because an API function without numpy builds inline baselines.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +18,33 @@ from itertools import accumulate
 from operator import mul
 from typing import Any, Literal
 
-from driftguard.distributions.categories import BOOLEANS, RARE, Categories, categories
+from driftguard.distributions.categories import BOOLEANS, RARE, Categories, booleans, categories
 from driftguard.distributions.numbers import QUANTILES, Numbers, numbers, sum_of, to_double
 from driftguard.platform.serialization import Scalar
 
 type Role = Literal["feature", "prediction"]
 type FeatureType = Literal["numeric", "categorical", "boolean"]
 
+FORMAT = 2
+"""The format of new baselines. Format 1 has no hash cells, and compares numbers exactly."""
+
 PREDICTION = "prediction"
 """The name of the prediction among the features."""
+
+FEATURE_PREFIX = "feature:"
+"""Tells a feature called `prediction` from the prediction, where both share one list of names."""
+
+CLASHING = re.compile(f"({FEATURE_PREFIX})*{PREDICTION}")
+
+
+def key_of(name: str, role: Role) -> str:
+    """Return the name that settings, scores and lists use for a feature or the prediction.
+
+    The prediction is called `prediction`. A feature of that name gets a prefix. A feature called like the prefixed name
+    gets one more, so no two keys are equal.
+    """
+    clash = role == "feature" and CLASHING.fullmatch(name) is not None
+    return FEATURE_PREFIX + name if clash else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +63,23 @@ class FeatureBaseline:
     values: Numbers | Categories
 
     @property
+    def key(self) -> str:
+        """The feature's name in settings, scores and lists."""
+        return key_of(self.name, self.role)
+
+    @property
     def present(self) -> int:
         """The number of rows with a value of the feature's type."""
         return self.rows - self.missing - self.invalid
 
     def summary(self) -> dict[str, Any]:
-        """Return the feature as in the API: name, role, type, missing_share, and quantiles or categories."""
+        """Return the feature as in the API: name, role, type, shares of rows, and quantiles or categories."""
         shown = {
             "name": self.name,
             "role": self.role,
             "type": self.type,
             "missing_share": self.missing / self.rows if self.rows else 0.0,
+            "invalid_share": self.invalid / self.rows if self.rows else 0.0,
         }
         if isinstance(self.values, Numbers):
             return {**shown, "quantiles": dict(zip(map(str, QUANTILES), self.values.quantiles, strict=False))}
@@ -69,12 +94,14 @@ class FeatureBaseline:
 class Baseline:
     """A baseline. rows: number of rows. days: number of days that the rows come from; None if unknown.
 
+    format: the stored format that the baseline comes from, or FORMAT.
     Baselines compare by identity, so that a cache can hold results derived from a baseline.
     """
 
     rows: int
     days: int | None
     features: tuple[FeatureBaseline, ...]
+    format: int = FORMAT
 
     @cached_property
     def names(self) -> list[str]:
@@ -134,7 +161,7 @@ def _feature(name: str, role: Role, values: Sequence[Scalar]) -> FeatureBaseline
         distribution = categories(Counter(_of_types(values, kinds, (str,))))
     else:
         present = kinds[bool]
-        distribution = categories(Counter(BOOLEANS[value] for value in values if isinstance(value, bool)))
+        distribution = booleans(Counter(BOOLEANS[value] for value in values if isinstance(value, bool)))
     missing = kinds[type(None)]
     return FeatureBaseline(name, role, kind, len(values), missing, len(values) - missing - present, distribution)
 

@@ -5,6 +5,7 @@ are merged range by range. Only the values that bins and quantiles need are read
 """
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from driftguard.distributions.baseline import PREDICTION, Baseline, FeatureBaseline, Role, feature_type
-from driftguard.distributions.categories import BOOLEANS, Categories, categories
+from driftguard.distributions.categories import BOOLEANS, CELLS, Categories, booleans, categories, cell_of, digest_of
 from driftguard.distributions.numbers import Numbers, numbers, to_double
 from driftguard.platform.serialization import Scalar
 from driftguard.statistics.arrays import Floats, Ints
@@ -24,10 +25,10 @@ NUMBERS = (int, float)
 PAIRS_AT_ONCE = 4_000_000
 """Distinct numbers, summed over the chunks, that are merged at a time: 64 MB, and a few times that for sorting."""
 
-MAX_NAMES = 30_000
-KEPT_NAMES = 21_000
-"""Categories that a feature with more than MAX_NAMES keeps: the most frequent. All others become rare.
-The number exceeds MAX_CATEGORIES + MAX_RARE, so the baseline still knows that there were too many to remember."""
+MAX_NAMES = 400_000
+KEPT_NAMES = 200_000
+"""Categories that a feature with more than MAX_NAMES keeps: the most frequent. All others are only counted by hash
+cell, so the baseline cannot tell their values from new values."""
 
 MAX_NAMES_TOGETHER = 2_000_000
 FEWEST_NAMES = 2_000
@@ -38,8 +39,9 @@ Only files with hundreds of id columns have so many, and nobody compares ids as 
 class BaselineBuilder:
     """Builds a baseline from chunks of tens of thousands of rows.
 
-    The result differs from `distributions.baseline.build` only in the counts of rare categories, and only if a feature
-    has more than MAX_NAMES categories or all features together have more than MAX_NAMES_TOGETHER.
+    The result differs from `distributions.baseline.build` only if a feature has more than MAX_NAMES categories or all
+    features together have more than MAX_NAMES_TOGETHER. Such a baseline has no digests, and a category that was dropped
+    before it became frequent has some of its values in its hash cell.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,19 +49,26 @@ class BaselineBuilder:
         self._folder = folder
         self._features: dict[tuple[Role, str], _Column] = {}
 
-    def add(self, columns: Mapping[str, Sequence[Scalar]], predictions: Sequence[Scalar] | None = None) -> None:
+    def add(
+        self,
+        columns: Mapping[str, Sequence[Scalar]],
+        predictions: Sequence[Scalar] | None = None,
+        *,
+        rows: int | None = None,
+    ) -> None:
         """Add a chunk: columns of equal length, and the predictions of the same rows.
 
-        Chunks may have different features. Raises ValueError if the columns differ in length.
+        rows: the number of rows. If given, columns may leave out missing values.
+        Chunks may have different features. Raises ValueError if the columns differ in length without `rows`.
         """
         lengths = {len(values) for values in [*columns.values(), *([] if predictions is None else [predictions])]}
-        if len(lengths) > 1:
+        if rows is None and len(lengths) > 1:
             raise ValueError(f"the columns of a baseline must have equal length; these have {sorted(lengths)} values")
         for name, values in columns.items():
             self._column("feature", name).add(values)
         if predictions is not None:
             self._column("prediction", PREDICTION).add(predictions)
-        self.rows += max(lengths, default=0)
+        self.rows += max(lengths, default=0) if rows is None else rows
         if sum(column.names_held for column in self._features.values()) > MAX_NAMES_TOGETHER:
             for column in self._features.values():
                 column.keep_names(FEWEST_NAMES)
@@ -92,7 +101,7 @@ class _Column:
         self._numbers = 0
         self._odd = 0
         self._strings = 0
-        self._forgotten = 0
+        self._forgotten: array[int] | None = None
         self._names: Counter[str] = Counter()
         self._booleans: Counter[str] = Counter()
 
@@ -121,22 +130,25 @@ class _Column:
 
     def keep_names(self, count: int) -> None:
         """Keep only the most frequent categories."""
-        if len(self._names) > count:
-            kept = Counter(dict(self._names.most_common(count)))
-            self._forgotten += self._names.total() - kept.total()
-            self._names = kept
+        if len(self._names) <= count:
+            return
+        ranked = self._names.most_common()
+        forgotten = self._forgotten or array("Q", bytes(8 * CELLS))
+        for name, values in ranked[count:]:
+            forgotten[cell_of(digest_of(name))] += values
+        self._forgotten, self._names = forgotten, Counter(dict(ranked[:count]))
 
     def finish(self, name: str, role: Role, rows: int) -> FeatureBaseline:
-        booleans = self._booleans.total()
-        filled = self._numbers + self._strings + booleans
-        kind = feature_type(self._numbers, self._strings, booleans)
+        flags = self._booleans.total()
+        filled = self._numbers + self._strings + flags
+        kind = feature_type(self._numbers, self._strings, flags)
         values: Numbers | Categories
         if kind == "numeric":
             values, present = self._runs.merge(), self._numbers - self._odd
         elif kind == "categorical":
             values, present = categories(self._names, self._forgotten), self._strings
         else:
-            values, present = categories(self._booleans), booleans
+            values, present = booleans(self._booleans), flags
         self._runs.remove()
         return FeatureBaseline(name, role, kind, rows, rows - filled, filled - present, values)
 

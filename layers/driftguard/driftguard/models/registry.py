@@ -1,10 +1,10 @@
 """Create, list, change and delete the models of an organization."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from driftguard.models.schemas import Model, ModelPatch, NewModel, RecentScore
-from driftguard.models.settings import ModelSettings, merge
+from driftguard.models.schemas import Model, ModelPatch, ModelReference, NewModel, RecentScore
+from driftguard.models.settings import ModelSettings, check_features, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, retrying
@@ -33,6 +33,20 @@ def find(organization_id: str, model_id: str) -> Models:
     if model is None:
         raise NotFound("There is no such model.")
     return model
+
+
+def referred(organization_id: str, body: ModelReference) -> Models:
+    """Return the organization's model that a body names by id or by name. Raises NotFound, and Invalid for not one."""
+    if body.model_id is not None and body.model is not None:
+        raise Invalid.at(["body", "model"], "send either model_id or model, not both")
+    if body.model_id is not None:
+        return find(organization_id, body.model_id)
+    if body.model is None:
+        raise Invalid.at(["body", "model_id"], "is required; or send model, the name of the model")
+    model_id = Models.id_of(organization_id, body.model)
+    if model_id is None:
+        raise NotFound(f"There is no model named {body.model!r}.")
+    return find(organization_id, model_id)
 
 
 def create(organization_id: str, body: NewModel, *, partitions: int, now: datetime) -> Model:
@@ -77,12 +91,14 @@ def show(organization_id: str, model_id: str) -> Model:
     return view(find(organization_id, model_id), Statuses.one(organization_id, model_id))
 
 
-def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
-    """Merge a patch into a model.
+def change(
+    organization_id: str, model_id: str, body: ModelPatch, *, features_of: Callable[[Models], Iterable[str]]
+) -> Model:
+    """Merge a patch into a model. features_of: returns the names of the features in a model's baseline.
 
-    Changes at the same time are merged one after the other. Raises NotFound if there is no such model, and Invalid if
-    the merged model is too large. Raises Conflict if the new name is taken or another request renames the model at the
-    same time.
+    Changes at the same time are merged one after the other. Raises NotFound if there is no such model. Raises Invalid
+    if the settings name features that the baseline lacks, or if the merged model is too large. Raises Conflict if the
+    new name is taken or another request renames the model at the same time.
     """
     first_name = None
     for attempt in retrying(TRIES_TO_CHANGE):
@@ -91,23 +107,25 @@ def change(organization_id: str, model_id: str, body: ModelPatch) -> Model:
         first_name = first_name or old_name
         if old_name != first_name and body.name is not None:
             raise Conflict("Another request renamed the model at the same time. Please try again.", retry_after=1)
-        _merge(model, body)
+        _merge(model, body, features_of)
         with attempt:
             model.replace(old_name)
             return view(model, Statuses.one(organization_id, model_id))
-        if model.name != old_name and Models.named(organization_id, str(model.name)):
+        if model.name != old_name and Models.id_of(organization_id, str(model.name)) is not None:
             raise Conflict(f"A model named {model.name!r} already exists. Choose another name.")
     raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
 
 
-def _merge(model: Models, body: ModelPatch) -> None:
-    """Merge a patch into a model that is not stored yet. Raises Invalid if the model becomes too large."""
+def _merge(model: Models, body: ModelPatch, features_of: Callable[[Models], Iterable[str]]) -> None:
+    """Merge a patch into a model without storing it. Raises Invalid as `change` does."""
     given = body.model_dump(exclude_unset=True)
     model.name = given.get("name", model.name)
     model.description = given.get("description", model.description)
     if "labels" in given:
         model.labels = merge(model.labels or {}, given["labels"]) if given["labels"] is not None else {}
     if "settings" in given:
+        if model.baseline_version is not None and (given["settings"] or {}).get("features"):
+            check_features(body.settings, features_of(model))
         model.settings = body.settings.apply(model.settings) if body.settings is not None else ModelSettings()
     _check_size(model)
 

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from driftguard.models.settings import ModelSettings, SettingsPatch
 from driftguard.platform.serialization import Name, Wire
 from driftguard.platform.times import UtcTime
+
+ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128, strict=True)]
 
 type State = Literal["ok", "drift", "data_quality", "insufficient_data", "no_baseline", "no_data"]
 
@@ -22,6 +24,15 @@ class NewModel(Wire):
     description: Description | None = None
     labels: Labels = Field(default_factory=dict)
     settings: SettingsPatch = Field(default_factory=SettingsPatch)
+
+
+class ModelReference(Wire):
+    """The part of a body that names a model: by its id or by its name. `models.registry.referred` finds the model."""
+
+    model_id: ModelId | None = Field(default=None, description="The id of the model. Required without `model`.")
+    model: Name | None = Field(
+        default=None, description="The name of the model in your organization, instead of `model_id`."
+    )
 
 
 class ModelPatch(Wire):

@@ -4,13 +4,21 @@ Each setting is declared once, in `ModelValues`. `FeatureOverride` and `Settings
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import BaseModel, Field, ModelWrapValidatorHandler, ValidationError, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from driftguard.platform.errors import Invalid
+from driftguard.platform.errors import FieldError, Invalid
 from driftguard.platform.serialization import MAX_ERRORS, Name, Wire
 
 type Rule = Literal["budget", "p_value"]
@@ -19,6 +27,15 @@ Score = Annotated[float, Field(ge=0, le=1, strict=True)]
 Alpha = Annotated[float, Field(gt=0, lt=1, strict=True)]
 Samples = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Hours = Annotated[int, Field(ge=1, le=24 * 90, strict=True)]
+
+
+def _hours_or_auto(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and 1 <= value <= 24 * 90):
+        return value
+    raise ValueError(f'must be "auto" or a whole number from 1 to {24 * 90}')
+
+
+NoDataHours = Annotated[Hours | Literal["auto"], BeforeValidator(_hours_or_auto)]
 WarmupHours = Annotated[int, Field(ge=0, le=24 * 28, strict=True)]
 WindowDays = Annotated[int, Field(ge=1, le=14, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -107,9 +124,10 @@ class ModelValues(Suggesting):
     resolve_after_hours: Hours = Field(
         default=24, description="Hours below the limit after which an alert resolves automatically."
     )
-    no_data_hours: Hours = Field(
-        default=24,
-        description="Hours without any prediction after which `no_data` opens for a model that had predictions.",
+    no_data_hours: NoDataHours = Field(
+        default="auto",
+        description="Hours without any prediction after which `no_data` opens for a model that had predictions. "
+        "`auto`: 1.5 times the longest gap of the last 14 days, at least 24.",
     )
     enabled: Flag = Field(default=True, description="Whether the schedule checks the model.")
 
@@ -191,6 +209,29 @@ class SettingsPatch(Suggesting):
                 "you do not need to null",
             )
         return ModelSettings.model_validate(merged)
+
+
+def check_features(patch: "SettingsPatch | None", known: Iterable[str]) -> None:
+    """Raise Invalid if the patch sets overrides of features that are not `known`. Null removes any override."""
+    overrides = (patch.model_dump(exclude_unset=True).get("features") if patch is not None else None) or {}
+    given = [name for name, override in overrides.items() if override is not None]
+    names = list(known) if given else []
+    errors: list[FieldError] = [
+        {"loc": ["body", "settings", "features", name], "msg": _lacking(name, names)}
+        for name in given
+        if name not in names
+    ]
+    if errors:
+        raise Invalid(errors[:MAX_ERRORS])
+
+
+def _lacking(name: str, names: Sequence[str]) -> str:
+    import difflib  # noqa: PLC0415  only a wrong request needs it
+
+    folded = {known.casefold(): known for known in reversed(names)}
+    for nearest in difflib.get_close_matches(name.casefold(), folded, n=1):
+        return f"the baseline has no feature of this name; did you mean {folded[nearest]}?"
+    return "the baseline has no feature of this name; GET /models/{model_id}/baseline lists its features"
 
 
 def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

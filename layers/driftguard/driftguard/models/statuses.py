@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.transactions import TransactWrite
 
 from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
@@ -24,7 +24,7 @@ class Statuses(Table):
     `revision` rises with each verdict, so that only one of two checks that read the same state is kept. It also rises
     with each change that a running check must not miss. `report_id` is the check whose report is current, and
     `report_spare` is the check whose report lies in the other slot. `request` is the last queued check that somebody
-    requested through the API.
+    requested through the API. `last_arrival` and `traffic` are when predictions arrived, whatever the baseline was.
     """
 
     table_setting = "MODELS"
@@ -46,6 +46,8 @@ class Statuses(Table):
     memory = JSONAttribute(null=True)
     revision = NumberAttribute(default=0)
     request = UnicodeAttribute(null=True)
+    last_arrival = UnicodeAttribute(null=True)
+    traffic = BinaryAttribute(null=True, legacy_encoding=False)
     lease_owner = UnicodeAttribute(null=True)
     lease_until = UnicodeAttribute(null=True)
 

@@ -4,7 +4,13 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BinaryAttribute,
+    BooleanAttribute,
+    ListAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.transactions import TransactWrite
@@ -59,6 +65,7 @@ class Models(Table):
     settings_given = Json(null=True)
     partitions: ListAttribute[Any] = ListAttribute(null=True)
     baseline_version = NumberAttribute(null=True)
+    baseline_names = BinaryAttribute(null=True, legacy_encoding=False)
     baselines_made = NumberAttribute(default=0)
     erasing = BooleanAttribute(null=True)
     revision = NumberAttribute(default=0)
@@ -91,9 +98,10 @@ class Models(Table):
         return cls.find(organization_id, f"model#{model_id}")
 
     @classmethod
-    def named(cls, organization_id: str, name: str) -> bool:
-        """Return whether the organization has a model of this name."""
-        return cls.find(organization_id, f"name#{name}") is not None
+    def id_of(cls, organization_id: str, name: str) -> str | None:
+        """Return the id of the organization's model with this name, or None if there is none."""
+        item = cls.find(organization_id, f"name#{name}")
+        return None if item is None else item.model_id
 
     @classmethod
     def existing(cls, organization_id: str, model_ids: Iterable[str]) -> set[str]:
@@ -184,10 +192,17 @@ class Models(Table):
         self.baseline_version = version
 
     def add_use(self, write: TransactWrite, version: int) -> None:
-        """Make a baseline version the current one in a transaction. Running checks can then no longer commit."""
+        """Make a baseline version the current one in a transaction. Running checks can then no longer commit.
+
+        `baseline_names` must be those of this version.
+        """
+        names = Models.baseline_names
         write.update(
             Models(self.pk, self.sk),
-            actions=[Models.baseline_version.set(version)],
+            actions=[
+                Models.baseline_version.set(version),
+                names.set(self.baseline_names) if self.baseline_names else names.remove(),
+            ],
             condition=Models.pk.exists(),
         )
         Statuses.overtake(write, self.organization_id, self.model_id)

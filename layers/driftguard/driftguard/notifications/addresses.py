@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,11 +15,26 @@ type Resolver = Callable[[str, int], Sequence[str]]
 
 MAX_URL = 2048
 
+RESOLVING = 3
+"""The longest time for one DNS lookup, in seconds."""
+
 LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "home.arpa")
 """Names and suffixes that never mean a public host: this machine, home and office networks, cloud-internal names."""
 
-TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-"""IPv6 addresses that stand for IPv4 addresses (RFC 6052). The IPv4 address is checked."""
+TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv6 addresses that stand for IPv4 addresses (RFC 6052). DNS64 answers with them in subnets without IPv4."""
+
+UNICAST = ipaddress.IPv6Network("2000::/3")
+"""The only IPv6 addresses that IANA has assigned as global unicast addresses."""
+
+SPECIAL: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = (
+    ipaddress.IPv4Network("192.88.99.0/24"),  # 6to4 relays (RFC 7526)
+    ipaddress.IPv6Network("2001::/23"),  # protocol assignments: Teredo, benchmarking, ORCHID (RFC 2928)
+    ipaddress.IPv6Network("2001:db8::/32"),  # documentation (RFC 3849)
+    ipaddress.IPv6Network("2002::/16"),  # 6to4: an IPv4 address in the clothes of a global one (RFC 3056)
+    ipaddress.IPv6Network("3fff::/20"),  # documentation (RFC 9637)
+)
+"""Networks for special purposes that Python's `is_global` accepts, or that older versions of Python accept."""
 
 
 class Refused(ValueError):
@@ -58,7 +74,7 @@ def check_url(url: str) -> ParsedUrl:
     literal = literal_address(host)
     if literal is not None:
         _check_address(literal)
-    elif not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
+    elif len(host) > 253 or not re.fullmatch(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", host):
         raise Refused("must contain a valid host name")
     elif any(host == name or host.endswith(f".{name}") for name in LOCAL_NAMES):
         raise Refused("must not point to a private or local address")
@@ -94,18 +110,41 @@ def literal_address(host: str) -> Address | None:
 
 
 def _check_address(address: Address) -> None:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in TRANSLATED:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            _check_address(inner)
-            return
-    if not address.is_global or address.is_multicast:
+    """Refuse every address that is not an ordinary global unicast address."""
+    inner = _inner(address)
+    if inner is not None:
+        _check_address(inner)
+        return
+    ordinary = address.is_global and not address.is_multicast and not any(address in network for network in SPECIAL)
+    if not ordinary or (address.version == 6 and address not in UNICAST):
         raise Refused("must not point to a private or local address")
 
 
+def _inner(address: Address) -> Address | None:
+    """The IPv4 address that the system or a NAT64 gateway connects to in place of an IPv6 address."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in TRANSLATED:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped
+
+
 def system_resolver(host: str, port: int) -> list[str]:
-    """The operating system's resolver."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
+    """The operating system's resolver. Raises OSError after RESOLVING seconds: the system itself may wait longer."""
+    found: list[str] = []
+    failed: list[OSError] = []
+
+    def resolve() -> None:
+        try:
+            found.extend(str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except OSError as error:
+            failed.append(error)
+
+    lookup = threading.Thread(target=resolve, daemon=True)
+    lookup.start()
+    lookup.join(RESOLVING)
+    if lookup.is_alive():
+        raise TimeoutError("the name was not resolved in time")
+    if failed:
+        raise failed[0]
+    return found

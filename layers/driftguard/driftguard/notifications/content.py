@@ -3,9 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from driftguard.alerts.events import AlertEvent, EventKind, ResolveReason
-from driftguard.alerts.schemas import AlertFeature, AlertType, dashboard_url
-from driftguard.alerts.words import QUALITY, TESTS, duration, minute, number, percent, probability, quoted
+from driftguard.alerts.events import AlertEvent, AlertNews, EventKind, ResolveReason, changes_in
+from driftguard.alerts.schemas import AlertFeature, AlertType, Limit, dashboard_url
+from driftguard.alerts.words import (
+    QUALITY,
+    TESTS,
+    duration,
+    minute,
+    number,
+    one_line,
+    percent,
+    probability,
+    quoted,
+    type_change,
+)
 from driftguard.notifications.pictures import Picture, picture_of
 
 SHOWN_FEATURES = 6
@@ -40,8 +51,7 @@ ENDINGS: dict[ResolveReason, str] = {
 
 
 PRELIMINARY = (
-    "Preliminary: there is less than one full window of data, so daily and weekly cycles are not averaged out. "
-    "You get one message now and one when the alert is resolved."
+    "Preliminary: there is less than one full window of data, so daily and weekly cycles are not averaged out yet."
 )
 
 
@@ -59,7 +69,10 @@ class FeatureView:
 
 @dataclass(frozen=True)
 class Content:
-    """The content of one message. `subject` is the same for all messages of one alert."""
+    """What a message says about one alert. `subject` is the same for all messages of one alert.
+
+    Names and logged values are each on one line, so that no value can imitate a line of the message.
+    """
 
     subject: str
     news: str
@@ -80,16 +93,70 @@ class Content:
     follows: bool
 
 
-def describe(event: AlertEvent, public_url: str) -> Content:
-    """The content of an event's message. `public_url` is the address of the API and its dashboard."""
+@dataclass(frozen=True)
+class Letter:
+    """What one message says: about one alert, or about several alerts that one check changed.
+
+    parts: the alerts, the most severe first. follows: whether every alert had an earlier message.
+    """
+
+    subject: str
+    news: str
+    tone: str
+    lead: str
+    preheader: str
+    parts: Sequence[Content]
+    channels_url: str
+    model_name: str
+    model_id: str
+    follows: bool
+
+
+def describe_all(news: AlertNews, public_url: str) -> Letter:
+    """The content of a message. Several alerts share the room for features and pictures."""
+    events = changes_in(news)
+    parts = [describe(event, public_url, SHOWN_FEATURES // len(events), PICTURES // len(events)) for event in events]
+    first = parts[0]
+    if len(parts) == 1:
+        subject, said, lead, preheader = first.subject, first.news, first.lead, first.preheader
+    else:
+        subject = f"{len(parts)} alerts in {first.model_name}"
+        said = first.news if len({part.news for part in parts}) == 1 else "Alerts changed"
+        lead = "One check changed these alerts: " + "; ".join(map(_in_short, events)) + "."
+        preheader = lead
+    return Letter(
+        subject=subject,
+        news=said,
+        tone=first.tone,
+        lead=lead,
+        preheader=preheader,
+        parts=parts,
+        channels_url=first.channels_url,
+        model_name=first.model_name,
+        model_id=first.model_id,
+        follows=all(part.follows for part in parts),
+    )
+
+
+def _in_short(event: AlertEvent) -> str:
+    kind = event.alert.alert_type.replace("_", " ")
+    return f"{kind} ({event.alert.severity}, {NEWS[event.kind].lower()})"
+
+
+def describe(
+    event: AlertEvent, public_url: str, most_features: int = SHOWN_FEATURES, most_pictures: int = PICTURES
+) -> Content:
+    """The content about one alert. `public_url` is the address of the API and its dashboard."""
     alert = event.alert
-    shown = alert.features[:SHOWN_FEATURES]
+    shown = alert.features[:most_features]
     lead = _lead(event)
     peak = event.kind in ("resolved", "repeated") and alert.peak_score is not None
+    score = "Rise of the share" if alert.alert_type == "data_quality" else "Drift score"
     facts = [
         ("Severity", alert.severity),
-        ("Highest score", number(alert.peak_score)) if peak else ("Drift score", number(alert.drift_score)),
+        ("Highest score", number(alert.peak_score)) if peak else (score, number(alert.drift_score)),
         ("p-value", probability(alert.p_value)),
+        *([("Limit", limit_words(alert.alert_type, alert.limit))] if alert.limit else []),
         ("Window from", minute(alert.window.start) if alert.window else "–"),
         ("Window to", minute(alert.window.end) if alert.window else "–"),
         ("Baseline", _baseline(event)),
@@ -97,7 +164,7 @@ def describe(event: AlertEvent, public_url: str) -> Content:
         ("First seen", minute(alert.detected_at)),
         ("Seen in", f"{alert.occurrences:,} check{'s' if alert.occurrences != 1 else ''}"),
     ]
-    subject = SUBJECTS[alert.alert_type].format(alert.model_name)
+    subject = SUBJECTS[alert.alert_type].format(one_line(alert.model_name))
     return Content(
         subject=f"Test: {subject}" if event.kind == "test" else subject,
         news=NEWS[event.kind],
@@ -105,14 +172,14 @@ def describe(event: AlertEvent, public_url: str) -> Content:
         lead=lead,
         preheader=f"{alert.severity}: {lead}" if event.kind in ("opened", "escalated", "repeated") else lead,
         preliminary=PRELIMINARY if alert.preliminary and event.kind != "resolved" else _preliminary_end(event),
-        note=event.note if event.reason == "by_hand" else None,
+        note=one_line(event.note) if event.note and event.reason == "by_hand" else None,
         facts=facts,
-        features=[_feature(feature, place < PICTURES) for place, feature in enumerate(shown)],
+        features=[_feature(feature, place < most_pictures) for place, feature in enumerate(shown)],
         more_features=max(0, alert.features_total - len({feature.name for feature in shown})),
-        actions=[] if event.kind == "resolved" else alert.recommended_actions,
+        actions=[] if event.kind == "resolved" else [one_line(action) for action in alert.recommended_actions],
         alert_url=dashboard_url(public_url, alert.id),
         channels_url=f"{public_url}/dashboard#/channels",
-        model_name=alert.model_name,
+        model_name=one_line(alert.model_name),
         model_id=alert.model_id,
         alert_id=alert.id,
         follows=event.kind not in ("opened", "test"),
@@ -140,7 +207,8 @@ def _lead(event: AlertEvent) -> str:
         case "resolved":
             ending = ENDINGS[event.reason] if event.reason else "The alert has ended"
             lasted = duration(event.at - event.alert.detected_at)
-            return f"{SUBJECTS[event.alert.alert_type].format(event.model_name)} is resolved after {lasted}. {ending}."
+            subject = SUBJECTS[event.alert.alert_type].format(one_line(event.model_name))
+            return f"{subject} is resolved after {lasted}. {ending}."
         case "test":
             return "This channel works. Below is an example of an alert. Nothing has drifted."
 
@@ -158,9 +226,25 @@ def _found(event: AlertEvent) -> str:
         case "prediction_drift":
             return f"The predictions of {quoted(alert.model_name)} have moved away from the baseline."
         case "data_quality":
+            if all(feature.kind == "unexpected_feature" for feature in alert.features):
+                is_logged = "is" if many == 1 else "are"
+                return f"{what} of {quoted(alert.model_name)} {is_logged} logged but not in the baseline{most}."
             return f"The data quality of {quoted(alert.model_name)} got worse in {what}{most}."
         case "no_data":
             return f"No more predictions of {quoted(alert.model_name)} are arriving."
+
+
+def limit_words(alert_type: AlertType, limit: Limit) -> str:
+    """Return what the score and the p-value were compared with, such as `score over 0.05`."""
+    quality = alert_type == "data_quality"
+    parts = []
+    if limit.score is not None:
+        # A score limit of a p-value test is reached, and one that decides alone is exceeded.
+        reached = "from" if quality or limit.p_value is not None else "over"
+        parts.append(f"{'rise' if quality else 'score'} {reached} {number(limit.score)}")
+    if limit.p_value is not None:
+        parts.append(f"p below {probability(limit.p_value)}")
+    return " and ".join(parts) or "–"
 
 
 def _baseline(event: AlertEvent) -> str:
@@ -177,11 +261,18 @@ def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
         changes.append(f"{percent(feature.shares.baseline)} → {percent(feature.shares.window)}")
     elif feature.kind is None and feature.direction:
         changes.append(feature.direction)
+        if feature.at is not None:
+            place = feature.at
+            changes.append(f"{place.words}: {percent(place.baseline)} → {percent(place.window)}")
+    if feature.type_change is not None:
+        changes.append(type_change(feature.type_change))
+    if feature.renamed_from is not None:
+        changes.append(f"perhaps {quoted(feature.renamed_from)} renamed")
     if feature.new_categories:
         changes.append("new: " + ", ".join(quoted(value, 30) for value in feature.new_categories[:3]))
     return FeatureView(
-        name=feature.name,
-        change=", ".join(changes),
+        name=one_line(feature.name),
+        change=one_line(", ".join(changes)),
         score=number(feature.drift_score),
         p_value=probability(feature.p_value),
         test=TESTS.get(feature.test or "", feature.test or ""),

@@ -5,23 +5,37 @@ It has a file of its own because functions that only show alerts read it, and ne
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from driftguard.alerts.schemas import DeliveryRecord
 from driftguard.alerts.tables import Alerts
-from driftguard.models.tables import Models
-from driftguard.notifications.messages import Event
+from driftguard.notifications.messages import Event, Message, events_in
 from driftguard.notifications.providers.base import StoredChannel
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, delete
+from driftguard.platform.dynamodb import (
+    KEYS,
+    ConditionFailed,
+    Options,
+    Table,
+    conditional,
+    delete,
+    retrying,
+    transaction,
+)
 from driftguard.platform.serialization import answer_bytes
 from driftguard.platform.times import DAY, iso, parse
+
+if TYPE_CHECKING:  # functions that only need this table do not load settings
+    from driftguard.models.tables import Models
 
 KEPT_ATTEMPTS = 20
 
 MOST_SHOWN_BYTES = 2_000_000
 """Most bytes of delivery records in a response. The alert itself takes up to 2 MB beside them."""
+CLAIM_TRIES = 4
 
 type FinalOutcome = Literal["delivered", "retrying", "failed"]
 
@@ -43,6 +57,41 @@ class Held(Exception):
         self.seconds = seconds
 
 
+class Claim:
+    """The claimed deliveries of one message, which are sent together and recorded together."""
+
+    def __init__(self, held: "list[tuple[Event, Deliveries]]") -> None:
+        self._held = held
+
+    def missing(self, target: str) -> list[Event]:
+        """The events that this target does not have."""
+        return [event for event, item in self._held if target not in item.done]
+
+    def reached(self, target: str, detail: str) -> None:
+        """Record in one transaction that a target has the whole message, so that a retry skips it."""
+        items = [item for _event, item in self._held if target not in item.done]
+        for one_try in retrying(CLAIM_TRIES):
+            with one_try, transaction() as write:
+                for item in items:
+                    write.update(item, actions=[Deliveries.delivered_to.set({**item.done, target: detail})])
+            if one_try.succeeded:
+                break
+        else:
+            raise ConditionFailed
+        for item in items:
+            item.delivered_to = {**item.done, target: detail}
+
+    def finish(self, outcome: FinalOutcome, detail: str, now: datetime) -> None:
+        """Record how this attempt ended, for every event."""
+        for _event, item in self._held:
+            item.finish(outcome, detail, now)
+
+    @property
+    def answers(self) -> str:
+        """The providers' answers for all targets."""
+        return ", ".join(dict.fromkeys(answer for _event, item in self._held for answer in item.done.values()))
+
+
 class Deliveries(Table):
     """The delivery of one alert event to one channel.
 
@@ -51,8 +100,9 @@ class Deliveries(Table):
     | alert id | `<event id>#<channel id>` | the state and every attempt |
     | `channel#<channel id>` | `<since>#<e-mail channel id>` | the same for a notice that a channel does not work |
 
-    A notifier claims an item for a limited time before it sends (`sending`, `claimed_until`). An event that SNS or SQS
-    delivers twice is therefore sent once. `delivered_to` lists the addresses of a channel that have the message.
+    A notifier claims the items of a message for a limited time before it sends (`sending`, `claimed_until`). An event
+    that SNS or SQS delivers twice is therefore sent once. `delivered_to` lists the addresses of a channel that have the
+    message.
     """
 
     table_setting = "DELIVERIES"
@@ -72,53 +122,81 @@ class Deliveries(Table):
 
     @classmethod
     def claim(
-        cls, event: Event, channel: StoredChannel, attempt: int, *, now: datetime, lease: timedelta, keep_days: int
-    ) -> "Deliveries | None":
-        """Claim the delivery for `lease`. Returns None if the event is delivered or this attempt was made before.
+        cls, message: Message, channel: StoredChannel, attempt: int, *, now: datetime, lease: timedelta, keep_days: int
+    ) -> "Claim | None":
+        """Claim the deliveries of a message's events for `lease`, all of them or none.
 
-        Raises Held while another invocation has claimed it.
+        Events that are delivered, and events for which this attempt was made before, are left out. Returns None if no
+        event remains. Raises Held while another invocation has claimed one of the events.
         """
-        item = cls(event.subject_id, f"{event.event_id}#{channel.id}")
-        free = (
-            cls.outcome.does_not_exist()
-            | ((cls.outcome == "retrying") & (cls.attempt < attempt))
-            | ((cls.outcome == "failed") & (cls.attempt <= attempt))
-            | ((cls.outcome == "sending") & (cls.claimed_until < iso(now)))
-        )
-        try:
-            with conditional():
-                item.update(
-                    actions=[
-                        cls.channel_id.set(channel.id),
-                        cls.channel_type.set(channel.settings.type),
-                        cls.event.set(event.kind),
-                        cls.outcome.set("sending"),
-                        cls.attempt.set(attempt),
-                        cls.claimed_at.set(iso(now)),
-                        cls.claimed_until.set(iso(now + lease)),
-                        cls.expires_at.set(int((now + keep_days * DAY).timestamp())),
-                    ],
-                    condition=free,
-                )
-        except ConditionFailed:
-            return cls._not_free(item, now)
-        return item
+        for one_try in retrying(CLAIM_TRIES):
+            found = [(event, cls._stored(event, channel)) for event in events_in(message)]
+            held = [item._held_for(now) for _event, item in found]
+            if any(held):
+                raise Held(max(held))
+            free = [(event, item) for event, item in found if item._may_claim(attempt)]
+            if not free:
+                return None
+            with one_try, transaction() as write:
+                for event, item in free:
+                    actions = item._claiming(event, channel, attempt, now, now + lease, now + keep_days * DAY)
+                    write.update(item, actions=actions, condition=item._unchanged)
+            if one_try.succeeded:
+                for _event, item in free:
+                    item.attempt, item.claimed_until, item.outcome = attempt, iso(now + lease), "sending"
+                return Claim(free)
+        raise Held(1)
 
     @classmethod
-    def _not_free(cls, item: "Deliveries", now: datetime) -> None:
-        found = cls.find(item.pk, item.sk)
-        if found is not None and found.outcome == "sending":
-            raise Held(max(0.0, (parse(found.claimed_until) - now).total_seconds()))
+    def _stored(cls, event: Event, channel: StoredChannel) -> "Deliveries":
+        """The stored delivery, or a new one."""
+        pk, sk = event.subject_id, f"{event.event_id}#{channel.id}"
+        return cls.find(pk, sk) or cls(pk, sk)
+
+    def _held_for(self, now: datetime) -> float:
+        """The seconds until the claim of another invocation expires. 0 if there is none."""
+        if self.outcome != "sending":
+            return 0
+        return max(0.0, (parse(self.claimed_until) - now).total_seconds())
+
+    def _may_claim(self, attempt: int) -> bool:
+        """Whether this attempt is still to be made, if no other invocation has claimed the delivery."""
+        match self.outcome:
+            case None | "sending":
+                return True
+            case "retrying":
+                return int(self.attempt) < attempt
+            case "failed":
+                return int(self.attempt) <= attempt
+        return False
+
+    def _claiming(
+        self, event: Event, channel: StoredChannel, attempt: int, now: datetime, until: datetime, expiry: datetime
+    ) -> list[Action]:
+        return [
+            Deliveries.channel_id.set(channel.id),
+            Deliveries.channel_type.set(channel.settings.type),
+            Deliveries.event.set(event.kind),
+            Deliveries.outcome.set("sending"),
+            Deliveries.attempt.set(attempt),
+            Deliveries.claimed_at.set(iso(now)),
+            Deliveries.claimed_until.set(iso(until)),
+            Deliveries.expires_at.set(int(expiry.timestamp())),
+        ]
+
+    @property
+    def _unchanged(self) -> Condition:
+        """The condition that nobody claimed or finished the delivery since it was read."""
+        if self.outcome is None:
+            new: Condition = Deliveries.outcome.does_not_exist()
+            return new
+        condition: Condition = (Deliveries.outcome == self.outcome) & (Deliveries.claimed_until == self.claimed_until)
+        return condition
 
     @property
     def done(self) -> dict[str, str]:
         """The targets that have the message, each with the provider's answer."""
         return dict(self.delivered_to or {})
-
-    def reached(self, target: str, detail: str) -> None:
-        """Record that one target has the message, so that a retry skips it."""
-        reached = {**self.done, target: detail}
-        self.update(actions=[Deliveries.delivered_to.set(reached)])
 
     def finish(self, outcome: FinalOutcome, detail: str, now: datetime) -> None:
         """Record how this attempt ended. A slower invocation cannot overwrite "delivered"."""
@@ -143,7 +221,7 @@ class Deliveries(Table):
         )
 
     @classmethod
-    def of_model(cls, model: Models) -> "Iterable[Deliveries]":
+    def of_model(cls, model: "Models") -> "Iterable[Deliveries]":
         """All deliveries of a model's alerts, keys only. The alerts must still be there."""
         for alert in Alerts.of_model(model):
             yield from cls.query(alert.sk, attributes_to_get=KEYS, consistent_read=True)

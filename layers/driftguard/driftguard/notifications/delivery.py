@@ -1,21 +1,23 @@
-"""Deliver an alert event to its channels. Each delivery is claimed before it is sent, and its result is recorded.
+"""Deliver alert events to their channels. Each delivery is claimed before it is sent, and its result is recorded.
 
-An event that SNS or SQS delivers twice is sent once. A failed delivery goes to its notifier's retry queue with the
+What one check found for one model is one message. Deliveries are recorded per event and channel. An event that SNS or
+SQS delivers twice is sent once. A failed delivery goes to its notifier's retry queue with the
 delay that the provider asks for. It neither blocks nor repeats the deliveries to other channels. The last of
 MAX_ATTEMPTS attempts raises, so that SQS moves the message to the dead-letter queue. After a permanent failure the next
 attempt is the last. Any message in the dead-letter queue can be moved back to the retry queue.
 """
 
 import json
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from driftguard.alerts.events import AlertEvent
-from driftguard.notifications.deliveries import Deliveries, Held
+from driftguard.alerts.events import ALERT_NEWS, AlertEvent, AlertNews, changes_in
+from driftguard.notifications.deliveries import Claim, Deliveries, Held
 from driftguard.notifications.example import example
-from driftguard.notifications.messages import ChannelNotice, Event, Retry, TestRequest
+from driftguard.notifications.messages import ChannelNotice, Message, Retry, TestRequest, events_in, message_of
 from driftguard.notifications.outgoing import DeliveryFailed
 from driftguard.notifications.providers.base import NotifierName, StoredChannel
 from driftguard.notifications.schemas import TestResult
@@ -36,8 +38,8 @@ LEASE = timedelta(seconds=90)
 ENOUGH_SECONDS = 20
 """The longest time for one message, in seconds. With less time left, the retry queue takes over."""
 
-type Send = Callable[[Event, StoredChannel, str], str]
-"""Sends an event to one target of a channel. Returns the provider's message id or answer, raises DeliveryFailed."""
+type Send = Callable[[Message, StoredChannel, str], str]
+"""Sends a message to one target of a channel. Returns the provider's message id or answer, raises DeliveryFailed."""
 
 type Enqueue = Callable[[Retry, int], None]
 """Puts a retry into a queue, with a delay in seconds."""
@@ -68,7 +70,7 @@ class Notifier:
         failed = []
         for record in event["Records"]:
             if "Sns" in record:
-                self.notify(AlertEvent.model_validate_json(record["Sns"]["Message"]), seconds_left)
+                self.notify(ALERT_NEWS.validate_json(record["Sns"]["Message"]), seconds_left)
                 continue
             try:
                 self._queued(record["body"], seconds_left)
@@ -81,63 +83,71 @@ class Notifier:
         redriven = undelivered(body)
         if not redriven:
             self.retry(Retry.model_validate_json(body), seconds_left)
-        for event in redriven:
-            self.notify(event, seconds_left)
+        for news in redriven:
+            self.notify(news, seconds_left)
 
-    def notify(self, event: AlertEvent, seconds_left: Callable[[], float]) -> None:
-        """Deliver an event to every channel of this notifier that wants it.
+    def notify(self, news: AlertNews, seconds_left: Callable[[], float]) -> None:
+        """Deliver the events of a check to every channel of this notifier that wants any of them.
 
-        Channels that there is no time for go to the retry queue. An error at one channel is raised after all other
-        channels were tried.
+        A single message is sent now. Several messages each get an invocation of their own through the retry queue, so
+        that no channel waits for another channel's provider. An error at one message is raised after all others were
+        tried.
         """
         faults: list[Exception] = []
-        for channel in Channels.of(event.organization_id):
-            wanted = channel.settings.wants(event.kind, event.model_id, event.severity)
-            if channel.settings.notifier != self.name or not wanted:
-                continue
+        events = changes_in(news)
+        messages = [
+            (channel, message)
+            for channel in Channels.of(events[0].organization_id)
+            if channel.settings.notifier == self.name
+            for message in channel.settings.messages(events)
+        ]
+        for channel, message in messages:
             try:
-                if seconds_left() < ENOUGH_SECONDS:
-                    self.enqueue(Retry(event=event, channel_id=channel.id, attempt=1), 0)
+                if len(messages) > 1 or seconds_left() < ENOUGH_SECONDS:
+                    self.enqueue(Retry(event=message, channel_id=channel.id, attempt=1), 0)
                 else:
-                    self.deliver(event, channel, 1, seconds_left)
+                    self.deliver(message, channel, 1, seconds_left)
             except Exception as fault:  # noqa: BLE001  raised below
                 faults.append(fault)
         if faults:
             raise ExceptionGroup("not delivered to every channel", faults)
 
-    def retry(self, message: Retry, seconds_left: Callable[[], float]) -> None:
+    def retry(self, retry: Retry, seconds_left: Callable[[], float]) -> None:
         """Deliver a message from the retry queue. Raises DeliveryFailed when its last attempt fails."""
-        channel = Channels.one(message.event.organization_id, message.channel_id)
+        channel = Channels.one(retry.event.organization_id, retry.channel_id)
         if channel is None or not channel.settings.enabled:
-            logger.info("channel gone", extra={"channel_id": message.channel_id, "event_id": message.event.event_id})
+            ids = [event.event_id for event in events_in(retry.event)]
+            logger.info("channel gone", extra={"channel_id": retry.channel_id, "event_ids": ids})
             return
-        self.deliver(message.event, channel, message.attempt, seconds_left)
+        self.deliver(retry.event, channel, retry.attempt, seconds_left)
 
-    def deliver(self, event: Event, channel: StoredChannel, attempt: int, seconds_left: Callable[[], float]) -> None:
-        """Make one attempt to deliver an event to a channel, unless it is delivered.
+    def deliver(
+        self, message: Message, channel: StoredChannel, attempt: int, seconds_left: Callable[[], float]
+    ) -> None:
+        """Make one attempt to deliver a message to a channel, without the events that are delivered.
 
         A failure goes to the retry queue. Raises DeliveryFailed when the last attempt fails.
         """
         try:
-            delivery = Deliveries.claim(event, channel, attempt, now=self.now(), lease=LEASE, keep_days=self.keep_days)
+            claim = Deliveries.claim(message, channel, attempt, now=self.now(), lease=LEASE, keep_days=self.keep_days)
         except Held as held:
             # The holder may have died. Its result is known when its claim has expired.
             self.enqueue(
-                Retry(event=event, channel_id=channel.id, attempt=attempt), min(int(held.seconds) + 1, MAX_DELAY)
+                Retry(event=message, channel_id=channel.id, attempt=attempt), min(int(held.seconds) + 1, MAX_DELAY)
             )
             return
-        if delivery is None:
+        if claim is None:
             count("DeliveriesRepeated")
             return
         try:
-            detail = self._send_all(event, channel, delivery, seconds_left)
+            self._send_all(channel, claim, seconds_left)
         except DeliveryFailed as error:
-            self._failed(event, channel, delivery, attempt, error)
+            self._failed(message, channel, claim, attempt, error)
             return
-        delivery.finish("delivered", detail, self.now())
+        claim.finish("delivered", claim.answers, self.now())
         self._works(channel)
         count("DeliveriesMade")
-        logger.info("delivered", extra=_about(event, channel, attempt) | {"detail": detail})
+        logger.info("delivered", extra=_about(message, channel, attempt) | {"detail": claim.answers})
 
     def test(self, request: TestRequest) -> TestResult:
         """Send a test message to every target of a channel. The result has the provider's own answer."""
@@ -146,20 +156,19 @@ class Notifier:
             return TestResult(delivered=False, detail="the channel was deleted")
         event = example(request.organization_id, self.now())
         try:
-            details = [self.send(event, channel, target) for target in channel.settings.targets]
+            details = [self._send(event, channel, target) for target in channel.settings.targets]
         except DeliveryFailed as error:
             logger.warning("test message failed", extra={"channel_id": channel.id, "detail": error.detail})
             return TestResult(delivered=False, detail=error.detail)
         self._works(channel)
         return TestResult(delivered=True, detail=", ".join(details))
 
-    def _send_all(
-        self, event: Event, channel: StoredChannel, delivery: Deliveries, seconds_left: Callable[[], float]
-    ) -> str:
-        """Send to each target that does not have the message. Failures are raised after all targets were tried."""
+    def _send_all(self, channel: StoredChannel, claim: Claim, seconds_left: Callable[[], float]) -> None:
+        """Send to each target what it does not have. Failures are raised after all targets were tried."""
         failures: list[DeliveryFailed] = []
         for target in channel.settings.targets:
-            if target in delivery.done:
+            missing = claim.missing(target)
+            if not missing:
                 continue
             if seconds_left() < ENOUGH_SECONDS:
                 failures.append(
@@ -167,33 +176,50 @@ class Notifier:
                 )
                 break
             try:
-                detail = self.send(event, channel, target)
+                detail = self._send(message_of(missing), channel, target)
             except DeliveryFailed as error:
                 failures.append(error)
             else:
-                delivery.reached(target, detail)
+                claim.reached(target, detail)
         if failures:
             raise DeliveryFailed(
                 "; ".join(dict.fromkeys(failure.detail for failure in failures)),
                 permanent=all(failure.permanent for failure in failures),
                 retry_after=max((failure.retry_after or 0 for failure in failures), default=0) or None,
             )
-        return ", ".join(delivery.done.values())
+
+    def _send(self, message: Message, channel: StoredChannel, target: str) -> str:
+        """Send to one target. Raises DeliveryFailed for every error, so that no error reaches another target."""
+        try:
+            return self.send(message, channel, target)
+        except DeliveryFailed:
+            raise
+        except Exception as error:  # noqa: BLE001  any error of a target is that target's failure
+            # The words of an unexpected error may contain a secret of the channel, so only its place is logged.
+            place = "".join(traceback.format_tb(error.__traceback__))
+            logger.error(
+                "message not sent",
+                extra={"channel_id": channel.id, "error": type(error).__name__, "place": place},
+            )
+            raise DeliveryFailed(
+                f"DriftGuard could not make or send this message: {type(error).__name__}. "
+                "The log of the notify function has the place."
+            ) from None
 
     def _failed(
-        self, event: Event, channel: StoredChannel, delivery: Deliveries, attempt: int, error: DeliveryFailed
+        self, message: Message, channel: StoredChannel, claim: Claim, attempt: int, error: DeliveryFailed
     ) -> None:
-        about = _about(event, channel, attempt) | {"detail": error.detail}
+        about = _about(message, channel, attempt) | {"detail": error.detail}
         if attempt >= MAX_ATTEMPTS:
             self._does_not_work(channel, error.detail)
-            delivery.finish("failed", error.detail, self.now())
+            claim.finish("failed", error.detail, self.now())
             count("DeliveriesFailed")
             logger.error("delivery failed for good", extra=about)
             raise error
         following = MAX_ATTEMPTS if error.permanent else attempt + 1
         # The retry is queued before the result is recorded. A crash in between repeats the attempt and loses nothing.
-        self.enqueue(Retry(event=event, channel_id=channel.id, attempt=following), delay(attempt, error.retry_after))
-        delivery.finish("retrying", error.detail, self.now())
+        self.enqueue(Retry(event=message, channel_id=channel.id, attempt=following), delay(attempt, error.retry_after))
+        claim.finish("retrying", error.detail, self.now())
         count("DeliveriesRetried")
         logger.warning("delivery failed, will be retried", extra=about)
         if error.permanent:
@@ -244,27 +270,29 @@ def to_queue(client: Any, queue_url: str) -> Enqueue:
     return enqueue
 
 
-def undelivered(body: str) -> list[AlertEvent]:
-    """The events in a dead letter that SNS or Lambda wrote. Empty for any other message.
+def undelivered(body: str) -> list[AlertNews]:
+    """The messages in a dead letter that SNS or Lambda wrote. Empty for any other message.
 
     SNS writes its own envelope, Lambda the record of a failed invocation. Raises ValueError for invalid JSON and for a
-    dead letter without a valid event.
+    dead letter without a valid message.
     """
     content = json.loads(body)
     if not isinstance(content, dict):
         return []
     if content.get("Type") == "Notification":
-        return [AlertEvent.model_validate_json(content["Message"])]
+        return [ALERT_NEWS.validate_json(content["Message"])]
     records = (content.get("requestPayload") or {}).get("Records", [])
-    return [AlertEvent.model_validate_json(record["Sns"]["Message"]) for record in records]
+    return [ALERT_NEWS.validate_json(record["Sns"]["Message"]) for record in records]
 
 
-def _about(event: Event, channel: StoredChannel, attempt: int) -> dict[str, Any]:
+def _about(message: Message, channel: StoredChannel, attempt: int) -> dict[str, Any]:
+    first, *others = events_in(message)
     return {
-        "event_id": event.event_id,
-        "kind": event.kind,
-        **({"model_id": event.model_id} if isinstance(event, AlertEvent) else {}),
-        "organization_id": event.organization_id,
+        "event_id": first.event_id,
+        **({"other_event_ids": [event.event_id for event in others]} if others else {}),
+        "kind": first.kind,
+        **({"model_id": first.model_id} if isinstance(first, AlertEvent) else {}),
+        "organization_id": first.organization_id,
         "channel_id": channel.id,
         "attempt": attempt,
     }

@@ -1,10 +1,11 @@
 """The messages that notifiers receive: alert events, notices about channels, and retries."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.events import AlertEvent, AlertMessage, AlertNews, changes_in, news_of
 from driftguard.platform.times import UtcTime, iso
 
 
@@ -33,6 +34,21 @@ class ChannelNotice(BaseModel):
 
 
 type Event = AlertEvent | ChannelNotice
+"""What a delivery is recorded for."""
+
+type Message = AlertNews | ChannelNotice
+"""What a channel receives at once: one event or several."""
+
+
+def events_in(message: Message) -> "list[Event]":
+    """The events of a message, each of which has a delivery of its own."""
+    return [message] if isinstance(message, ChannelNotice) else [*changes_in(message)]
+
+
+def message_of(events: "Sequence[Event]") -> Message:
+    """One message for these events, which all belong to one message already."""
+    notices = [event for event in events if isinstance(event, ChannelNotice)]
+    return notices[0] if notices else news_of([event for event in events if isinstance(event, AlertEvent)])
 
 
 class TestRequest(BaseModel):
@@ -45,8 +61,11 @@ class TestRequest(BaseModel):
 
 
 class Retry(BaseModel):
-    """A message in a notifier's retry queue: the next attempt to deliver one event to one channel."""
+    """A message in a notifier's retry queue: the next attempt to deliver one message to one channel.
 
-    event: AlertEvent | ChannelNotice
+    event: named as in version 1, where a message had one event.
+    """
+
+    event: AlertEvent | AlertMessage | ChannelNotice
     channel_id: str
     attempt: int

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from driftguard.alerts.schemas import AlertFeature, Histogram
-from driftguard.alerts.words import QUALITY, number, percent
+from driftguard.alerts.words import QUALITY, one_line, percent, span
 from driftguard.distributions.categories import NEW, RARE
 
 BINS = 12
 CATEGORIES = 5
+
+FEWER_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,19 @@ def _categories(labels: Sequence[str], before: Sequence[float], now: Sequence[fl
     changes = [abs(new - old) for old, new in zip(before, now, strict=True)]
     places = sorted(sorted(range(len(labels)), key=lambda place: -changes[place])[:CATEGORIES])
     named = {RARE: "rare values", NEW: "new values"}
-    bars = [Bar(named.get(labels[place], labels[place]), before[place], now[place]) for place in places]
+    bars = [Bar(named.get(labels[place]) or one_line(labels[place]), before[place], now[place]) for place in places]
     return Picture(bars, upright=False)
 
 
 def _ends(histogram: Histogram) -> tuple[str, str]:
-    edges = [edge for edge in histogram.edges or [] if edge is not None and math.isfinite(edge)]
-    return (number(edges[0]), number(edges[-1])) if edges else ("", "")
+    edges = [_without_neighbour(edge) for edge in histogram.edges or [] if edge is not None and math.isfinite(edge)]
+    return span(edges[0], edges[-1]) if edges else ("", "")
+
+
+def _without_neighbour(edge: float) -> float:
+    """Return the next larger double if it has far fewer digits: bins end right below a value of the baseline."""
+    following = math.nextafter(edge, math.inf) + 0.0
+    return following if len(repr(following)) + FEWER_DIGITS <= len(repr(edge)) else edge
 
 
 def _shares(values: Sequence[float]) -> list[float]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from driftguard.notifications.providers.base import Flag, MinSeverity, ModelIds, StoredChannel, WebhookUrl
+from driftguard.notifications.providers.base import AlertTypes, Flag, MinSeverity, ModelIds, StoredChannel, WebhookUrl
 from driftguard.notifications.providers.email import EmailChannel, NewEmailChannel, Recipients
 from driftguard.notifications.providers.pagerduty import NewPagerDutyChannel, PagerDutyChannel, Region, RoutingKey
 from driftguard.notifications.providers.slack import NewSlackChannel, SlackChannel
@@ -60,6 +60,7 @@ class ChannelPatch(Wire):
     enabled: Flag | None = None
     min_severity: MinSeverity | None = None
     model_ids: ModelIds | None = None
+    alert_types: AlertTypes | None = None
     to: Recipients | None = None
     webhook_url: WebhookUrl | None = None
     url: WebhookUrl | None = None

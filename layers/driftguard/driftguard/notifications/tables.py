@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from driftguard.models.tables import Models
-from driftguard.notifications.providers.base import ChannelHealth, StoredChannel
+from driftguard.notifications.providers.base import STORED, ChannelHealth, StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL, AnyStoredChannel
 from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
 from driftguard.platform.times import iso, parse
+
+if TYPE_CHECKING:  # functions that only need this table do not load settings
+    from driftguard.models.tables import Models
 
 
 class Channels(Table):
@@ -43,7 +45,7 @@ class Channels(Table):
         return StoredChannel(
             self.sk,
             self.pk,
-            NEW_CHANNEL.validate_json(self.settings),
+            NEW_CHANNEL.validate_json(self.settings, context=STORED),
             parse(self.created_at),
             parse(self.updated_at),
             self._health,
@@ -67,7 +69,7 @@ class Channels(Table):
         return [item.channel for item in cls.query(organization_id, consistent_read=True)]
 
     @classmethod
-    def of_model(cls, _model: Models) -> "Iterable[Channels]":
+    def of_model(cls, _model: "Models") -> "Iterable[Channels]":
         """Nothing: a channel belongs to an organization, also one that is limited to some models."""
         return ()
 

@@ -18,7 +18,8 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
-from driftguard.notifications.outgoing import DeliveryFailed
+from driftguard.alerts.words import one_line
+from driftguard.notifications.outgoing import WORDS, DeliveryFailed
 from driftguard.platform.observability import logger
 
 type Transport = Callable[[EmailMessage, str], str]
@@ -61,8 +62,11 @@ def by_ses(client: Any) -> Transport:
             words = error.response["Error"].get("Message", "")
             if code.startswith("AccessDenied"):  # SES names our IAM role, which the channel's owner must not see
                 logger.error("SES denied", extra={"reason": words})
-                words = "this stack is not allowed to send from its sender address"
-            raise DeliveryFailed(f"{code}: {words}", permanent=code in PERMANENT) from None
+                words = (
+                    "AWS does not allow this stack to send from EmailFrom. The log of notify_email names the missing "
+                    "permission."
+                )
+            raise DeliveryFailed(one_line(f"{code}: {words}"), permanent=code in PERMANENT) from None
         except botocore.exceptions.BotoCoreError as error:
             raise DeliveryFailed(f"SES cannot be reached: {type(error).__name__}") from None
         return str(answer["MessageId"])
@@ -115,7 +119,7 @@ def by_smtp(server: SmtpServer, context: ssl.SSLContext | None = None) -> Transp
         except smtplib.SMTPResponseException as error:
             raise _refused(error.smtp_code, error.smtp_error) from None
         except smtplib.SMTPException as error:
-            raise DeliveryFailed(f"{type(error).__name__}: {error}") from None
+            raise DeliveryFailed(one_line(f"{type(error).__name__}: {error}")[:WORDS]) from None
         except OSError as error:
             raise DeliveryFailed(
                 f"The SMTP server cannot be reached: {error.strerror or type(error).__name__}"
@@ -127,7 +131,7 @@ def by_smtp(server: SmtpServer, context: ssl.SSLContext | None = None) -> Transp
 
 def _refused(code: int, words: bytes | str) -> DeliveryFailed:
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-    return DeliveryFailed(f"{code} {text}", permanent=500 <= code < 600)
+    return DeliveryFailed(one_line(f"{code} {text}")[:WORDS], permanent=500 <= code < 600)
 
 
 def by_log(message: EmailMessage, recipient: str) -> str:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pynamodb.attributes import UnicodeAttribute
 
-from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional, transaction
 from driftguard.platform.times import iso
+
+if TYPE_CHECKING:  # functions that only need this table do not load settings
+    from driftguard.models.tables import Models
 
 type Role = Literal["ingest", "viewer", "admin"]
 
@@ -92,7 +94,7 @@ class ApiKeys(Table):
         return list(cls.query(f"org#{organization_id}", cls.sk.startswith("key#"), consistent_read=True))
 
     @classmethod
-    def of_model(cls, _model: Models) -> "Iterable[ApiKeys]":
+    def of_model(cls, _model: "Models") -> "Iterable[ApiKeys]":
         """Nothing: a key belongs to an organization."""
         return ()
 

@@ -31,11 +31,16 @@ def deflate_shortest(data: bytes) -> bytes:
 
 def inflate(data: bytes) -> bytes:
     """Reverse `deflate` and `deflate_shortest`. Raises ValueError or zlib.error for damaged or oversized data."""
+    return inflate_first(data)[0]
+
+
+def inflate_first(data: bytes) -> tuple[bytes, bytes]:
+    """Return the first of several pieces inflated, and the bytes behind this piece. Raises like `inflate`."""
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     unpacked = unpacker.decompress(data, MAX_UNPACKED)
     if not unpacker.eof:
         raise ValueError(f"damaged data: the end is missing, or they inflate to more than {MAX_UNPACKED:,} bytes")
-    return unpacked
+    return unpacked, unpacker.unused_data
 
 
 def compact_json(value: Any) -> bytes:

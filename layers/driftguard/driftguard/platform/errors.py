@@ -1,7 +1,7 @@
 """The errors of callers. Each becomes an HTTP response.
 
 DriftGuardError
-├── BadRequest            400  the body is not JSON
+├── BadRequest            400  the body is not JSON in UTF-8
 ├── Forbidden             403  the role of the key does not allow the call
 ├── NotFound              404  the caller's organization has no such resource
 ├── Conflict              409  the current state does not allow the call
@@ -62,22 +62,24 @@ class DriftGuardError(Exception):
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
-    def __init__(self, detail: str, *, retry_after: int | None = None) -> None:
+    def __init__(self, detail: str, *, retry_after: int | None = None, message: str | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.message = message or detail
         self.retry_after = retry_after
 
     def problem(self) -> dict[str, Any]:
         """Return the response body in the shape of RFC 9457.
 
-        `message` repeats `detail` for clients that expect the field name of API Gateway's own errors.
+        `message` is for clients that expect the field name of API Gateway's own errors. It repeats `detail`, unless
+        API Gateway has a text of its own for the error.
         """
         return {
             "type": "about:blank",
             "title": self.status.phrase,
             "status": int(self.status),
             "detail": self.detail,
-            "message": self.detail,
+            "message": self.message,
         }
 
 

@@ -1,6 +1,7 @@
 """JSON in requests and responses, and the base of the models that describe them."""
 
 import json
+import re
 from collections.abc import Sequence
 from json import JSONDecodeError
 from typing import Annotated, Any
@@ -19,16 +20,18 @@ class Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-def _no_control_characters(text: str) -> str:
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise ValueError("must not contain control characters")
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
-        raise ValueError("must be valid Unicode")
+UNFIT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters (Unicode's category Cc) and lone surrogates, which UTF-8 cannot hold."""
+
+
+def _without_control_characters(text: str) -> str:
+    if UNFIT_IN_NAMES.search(text):
+        raise ValueError("must not contain control characters or invalid Unicode")
     return text
 
 
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=128, strict=True), AfterValidator(_no_control_characters)
+    str, StringConstraints(min_length=1, max_length=128, strict=True), AfterValidator(_without_control_characters)
 ]
 """A name of 1 to 128 characters, without control characters."""
 

@@ -8,7 +8,9 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from driftguard.models.registry import find
+from driftguard.models.names import lacking, warning
+from driftguard.models.registry import referred
+from driftguard.models.schemas import ModelReference
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES, chunks, retrying
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, TooLarge, Unavailable, shown_errors
@@ -17,7 +19,7 @@ from driftguard.predictions.schemas import MAX_ROWS, BatchBody, BatchLogged, Log
 from driftguard.predictions.tables import Predictions
 from driftguard.rows.columns import Row
 from driftguard.rows.packing import pack
-from driftguard.rows.reading import BadRow, RowReader
+from driftguard.rows.reading import BadRow, RowReader, id_text
 from driftguard.rows.unpacking import unpack_rows
 
 TRIES = 4
@@ -53,8 +55,10 @@ class Request:
 
 def log_one(organization_id: str, body: PredictionBody, *, idempotency_key: str | None = None, now: datetime) -> Logged:
     """Store one prediction durably. Raises Invalid, NotFound, and Conflict if the id was used with another body."""
-    model = find(organization_id, body.model_id)
-    item = {name: getattr(body, name) for name in sorted(body.model_fields_set) if name != "model_id"}
+    model = referred(organization_id, body)
+    # The model is left out: a retry may name it in the other way.
+    given = body.model_fields_set - ModelReference.model_fields.keys()
+    item = _with_text_id({name: getattr(body, name) for name in sorted(given)})
     own_id = item.get("prediction_id")
     key = Key.of("p", own_id) if _is_id(own_id) else None
     request = Request.of(key, idempotency_key, ["one", item])
@@ -70,16 +74,19 @@ def log_batch(
 
     Raises TooLarge, NotFound, Conflict if the id was used with another body, and Invalid if no row is valid.
     """
-    items = body.predictions
-    if len(items) > MAX_ROWS:
-        raise TooLarge(f"A batch has at most {MAX_ROWS:,} predictions, not {len(items):,}. Split the batch.")
-    model = find(organization_id, body.model_id)
+    if len(body.predictions) > MAX_ROWS:
+        raise TooLarge(
+            f"A batch has at most {MAX_ROWS:,} predictions, not {len(body.predictions):,}. Send smaller batches."
+        )
+    items = [_with_text_id(item) for item in body.predictions]
+    model = referred(organization_id, body)
     if not items:
         raise Invalid.at(["body", "predictions"], "must have at least one prediction")
     key, same = _batch_key(body.batch_id, items)
     request = Request.of(key, idempotency_key, ["batch", body.batch_id, same])
     rows, rejected = _read(items, [["body", "predictions", index] for index in range(len(items))], now)
-    return _store(model, request, rows, rejected, now)
+    answer = _store(model, request, rows, rejected, now)
+    return answer.model_copy(update={"warnings": [*answer.warnings, *_unwatched(model, rows)]})
 
 
 def _batch_key(batch_id: str | None, items: Sequence[Any]) -> tuple[Key | None, Sequence[Any]]:
@@ -90,6 +97,13 @@ def _batch_key(batch_id: str | None, items: Sequence[Any]) -> tuple[Key | None, 
         ids = sorted({item["prediction_id"] for item in items})
         return Key.of("b", "set", ids), sorted(items, key=lambda item: (item["prediction_id"], _canonical(item)))
     return None, items
+
+
+def _with_text_id(item: Any) -> Any:
+    """Return a row with its id as text, so that a retry with the same id in another form is the same request."""
+    if not isinstance(item, dict) or isinstance(item.get("prediction_id"), str | None):
+        return item
+    return {**item, "prediction_id": id_text(item["prediction_id"])}
 
 
 def _is_id(value: Any) -> bool:
@@ -210,7 +224,25 @@ def _answer(key: Key, rows: Sequence[Row], rejected: Sequence[Any]) -> BatchLogg
         errors=errors,
         errors_left_out=left_out,
         prediction_ids=ids_of(key, rows, rejected),
+        warnings=_warnings(len(rows), len(rejected)),
     )
+
+
+def _warnings(accepted: int, rejected: int) -> list[str]:
+    if not rejected:
+        return []
+    return [f"{rejected:,} of {accepted + rejected:,} rows were rejected. `errors` has the reason for each of them."]
+
+
+def _unwatched(model: Models, rows: Sequence[Row]) -> list[str]:
+    """Return a warning about names with values that the model's baseline lacks. Without a baseline there is none."""
+    if not model.baseline_names:
+        return []
+    predicted = any(row.prediction is not None for row in rows)
+    names = lacking(model.baseline_names, sorted(set().union(*(row.features for row in rows))), predicted=predicted)
+    empty = {name for name in names if name != "prediction" and all(row.features.get(name) is None for row in rows)}
+    named = [name for name in names if name not in empty]
+    return [warning(named)] if named else []
 
 
 def ids_of(key: Key, rows: Sequence[Row], rejected: Sequence[Any]) -> list[str]:

@@ -6,10 +6,11 @@ here is only for the OpenAPI document.
 
 from typing import Annotated, Any, TypedDict
 
-from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema, model_validator
 
-from driftguard.platform.serialization import Wire
+from driftguard.models.schemas import ModelReference
 from driftguard.platform.times import UtcTime
+from driftguard.rows.reading import VALUES_UNDER_FEATURES
 
 MAX_ROWS = 5000
 
@@ -26,8 +27,8 @@ _FEATURES = {
 }
 _PREDICTION = {**_SCALAR, "description": "The output of the model."}
 _PREDICTION_ID = {
-    "anyOf": [{"type": "string", "minLength": 1, "maxLength": 128}, _NULL],
-    "description": "Your id for deduplication. Generated if omitted.",
+    "anyOf": [{"type": "string", "minLength": 1, "maxLength": 128}, {"type": "integer"}, _NULL],
+    "description": "Your id for deduplication. A whole number is kept as text. Generated if omitted.",
 }
 _TIMESTAMP = {
     "anyOf": [{"type": "string", "format": "date-time"}, _NULL],
@@ -45,24 +46,28 @@ _ROW = {
     },
 }
 
-ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128, strict=True)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128, strict=True)]
 
 
-class PredictionBody(Wire):
+class PredictionBody(ModelReference):
     """The body of POST /predictions."""
 
-    model_id: ModelId
     features: Annotated[Any, WithJsonSchema(_FEATURES)]
     prediction: Annotated[Any, WithJsonSchema(_PREDICTION)] = None
     prediction_id: Annotated[Any, WithJsonSchema(_PREDICTION_ID)] = None
     timestamp: Annotated[Any, WithJsonSchema(_TIMESTAMP)] = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _values_under_features(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "features" not in data and data.keys() - cls.model_fields.keys():
+            raise ValueError(VALUES_UNDER_FEATURES)
+        return data
 
-class BatchBody(Wire):
+
+class BatchBody(ModelReference):
     """The body of POST /predictions/batch."""
 
-    model_id: ModelId
     predictions: Annotated[
         list[Any], WithJsonSchema({"type": "array", "minItems": 1, "maxItems": MAX_ROWS, "items": _ROW})
     ]
@@ -91,10 +96,12 @@ class BatchLogged(Logged):
     """The response to a batch. The ids are those of the accepted rows, in their order.
 
     `errors_left_out` counts the rejected rows that `errors` does not list because their names are too long.
+    `warnings` has a sentence for everything in the batch that needs attention.
     """
 
     rejected: int
     errors: list[RejectedRow]
+    warnings: list[str]
     errors_left_out: int = 0
 
 

@@ -1,7 +1,9 @@
 """Chunks of a file in bounded memory, and the errors in its lines."""
 
+import gzip
 import io
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -29,7 +31,10 @@ class BadLine(Wire):
 
 
 class Chunk(NamedTuple):
-    """Some rows as columns of equal length. `days` are the UTC days of their timestamps."""
+    """Some rows as columns, each with its values in row order. `days` are the UTC days of their timestamps.
+
+    A column has no entry for a row that lacks the feature, so sparse rows take memory only for what they hold.
+    """
 
     columns: dict[str, ColumnValues]
     predictions: ColumnValues | None
@@ -70,10 +75,47 @@ class Errors:
         raise BadFile(f"line {first.line}{place}: {first.msg}{more}", self.found)
 
 
+class Source:
+    """The bytes of a file, with a look at the first ones. Calls `tick` after each read.
+
+    read: returns the next bytes of the file, at most as many as it is given.
+    """
+
+    def __init__(self, read: Callable[[int], bytes | None], tick: Callable[[], None]) -> None:
+        self._read = read
+        self._tick = tick
+        self._ahead = b""
+        self._failure: Exception | None = None
+
+    def head(self, size: int) -> bytes:
+        """Return the first bytes of the file, which later reads return again."""
+        try:
+            while len(self._ahead) < size and (block := self.read_on(size - len(self._ahead))):
+                self._ahead += block
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            self._failure = error  # the rows before the damage are read first, so that the error can name the line
+        return self._ahead
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most `size`; nothing at the end of the file."""
+        if self._ahead:
+            block, self._ahead = self._ahead[:size], self._ahead[size:]
+            return block
+        if self._failure:
+            raise self._failure
+        return self.read_on(size)
+
+    def read_on(self, size: int) -> bytes:
+        """Return the next bytes of the file itself."""
+        block = self._read(size) or b""
+        self._tick()
+        return block
+
+
 class Bounded(io.RawIOBase):
     """A stream that raises BadFile if the file or one of its lines is too long."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._total = 0
         self._lines = 0
@@ -91,7 +133,7 @@ class Bounded(io.RawIOBase):
             raise BadFile(
                 f"the file has more than {MAX_UNPACKED_BYTES:,} bytes after decompression; send a sample of its rows"
             )
-        end = block.rfind(b"\n")
+        end = max(block.rfind(b"\n"), block.rfind(b"\r"))
         self._line = self._line + size if end < 0 else size - end - 1
         if self._line > 4 * MAX_ROW_CHARACTERS:
             raise BadFile(
@@ -103,13 +145,21 @@ class Bounded(io.RawIOBase):
 
 
 class Lines:
-    """Lines of text with their numbers. The reader calls `mark` after each row and `reset` after each chunk."""
+    """Lines of text with their numbers. The reader calls `mark` after each row and `reset` after each chunk.
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
+    raw: the lines of the current row.
+    """
+
+    def __init__(self, text: Iterable[str] = ()) -> None:
         self._text = text
         self.number = 0
         self._row = 0
         self.characters = 0
+        self.raw: list[str] = []
+
+    def start(self, text: Iterable[str]) -> None:
+        """Take the lines from this text."""
+        self._text = text
 
     def __iter__(self) -> Iterator[str]:
         for line in self._text:
@@ -120,12 +170,14 @@ class Lines:
                     f"the row that ends in line {self.number} is too long: it has more than {MAX_ROW_CHARACTERS:,} "
                     "characters; check for a quote that is never closed"
                 )
+            self.raw.append(line)
             yield line
 
     def mark(self) -> None:
         """End a row."""
         self.characters += self._row
         self._row = 0
+        self.raw.clear()
 
     def fill(self, cells: int) -> bool:
         """Whether the rows since the last `reset`, with this number of cells, make a full chunk."""

@@ -1,47 +1,72 @@
 """Read CSV: a header row, then one row per record."""
 
-import contextlib
 import csv
-import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from driftguard.platform.errors import Location
-from driftguard.platform.serialization import Scalar
 from driftguard.rows.chunks import MAX_BAD_LINES, Chunk, ColumnValues, Errors, Lines
+from driftguard.rows.csv_cells import Cells
+from driftguard.rows.csv_layout import Layout
 from driftguard.rows.file_format import FileFormat
-from driftguard.rows.reading import MAX_FEATURES, BadRow, check_name, moment, scalar
+from driftguard.rows.reading import MAX_FEATURES, BadRow, check_name
 
-_NUMBER_CHARACTERS = re.compile(r"[0-9.eE+-]*")
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NOT_FINITE = frozenset(sign + text for sign in ("", "+", "-") for text in ("nan", "inf", "infinity"))
+_INDEX = re.compile(r"|Unnamed: 0(\.\d+)*")
+"""Names that pandas and R give to a row index when they write or read it: none, or pandas' own."""
+
+INDEX_NOTE = "The first column has no name. It was read as the index of the rows and left out."
+EXTRA_NOTE = "Each row starts with a value that the header does not name. It was read as an index and left out."
 
 
-def read_csv(lines: Lines, about: FileFormat, errors: Errors) -> Iterator[Chunk]:
+class Header(NamedTuple):
+    """The columns of a file.
+
+    columns: position and name of each column that is read. blank: positions of columns that must be empty.
+    """
+
+    cells: Sequence[str]
+    width: int
+    columns: Sequence[tuple[int, str]]
+    blank: Sequence[int]
+
+
+def read_csv(lines: Lines, layout: Layout, about: FileFormat, errors: Errors, notes: list[str]) -> Iterator[Chunk]:
     """Yield the rows of a CSV file in chunks. Adds rejected lines to `errors`. Raises BadFile for a bad header."""
-    records = csv.reader(iter(lines), strict=True)
-    header: list[str] = []
+    cells = Cells(about)
+    header: Header | None = None
     rows: list[tuple[int, list[str]]] = []
     wrong: dict[int, BadRow] = {}
-    for number, row in _records(records, lines, wrong):
-        if not header:
-            header = row
-            _check_header(header, about, number)
-        elif len(row) != len(header):
-            wrong[number] = BadRow([], f"has {len(row)} values, the header has {len(header)} names")
+    for number, row in _records(lines, layout, wrong):
+        if header is None:
+            header = _header(row, layout, about, number, notes)
+        elif len(row) != header.width:
+            wrong[number] = BadRow([], f"has {len(row)} values, the header has {header.width} names")
+        elif len(row) > 1 and row == header.cells:
+            wrong[number] = BadRow([], "repeats the header; join files without repeating their first line")
         else:
             rows.append((number, row))
-        full = lines.fill(len(rows) * len(header))
-        if full or len(wrong) == MAX_BAD_LINES:
-            yield _typed(header, rows, about, wrong, errors)
+        full = header is not None and lines.fill(len(rows) * header.width)
+        if header and (full or len(wrong) == MAX_BAD_LINES):
+            yield _typed(header, rows, about, cells, wrong, errors)
             rows, wrong = [], {}
             lines.reset()
-    yield _typed(header, rows, about, wrong, errors)
+    if header:
+        yield _typed(header, rows, about, cells, wrong, errors)
+        return
+    for number in sorted(wrong):
+        errors.add(number, wrong[number].loc, wrong[number].msg)
 
 
-def _records(records: Iterator[list[str]], lines: Lines, wrong: dict[int, BadRow]) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the number of its first line. Stops at invalid CSV, which is added to `wrong`."""
+def _records(lines: Lines, layout: Layout, wrong: dict[int, BadRow]) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record with the number of its first line. Stops at invalid CSV, which is added to `wrong`.
+
+    Blanks around unquoted values are left out.
+    """
+    text = iter(lines)
+    for _line, _skipped in zip(range(layout.skipped), text, strict=False):
+        lines.mark()
+    splitter = _Splitter(layout.delimiter)
+    records = splitter.reader(text)
     while True:
         number = lines.number + 1
         try:
@@ -49,14 +74,88 @@ def _records(records: Iterator[list[str]], lines: Lines, wrong: dict[int, BadRow
         except StopIteration:
             return
         except csv.Error as error:
-            wrong[number] = BadRow([], f"is not valid CSV: {error}")
-            return
+            split = splitter.split("".join(lines.raw))
+            if split is None:
+                wrong[number] = BadRow([], f"is not valid CSV: {error}")
+                return
+            row, records = split, splitter.reader(text)
+        else:
+            row = splitter.stripped(row, lines.raw)
         lines.mark()
         if row:
             yield number, row
 
 
-def _check_header(header: Sequence[str], about: FileFormat, line: int) -> None:
+class _Splitter:
+    """Splits records at a delimiter and leaves out the blanks around unquoted values."""
+
+    def __init__(self, delimiter: str) -> None:
+        self._delimiter = delimiter
+        end = rf"(?P<end>{re.escape(delimiter)}|\r?\n?\Z)"
+        other = f"[^{re.escape(delimiter)}\r\n]"
+        self._cell = re.compile(rf' *+(?:"(?P<quoted>(?:[^"]++|"")*+)" *+|(?!")(?P<plain>{other}*+)){end}')
+
+    def reader(self, text: Iterator[str]) -> Iterator[list[str]]:
+        """Return the records of these lines, with trailing blanks and blanks before tabs."""
+        return csv.reader(text, delimiter=self._delimiter, skipinitialspace=True, strict=True)
+
+    def stripped(self, row: list[str], raw: Sequence[str]) -> list[str]:
+        """Return a record without the blanks around its unquoted values; nothing for a line of blanks.
+
+        raw: the lines of the record.
+        """
+        if len(raw) == 1 and " " not in raw[0] and "\t" not in raw[0] and "\xa0" not in raw[0]:
+            return row
+        if not any('"' in line for line in raw):
+            row = [cell.strip() for cell in row]
+            return [] if row == [""] else row
+        if any(cell != cell.strip() for cell in row):
+            return self.split("".join(raw)) or row
+        return row
+
+    def split(self, record: str) -> list[str] | None:
+        """Return the values of a record; None if it is not valid CSV."""
+        values, place = [], 0
+        while True:
+            found = self._cell.match(record, place)
+            if found is None:
+                return None
+            quoted = found["quoted"]
+            values.append(found["plain"].strip() if quoted is None else quoted.replace('""', '"'))
+            if found["end"] != self._delimiter:
+                return values
+            place = found.end()
+
+
+def _header(row: Sequence[str], layout: Layout, about: FileFormat, line: int, notes: list[str]) -> Header:
+    """Return the columns that the first record names. Raises BadFile if its names are invalid or do not fit."""
+    asked = {about.prediction_column, about.timestamp_column, *about.text_columns}
+    offset = 1 if layout.extra == "first" else 0
+    columns: list[tuple[int, str]] = []
+    blank = []
+    names = [name.strip("\ufeff").strip() for name in row]
+    for place, name in enumerate(names, offset):
+        if not columns and _INDEX.fullmatch(name) and name not in asked and len(names) > 1:
+            notes.append(INDEX_NOTE if not name else f"The column {name!r} was read as an index and left out.")
+        elif name:
+            columns.append((place, name))
+        else:
+            blank.append(place)
+    for field in ("prediction", "timestamp"):
+        for _place, name in columns:
+            if name != field and name.lower() == field and field in (about.prediction_column, about.timestamp_column):
+                notes.append(
+                    f"The column {name!r} was read as a feature. Set {field}_column to {name!r} if it is none."
+                )
+    if layout.extra == "first":
+        notes.append(EXTRA_NOTE)
+    elif layout.extra == "last":
+        blank.append(len(names))
+    _check_columns(columns, about, line)
+    return Header(list(row), len(names) + (layout.extra is not None), columns, blank)
+
+
+def _check_columns(columns: Sequence[tuple[int, str]], about: FileFormat, line: int) -> None:
     """Raise BadFile if the names of the header are invalid or do not fit the description of the file."""
 
     def refuse(loc: Sequence[str], msg: str) -> None:
@@ -65,11 +164,11 @@ def _check_header(header: Sequence[str], about: FileFormat, line: int) -> None:
         errors.check()
 
     seen = set()
-    for number, name in enumerate(header, 1):
+    for place, name in columns:
         try:
             check_name(name, [])
         except BadRow as error:
-            refuse([], f"the name of column {number} is invalid: {error.msg}")
+            refuse([], f"the name of column {place + 1} is invalid: {error.msg}; save the file in UTF-8")
         if name in seen:
             refuse([name], "two columns have this name; give each column its own name")
         seen.add(name)
@@ -86,9 +185,10 @@ def _check_header(header: Sequence[str], about: FileFormat, line: int) -> None:
 
 
 def _typed(
-    header: Sequence[str],
+    header: Header,
     rows: Sequence[tuple[int, list[str]]],
     about: FileFormat,
+    cells: Cells,
     wrong: dict[int, BadRow],
     errors: Errors,
 ) -> Chunk:
@@ -96,63 +196,23 @@ def _typed(
     chunk = Chunk({}, None, set(), len(rows))
     predictions: ColumnValues | None = None
     numbers = [number for number, _row in rows]
-    for name, cells in zip(header, zip(*(row for _number, row in rows), strict=True), strict=False):
+    by_place = list(zip(*(row for _number, row in rows), strict=True))
+    for place, name in header.columns if rows else ():
         bad: dict[int, BadRow] = {}
         if name == about.timestamp_column:
-            chunk.days.update(day for day in _each(cells, _day, [name], bad) if day is not None)
+            chunk.days.update(cells.days(name, by_place[place], bad))
         elif name == about.prediction_column:
-            predictions = _values(cells, [name], bad, as_text=name in about.text_columns)
+            predictions = cells.values(name, by_place[place], bad)
         else:
-            chunk.columns[name] = _values(cells, [name], bad, as_text=name in about.text_columns)
-        for place, error in bad.items():
-            wrong.setdefault(numbers[place], error)
+            chunk.columns[name] = cells.values(name, by_place[place], bad)
+        for row, error in bad.items():
+            wrong.setdefault(numbers[row], error)
+    for place in header.blank if rows else ():
+        for row, cell in enumerate(by_place[place]):
+            if not cells.is_missing(cell):
+                wrong.setdefault(
+                    numbers[row], BadRow([], f"column {place + 1} has a value but no name; name it in the header")
+                )
     for number in sorted(wrong):
         errors.add(number, wrong[number].loc, wrong[number].msg)
     return chunk._replace(predictions=predictions)
-
-
-def _values(cells: Sequence[str], loc: Location, bad: dict[int, BadRow], *, as_text: bool) -> ColumnValues:
-    if not as_text and _NUMBER_CHARACTERS.fullmatch("".join(cells)):
-        with contextlib.suppress(ValueError):  # a date, for example, has only these characters too
-            numbers = [float(cell) if cell else None for cell in cells]
-            if math.inf not in numbers and -math.inf not in numbers:
-                return numbers
-    return _each(cells, _text if as_text else _value, loc, bad)
-
-
-def _each[T](
-    cells: Sequence[str], convert: Callable[[str, Location], T], loc: Location, bad: dict[int, BadRow]
-) -> list[T | None]:
-    """Return each cell converted; None for an empty cell and for a rejected cell, which is added to `bad`."""
-    known: dict[str, T | None] = {"": None}
-    refused: dict[str, BadRow] = {}
-    for cell in set(cells) - {""}:
-        known[cell] = None
-        try:
-            known[cell] = convert(cell, loc)
-        except BadRow as error:
-            refused[cell] = error
-    if refused:
-        bad.update((place, refused[cell]) for place, cell in enumerate(cells) if cell in refused)
-    return [known[cell] for cell in cells]
-
-
-def _value(cell: str, loc: Location) -> Scalar:
-    """Return the value of a cell: a boolean, a number or a text. Raises BadRow."""
-    if cell in _BOOLEANS:
-        return _BOOLEANS[cell]
-    if cell.lower() in _NOT_FINITE:
-        raise BadRow(loc, "must be a finite number; leave the cell empty if the value is missing")
-    value: Scalar = cell
-    if _NUMBER_CHARACTERS.fullmatch(cell):
-        with contextlib.suppress(ValueError):
-            value = float(cell)
-    return scalar(value, loc)
-
-
-def _text(cell: str, loc: Location) -> Scalar:
-    return scalar(cell, loc)
-
-
-def _day(cell: str, loc: Location) -> date:
-    return moment(cell, loc).date()

@@ -1,15 +1,26 @@
 """How a file of rows is written: its format, its compression, and the role of its CSV columns."""
 
-from typing import Annotated, Literal, Self
+import json
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from driftguard.platform.serialization import Name, Wire
 
 type Format = Literal["csv", "jsonl"]
 type Compression = Literal["gzip"]
 
-CSV_ONLY = ("prediction_column", "timestamp_column", "text_columns")
+CSV_ONLY = ("prediction_column", "timestamp_column", "text_columns", "delimiter", "na_values")
+
+MOST_LISTED = 200_000
+"""Bytes that the lists of a description may have in JSON. The description is stored in one item of 400 kB."""
+
+
+def _as_text(value: Any) -> Any:
+    return repr(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+MissingValue = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | float), Field(max_length=256)]
 
 
 class FileFormat(Wire):
@@ -25,11 +36,23 @@ class FileFormat(Wire):
     )
     timestamp_column: Name | None = Field(
         default="timestamp",
-        description="CSV only: the column that holds the row's time (RFC 3339). Send null if there is none.",
+        description=(
+            "CSV only: the column that holds the row's time: RFC 3339, a time as pandas writes it (UTC without an "
+            "offset), or a Unix time. Send null if there is none."
+        ),
     )
     text_columns: Annotated[list[Name], Field(max_length=501)] = Field(
         default_factory=list,
         description="CSV only: columns to read as text even if every value looks like a number, such as postal codes.",
+    )
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        default=None,
+        description="CSV only: the character between two values. Default: comma, semicolon, tab or |, as in the file.",
+    )
+    na_values: Annotated[list[MissingValue], Field(max_length=100)] = Field(
+        default_factory=list,
+        description="CSV only: cells that mean a missing value, in addition to those that pandas knows, such as NA.",
     )
 
     @model_validator(mode="after")
@@ -41,4 +64,8 @@ class FileFormat(Wire):
             )
         if self.prediction_column is not None and self.prediction_column == self.timestamp_column:
             raise ValueError("prediction_column and timestamp_column must name two different columns")
+        if self.delimiter is not None and (self.delimiter.isalnum() or self.delimiter in " \"'.+-_\r\n\0"):
+            raise ValueError("delimiter must be a character such as a comma, a semicolon, a tab or |")
+        if len(json.dumps([self.text_columns, self.na_values])) > MOST_LISTED:
+            raise ValueError("text_columns and na_values are too long; shorten the names of columns")
         return self

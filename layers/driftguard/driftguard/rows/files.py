@@ -7,37 +7,38 @@ rejected line so that the error can list several lines, but yields no more rows.
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import BinaryIO
 
-from driftguard.rows.chunks import BadFile, Bounded, Chunk, Errors, Lines
+from driftguard.rows.chunks import BadFile, Bounded, Chunk, Errors, Lines, Source
+from driftguard.rows.csv_layout import layout_of
 from driftguard.rows.csv_lines import read_csv
 from driftguard.rows.file_format import FileFormat
 from driftguard.rows.json_lines import read_json_lines
+from driftguard.rows.signatures import HEAD_BYTES, check_binary, check_compression, check_text, encoding_of
 
 MAX_FILE_BYTES = 2 * 1024**3
 _BLOCK = 1 << 20
 
 
-def read(file: io.RawIOBase | BinaryIO, about: FileFormat, now: datetime) -> Iterator[Chunk]:
-    """Yield the rows of a file that `about` describes. Raises BadFile, at the latest at the end of the file."""
-    errors = Errors()
-    source = gzip.GzipFile(fileobj=file) if about.compression == "gzip" else file
-    blocks = io.BufferedReader(Bounded(source), _BLOCK)
-    # Bytes that are not UTF-8 become surrogates. Names and values may not have surrogates, so the error names the line.
-    text = io.TextIOWrapper(
-        blocks, "utf-8-sig", errors="surrogateescape", newline="\n" if about.format == "jsonl" else ""
-    )
-    lines = Lines(text)
+def read(
+    file: io.RawIOBase | BinaryIO,
+    about: FileFormat,
+    now: datetime,
+    *,
+    tick: Callable[[], None] = lambda: None,
+    notes: list[str] | None = None,
+) -> Iterator[Chunk]:
+    """Yield the rows of a file that `about` describes. Raises BadFile, at the latest at the end of the file.
+
+    tick: called after each part of the file is read, and after each part is decompressed. It may raise.
+    notes: receives sentences about what was read in another way than the header says.
+    """
+    errors, lines = Errors(), Lines()
     rows = 0
     try:
-        if about.compression is None and blocks.peek(2)[:2] == b"\x1f\x8b":
-            raise BadFile(
-                "the file is gzip, but the upload was created without compression; create it with compression gzip"
-            )
-        chunks = read_csv(lines, about, errors) if about.format == "csv" else read_json_lines(lines, errors, now)
-        for chunk in chunks:
+        for chunk in _chunks(file, about, now, errors, lines, tick, [] if notes is None else notes):
             if not errors.found and chunk.rows:
                 rows += chunk.rows
                 yield chunk
@@ -47,6 +48,46 @@ def read(file: io.RawIOBase | BinaryIO, about: FileFormat, now: datetime) -> Ite
         ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise BadFile(f"the file is not valid gzip after line {lines.number}: {error}", errors.found) from None
+    except UnicodeDecodeError as error:
+        raise BadFile(
+            f"after line {lines.number} the file is not valid {error.encoding.upper()}; save it as UTF-8", errors.found
+        ) from None
     errors.check()
     if not rows:
         raise BadFile("the file has no rows; send at least one row")
+
+
+def _chunks(
+    file: io.RawIOBase | BinaryIO,
+    about: FileFormat,
+    now: datetime,
+    errors: Errors,
+    lines: Lines,
+    tick: Callable[[], None],
+    notes: list[str],
+) -> Iterator[Chunk]:
+    """Return the chunks of a file whose first bytes show that it may hold rows. Raises BadFile if they do not."""
+    source = Source(file.read, tick)
+    check_compression(source.head(HEAD_BYTES), about)
+    if about.compression == "gzip":
+        # A file of many empty gzip members unpacks to nothing, so both sides of the decompression tick.
+        # read1 returns what comes before damaged data, so that the error can name the line.
+        unpacked = gzip.GzipFile(fileobj=source)  # type: ignore[call-overload]  # GzipFile needs no more than `read`
+        source = Source(unpacked.read1, tick)
+    head = source.head(HEAD_BYTES)
+    check_binary(head)
+    encoding = encoding_of(head)
+    sample = head.decode(encoding, "ignore")
+    check_text(sample, about)
+    # Bytes that are not UTF-8 become surrogates. Names and values may not have surrogates, so the error names the line.
+    lines.start(
+        io.TextIOWrapper(
+            io.BufferedReader(Bounded(source), _BLOCK),
+            encoding,
+            errors="surrogateescape" if encoding == "utf-8-sig" else "strict",
+            newline="\n" if about.format == "jsonl" else "",
+        )
+    )
+    if about.format == "jsonl":
+        return read_json_lines(lines, errors, now)
+    return read_csv(lines, layout_of(sample, about, whole=len(head) < HEAD_BYTES), about, errors, notes)

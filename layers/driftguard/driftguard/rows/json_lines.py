@@ -1,49 +1,73 @@
 """Read JSON Lines: one row per line, in the shape of inline rows."""
 
 import json
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
 
+from driftguard.platform.serialization import Scalar
 from driftguard.rows.chunks import Chunk, Errors, Lines
-from driftguard.rows.reading import MAX_FEATURES, BadRow, BaselineRow, RowReader
+from driftguard.rows.reading import MAX_FEATURES, BadRow, RowReader
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_json_lines(lines: Lines, errors: Errors, now: datetime) -> Iterator[Chunk]:
     """Yield the rows of a JSON Lines file in chunks. Adds rejected lines to `errors`."""
     reader, decode = RowReader(now), json.JSONDecoder().decode
     names: dict[str, None] = {}
-    rows: list[BaselineRow] = []
-    cells = 0
+    rows = _Rows()
     for line in lines:
         lines.mark()
         if line.isspace():
             continue
         try:
-            row = reader.baseline(decode(line), [])
+            if not line.isascii() and _SURROGATE.search(line):
+                raise BadRow([], "holds bytes that are not UTF-8; save the file in UTF-8")
+            item = decode(line)
+            if isinstance(item, dict) and isinstance(item.get("prediction"), (list, dict)):
+                raise BadRow(["prediction"], "must be one value; send one number, such as the probability of one class")
+            row = reader.baseline(item, [])
         except BadRow as error:
             errors.add(lines.number, error.loc, error.msg)
             continue
         except (ValueError, RecursionError) as error:
-            errors.add(lines.number, [], f"is not valid JSON: {str(error)[:100]}")
+            cut = isinstance(error, json.JSONDecodeError) and error.pos >= len(line.rstrip())
+            why = "it does not end on this line; write each row on one line" if cut else str(error)[:100]
+            errors.add(lines.number, [], f"is not valid JSON: {why}")
             continue
-        names.update(dict.fromkeys(row.features))
+        if not row.features.keys() <= names.keys():
+            names.update(dict.fromkeys(row.features))
         if len(names) > MAX_FEATURES:
             errors.add(lines.number, ["features"], f"the lines up to here have more than {MAX_FEATURES} features")
             errors.check()
-        rows.append(row)
-        cells += len(row.features) + 1
-        if lines.fill(cells):
-            yield _transposed(rows)
-            rows, cells = [], 0
+        rows.add(row.features, row.prediction, row.day)
+        if lines.fill(rows.cells):
+            yield rows.chunk()
+            rows = _Rows()
             lines.reset()
-    yield _transposed(rows)
+    yield rows.chunk()
 
 
-def _transposed(rows: Sequence[BaselineRow]) -> Chunk:
-    names = dict.fromkeys(name for row in rows for name in row.features)
-    return Chunk(
-        {name: [row.features.get(name) for row in rows] for name in names},
-        [row.prediction for row in rows],
-        {row.day for row in rows if row.day is not None},
-        len(rows),
-    )
+class _Rows:
+    """Rows as columns that hold only the values that the rows have, so that sparse rows stay small."""
+
+    def __init__(self) -> None:
+        self.cells = 0
+        self._columns: dict[str, list[Scalar]] = {}
+        self._predictions: list[Scalar] = []
+        self._days: set[date] = set()
+
+    def add(self, features: dict[str, Any], prediction: Scalar, day: date | None) -> None:
+        """Add a row."""
+        for name, value in features.items():
+            self._columns.setdefault(name, []).append(value)
+        self._predictions.append(prediction)
+        if day is not None:
+            self._days.add(day)
+        self.cells += len(features) + 1
+
+    def chunk(self) -> Chunk:
+        """Return the rows as a chunk."""
+        return Chunk({**self._columns}, self._predictions, self._days, len(self._predictions))

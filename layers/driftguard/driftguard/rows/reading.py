@@ -10,18 +10,22 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from driftguard.platform.errors import FieldError, Location
-from driftguard.platform.serialization import Scalar
+from driftguard.platform.serialization import UNFIT_IN_NAMES, Scalar
 from driftguard.platform.times import parse
 from driftguard.rows.columns import Row
 
 MAX_FEATURES = 500
 MAX_NAME = 128
 MAX_STRING = 256
+EXACT_INTEGER = 2**53
+"""Above this size, a float no longer tells which whole number was sent."""
 MAX_AHEAD = timedelta(minutes=15)
 MAX_AGE = timedelta(days=21)
 
-_UNFIT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNFIT_IN_TEXT = re.compile("[\ud800-\udfff]")
+VALUES_UNDER_FEATURES = 'values go under `features`: send {"features": {"age": 41}} instead of {"age": 41}'
+UNKNOWN_FIELD = "unknown field; values go under `features`"
+
 _LOGGED_FIELDS = frozenset({"features", "prediction", "prediction_id", "timestamp"})
 _BASELINE_FIELDS = frozenset({"features", "prediction", "timestamp"})
 
@@ -87,7 +91,7 @@ class RowReader:
         if not features.keys() <= self._names:
             for feature in features:
                 check_name(feature, [*loc, _shown(feature)])
-            self._names |= features.keys()
+            self._names.update(features)  # `|=` with the keys of a dict would copy the whole set for each row
         for feature, value in features.items():
             kind = type(value)
             # Every logged value goes through this loop, so the common cases come first.
@@ -105,7 +109,11 @@ class RowReader:
         if time > self._now + MAX_AHEAD:
             raise BadRow(loc, "is more than 15 minutes ahead; check the clock of the sender")
         if time < self._now - MAX_AGE:
-            raise BadRow(loc, "is more than 21 days old; only newer predictions can be logged")
+            raise BadRow(
+                loc,
+                "is more than 21 days old; leave such rows out, or send them as a baseline "
+                "with PUT /models/{model_id}/baseline",
+            )
         return time.timestamp()
 
 
@@ -131,7 +139,7 @@ def scalar(value: Any, loc: Location) -> Scalar:
         return value
     if isinstance(value, (int, float)):
         if not _is_finite(value):
-            raise BadRow(loc, "must be a finite number that fits a 64-bit float; send null for a missing value")
+            raise BadRow(loc, _not_finite(value))
         return value
     raise BadRow(loc, "must be a number, a string, a boolean or null, not a nested value")
 
@@ -140,7 +148,7 @@ def check_name(name: str, loc: Location) -> None:
     """Raise BadRow if the name is not valid for a feature."""
     if not 1 <= len(name) <= MAX_NAME:
         raise BadRow(loc, f"has {len(name)} characters; a name has 1 to {MAX_NAME}")
-    if _UNFIT_IN_NAMES.search(name):
+    if UNFIT_IN_NAMES.search(name):
         raise BadRow(loc, "a name must not contain control characters or invalid Unicode")
 
 
@@ -148,21 +156,34 @@ def prediction_id(value: Any, loc: Location) -> str | None:
     """Return the client's id of a prediction; None if there is no id. Raises BadRow."""
     if value is None:
         return None
-    if not isinstance(value, str):
-        raise BadRow(loc, "must be a string")
-    if not 1 <= len(value) <= MAX_NAME:
-        raise BadRow(loc, f"has {len(value)} characters; an id has 1 to {MAX_NAME}")
-    if _UNFIT_IN_TEXT.search(value):
+    text = id_text(value)
+    if not isinstance(text, str):
+        raise BadRow(loc, "must be a string or a whole number")
+    if not 1 <= len(text) <= MAX_NAME:
+        raise BadRow(loc, f"has {len(text)} characters; an id has 1 to {MAX_NAME}")
+    if _UNFIT_IN_TEXT.search(text):
         raise BadRow(loc, "is not valid Unicode")
-    return value
+    return text
+
+
+def id_text(value: Any) -> Any:
+    """Return a whole number as the text that an id is kept as, and any other value as it is.
+
+    JSON has one type of numbers, so 7 and 7.0 are the same id.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_INTEGER:
+        return str(int(value))
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _fields(item: Any, known: frozenset[str], loc: Location) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise BadRow(loc, "must be an object")
-    for field in item:
-        if field not in known:
-            raise BadRow([*loc, _shown(field)], "unknown field")
+    unknown = next((field for field in item if field not in known), None)
+    if unknown is not None and "features" not in item:
+        raise BadRow(loc, VALUES_UNDER_FEATURES)
+    if unknown is not None:
+        raise BadRow([*loc, _shown(unknown)], UNKNOWN_FIELD)
     if "features" not in item:
         raise BadRow([*loc, "features"], "is required")
     return item
@@ -171,6 +192,12 @@ def _fields(item: Any, known: frozenset[str], loc: Location) -> dict[str, Any]:
 def _shown(name: str) -> str:
     """Return any name in a form that a response can show."""
     return _UNFIT_IN_TEXT.sub("\ufffd", name[:MAX_NAME])
+
+
+def _not_finite(value: float) -> str:
+    if isinstance(value, float) and math.isnan(value):
+        return "NaN is not valid here. Send null for a missing value."
+    return "Infinity is not a finite number, nor is a number beyond 1.8e308. Send null for a missing value."
 
 
 def _is_finite(value: float) -> bool:

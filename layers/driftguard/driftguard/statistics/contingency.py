@@ -2,7 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtrc
+from scipy.special import chdtrc, gammaln
 from scipy.stats import binom
 
 from driftguard.statistics.arrays import Floats, Ints
@@ -10,10 +10,27 @@ from driftguard.statistics.arrays import Floats, Ints
 MIN_EXPECTED = 5
 FIRST_TERMS = 64
 
+SAME, EPSILON = 1e-7, 4e-16
+"""Probabilities whose logarithms differ by less than SAME, or by the rounding of a logarithm, count as equal."""
+
 
 def total_variation(baseline: Floats, window: Floats, starts: Ints) -> Floats:
     """Return half the sum of the absolute differences of two sets of shares (T,): (F,), from 0 to 1."""
     return np.minimum(np.add.reduceat(np.abs(baseline - window), starts) / 2, 1.0)
+
+
+def chance_variation(baseline: Ints, window: Ints, starts: Ints, sizes: Ints) -> Floats:
+    """Return the total variation to expect of two samples of one distribution, from their counts (T,): (F,).
+
+    Half the sum of sqrt(2/π · p(1−p)(1/n + 1/m)), with p the share of a cell in both samples together: the mean
+    absolute value of a normal variable with the variance of the difference of two shares. Infinite if a sample is
+    empty.
+    """
+    m, n = (np.add.reduceat(sample, starts).astype(np.float64) for sample in (baseline, window))
+    share = (baseline + window) / np.repeat(np.maximum(n + m, 1), sizes)
+    scale = np.sqrt(2 / np.pi * (1 / np.maximum(n, 1) + 1 / np.maximum(m, 1)))
+    spread = np.add.reduceat(np.sqrt(share * (1 - share)), starts)
+    return np.where((n > 0) & (m > 0), scale * spread / 2, np.inf)
 
 
 def chi_square(baseline: Ints, window: Ints, starts: Ints, sizes: Ints) -> tuple[Floats, Ints, Floats]:
@@ -67,6 +84,34 @@ def fisher_greater(a: Ints, n: Ints, b: Ints, m: Ints) -> Floats:
     probability = probability / binom.pmf(size, total, share)
     tail = np.where(inside, probability * _ratios(start, size, successes, total, upper=upper), 0.0)
     return np.clip(np.where(upper, tail, 1 - tail), 0, 1)
+
+
+def fisher(a: Ints, n: Ints, b: Ints, m: Ints) -> Floats:
+    """Return the two-sided p-values of Fisher's exact test that a/n and b/m differ: (F,). n and m are at least 1.
+
+    The sum of the probabilities of all tables that are at most as probable as the given one, as in scipy.
+    """
+    if not len(a):
+        return np.zeros(0)
+    # The table is turned so that a/n is the greater share. The other tail then lies below.
+    turned = a * m < b * n
+    a, b = np.where(turned, n - a, a), np.where(turned, m - b, b)
+    marked = a + b
+    low, high = np.maximum(0, marked - m), (n * (marked / (n + m))).astype(np.int64)
+    least, most = low - 1, np.minimum(high, a)
+    limit = _log_probability(a, n, marked, m) + SAME + EPSILON * gammaln(n + m + 1.0)
+    # Up to the mean the probability grows, so a binary search finds the last value that is improbable enough.
+    while (open_ := least < most).any():
+        middle = (least + most + 1) // 2
+        fits = _log_probability(np.maximum(middle, low), n, marked, m) <= limit
+        least, most = np.where(open_ & fits, middle, least), np.where(open_ & ~fits, middle - 1, most)
+    other = np.where(least >= low, fisher_greater(n - least, n, m - (marked - least), m), 0.0)
+    return np.minimum(np.where(least >= a, 1.0, fisher_greater(a, n, b, m) + other), 1.0)
+
+
+def _log_probability(x: Ints, n: Ints, marked: Ints, m: Ints) -> Floats:
+    """Return the logarithm of the hypergeometric probability of x, without the terms that do not depend on x."""
+    return -np.sum([gammaln(item + 1.0) for item in (x, n - x, marked - x, m - marked + x)], axis=0)
 
 
 def _ratios(x: Floats, n: Floats, successes: Floats, total: Floats, *, upper: npt.NDArray[np.bool_]) -> Floats:

@@ -6,6 +6,8 @@ import numpy.typing as npt
 from driftguard.statistics.arrays import Floats, Ints
 from driftguard.statistics.kolmogorov import survival
 
+MEAN_OF_KOLMOGOROV = float(np.sqrt(np.pi / 2) * np.log(2))
+
 
 def shares(bins: Ints, starts: Ints, sizes: Ints) -> Floats:
     """Return each bin's share of its feature's values: (…, T). bins: (…, T)."""
@@ -40,6 +42,17 @@ def ks_error_bound(baseline: Floats, window: Floats, several: npt.NDArray[np.boo
     the larger difference at its ends by at most the smaller share.
     """
     return np.maximum.reduceat(np.where(several, np.minimum(baseline, window), 0.0), starts)
+
+
+def chance_distance(n: Ints, m: Ints) -> Floats:
+    """Return the mean D of two samples of one continuous distribution: (F,), infinite if a sample is empty.
+
+    0.87·sqrt(1/n + 1/m). The factor is the mean of Kolmogorov's distribution, sqrt(π/2)·ln 2 (Marsaglia, Tsang and Wang
+    2003).
+    """
+    with np.errstate(divide="ignore"):
+        scale: Floats = np.sqrt(1 / n.astype(np.float64) + 1 / m.astype(np.float64))
+    return MEAN_OF_KOLMOGOROV * scale
 
 
 def ks_p_value(d: Floats, n: Ints, m: Ints) -> Floats:

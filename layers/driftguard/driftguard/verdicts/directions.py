@@ -1,41 +1,83 @@
-"""Describes in words how the values of a feature shifted."""
+"""Describes in words how the values of a feature shifted, and where baseline and window differ most."""
 
 from collections.abc import Sequence
-from itertools import starmap
-from operator import mul, sub
 
-from driftguard.alerts.words import percent, quoted
-from driftguard.distributions.categories import NEW, RARE
-from driftguard.verdicts.shapes import ReportHistogram
+import numpy as np
 
-WORDS = {RARE: "the share of rare values", NEW: "the share of values not in the baseline"}
-"""Names of the last two bars of a histogram of categories."""
+from driftguard.alerts.words import exact, percent, quoted
+from driftguard.statistics.arrays import Floats, Ints
+from driftguard.verdicts.shapes import PlaceOfD
 
+ONE_SIDED = 3
+"""A shift has a direction if one distribution function is above the other by this many times the opposite distance."""
 
-SHAPE_ONLY = 0.05
-"""If the mean bin moves by less than this share of the number of bins, the shift has no direction."""
+OTHERS = "the share of rare values"
 
 
-def direction(histogram: ReportHistogram) -> str | None:
-    """Return the direction of a shift, such as `towards higher values`, or None if one of the samples is empty."""
-    total_before, total_now = sum(histogram["baseline"]), sum(histogram["window"])
-    if total_before <= 0 or total_now <= 0:
+def direction_of_numbers(baseline: Floats, window: Floats) -> str | None:
+    """Return the direction of a shift, such as `towards higher values`, or None if one of the samples is empty.
+
+    baseline, window: the distribution functions at the upper ends of the bins.
+    """
+    if not len(baseline) or baseline[-1] <= 0 or window[-1] <= 0:
         return None
-    before = [share / total_before for share in histogram["baseline"]]
-    now = [share / total_now for share in histogram["window"]]
-    if histogram["categories"] is not None:
-        return _category_shift(histogram["categories"], before, now)
-    higher = sum(starmap(mul, enumerate(map(sub, now, before))))
-    if abs(higher) < SHAPE_ONLY * len(before):
-        return "the shape changed"
-    return "towards higher values" if higher > 0 else "towards lower values"
+    higher, lower = float((baseline - window).max()), float((window - baseline).max())
+    if higher > ONE_SIDED * lower:
+        return "towards higher values"
+    return "towards lower values" if lower > ONE_SIDED * higher else "the shape changed"
 
 
-def _category_shift(categories: Sequence[str], before: Sequence[float], now: Sequence[float]) -> str | None:
-    """Return the category whose share changed most, with both shares."""
-    changes = [(abs(new - old), label, old, new) for label, old, new in zip(categories, before, now, strict=True)]
-    if not changes:
+def direction_of_categories(names: Sequence[str], baseline: Floats, window: Floats, *, new: bool) -> str | None:
+    """Return the category whose share changed most, with both shares, or None if one of the samples is empty.
+
+    baseline, window: the shares of the named categories, followed by those of all others.
+    new: whether the last share belongs to values that the baseline does not contain.
+    """
+    if baseline.sum() <= 0 or window.sum() <= 0:
         return None
-    _, label, old, new = max(changes, key=lambda change: change[0])
-    verb = "rose" if new > old else "fell"
-    return f"{WORDS.get(label) or quoted(label)} {verb} from {percent(old)} to {percent(new)}"
+    labels = [quoted(name) for name in names]
+    rest = len(baseline) - len(names)
+    before, now = (_with_others(shares, len(names), apart=new and rest > 0) for shares in (baseline, window))
+    labels += [OTHERS, "the share of values not in the baseline"]
+    most = int(np.argmax(np.abs(now - before)))
+    verb = "rose" if now[most] > before[most] else "fell"
+    return f"{labels[most]} {verb} from {percent(before[most])} to {percent(now[most])}"
+
+
+def _with_others(shares: Floats, named: int, *, apart: bool) -> Floats:
+    """Return the shares of the named categories, of all other known values, and of new values."""
+    last = shares[-1] if apart else 0.0
+    return np.concatenate([shares[:named], [shares[named:].sum() - last, last]])
+
+
+def place_of_d(
+    highs: Floats, counts: Ints, baseline: Floats, window: Floats, *, greatest: float, whole: bool
+) -> PlaceOfD | None:
+    """Return the value where the distribution functions differ most, or None if they are equal.
+
+    highs: the upper ends of the bins. counts: the baseline's values in each bin. greatest: the window's maximum.
+    whole: whether all values are whole numbers.
+    """
+    gaps = np.abs(baseline - window)
+    place = int(np.argmax(gaps))
+    if gaps[place] <= 0 or not np.isfinite(highs[place]):
+        return None
+    value = float(highs[place])
+    following = float(np.nextafter(value, np.inf))
+    words = f"{exact(value)} or less"
+    if counts[place] == 0:
+        # The bin ends right below a value of the baseline. No value lies between its last value and its end.
+        if greatest <= value:
+            value = greatest
+            words = f"{exact(value)} or less"
+        elif whole:
+            value = float(np.floor(value))
+            words = f"{exact(value)} or less"
+        elif place + 1 < len(highs) and highs[place + 1] == following:
+            words = f"less than {exact(following)}"
+    return {
+        "value": value,
+        "baseline": float(baseline[place]),
+        "window": float(window[place]),
+        "words": words,
+    }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import gammaln
 
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import MERGED, Layout
@@ -33,7 +34,10 @@ class DriftTests:
     threshold: a test fires if its score exceeds it. NaN where only the p-value decides.
     p_threshold: a test fires if its p-value is below it. NaN where only the score decides.
     detectable: the smallest score that would fire with n values, at most 1.
-    error_bound: the exact D exceeds the score by at most this amount.
+    error_bound: the exact score of the values exceeds the score by at most this amount.
+    expected_by_chance: the score that sampling alone produces on average. Infinite if a sample is empty.
+    graded: the score that severity follows: above chance for categories and two-valued numbers.
+    by_distance: whether the KS distance decides. If not, a p-value and the score above chance decide.
 
     Arrays (T,):
     baseline_shares, window_shares: the share of each bin.
@@ -49,6 +53,9 @@ class DriftTests:
     p_threshold: Floats
     detectable: Floats
     error_bound: Floats
+    expected_by_chance: Floats
+    graded: Floats
+    by_distance: Flags
     rho: Floats
     psi: Floats
     wasserstein: Floats
@@ -64,21 +71,19 @@ def drift_tests(
     layout: Layout, window: Counts, days: Sequence[Counts], rules: Rules, *, window_days: int, baseline_days: int | None
 ) -> DriftTests:
     """Test every feature. days: the counts of the last whole days, oldest first."""
-    starts, sizes, numeric = layout.starts, layout.sizes, layout.numeric
+    starts, sizes = layout.starts, layout.sizes
     n, m = window.present, layout.present
     base, seen = (ks.shares(bins, starts, sizes) for bins in (layout.bins, window.bins))
     base_cdf, seen_cdf = (ks.cumulative_shares(bins, starts, sizes) for bins in (layout.bins, window.bins))
 
     testable = rules.enabled & (m > 0) & (n >= np.where(rules.budget, rules.min_samples, 1))
     tests = int(testable.sum())
-    distance = ks.ks_distance(base_cdf, seen_cdf, starts)
-    variation = contingency.total_variation(base, seen, starts)
-    score = np.where(numeric, distance, variation)
-    _statistic, degrees, p_value = contingency.chi_square(layout.bins, window.bins, starts, sizes)
-    tested = numeric & testable
-    p_value[tested] = ks.ks_p_value(distance[tested], n[tested], m[tested])
+    found = _Scores.of_numbers(layout, window, base, seen, ks.ks_distance(base_cdf, seen_cdf, starts))
+    found.set_categories(layout, window, base, seen)
+    found.set_proportions(layout, window)
+    score, p_value, by_chance = found.score, found.p_value, found.by_chance
 
-    rho = np.where(numeric, _overdispersion(layout, days), 0.0)
+    rho = np.where(found.by_distance, _overdispersion(layout, days), 0.0)
     needed = budget.threshold(
         budget.critical(tests, rules.alpha),
         n,
@@ -88,20 +93,21 @@ def drift_tests(
         baseline_days=baseline_days or UNKNOWN_DAYS,
         minimum=rules.min_score,
     )
-    by_score = rules.budget & numeric
-    # With very few values even the largest possible score cannot fire, so the feature counts as not testable.
-    blind = np.where(numeric, by_score & (needed > 1), (degrees == 0) & (variation > 0))
-    testable = testable & ~blind
+    by_score = rules.budget & found.by_distance
+    graded = np.where(found.by_distance, score, score - by_chance)
     threshold = np.where(by_score, needed, np.where(rules.budget, rules.min_score, np.nan))
     corrected = rules.alpha / (max(tests, 1) * budget.CHECKS)
     p_threshold = np.where(by_score, np.nan, np.where(rules.budget, corrected, rules.alpha))
+    # With very few values even the largest possible score cannot fire, so the feature counts as not testable.
+    blind = np.where(found.by_distance, by_score & (needed > 1), found.least_p >= p_threshold)
+    testable = testable & ~blind
     # Comparisons with NaN are false, so each condition applies only where its threshold is set.
     fired = testable & np.select(
         [by_score, rules.budget],
-        [score > threshold, (p_value < p_threshold) & (score >= threshold)],
+        [score > threshold, (p_value < p_threshold) & (graded >= threshold)],
         p_value < p_threshold,
     )
-    below = (p_value < STAY_OPEN_P * p_threshold) & (score > STAY_OPEN_SCORE * rules.min_score)
+    below = (p_value < STAY_OPEN_P * p_threshold) & (graded > STAY_OPEN_SCORE * rules.min_score)
     holding = fired | testable & np.where(by_score, score > STAY_OPEN_SCORE * threshold, below)
     return DriftTests(
         testable=testable,
@@ -112,7 +118,10 @@ def drift_tests(
         threshold=threshold,
         p_threshold=p_threshold,
         detectable=np.minimum(needed, 1.0),
-        error_bound=ks.ks_error_bound(base, seen, layout.several, starts),
+        error_bound=found.error_bound,
+        expected_by_chance=by_chance,
+        graded=graded,
+        by_distance=found.by_distance,
         rho=rho,
         psi=_psi(layout, window),
         wasserstein=_wasserstein(layout, window, base_cdf, seen_cdf),
@@ -123,6 +132,82 @@ def drift_tests(
         baseline_cdf=base_cdf,
         window_cdf=seen_cdf,
     )
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """The score of each feature with its p-value, and how the feature is decided, arrays (F,).
+
+    least_p: a lower bound of the p-value of any window with as many values, where a p-value decides.
+    """
+
+    score: Floats
+    p_value: Floats
+    by_chance: Floats
+    error_bound: Floats
+    by_distance: Flags
+    least_p: Floats
+
+    @classmethod
+    def of_numbers(cls, layout: Layout, window: Counts, base: Floats, seen: Floats, distance: Floats) -> "_Scores":
+        """Return the KS tests of numeric features, and empty places for the other features."""
+        n, m = window.present, layout.present
+        # D takes a rounded value for the baseline's value. The exact statistic takes it for another one.
+        moved = np.minimum(window.unseen / np.maximum(n, 1), np.maximum.reduceat(np.minimum(base, seen), layout.starts))
+        p_value, filled = np.ones(len(n)), layout.numeric & (n > 0) & (m > 0)
+        p_value[filled] = ks.ks_p_value(distance[filled], n[filled], m[filled])
+        return cls(
+            score=np.where(layout.numeric, distance, 0.0),
+            p_value=p_value,
+            by_chance=ks.chance_distance(n, m),
+            error_bound=np.maximum(ks.ks_error_bound(base, seen, layout.several, layout.starts), moved),
+            by_distance=layout.numeric.copy(),
+            least_p=np.zeros(len(n)),
+        )
+
+    def set_categories(self, layout: Layout, window: Counts, base: Floats, seen: Floats) -> None:
+        """Fill in the chi-square tests of the other features."""
+        cells, places = layout.cells, np.flatnonzero(~layout.numeric)
+        if not len(places):
+            return
+        before, now = cells.join(layout.bins), cells.join(window.bins)
+        samples = [ks.shares(counts, cells.starts, cells.sizes) for counts in (before, now)]
+        variation = contingency.total_variation(samples[0], samples[1], cells.starts)
+        _statistic, degrees, p_value = contingency.chi_square(before, now, cells.starts, cells.sizes)
+        self.score[places], self.p_value[places] = variation, p_value
+        self.by_chance[places] = contingency.chance_variation(before, now, cells.starts, cells.sizes)
+        self.least_p[places] = np.where((degrees == 0) & (variation > 0), 1.0, 0.0)
+        # Values of one hash cell may differ from each other. What both samples share of a cell may be such values.
+        finer = np.abs(base - seen) / 2 + np.where(layout.in_hash, np.minimum(base, seen), 0.0)
+        most = np.add.reduceat(finer, layout.starts)[places]
+        self.error_bound[places] = np.maximum(most - variation, 0.0)
+
+    def set_proportions(self, layout: Layout, window: Counts) -> None:
+        """Fill in Fisher's exact tests of numeric features with two values in the baseline.
+
+        The test divides the values where D is largest. With values beside the two, that place depends on the values,
+        so the p-value is multiplied by the number of places that differ (Bonferroni).
+        """
+        n, m = window.present, layout.present
+        places = np.flatnonzero(layout.two_valued & (n > 0) & (m > 0))
+        if not len(places):
+            return
+        n, m = n[places], m[places]
+        bins = np.minimum(np.arange(layout.sizes[places].max()), layout.sizes[places, np.newaxis] - 1)
+        inside = np.arange(bins.shape[1]) < layout.sizes[places, np.newaxis]
+        bins += layout.starts[places, np.newaxis]
+        before, now = (np.cumsum(counts[bins] * inside, axis=1) for counts in (layout.bins, window.bins))
+        together = before + now
+        divided = (together > 0) & (together < (n + m)[:, np.newaxis])
+        apart = np.abs(before / m[:, np.newaxis] - now / n[:, np.newaxis])
+        at = np.where(divided, apart, -1).argmax(axis=1)
+        b, a = (counts[np.arange(len(places)), at] for counts in (before, now))
+        ways = (divided[:, :-1] & (together[:, 1:] > together[:, :-1])).sum(axis=1)
+        self.p_value[places] = np.minimum(contingency.fisher(a, n, b, m) * np.maximum(ways, 1), 1.0)
+        share = (a + b) / (n + m)
+        self.by_chance[places] = np.sqrt(2 / np.pi * share * (1 - share) * (1 / n + 1 / m))
+        self.by_distance[places] = False
+        self.least_p[places] = np.exp(gammaln(n + 1.0) + gammaln(m + 1.0) - gammaln(n + m + 1.0))
 
 
 def _overdispersion(layout: Layout, days: Sequence[Counts]) -> Floats:

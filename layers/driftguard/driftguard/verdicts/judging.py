@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftguard.alerts.findings import Finding, Occasion
-from driftguard.alerts.schemas import AlertType, Severity
+from driftguard.alerts.schemas import AlertFeature, AlertType, Limit, Severity
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import layout_of
 from driftguard.distributions.baseline import Baseline
@@ -19,11 +19,15 @@ from driftguard.statistics.arrays import Flags
 from driftguard.verdicts.bounds import bounded
 from driftguard.verdicts.drift import DriftTests, drift_tests
 from driftguard.verdicts.quality import QualityTest, quality_tests
-from driftguard.verdicts.report import alert_feature, drift_reason, feature_rows, quality_reason, report_of
+from driftguard.verdicts.report import NAMED, alert_feature, drift_reason, feature_rows, quality_reason, report_of
 from driftguard.verdicts.rules import Rules
 from driftguard.verdicts.shapes import Report, ReportFeature
+from driftguard.verdicts.unwatched import unexpected, unexpected_reason, unwatched
 
 LOW_BELOW, MEDIUM_BELOW = 0.1, 0.2
+
+QUALITY_LOW_BELOW, QUALITY_MEDIUM_BELOW = 0.05, 0.15
+"""Rises of a share, of which 8 % missing values must reach the default channel."""
 
 
 @dataclass(frozen=True)
@@ -45,36 +49,56 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
     rules = Rules.of(layout, settings)
     tests = drift_tests(layout, window, days, rules, window_days=settings.window_days, baseline_days=baseline.days)
     quality_testable, quality = quality_tests(layout, window, rules, settings.min_share_change)
-    rows = feature_rows(layout, window, rules, tests, quality)
+    rows = feature_rows(layout, window, rules, tests, quality, settings.min_share_change)
+    lacking = unwatched(layout, window)
+    news = unexpected(lacking, window, settings)
     findings = [
         _drift_finding("data_drift", tests, {k: row for k, row in rows.items() if row["role"] == "feature"}),
         _drift_finding("prediction_drift", tests, {k: row for k, row in rows.items() if row["role"] == "prediction"}),
-        _quality_finding(quality_testable or not rows, quality, rows),
+        _quality_finding(quality_testable or not rows, quality, rows, news, settings.min_share_change),
         _no_data_finding(occasion.silent),
     ]
     fired = [test for test in quality if test.fired]
     status: State
     reason: str | None
     if occasion.silent:
-        status, reason = "no_data", f"No predictions have arrived for at least {settings.no_data_hours} hours."
+        status, reason = "no_data", occasion.silence
     elif tests.fired.any():
         status, reason = "drift", drift_reason(rows.values())
     elif fired:
-        status, reason = "data_quality", quality_reason(layout, fired)
+        status, reason = "data_quality", quality_reason(rows, fired)
     elif not tests.testable.any():
         status, reason = "insufficient_data", _too_few(window, rules, rows, tests)
     else:
-        status, reason = "ok", None
+        status, reason = "ok", unexpected_reason(news, NAMED) if news else None
     score, p_value = _strongest(tests, tests.testable)
-    report = report_of(occasion, status, reason, list(rows.values()), drift_score=score, p_value=p_value)
+    report = report_of(
+        occasion,
+        status,
+        reason,
+        list(rows.values()),
+        lacking,
+        unwatched_more=window.notes.more,
+        drift_score=score,
+        p_value=p_value,
+    )
     return Verdict(bounded(report), findings, occasion)
 
 
 def severity_of(score: float | None) -> Severity:
     """Return LOW for a score below 0.1 or None, MEDIUM below 0.2, and HIGH from 0.2."""
-    if score is None or score < LOW_BELOW:
+    return _graded(score, LOW_BELOW, MEDIUM_BELOW)
+
+
+def quality_severity_of(rise: float | None) -> Severity:
+    """Return LOW for a share that rose by less than 0.05 or None, MEDIUM below 0.15, and HIGH from 0.15."""
+    return _graded(rise, QUALITY_LOW_BELOW, QUALITY_MEDIUM_BELOW)
+
+
+def _graded(value: float | None, low_below: float, medium_below: float) -> Severity:
+    if value is None or value < low_below:
         return "LOW"
-    return "MEDIUM" if score < MEDIUM_BELOW else "HIGH"
+    return "MEDIUM" if value < medium_below else "HIGH"
 
 
 def _strongest(tests: DriftTests, among: Flags) -> tuple[float | None, float | None]:
@@ -89,8 +113,10 @@ def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, Rep
     of_type = np.zeros(len(tests.testable), np.bool_)
     of_type[list(rows)] = True
     fired, holding, testable = tests.fired & of_type, tests.holding & of_type, tests.testable & of_type
-    score, p_value = _strongest(tests, fired if fired.any() else holding if holding.any() else testable)
+    among = fired if fired.any() else holding if holding.any() else testable
+    score, p_value = _strongest(tests, among)
     shown = sorted(np.flatnonzero(holding).tolist(), key=lambda index: (not fired[index], -tests.score[index]))
+    first = rows[shown[0]] if shown else None
     return Finding(
         alert_type=alert_type,
         # If every feature is disabled, the finding counts as tested, so that an open alert can resolve.
@@ -99,24 +125,34 @@ def _drift_finding(alert_type: AlertType, tests: DriftTests, rows: dict[int, Rep
         holding=bool(holding.any()),
         drift_score=score,
         p_value=p_value,
-        severity=severity_of(score),
+        severity=severity_of(float(tests.graded[among].max()) if among.any() else None),
         features=[alert_feature(rows[index]) for index in shown],
+        limit=Limit(score=first["threshold"], p_value=first["p_threshold"]) if first else None,
     )
 
 
-def _quality_finding(testable: bool, quality: Sequence[QualityTest], rows: dict[int, ReportFeature]) -> Finding:
+def _quality_finding(
+    testable: bool,
+    quality: Sequence[QualityTest],
+    rows: dict[int, ReportFeature],
+    news: Sequence[AlertFeature],
+    min_change: float,
+) -> Finding:
+    """Return the finding on data quality. news: features that the baseline lacks."""
     shown = sorted((test for test in quality if test.holding), key=lambda test: (not test.fired, -test.score))
     first = shown[0] if shown else None
     score = first.score if first else None
     return Finding(
         alert_type="data_quality",
-        testable=testable,
+        testable=testable or bool(news),
         firing=any(test.fired for test in shown),
         holding=bool(shown),
         drift_score=score,
         p_value=first.p_value if first else None,
-        severity=severity_of(score),
-        features=[alert_feature(rows[test.index], test) for test in shown],
+        severity=quality_severity_of(score),
+        features=[*(alert_feature(rows[test.index], test, min_change) for test in shown), *news],
+        limit=Limit(score=min_change, p_value=first.p_threshold if first else None) if shown or news else None,
+        unexpected=bool(news),
     )
 
 

@@ -1,32 +1,37 @@
 """Builds the JSON report of a check, its reason text, and the features of alerts."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from driftguard.alerts.findings import Occasion
-from driftguard.alerts.schemas import AlertFeature, Histogram, QualityKind, Shares
+from driftguard.alerts.schemas import AlertFeature, Histogram, Place, QualityKind, Shares, WrongType
+from driftguard.alerts.words import type_change
 from driftguard.counting.counts import KINDS, Counts
 from driftguard.counting.layout import Layout
+from driftguard.distributions.baseline import key_of
 from driftguard.distributions.categories import NEW, RARE, Categories
 from driftguard.distributions.numbers import Numbers
 from driftguard.models.schemas import State
 from driftguard.platform.times import iso
 from driftguard.statistics import pictures
 from driftguard.statistics.arrays import Floats
-from driftguard.verdicts.directions import direction
+from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers, place_of_d
 from driftguard.verdicts.drift import DriftTests
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.rules import Rules
 from driftguard.verdicts.shapes import (
     FeatureType,
     MeanPair,
+    PlaceOfD,
     RangePair,
     Report,
     ReportFeature,
     ReportHistogram,
+    TestName,
     TypeChange,
+    Unwatched,
 )
 
 TYPE_OF_KIND: dict[str, FeatureType] = {"number": "numeric", "string": "categorical", "boolean": "boolean"}
@@ -39,6 +44,7 @@ GREW: dict[QualityKind, str] = {
     "new_categories": "values in new categories",
     "out_of_range": "values outside the baseline's range",
     "wrong_type": "values of the wrong type",
+    "unexpected_feature": "values that the baseline lacks",
 }
 
 
@@ -47,7 +53,9 @@ def report_of(
     status: State,
     reason: str | None,
     features: Sequence[ReportFeature] = (),
+    unwatched: Sequence[Unwatched] = (),
     *,
+    unwatched_more: int = 0,
     drift_score: float | None = None,
     p_value: float | None = None,
 ) -> Report:
@@ -60,26 +68,38 @@ def report_of(
         "preliminary": occasion.preliminary,
         "drift_score": drift_score,
         "p_value": p_value,
-        "drifted_features": [row["name"] for row in features if row["drifted"]],
+        "drifted_features": [key_of(row["name"], row["role"]) for row in features if row["drifted"]],
         "baseline_version": occasion.baseline_version,
         "window": {"start": iso(occasion.window.start), "end": iso(occasion.window.end)},
         "n_baseline": occasion.n_baseline,
         "n_window": occasion.n_window,
         "features": list(features),
         "histograms_left_out": 0,
+        "unwatched": list(unwatched),
+        "unwatched_more": unwatched_more,
     }
 
 
 def feature_rows(
-    layout: Layout, window: Counts, rules: Rules, tests: DriftTests, quality: Sequence[QualityTest]
+    layout: Layout,
+    window: Counts,
+    rules: Rules,
+    tests: DriftTests,
+    quality: Sequence[QualityTest],
+    min_change: float,
 ) -> dict[int, ReportFeature]:
-    """Return the report's entry of each enabled feature by index, without NaN or infinity."""
+    """Return the report's entry of each enabled feature by index, without NaN or infinity.
+
+    min_change: the smallest rise of a share that a data-quality test reports.
+    """
     grown: dict[int, list[QualityTest]] = {}
     for test in quality:
         grown.setdefault(test.index, []).append(test)
     shown = np.flatnonzero(rules.enabled).tolist()
     drawn = _pictures(layout, window, tests, shown)
-    return {index: _row(layout, window, tests, index, drawn[index], grown.get(index, ())) for index in shown}
+    return {
+        index: _row(layout, window, tests, index, drawn[index], grown.get(index, ()), min_change) for index in shown
+    }
 
 
 def _row(
@@ -89,9 +109,9 @@ def _row(
     index: int,
     picture: ReportHistogram,
     quality: Sequence[QualityTest],
+    min_change: float,
 ) -> ReportFeature:
     feature = layout.features[index]
-    numeric = feature.type == "numeric"
     testable, fired = bool(tests.testable[index]), bool(tests.fired[index])
     rows = int(tests.n[index] + window.missing[index] + window.invalid[index].sum())
     numbers = feature.values if isinstance(feature.values, Numbers) else None
@@ -99,17 +119,19 @@ def _row(
         "name": feature.name,
         "role": feature.role,
         "type": feature.type,
-        "test": "ks" if numeric else "chi2",
+        "test": _test_of(layout, tests, index),
         "status": ("drift" if fired else "ok") if testable else "insufficient_data",
         "drift_score": float(tests.score[index]) if testable else None,
-        "score_error_bound": (float(tests.error_bound[index]) if numeric else 0.0) if testable else None,
+        "score_error_bound": float(tests.error_bound[index]) if testable else None,
+        "expected_by_chance": _finite(tests.expected_by_chance[index]),
         "p_value": float(tests.p_value[index]) if testable else None,
         "threshold": _finite(tests.threshold[index]),
         "p_threshold": _finite(tests.p_threshold[index]),
         "min_detectable_score": None if testable else float(tests.detectable[index]),
         "rho": float(tests.rho[index]),
         "drifted": fired,
-        "direction": direction(picture),
+        "direction": _direction(layout, tests, index),
+        "at": _place(layout, window, tests, index),
         "n_baseline": int(tests.m[index]),
         "n_window": int(tests.n[index]),
         "missing": {
@@ -129,13 +151,20 @@ def _row(
                 "window": test.window,
                 "drift_score": test.score,
                 "p_value": test.p_value,
+                "threshold": min_change,
                 "p_threshold": test.p_threshold,
                 "fired": test.fired,
             }
             for test in quality
         ],
-        "type_change": _type_change(window, index, quality),
+        "type_change": _type_change(feature.type, window, index, quality),
     }
+
+
+def _test_of(layout: Layout, tests: DriftTests, index: int) -> TestName:
+    if tests.by_distance[index]:
+        return "ks"
+    return "fisher" if layout.numeric[index] else "chi2"
 
 
 def _means(numbers: Numbers, present: int, window: Counts, index: int) -> MeanPair:
@@ -152,7 +181,7 @@ def _ranges(numbers: Numbers, window: Counts, index: int) -> RangePair:
     }
 
 
-def alert_feature(row: ReportFeature, quality: QualityTest | None = None) -> AlertFeature:
+def alert_feature(row: ReportFeature, quality: QualityTest | None = None, min_change: float = 0.0) -> AlertFeature:
     """Return a feature for an alert, with the result of the data-quality test if given, else of the drift test."""
     feature = AlertFeature(
         name=row["name"],
@@ -162,8 +191,10 @@ def alert_feature(row: ReportFeature, quality: QualityTest | None = None) -> Ale
         drift_score=row["drift_score"],
         p_value=row["p_value"],
         threshold=row["threshold"],
+        p_threshold=row["p_threshold"],
         drifted=row["drifted"],
         direction=row["direction"],
+        at=Place.model_validate(row["at"]) if row["at"] else None,
         missing=Shares.model_validate(row["missing"]),
         histogram=Histogram.model_validate(row["histogram"]),
         new_categories=row["new_categories"],
@@ -174,11 +205,15 @@ def alert_feature(row: ReportFeature, quality: QualityTest | None = None) -> Ale
         "test": "fisher",
         "drift_score": quality.score,
         "p_value": quality.p_value,
-        "threshold": None,
+        "threshold": min_change,
+        "p_threshold": quality.p_threshold,
         "drifted": quality.fired,
+        "at": None,
         "kind": quality.kind,
         "shares": Shares(baseline=quality.baseline, window=quality.window),
     }
+    if quality.kind == "wrong_type" and row["type_change"]:
+        tested["type_change"] = WrongType.model_validate(row["type_change"])
     return feature.model_copy(update=tested)
 
 
@@ -186,26 +221,30 @@ def drift_reason(rows: Iterable[ReportFeature]) -> str:
     """Return a sentence that names the drifted features, the largest score first."""
     rows = list(rows)
     drifted = sorted((row for row in rows if row["drifted"]), key=lambda row: -(row["drift_score"] or 0.0))
-    named = ", ".join(f"{row['name']} ({row['drift_score']:.3g})" for row in drifted[:NAMED])
+    named = ", ".join(f"{key_of(row['name'], row['role'])} ({row['drift_score']:.3g})" for row in drifted[:NAMED])
     more = f" and {len(drifted) - NAMED} more" if len(drifted) > NAMED else ""
     return f"{len(drifted)} of {len(rows)} features drifted: {named}{more}."
 
 
-def quality_reason(layout: Layout, quality: Iterable[QualityTest]) -> str:
+def quality_reason(rows: Mapping[int, ReportFeature], quality: Iterable[QualityTest]) -> str:
     """Return a sentence that names the shares that grew, the largest increase first."""
     fired = sorted((test for test in quality if test.fired), key=lambda test: -test.score)
-    named = "; ".join(
-        f"{layout.features[test.index].name} has {test.window:.1%} {GREW[test.kind]} "
-        f"({test.baseline:.1%} in the baseline)"
-        for test in fired[:NAMED]
-    )
+    named = "; ".join(_grew(rows[test.index], test) for test in fired[:NAMED])
     more = f"; and {len(fired) - NAMED} more" if len(fired) > NAMED else ""
     return f"{named}{more}."
 
 
+def _grew(row: ReportFeature, test: QualityTest) -> str:
+    name = key_of(row["name"], row["role"])
+    grew = f"{name} has {test.window:.1%} {GREW[test.kind]} ({test.baseline:.1%} in the baseline"
+    if test.kind == "wrong_type" and row["type_change"]:
+        return f"{grew}; {type_change(WrongType.model_validate(row['type_change']))})"
+    return f"{grew})"
+
+
 def _pictures(layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]) -> dict[int, ReportHistogram]:
     """Return the histograms of the given features by index."""
-    found = {index: _bars(layout, tests, index) for index in features if index in layout.categories}
+    found = {index: _bars(layout, window, tests, index) for index in features if index in layout.categories}
     numeric = [index for index in features if index in layout.numbers and len(layout.numbers[index].values)]
     spans = [np.arange(layout.starts[index], layout.starts[index] + layout.sizes[index]) for index in numeric]
     places = np.concatenate([np.zeros(0, np.int64), *spans])
@@ -228,11 +267,18 @@ def _distinct(layout: Layout, index: int) -> Floats | None:
     return np.asarray(values.cuts) if isinstance(values, Numbers) and all(values.own) else None
 
 
-def _bars(layout: Layout, tests: DriftTests, index: int) -> ReportHistogram:
+def _bars(layout: Layout, window: Counts, tests: DriftTests, index: int) -> ReportHistogram:
     span = layout.span(index)
     values = layout.features[index].values
     names = values.names if isinstance(values, Categories) else ()
-    shown, first, second = pictures.bars(tests.baseline_shares[span], tests.window_shares[span], len(names))
+    before, now = (
+        _with_new(shares[span], len(names), new)
+        for shares, new in (
+            (tests.baseline_shares, 0.0),
+            (tests.window_shares, window.unseen[index] / max(tests.n[index], 1)),
+        )
+    )
+    shown, first, second = pictures.bars(before, now, len(names))
     labels = [*names[:shown], RARE, NEW]
     # The bars for rare and new values are left out if both samples have no such values.
     kept = [k for k in range(len(labels)) if k < shown or first[k] or second[k]]
@@ -244,13 +290,54 @@ def _bars(layout: Layout, tests: DriftTests, index: int) -> ReportHistogram:
     }
 
 
-def _type_change(window: Counts, index: int, quality: Iterable[QualityTest]) -> TypeChange | None:
+def _with_new(shares: Floats, named: int, new: float) -> Floats:
+    """Return the shares of the named categories, of rare ones, and of new ones. shares: of the feature's bins."""
+    others = float(shares[named:].sum())
+    # A boolean value that the baseline lacks is new and has a name. It is shown under its name.
+    new = min(new, others)
+    return np.concatenate([shares[:named], [others - new, new]])
+
+
+def _type_change(
+    expected: FeatureType, window: Counts, index: int, quality: Iterable[QualityTest]
+) -> TypeChange | None:
     """Return the most common type of the values with a wrong type, or None if their share did not grow."""
     for test in quality:
-        if test.kind == "wrong_type" and test.fired:
+        if test.kind == "wrong_type" and test.holding:
             kind = KINDS[int(window.invalid[index].argmax())]
-            return {"type": TYPE_OF_KIND[kind], "share": test.window}
+            example, _time = window.notes.wrong.get(index, {}).get(kind, (None, 0))
+            return {"type": TYPE_OF_KIND[kind], "share": test.window, "expected": expected, "example": example}
     return None
+
+
+def _direction(layout: Layout, tests: DriftTests, index: int) -> str | None:
+    span = layout.span(index)
+    values = layout.features[index].values
+    if not isinstance(values, Categories):
+        return direction_of_numbers(tests.baseline_cdf[span], tests.window_cdf[span])
+    new = span.stop - span.start == len(values.names) + 2
+    return direction_of_categories(values.names, tests.baseline_shares[span], tests.window_shares[span], new=new)
+
+
+def _place(layout: Layout, window: Counts, tests: DriftTests, index: int) -> PlaceOfD | None:
+    """Return the place of D of a numeric feature, or None without values on both sides."""
+    numbers = layout.features[index].values
+    if not isinstance(numbers, Numbers) or not tests.n[index] or not tests.m[index]:
+        return None
+    span = layout.span(index)
+    of_window = [window.least[index], window.greatest[index], window.total[index], window.squares[index]]
+    return place_of_d(
+        layout.highs[span],
+        layout.bins[span],
+        tests.baseline_cdf[span],
+        tests.window_cdf[span],
+        greatest=float(window.greatest[index]),
+        whole=_whole(np.asarray(numbers.cuts)) and _whole(np.array(of_window)),
+    )
+
+
+def _whole(values: Floats) -> bool:
+    return bool(np.all(np.isfinite(values) & (np.floor(values) == values)))
 
 
 def _finite(value: float) -> float | None:

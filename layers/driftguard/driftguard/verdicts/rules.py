@@ -22,7 +22,7 @@ class Rules:
     @classmethod
     def of(cls, layout: Layout, settings: ModelSettings) -> "Rules":
         """Return the rules for the features of a baseline."""
-        each = settings.for_features(feature.name for feature in layout.features)
+        each = settings.for_features(feature.key for feature in layout.features)
         return cls(
             enabled=np.array([one.enabled for one in each], np.bool_),
             budget=np.array([one.rule == "budget" for one in each], np.bool_),

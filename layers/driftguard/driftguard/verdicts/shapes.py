@@ -13,6 +13,9 @@ from driftguard.models.schemas import State
 
 type Role = Literal["feature", "prediction"]
 type FeatureType = Literal["numeric", "categorical", "boolean"]
+type TestName = Literal["ks", "chi2", "fisher"]
+"""Fisher's exact test is that of a numeric feature with two values in the baseline, compared as a proportion."""
+
 type FeatureStatus = Literal["ok", "drift", "insufficient_data"]
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -63,7 +66,7 @@ class QualityResult(TypedDict):
     """The result of a data-quality test: a share of missing, new, out-of-range or wrongly typed values that grew.
 
     `drift_score` is the increase of the share. The test fires if `p_value` is below `p_threshold` and the increase is
-    at least the model's `min_share_change`.
+    at least `threshold`, the model's `min_share_change`.
     """
 
     kind: QualityKind
@@ -71,32 +74,69 @@ class QualityResult(TypedDict):
     window: float
     drift_score: float
     p_value: float
+    threshold: float | None
     p_threshold: float
     fired: bool
 
 
 class TypeChange(TypedDict):
-    """The most common type of the values that do not have the baseline's type, and the share of all such values."""
+    """The most common type of the values that do not have the baseline's type, and the share of all such values.
+
+    `expected` is the baseline's type. `example` is the latest value of the other type, as text.
+    """
 
     type: FeatureType
     share: float
+    expected: FeatureType | None
+    example: str | None
+
+
+class PlaceOfD(TypedDict):
+    """The value where baseline and window differ most: where D is found.
+
+    `baseline` and `window` are the shares of values that are at most `value`, each from 0 to 1. `words` names these
+    values, such as `4 or less`.
+    """
+
+    value: float
+    baseline: float
+    window: float
+    words: str
+
+
+class Unwatched(TypedDict):
+    """A feature, or the prediction, that is logged but not in the baseline. No test watches it.
+
+    `share` is the share of the window's rows that have a value. `renamed_from` names a feature of the baseline that is
+    now missing and has a similar name.
+    """
+
+    name: str
+    role: Role
+    share: float
+    renamed_from: str | None
 
 
 class ReportFeature(TypedDict):
     """One feature of a report.
 
     `threshold` is null if only the p-value decides. `p_threshold` is null if only the score decides.
+    `expected_by_chance` is the score that sampling alone produces on average with these numbers of values. A
+    categorical feature drifts if `p_value` is below `p_threshold` and `drift_score` exceeds `expected_by_chance` by at
+    least `threshold`. `score_error_bound`: the exact score of all values exceeds `drift_score` by at most this amount.
     `min_detectable_score` is set if the feature has too few values for a test. `rho` measures how much days differ from
-    each other beyond chance. `direction` describes the shift in words, such as `towards higher values`.
+    each other beyond chance. `direction` describes the shift in words, such as `towards higher values`. `at` is the
+    place of D for a numeric feature.
     """
 
     name: str
     role: Role
     type: FeatureType
-    test: Literal["ks", "chi2"]
+    test: TestName
     status: FeatureStatus
     drift_score: float | None
     score_error_bound: float | None
+    expected_by_chance: float | None
     p_value: float | None
     threshold: float | None
     p_threshold: float | None
@@ -104,6 +144,7 @@ class ReportFeature(TypedDict):
     rho: float
     drifted: bool
     direction: str | None
+    at: PlaceOfD | None
     n_baseline: int
     n_window: int
     missing: SharePair
@@ -121,6 +162,9 @@ class Report(TypedDict):
     """The result of one check, with one entry per feature.
 
     `histograms_left_out` is the number of features whose histogram is empty because the response would be too long.
+    `drifted_features` names the prediction `prediction`, and a feature of that name `feature:prediction`. `unwatched`
+    lists at most 51 names, and `unwatched_more` counts values under further names. Both are null in reports that
+    older versions stored.
     """
 
     model_id: str
@@ -137,3 +181,5 @@ class Report(TypedDict):
     n_window: int
     features: list[ReportFeature]
     histograms_left_out: int
+    unwatched: list[Unwatched] | None
+    unwatched_more: int | None

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, TypedDict
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
-from driftguard.alerts.events import AlertEvent, EventKind
-from driftguard.alerts.schemas import Severity, severity_rank
+from driftguard.alerts.events import AlertEvent, AlertNews, EventKind, news_of
+from driftguard.alerts.schemas import AlertType, Severity, severity_rank
 from driftguard.notifications.addresses import MAX_URL, check_url
-from driftguard.notifications.messages import Event
+from driftguard.notifications.messages import ChannelNotice, Message
 from driftguard.platform.serialization import Name, Wire
 from driftguard.platform.times import UtcTime
 
@@ -39,7 +40,15 @@ def encode(payload: Mapping[str, Any]) -> bytes:
 
 def masked(url: str) -> str:
     """The URL with everything after the host replaced by the mask."""
-    return f"https://{check_url(url).host}/{MASK}"
+    return f"https://{host(url)}/{MASK}"
+
+
+def host(url: str) -> str:
+    """The host of a stored URL, which later rules may refuse."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def still_masked(what: str) -> ValueError:
@@ -47,7 +56,19 @@ def still_masked(what: str) -> ValueError:
     return ValueError(f"this {what} is masked; send the full {what}, or omit the field to keep the current {what}")
 
 
-def _webhook_url(url: str) -> str:
+STORED = {"stored": True}
+"""The validation context for settings from the table. Rules that were made since are left to the sender, which refuses
+that channel's messages. A channel that could not be read would keep all channels of its organization from reading."""
+
+
+def is_stored(info: ValidationInfo) -> bool:
+    """Whether the settings come from the table."""
+    return bool(info.context and info.context.get("stored"))
+
+
+def _webhook_url(url: str, info: ValidationInfo) -> str:
+    if is_stored(info):
+        return url
     if MASK in url:
         raise still_masked("URL")
     check_url(url)
@@ -66,6 +87,11 @@ ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128, strict=
 ModelIds = Annotated[
     list[ModelId],
     Field(min_length=1, max_length=100, description="Send alerts of these models only. Omit for all models."),
+    AfterValidator(distinct),
+]
+AlertTypes = Annotated[
+    list[AlertType],
+    Field(min_length=1, description="Send alerts of these types only. Omit for all types."),
     AfterValidator(distinct),
 ]
 MinSeverity = Annotated[Severity, Field(description="Alerts below this severity are not sent.")]
@@ -89,6 +115,7 @@ class Common(TypedDict):
     enabled: bool
     min_severity: Severity
     model_ids: list[str] | None
+    alert_types: list[AlertType] | None
     health: ChannelHealth
     created_at: datetime
     updated_at: datetime
@@ -107,6 +134,9 @@ class ShownChannel(Wire):
     enabled: bool
     min_severity: Severity
     model_ids: list[str] | None = Field(default=None, exclude_if=is_absent, description="Absent for all models.")
+    alert_types: list[AlertType] | None = Field(
+        default=None, exclude_if=is_absent, description="Absent for all types of alerts."
+    )
     health: ChannelHealth
     created_at: UtcTime
     updated_at: UtcTime
@@ -117,6 +147,7 @@ class NewChannel(Wire):
 
     notifier: the function that sends to channels of this type.
     event_kinds: the kinds of events that are sent.
+    one_message: whether the events of one check are one message. Otherwise each event is a message.
     closed_by_resolved: whether events that arrive after "resolved" must be dropped, because they would reopen what
     "resolved" closed at the provider.
     """
@@ -126,22 +157,37 @@ class NewChannel(Wire):
 
     notifier: ClassVar[NotifierName] = "webhook"
     event_kinds: ClassVar[frozenset[EventKind]] = frozenset({"opened", "escalated", "repeated", "resolved", "test"})
+    one_message: ClassVar[bool] = True
     closed_by_resolved: ClassVar[bool] = False
 
     name: Name | None = None
     enabled: Flag = True
     min_severity: MinSeverity = "MEDIUM"
     model_ids: ModelIds | None = None
+    alert_types: AlertTypes | None = None
     type: str
 
-    def wants(self, kind: EventKind, model_id: str, severity: Severity) -> bool:
-        """Whether an event of this kind, model and severity is sent to the channel."""
+    def wants(self, kind: EventKind, model_id: str, severity: Severity, alert_type: AlertType) -> bool:
+        """Whether an event of this kind, model, severity and alert type is sent to the channel."""
         return (
             self.enabled
             and kind in self.event_kinds
             and severity_rank(severity) >= severity_rank(self.min_severity)
             and (self.model_ids is None or model_id in self.model_ids)
+            and (self.alert_types is None or alert_type in self.alert_types)
         )
+
+    def messages(self, events: Sequence[AlertEvent]) -> list[AlertNews]:
+        """The messages to this channel about the events of one check: one message for all events that it wants."""
+        seen = [event.seen_from(self.min_severity) for event in events]
+        wanted = [
+            event
+            for event in seen
+            if event is not None and self.wants(event.kind, event.model_id, event.severity, event.alert.alert_type)
+        ]
+        if self.one_message:
+            return [news_of(wanted)] if wanted else []
+        return [news_of([event]) for event in wanted]
 
     @property
     @abstractmethod
@@ -163,8 +209,8 @@ class NewChannel(Wire):
         """What the API returns for the channel. Secrets are masked."""
 
     @abstractmethod
-    def posts(self, event: AlertEvent, *, public_url: str, now: datetime) -> list[Post]:
-        """The requests for an event, in order. Raises TypeError when the type does not use HTTP."""
+    def posts(self, news: AlertNews, *, public_url: str, now: datetime) -> list[Post]:
+        """The requests for a message, in order. Raises TypeError when the type does not use HTTP."""
 
 
 @dataclass(frozen=True)
@@ -195,13 +241,14 @@ class StoredChannel[Settings: NewChannel = NewChannel]:
             "enabled": self.settings.enabled,
             "min_severity": self.settings.min_severity,
             "model_ids": self.settings.model_ids,
+            "alert_types": self.settings.alert_types,
             "health": self.health,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
         }
 
-    def posts(self, event: Event, *, public_url: str, now: datetime) -> list[Post]:
-        """The requests for an event, in order. Raises TypeError for a notice, or when the channel does not use HTTP."""
-        if not isinstance(event, AlertEvent):
+    def posts(self, message: Message, *, public_url: str, now: datetime) -> list[Post]:
+        """The requests for a message, in order. Raises TypeError for a notice, or if the channel does not use HTTP."""
+        if isinstance(message, ChannelNotice):
             raise TypeError("notices are sent by e-mail only")
-        return self.settings.posts(event, public_url=public_url, now=now)
+        return self.settings.posts(message, public_url=public_url, now=now)

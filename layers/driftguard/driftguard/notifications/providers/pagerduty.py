@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, override
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from driftguard.alerts.events import AlertEvent, EventKind
+from driftguard.alerts.events import AlertEvent, AlertNews, EventKind, changes_in
 from driftguard.alerts.schemas import Severity
 from driftguard.alerts.words import shorten
 from driftguard.notifications.content import describe
@@ -67,6 +67,8 @@ class NewPagerDutyChannel(NewChannel):
 
     # An acknowledgement makes PagerDuty stop calling further people.
     event_kinds: ClassVar[frozenset[EventKind]] = NewChannel.event_kinds | {"acknowledged"}
+    # PagerDuty has one incident per alert.
+    one_message: ClassVar[bool] = False
     closed_by_resolved: ClassVar[bool] = True
 
     type: Literal["pagerduty"]
@@ -83,9 +85,11 @@ class NewPagerDutyChannel(NewChannel):
         return PagerDutyChannel(type="pagerduty", routing_key=MASK, region=self.region, **common)
 
     @override
-    def posts(self, event: AlertEvent, *, public_url: str, now: datetime) -> list[Post]:
+    def posts(self, news: AlertNews, *, public_url: str, now: datetime) -> list[Post]:
         bodies = [
-            render(event, action, routing_key=self.routing_key, public_url=public_url) for action in ACTIONS[event.kind]
+            render(event, action, routing_key=self.routing_key, public_url=public_url)
+            for event in changes_in(news)
+            for action in ACTIONS[event.kind]
         ]
         return [Post(url(self.region), encode(body), secrets=[self.routing_key]) for body in bodies]
 
@@ -109,15 +113,16 @@ def render(event: AlertEvent, action: Action, *, routing_key: str, public_url: s
     if action != "trigger":
         return known
     content = describe(event, public_url)
-    features = {
-        feature.name: f"score {feature.score}, p {feature.p_value}" + (f", {feature.change}" if feature.change else "")
-        for feature in content.features
-    }
+    # Several problems of one feature have one name, under which they are listed.
+    features: dict[str, str] = {}
+    for feature in content.features:
+        said = f"score {feature.score}, p {feature.p_value}" + (f", {feature.change}" if feature.change else "")
+        features[feature.name] = f"{features[feature.name]}; {said}" if feature.name in features else said
     return {
         **known,
         "payload": {
             "summary": shorten(f"{content.subject}: {content.lead}", SUMMARY),
-            "source": event.model_name,
+            "source": content.model_name,
             "severity": "info" if event.kind == "test" else SEVERITIES[event.severity],
             "timestamp": iso(event.at),
             "component": event.model_id,

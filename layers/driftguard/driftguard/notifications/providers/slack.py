@@ -8,9 +8,9 @@ formatting, links or mentions.
 from datetime import datetime
 from typing import Any, ClassVar, Literal, override
 
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.events import AlertNews
 from driftguard.alerts.words import shorten
-from driftguard.notifications.content import Content, FeatureView, describe
+from driftguard.notifications.content import SHOWN_FEATURES, Content, FeatureView, Letter, describe_all
 from driftguard.notifications.pictures import text_picture
 from driftguard.notifications.providers.base import (
     Common,
@@ -29,6 +29,9 @@ HEADER, SECTION, FALLBACK = 150, 3000, 1000
 """Most characters: Slack's limits for a header and a section, and our limit for the notification's text."""
 
 PICTURES = 3
+
+BLOCKS = 50
+"""Most blocks in a message, by Slack's limit."""
 
 
 class NewSlackChannel(NewChannel):
@@ -54,8 +57,8 @@ class NewSlackChannel(NewChannel):
         return SlackChannel(type="slack", webhook_url=masked(self.webhook_url), **common)
 
     @override
-    def posts(self, event: AlertEvent, *, public_url: str, now: datetime) -> list[Post]:
-        return [Post(self.webhook_url, encode(render(event, public_url=public_url)))]
+    def posts(self, news: AlertNews, *, public_url: str, now: datetime) -> list[Post]:
+        return [Post(self.webhook_url, encode(render(news, public_url=public_url)))]
 
 
 class SlackChannel(ShownChannel):
@@ -65,47 +68,65 @@ class SlackChannel(ShownChannel):
     webhook_url: str
 
 
-def render(event: AlertEvent, *, public_url: str) -> dict[str, Any]:
-    """The request body for Slack's incoming webhook."""
-    content = describe(event, public_url)
-    sign = SIGNS[content.tone]
-    header = f"{sign} {content.news}: {content.subject}"
+def render(news: AlertNews, *, public_url: str) -> dict[str, Any]:
+    """The request body for Slack's incoming webhook. Features are left out until it has at most BLOCKS blocks."""
+    letter = describe_all(news, public_url)
+    header = f"{SIGNS[letter.tone]} {letter.news}: {letter.subject}"
+    for features in (SHOWN_FEATURES, 2, 1, 0):
+        blocks = _blocks(letter, header, features)
+        if len(blocks) <= BLOCKS:
+            break
+    return {
+        "text": escape(shorten(f"{header}. {letter.lead}", FALLBACK)),
+        "mrkdwn": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "blocks": blocks,
+    }
+
+
+def _blocks(letter: Letter, header: str, features: int) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _plain(header, HEADER)},
-        {"type": "section", "text": _plain(content.lead)},
+        {"type": "section", "text": _plain(letter.lead)},
     ]
+    several = len(letter.parts) > 1
+    for part in letter.parts:
+        if several:
+            title = f"{SIGNS[part.tone]} {part.news}: {part.subject}\n{part.lead}"
+            blocks += [{"type": "divider"}, {"type": "section", "text": _plain(title)}]
+        if not several or features:
+            blocks += _part(part, features)
+        blocks.append({"type": "actions", "elements": [_button(part)]})
+    ids = ", ".join(code(part.alert_id) for part in letter.parts)
+    blocks.append({"type": "context", "elements": [_markdown(f"DriftGuard · alert {ids}")]})
+    return blocks
+
+
+def _part(content: Content, features: int) -> list[dict[str, Any]]:
+    """The blocks about one alert, between its lead and its button."""
+    blocks: list[dict[str, Any]] = []
     if content.preliminary:
         blocks.append({"type": "section", "text": _plain(f"⚠️ {content.preliminary}")})
     if content.note:
         blocks.append({"type": "section", "text": _plain(f"Note: {content.note}")})
     blocks.append({"type": "section", "fields": _fields(content)})
-    blocks += _features(content)
+    blocks += _features(content, features)
     if content.actions:
         steps = "\n".join(f"{place}. {action}" for place, action in enumerate(content.actions, 1))
         blocks.append({"type": "divider"})
         blocks.append({"type": "section", "text": _markdown("*Recommended actions*")})
         blocks.append({"type": "section", "text": _plain(steps)})
-    blocks.append(
-        {
-            "type": "actions",
-            "elements": [
-                {
-                    "type": "button",
-                    "action_id": "open_alert",
-                    "text": _plain("Open the alert"),
-                    "url": content.alert_url,
-                    "style": "primary",
-                }
-            ],
-        }
-    )
-    blocks.append({"type": "context", "elements": [_markdown(f"DriftGuard · alert {code(content.alert_id)}")]})
+    return blocks
+
+
+def _button(content: Content) -> dict[str, Any]:
     return {
-        "text": escape(shorten(f"{header}. {content.lead}", FALLBACK)),
-        "mrkdwn": False,
-        "unfurl_links": False,
-        "unfurl_media": False,
-        "blocks": blocks,
+        "type": "button",
+        "action_id": "open_alert",
+        "text": _plain("Open the alert"),
+        "url": content.alert_url,
+        "style": "primary",
     }
 
 
@@ -116,15 +137,15 @@ def _fields(content: Content) -> list[dict[str, Any]]:
     return [_markdown(f"*{name}*\n{value}") for name, value in [*named, *facts][:10]]
 
 
-def _features(content: Content) -> list[dict[str, Any]]:
+def _features(content: Content, most: int) -> list[dict[str, Any]]:
     if not content.features:
         return []
     blocks: list[dict[str, Any]] = [{"type": "divider"}]
-    for place, feature in enumerate(content.features):
+    for place, feature in enumerate(content.features[:most]):
         blocks.append({"type": "section", "text": _markdown(_feature(feature, with_picture=place < PICTURES))})
-    if content.more_features:
-        more = f"{content.more_features} more in the alert"
-        blocks.append({"type": "context", "elements": [_plain(more)]})
+    more = content.more_features + len(content.features[most:])
+    if more:
+        blocks.append({"type": "context", "elements": [_plain(f"{more} more in the alert")]})
     return blocks
 
 

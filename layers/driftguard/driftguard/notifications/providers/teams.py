@@ -7,11 +7,11 @@ mentions.
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, override
+from typing import Any, Literal, NamedTuple, override
 
-from driftguard.alerts.events import AlertEvent
+from driftguard.alerts.events import AlertNews
 from driftguard.alerts.words import shorten
-from driftguard.notifications.content import Content, FeatureView, describe
+from driftguard.notifications.content import Content, FeatureView, Letter, describe_all
 from driftguard.notifications.pictures import text_picture
 from driftguard.notifications.providers.base import (
     Common,
@@ -30,7 +30,22 @@ MESSAGE = 26_000
 
 NAME, TEXT = 128, 1000
 
+BUTTONS = 5
+"""Most buttons that Teams shows below a card."""
+
 type Block = dict[str, Any]
+
+
+class Size(NamedTuple):
+    """How much of each alert a card shows. details: whether it has more than the lead of each of several alerts."""
+
+    pictures: int
+    features: int
+    details: bool = True
+
+
+SIZES = (Size(3, 6), Size(1, 6), Size(0, 6), Size(0, 3), Size(0, 1), Size(0, 0, details=False))
+"""From the most to the least."""
 
 
 class NewTeamsChannel(NewChannel):
@@ -54,8 +69,8 @@ class NewTeamsChannel(NewChannel):
         return TeamsChannel(type="teams", webhook_url=masked(self.webhook_url), **common)
 
     @override
-    def posts(self, event: AlertEvent, *, public_url: str, now: datetime) -> list[Post]:
-        return [Post(self.webhook_url, encode(render(event, public_url=public_url)))]
+    def posts(self, news: AlertNews, *, public_url: str, now: datetime) -> list[Post]:
+        return [Post(self.webhook_url, encode(render(news, public_url=public_url)))]
 
 
 class TeamsChannel(ShownChannel):
@@ -65,51 +80,74 @@ class TeamsChannel(ShownChannel):
     webhook_url: str
 
 
-def render(event: AlertEvent, *, public_url: str) -> dict[str, Any]:
-    """The request body for a workflow's webhook. Pictures and then features are left out until it fits MESSAGE."""
-    content = describe(event, public_url)
-    for pictures, features in ((3, 6), (1, 6), (0, 6), (0, 3)):
-        message = _message(content, pictures, features)
+def render(news: AlertNews, *, public_url: str) -> dict[str, Any]:
+    """The request body for a workflow's webhook. Pictures, then features are left out until it fits."""
+    letter = describe_all(news, public_url)
+    for size in SIZES:
+        message = _message(letter, size)
         if len(json.dumps(message, ensure_ascii=False).encode()) <= MESSAGE:
             break
     return message
 
 
-def _message(content: Content, pictures: int, features: int) -> dict[str, Any]:
+def _message(letter: Letter, size: Size) -> dict[str, Any]:
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": {"width": "Full"},
-        "fallbackText": shorten(f"{content.news}: {content.subject}. {content.lead}", TEXT),
-        "body": _body(content, pictures, features),
-        "actions": [{"type": "Action.OpenUrl", "title": "Open the alert", "url": content.alert_url}],
+        "fallbackText": shorten(f"{letter.news}: {letter.subject}. {letter.lead}", TEXT),
+        "body": _body(letter, size),
+        "actions": _actions(letter),
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
 
 
-def _body(content: Content, pictures: int, features: int) -> list[Block]:
+def _actions(letter: Letter) -> list[Block]:
+    """A button for each alert, as far as Teams shows buttons."""
+    titles = ["Open the alert"] if len(letter.parts) == 1 else [f"Open: {part.subject}" for part in letter.parts]
+    return [
+        {"type": "Action.OpenUrl", "title": shorten(title, NAME), "url": part.alert_url}
+        for title, part in zip(titles, letter.parts, strict=True)
+    ][:BUTTONS]
+
+
+def _body(letter: Letter, size: Size) -> list[Block]:
     body = [
-        _text(content.news, color=COLORS[content.tone], weight="bolder"),
-        _text(content.subject, size="large", weight="bolder", spacing="none"),
-        _text(content.lead),
+        _text(letter.news, color=COLORS[letter.tone], weight="bolder"),
+        _text(letter.subject, size="large", weight="bolder", spacing="none"),
+        _text(letter.lead),
     ]
+    several = len(letter.parts) > 1
+    for part in letter.parts:
+        if several:
+            title = f"{part.news}: {part.subject}"
+            body += [_text(title, color=COLORS[part.tone], weight="bolder", separator=True), _text(part.lead)]
+        if size.details or not several:
+            body += _part(part, size)
+    ids = ", ".join(part.alert_id for part in letter.parts)
+    body.append(_text(f"DriftGuard · alert {ids}", size="small", subtle=True, separator=True))
+    return body
+
+
+def _part(content: Content, size: Size) -> list[Block]:
+    """The blocks about one alert, below its lead."""
+    body: list[Block] = []
     if content.preliminary:
         body.append(_text(content.preliminary, color="warning"))
     if content.note:
         body.append(_text(f"Note: {content.note}"))
     facts = [("Model", content.model_name), ("Model id", content.model_id), *content.facts]
     body += _facts(facts)
-    for place, feature in enumerate(content.features[:features]):
-        body += _feature(feature, with_picture=place < pictures)
-    more = content.more_features + max(0, len(content.features) - features)
+    for place, feature in enumerate(content.features[: size.features]):
+        body += _feature(feature, with_picture=place < size.pictures)
+    more = content.more_features + max(0, len(content.features) - size.features)
     if more:
         body.append(_text(f"{more} more in the alert", subtle=True))
     if content.actions:
         body.append(_text("Recommended actions", weight="bolder", separator=True))
         body += [_text(f"{place}. {action}", spacing="small") for place, action in enumerate(content.actions, 1)]
-    body.append(_text(f"DriftGuard · alert {content.alert_id}", size="small", subtle=True, separator=True))
     return body
 
 

@@ -3,14 +3,13 @@
 import hashlib
 import hmac
 from datetime import datetime
-from typing import Annotated, Literal, override
+from typing import Annotated, Any, Literal, override
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from driftguard.alerts.events import AlertEvent, ResolveReason
+from driftguard.alerts.events import AlertEvent, AlertNews, ResolveReason, changes_in
 from driftguard.alerts.schemas import AlertFields, Severity, dashboard_url
-from driftguard.notifications.addresses import check_url
-from driftguard.notifications.content import describe
+from driftguard.notifications.content import Content, describe_all
 from driftguard.notifications.providers.base import (
     MASK,
     Common,
@@ -19,6 +18,7 @@ from driftguard.notifications.providers.base import (
     ShownChannel,
     WebhookUrl,
     encode,
+    host,
     is_absent,
     masked,
     still_masked,
@@ -52,7 +52,7 @@ class NewWebhookChannel(NewChannel):
     @property
     @override
     def default_name(self) -> str:
-        return f"Webhook at {check_url(self.url).host}"
+        return f"Webhook at {host(self.url)}"
 
     @property
     @override
@@ -65,8 +65,8 @@ class NewWebhookChannel(NewChannel):
         return WebhookChannel(type="webhook", url=masked(self.url), secret=secret, **common)
 
     @override
-    def posts(self, event: AlertEvent, *, public_url: str, now: datetime) -> list[Post]:
-        message = render(event, public_url=public_url)
+    def posts(self, news: AlertNews, *, public_url: str, now: datetime) -> list[Post]:
+        message = render(news, public_url=public_url)
         body = encode(message.model_dump(mode="json"))
         secrets = [self.secret] if self.secret else []
         return [Post(self.url, body, headers(message, body, self.secret, now), secrets)]
@@ -87,31 +87,68 @@ class WebhookAlert(AlertFields):
     dashboard_url: str
 
 
+type WebhookEvent = Literal["opened", "escalated", "repeated", "resolved", "test"]
+
+EVENT_ID = "The same when an event is sent again, so drop ids that you already have."
+PREVIOUS = "For `escalated`: the severity in the previous message."
+REASON = "For `resolved`: the reason."
+NOTE = "For `resolved` by hand: the note of the person who resolved it."
+
+
+class ChangedAlert(WebhookAlert):
+    """One alert that the check changed, with its event."""
+
+    event_id: str = Field(description=EVENT_ID)
+    event: WebhookEvent
+    previous_severity: Severity | None = Field(description=PREVIOUS)
+    reason: ResolveReason | None = Field(description=REASON)
+    note: str | None = Field(description=NOTE)
+    text: str = Field(description="A human-readable summary in one or two sentences.")
+
+
 class WebhookMessage(BaseModel):
-    """The request body for a webhook channel. Fields may be added. Meanings change only with `version`."""
+    """The request body for a webhook channel. Fields may be added. Meanings change only with `version`.
+
+    One check of one model sends one message. `alerts` lists every alert that the check changed and that the channel
+    wants. `alert` is the first of them, the most severe, and the fields of the event belong to it.
+    """
 
     version: Literal[1] = 1
-    event_id: str = Field(description="The same when a message is sent again, so drop ids that you already have.")
-    event: Literal["opened", "escalated", "repeated", "resolved", "test"]
+    event_id: str = Field(description=EVENT_ID)
+    event: WebhookEvent
     at: UtcTime
     organization_id: str
     model_id: str
     model_name: str
     severity: Severity
-    previous_severity: Severity | None = Field(description="For `escalated`: the severity in the previous message.")
-    reason: ResolveReason | None = Field(description="For `resolved`: the reason.")
-    note: str | None = Field(description="For `resolved` by hand: the note of the person who resolved it.")
-    text: str = Field(description="A human-readable summary in one or two sentences.")
-    alert: WebhookAlert
+    previous_severity: Severity | None = Field(description=PREVIOUS)
+    reason: ResolveReason | None = Field(description=REASON)
+    note: str | None = Field(description=NOTE)
+    text: str = Field(description="A human-readable summary of the whole message.")
+    alert: WebhookAlert = Field(description="The most severe alert. Open alerts come before resolved alerts.")
+    alerts: list[ChangedAlert] = Field(description="All alerts of the message. The first is `alert`.")
 
 
-def render(event: AlertEvent, *, public_url: str) -> WebhookMessage:
-    """The message for an event. The same event always gives the same message."""
-    content = describe(event, public_url)
-    fields = event.model_dump(mode="json", exclude={"kind", "alert"})
-    alert = {**event.alert.model_dump(mode="json"), "dashboard_url": dashboard_url(public_url, event.alert.id)}
-    text = f"{content.news}: {content.lead}"
-    return WebhookMessage.model_validate({**fields, "event": event.kind, "text": text, "alert": alert})
+def render(news: AlertNews, *, public_url: str) -> WebhookMessage:
+    """The request body for a message. The same message always gives the same body."""
+    letter = describe_all(news, public_url)
+    events = changes_in(news)
+    alerts = [_changed(event, part, public_url) for event, part in zip(events, letter.parts, strict=True)]
+    fields = events[0].model_dump(mode="json", exclude={"kind", "alert"})
+    text = f"{letter.news}: {letter.lead}"
+    return WebhookMessage.model_validate(
+        {**fields, "event": events[0].kind, "text": text, "alert": alerts[0], "alerts": alerts}
+    )
+
+
+def _changed(event: AlertEvent, part: Content, public_url: str) -> dict[str, Any]:
+    return {
+        **event.alert.model_dump(mode="json"),
+        "dashboard_url": dashboard_url(public_url, event.alert.id),
+        **event.model_dump(mode="json", include={"event_id", "previous_severity", "reason", "note"}),
+        "event": event.kind,
+        "text": f"{part.news}: {part.lead}",
+    }
 
 
 def headers(message: WebhookMessage, body: bytes, secret: str | None, now: datetime) -> dict[str, str]:
