@@ -62,8 +62,8 @@ def queues_behind_functions(stack: Stack) -> Iterator[Breach]:
         if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", []):
             yield name, "repeats a whole batch when one message fails; set ReportBatchItemFailures"
         timeout = int(stack.of("AWS::Lambda::Function")[target(mapping["FunctionName"])]["Timeout"])
-        if int(queue.get("VisibilityTimeout", 30)) < timeout:
-            yield source, "has a VisibilityTimeout below the Timeout of its function"
+        if int(queue.get("VisibilityTimeout", 30)) < 6 * timeout:
+            yield source, "has a VisibilityTimeout below six times the Timeout of its function"
         redrive = queue.get("RedrivePolicy", {})
         dead = target(redrive.get("deadLetterTargetArn"))
         if dead not in queues:

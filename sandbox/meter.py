@@ -68,6 +68,11 @@ def _counted(call: Call, usage: Usage) -> Any:
     return answer
 
 
+def written_items(call: Call) -> list[tuple[str, Item]]:
+    """Return the kind and the stored state of each item that a call has written. Call it after the call."""
+    return [(_kind(write), _stored(call, write)) for write in _writes(call.operation, call.parameters)]
+
+
 def item_bytes(item: Item) -> int:
     """An item's size as DynamoDB counts it."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())

@@ -1,4 +1,4 @@
-"""Erase deleted models. The queue sends one message per model."""
+"""Erase deleted models. The queue sends one message per model, and another one if a model takes longer."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -18,21 +18,34 @@ from driftguard.platform.observability import logger, measured
 from driftguard.platform.s3 import Bucket
 
 MARGIN_MS = 10_000
+REST_DELAY_SECONDS = 15
+"""Seconds until the rest of a model is erased. A check that still runs may then have ended."""
+
+RETRY_SECONDS = 30
+"""Seconds until a failed message is delivered again. The queue's own time-out is much longer."""
+
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-
-
-class NotYet(Exception):
-    """Some data is left. The queue delivers the message again."""
 
 
 @measured
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Erase the models of a batch of messages. The queue delivers unfinished messages again."""
+    """Erase the models of a batch of messages. The rest of a large model becomes a new message."""
     environment = Environment()
     connect(environment)
     bucket = Bucket(aws.client("s3"), environment.text("UPLOADS_BUCKET"))
 
     def one(record: SQSRecord) -> None:
+        try:
+            erase_one(record)
+        except Exception:
+            aws.client("sqs").change_message_visibility(
+                QueueUrl=environment.erase_queue_url,
+                ReceiptHandle=record.receipt_handle,
+                VisibilityTimeout=RETRY_SECONDS,
+            )
+            raise
+
+    def erase_one(record: SQSRecord) -> None:
         message = EraseMessage.model_validate_json(record.body)
         done = erase(
             message.organization_id,
@@ -44,6 +57,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         )
         logger.info("erased" if done else "not all erased yet", extra=message.model_dump())
         if not done:
-            raise NotYet
+            # A message that is delivered too often goes to the dead-letter queue, so the rest is a message of its own.
+            aws.client("sqs").send_message(
+                QueueUrl=environment.erase_queue_url,
+                MessageBody=message.model_dump_json(),
+                DelaySeconds=REST_DELAY_SECONDS,
+            )
 
     return process_partial_response(event=event, record_handler=one, processor=processor, context=context)

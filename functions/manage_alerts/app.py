@@ -44,7 +44,7 @@ def _act[Body: Note](
     now, actor = datetime.now(UTC), app.caller.key_name
     recorded = actions.recording(kind, body, now, actor)
     actions.act(organization_id, alert_id, transition(body, now, actor), publish=publish, recorded=recorded)
-    return actions.detail(organization_id, alert_id, app.base_url, datetime.now(UTC), Deliveries.of)
+    return actions.detail(organization_id, alert_id, app.base_url, datetime.now(UTC), Deliveries.latest)
 
 
 handler = app.handle

@@ -75,7 +75,7 @@ def list_alerts(
 @app.get("/drift/alerts/<alert_id>", responses=answers(200, AlertDetail, 404), tags=["Alerts"])
 def get_alert(alert_id: str) -> AlertDetail:
     """Show one alert with its timeline and its deliveries."""
-    return actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC), Deliveries.of)
+    return actions.detail(app.caller.organization_id, alert_id, app.base_url, datetime.now(UTC), Deliveries.latest)
 
 
 @app.get("/activity", responses=answers(200, list[ActivityEntry]), tags=["Service"])

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 
 from driftguard.organizations.tables import ApiKeys, Role
 from driftguard.platform import aws, dynamodb
@@ -40,12 +41,22 @@ def add_organization(organization_id: str) -> None:
         ApiKeys.add_key(organization, f"{organization_id}-{role}", role, role, now)
 
 
+count_all = LimitedSizeDict.__setitem__
+
+
+def count_new(item: LimitedSizeDict, name: str, value: Any) -> None:
+    """Set an attribute of an item. Moto counts the old and the new value, and DynamoDB only the new value."""
+    count_all(LimitedSizeDict({other: item[other] for other in item if other != name}), name, value)
+    dict.__setitem__(item, name, value)
+
+
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """The whole stack in moto, with one organization and no models."""
     with mock_aws():
         dynamodb.disconnect()
         aws.client.cache_clear()
+        monkeypatch.setattr(LimitedSizeDict, "__setitem__", count_new)
         variables = {**stack.deploy_tables(), **stack.deploy_messaging(), **stack.deploy_bucket()}
         rule = boto3.client("events").put_rule(Name="schedule", ScheduleExpression="rate(15 minutes)")
         assert rule["RuleArn"]

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from sandbox import meter
 from sandbox.calls import Call, intercepted
 
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
@@ -55,6 +56,45 @@ def as_strict_as_aws(call: Call) -> Any:
         if last.encode() < first.encode():
             return refused("ValidationException", 400)(call)
     return call.make()
+
+
+MOST_ITEM_BYTES = 400 * 1024
+MOST_TRANSACTION_BYTES = 4 * 1024**2
+MOST_SNS_BYTES = 256 * 1024
+
+
+@dataclass
+class Sizes:
+    """Refuses items, transactions and messages that AWS would refuse. `largest` has the largest size per kind."""
+
+    largest: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, call: Call) -> Any:
+        if call.service == "sns" and call.operation == "Publish":
+            attributes = "".join(f"{name}String{entry['StringValue']}" for name, entry in _attributes(call).items())
+            self._note(call, "message", len((call.parameters["Message"] + attributes).encode()), MOST_SNS_BYTES)
+        if call.operation not in WRITES:
+            return call.make()
+        answer = call.make()
+        items = meter.written_items(call)
+        for kind, item in items:
+            self._note(call, kind, meter.item_bytes(item), MOST_ITEM_BYTES)
+        if call.operation == "TransactWriteItems":
+            self._note(call, "transaction", sum(meter.item_bytes(item) for _, item in items), MOST_TRANSACTION_BYTES)
+        return answer
+
+    def _note(self, call: Call, kind: str, size: int, most: int) -> None:
+        self.largest[kind] = max(self.largest.get(kind, 0), size)
+        if size > most:
+            answer: Any = {
+                "Error": {"Code": "ValidationException", "Message": f"{kind} has {size} bytes"},
+                "ResponseMetadata": {"HTTPStatusCode": 400},
+            }
+            raise ClientError(answer, call.operation)
+
+
+def _attributes(call: Call) -> Any:
+    return call.parameters.get("MessageAttributes", {})
 
 
 def answer_lost(call: Call) -> Any:
@@ -177,6 +217,85 @@ class Stale:
         if call.operation == "BatchGetItem":
             return all(request.get("ConsistentRead") for request in call.parameters["RequestItems"].values())
         return bool(call.parameters.get("ConsistentRead"))
+
+
+@dataclass
+class Throttled:
+    """Limits the items that are written to or read from one partition in a second, as AWS does.
+
+    Time is the fault's own: `sleep` lets it pass, and so does each call. `hits` lists the calls that were throttled.
+    """
+
+    items_a_second: float
+    now: float = 0.0
+    hits: list[str] = field(default_factory=list)
+    _free_at: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass. Tests put this in the place of `time.sleep`."""
+        self.now += seconds
+
+    def __call__(self, call: Call) -> Any:
+        self.now += 0.01
+        if call.service != "dynamodb":
+            return call.make()
+        if call.operation == "BatchWriteItem":
+            return self._write(call)
+        if call.operation == "BatchGetItem":
+            return self._get(call)
+        keys = [
+            (call.parameters["TableName"], item["pk"]["S"])
+            for item in (call.parameters.get("Item"), call.parameters.get("Key"))
+            if item
+        ]
+        for key in keys:
+            # Botocore itself repeats a refused call three times.
+            for pause in (0.1, 0.4, 1.0):
+                if self._admit(key):
+                    break
+                self.now += pause
+            else:
+                self._refuse(call)
+        return call.make()
+
+    def _refuse(self, call: Call) -> None:
+        self.hits.append(call.operation)
+        refused("ProvisionedThroughputExceededException", 400)(call)
+
+    def _admit(self, partition: tuple[str, str]) -> bool:
+        """Whether the partition can take one more item now. A second's items can come at once."""
+        free_at = max(self._free_at.get(partition, 0.0), self.now - 1.0)
+        if free_at > self.now:
+            return False
+        self._free_at[partition] = free_at + 1 / self.items_a_second
+        return True
+
+    def _write(self, call: Call) -> Any:
+        ((table, requests),) = call.parameters["RequestItems"].items()
+        done: list[Any] = []
+        left: list[Any] = []
+        for request in requests:
+            item = request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"]
+            (done if self._admit((table, item["pk"]["S"])) else left).append(request)
+        if not done:
+            self._refuse(call)
+        if left:
+            self.hits.append(call.operation)
+        answer = call.make({**call.parameters, "RequestItems": {table: done}})
+        return {**answer, "UnprocessedItems": {table: left} if left else {}}
+
+    def _get(self, call: Call) -> Any:
+        ((table, request),) = call.parameters["RequestItems"].items()
+        done: list[Any] = []
+        left: list[Any] = []
+        for key in request["Keys"]:
+            (done if self._admit((table, key["pk"]["S"])) else left).append(key)
+        if not done:
+            self._refuse(call)
+        if left:
+            self.hits.append(call.operation)
+        answer = call.make({**call.parameters, "RequestItems": {table: {**request, "Keys": done}}})
+        return {**answer, "UnprocessedKeys": {table: {**request, "Keys": left}} if left else {}}
 
 
 class Killed(BaseException):

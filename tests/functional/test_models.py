@@ -1,5 +1,6 @@
 """Models over HTTP, on the template's own tables."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from driftguard.alerts.tables import Outbox
 from driftguard.models.tables import Models
 from sandbox.roles import under_role
+from tests.functional import wide
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.faults import calls_to_aws, meanwhile
+from tests.functional.faults import Sizes, calls_to_aws, meanwhile, passed
 from tests.functional.models import log, make_model, rows
 
 
@@ -280,27 +282,6 @@ def test_a_model_that_changes_while_it_is_deleted_is_deleted_whole(deployed: Sta
     assert mark.partition_count == 8
 
 
-LONG = [f"{number:03d}" + "😀" * 125 for number in range(501)]
-"""As many names as a model may have overrides, each as long as a name may be, in letters of four bytes."""
-
-
-def test_a_definition_that_no_item_can_hold_is_refused(deployed: Stack) -> None:
-    """A model's labels and settings are bounded together, also when they grow PATCH by PATCH."""
-    override = {"min_drift_score": 0.123456789, "alpha": 0.0123456789, "rule": "p_value"}
-    settings = {"features": dict.fromkeys(LONG, override)}
-    refused = deployed.call("POST", "/models", {"name": "a", "settings": settings})
-    assert refused.status == 422
-    assert "remove labels or overrides" in refused.body["detail"]
-    path = "/models/" + deployed.call("POST", "/models", {"name": "a", "labels": {"team": "risk"}}).body["id"]
-    statuses = []
-    for start, end in ((0, 100), (100, 300), (300, 501)):
-        part = {"features": dict.fromkeys(LONG[start:end], override)}
-        statuses.append(deployed.call("PATCH", path, {"settings": part}).status)
-    assert statuses == [200, 422, 422]
-    assert len(deployed.call("GET", path).body["settings"]["features"]) == 100
-    assert deployed.call("PATCH", path, {"settings": None}).status == 200
-
-
 def test_labels_and_overrides_are_counted_after_merging(deployed: Stack) -> None:
     """50 labels and 501 overrides are the most, also when they come in several requests."""
     path = "/models/" + deployed.call("POST", "/models", {"name": "a"}).body["id"]
@@ -311,3 +292,89 @@ def test_labels_and_overrides_are_counted_after_merging(deployed: Stack) -> None
     for start, status in ((0, 200), (400, 422), (50, 200)):
         patch = {"features": {f"f{start + number}": {"enabled": False} for number in range(400 if start else 300)}}
         assert deployed.call("PATCH", path, {"settings": patch}).status == status, start
+
+
+def test_changes_at_the_same_time_are_all_kept(deployed: Stack) -> None:
+    """Ten people read a model before any of them writes. All answers are 200 and nothing is lost."""
+    path = f"/models/{deployed.call('POST', '/models', {'name': 'busy'}).body['id']}"
+    names = [f"n{number}" for number in range(10)]
+
+    def change(number: int) -> None:
+        body = {"labels": {names[number]: "set"}, "settings": {"features": {names[number]: {"enabled": False}}}}
+        with calls_to_aws(meanwhile("TransactWriteItems", partial(change, number + 1)) if number < 9 else passed):
+            assert deployed.call("PATCH", path, body).status == 200
+
+    change(0)
+    model = deployed.call("GET", path).body
+    assert set(model["labels"]) == set(names)
+    assert set(model["settings"]["features"]) == set(names)
+
+
+def test_a_change_between_the_read_and_the_write_of_another_is_kept(deployed: Stack) -> None:
+    """The second write is repeated on what the first one left, for each part of a model."""
+    path = f"/models/{deployed.call('POST', '/models', {'name': 'busy'}).body['id']}"
+    changes: list[tuple[Any, Any]] = [
+        ({"labels": {"a": "1"}}, {"labels": {"b": "2"}}),
+        ({"settings": {"alpha": 0.01}}, {"settings": {"min_samples": 7}}),
+        ({"description": "new"}, {"name": "calm"}),
+        ({"settings": {"features": {"x": {"alpha": 0.1}}}}, {"settings": {"features": {"x": {"enabled": False}}}}),
+    ]
+    for first, second in changes:
+
+        def meantime(body: Any = first) -> None:
+            assert deployed.call("PATCH", path, body).status == 200
+
+        with calls_to_aws(meanwhile("TransactWriteItems", meantime)):
+            assert deployed.call("PATCH", path, second).status == 200
+    model = deployed.call("GET", path).body
+    assert (model["name"], model["description"], model["labels"]) == ("calm", "new", {"a": "1", "b": "2"})
+    assert (model["settings"]["alpha"], model["settings"]["min_samples"]) == (0.01, 7)
+    assert model["settings"]["features"]["x"] == {
+        "rule": None,
+        "alpha": 0.1,
+        "min_drift_score": None,
+        "min_samples": None,
+        "enabled": False,
+    }
+
+
+def test_labels_and_overrides_added_patch_by_patch_stay_within_the_limits(deployed: Stack) -> None:
+    """The widest model fits an item. One label or one override more than allowed is 422 and names the limit."""
+    made = deployed.call("POST", "/models", {"name": wide.text(1, 128), "description": wide.text(2, 2000)})
+    path = f"/models/{made.body['id']}"
+    sizes = Sizes()
+    with calls_to_aws(sizes):
+        override = {"rule": "p_value", "alpha": 0.05, "min_drift_score": 0.05, "min_samples": 100, "enabled": True}
+        for start in range(0, 500, 125):
+            features = dict.fromkeys(wide.NAMES[start : start + 125], override)
+            answer = deployed.call("PATCH", path, {"settings": {"features": features}})
+            assert answer.status == 200, answer.text[:500]
+        for start in range(0, 50, 10):
+            labels = {name: wide.text(number, 256) for number, name in enumerate(wide.NAMES[start : start + 10])}
+            assert deployed.call("PATCH", path, {"labels": labels}).status == 200
+        answer = deployed.call("PATCH", path, {"labels": {"one": "more"}})
+        assert (answer.status, answer.body["errors"][0]["loc"]) == (422, ["body", "labels"])
+        assert "50 at most" in answer.body["errors"][0]["msg"]
+        extra = {name: {"enabled": False} for name in ("prediction", "one more")}
+        answer = deployed.call("PATCH", path, {"settings": {"features": extra}})
+        assert (answer.status, answer.body["errors"][0]["loc"]) == (422, ["body", "settings", "features"])
+        assert "501 at most" in answer.body["errors"][0]["msg"]
+        model = deployed.call("GET", path)
+        assert len(model.body["settings"]["features"]) == 500
+        assert len(model.body["labels"]) == 50
+        assert wide.quoted_bytes(deployed.call("GET", "/models")) < wide.MOST_ANSWER_BYTES
+    assert sizes.largest["ModelsTable model"] > 370_000
+
+
+def test_a_model_that_would_not_fit_an_item_is_refused_with_its_size(deployed: Stack) -> None:
+    """Overrides with the longest numbers next to the longest labels exceed an item: 422, and nothing is stored."""
+    path = f"/models/{deployed.call('POST', '/models', {'name': wide.text(1, 128)}).body['id']}"
+    override = {"rule": "p_value", "alpha": 0.12345678901234568, "min_drift_score": 0.12345678901234568}
+    features = {name: {**override, "min_samples": 123456789, "enabled": False} for name in wide.NAMES}
+    with calls_to_aws(Sizes()):
+        labels = {name: wide.text(number, 256) for number, name in enumerate(wide.NAMES[:50])}
+        answer = deployed.call("PATCH", path, {"labels": labels, "settings": {"features": features}})
+        assert answer.status == 422
+        assert "390,000 at most" in answer.body["errors"][0]["msg"]
+        assert deployed.call("GET", path).body["labels"] == {}
+        assert deployed.call("PATCH", path, {"settings": {"features": features}}).status == 200

@@ -281,7 +281,7 @@ def test_a_stored_baseline_remembers_that_it_forgot_categories() -> None:
 
 
 def as_read(report: dict[str, Any]) -> dict[str, Any]:
-    """A report of version 0.1 as today's code reads it: the same values, and null for each field that it lacked."""
+    """A report of version 0.1 as today's code reads it: the same values, and defaults for the fields that it lacked."""
     lacking: dict[str, Any] = {"direction": None, "at": None, "mean": None, "range": None, "new_categories": []}
     lacking |= {"expected_by_chance": None, "wasserstein_error_bound": None}
     features = [
@@ -293,7 +293,8 @@ def as_read(report: dict[str, Any]) -> dict[str, Any]:
         }
         for feature in report["features"]
     ]
-    return {"unwatched": None, "unwatched_more": None, "notes": [], **report, "features": features}
+    added: dict[str, Any] = {"unwatched": None, "unwatched_more": None, "notes": [], "histograms_left_out": 0}
+    return {**added, **report, "features": features}
 
 
 def test_a_stored_report_comes_back_bit_by_bit() -> None:

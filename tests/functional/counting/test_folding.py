@@ -7,12 +7,16 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from driftguard.checks.window import Past, gather
 from driftguard.counting import folding
 from driftguard.counting.batches import count
 from driftguard.counting.counts import Counts
-from driftguard.counting.series import Series, State, _decode, read_days, window
+from driftguard.counting.series import Fresh, Series, State, _decode, read_days, window
 from driftguard.counting.tables import StoredCounts
 from driftguard.distributions.baseline import Baseline, build
+from driftguard.models.settings import ModelSettings
+from driftguard.models.tables import Models
+from driftguard.models.traffic import Traffic
 from driftguard.platform.times import hour_of, iso
 from driftguard.predictions import intake
 from driftguard.predictions.schemas import BatchBody
@@ -291,3 +295,44 @@ def test_the_window_is_the_same_from_hours_and_from_rolled_up_days(model_id: str
         counts = window(series, fresh, whole, first, last, state.rolled_before)
         parts = [part for hour, part in expected.items() if first <= hour <= last]
         np.testing.assert_array_equal(counts.bins, sum(part.bins for part in parts))
+
+
+@pytest.mark.parametrize("minutes", [0, 20, 46, 59])
+def test_a_row_ahead_of_the_clock_stays_in_the_window_once_it_is_folded(
+    model_id: str, baseline: Baseline, minutes: int
+) -> None:
+    """A row that is up to 15 minutes ahead counts from its arrival on, in every check before and after it is folded."""
+    arrived = NOW + timedelta(minutes=minutes)
+    log(model_id, arrived, [-(minutes + 14.9) / 60], 1)
+    model = Models.one("acme", model_id)
+    assert model is not None
+    series = series_of(model_id, baseline)
+    for later in (1, 9, 11, 14, 16, 75):
+        now = arrived + timedelta(minutes=later)
+        state, complete = folding.fold(series, folding.load_state(series, now), now, lambda: True)
+        fresh = folding.count_fresh(series, state.cursor, now, lambda: True)
+        assert complete
+        assert fresh is not None
+        counts, _days, _moment = gather(series, model.settings, state, fresh, Past(arrived, Traffic()), now)
+        assert counts.rows == 1, later
+
+
+@pytest.mark.parametrize("minutes", [0, 29, 59])
+def test_a_new_baseline_counts_all_that_its_longest_window_and_its_whole_days_hold(
+    model_id: str, baseline: Baseline, minutes: int
+) -> None:
+    """Rows at the first moment of the window and of the first whole day are counted, also if they arrived before."""
+    now = NOW + timedelta(minutes=minutes)
+    firsts = [NOW - timedelta(days=14), NOW.replace(hour=0) - timedelta(days=14)]
+    for number, first in enumerate(firsts):
+        hours = (NOW - first).total_seconds() / 3600
+        log(model_id, first - timedelta(minutes=14, seconds=59), [hours], 10 + number)
+        log(model_id, first + timedelta(minutes=1), [hours - 0.001], 20 + number)
+    model = Models.one("acme", model_id)
+    assert model is not None
+    model.settings = ModelSettings(window_days=14)
+    series = series_of(model_id, baseline)
+    state, _complete = folding.fold(series, folding.load_state(series, now), now, lambda: True)
+    counts, days, _moment = gather(series, model.settings, state, Fresh(), Past(now, Traffic()), now)
+    assert counts.rows == 2
+    assert [day.rows for day in days] == [4, *[0] * 13]

@@ -68,14 +68,14 @@ def detail(
     alert_id: str,
     base_url: str,
     now: datetime,
-    deliveries_of: Callable[[str], list[DeliveryRecord]],
+    deliveries_of: Callable[[str], tuple[list[DeliveryRecord], int]],
 ) -> AlertDetail:
     """Return one alert with its timeline and its deliveries. Raises NotFound.
 
-    deliveries_of: returns the delivery records of an alert id.
+    deliveries_of: returns the records of an alert's latest deliveries, and the number of earlier deliveries.
     """
     alert = lifecycle.lapse(find(organization_id, alert_id), now)
-    return alert.detail(base_url, deliveries_of(alert_id))
+    return alert.detail(base_url, *deliveries_of(alert_id))
 
 
 def acknowledging(body: Note, now: datetime, actor: str) -> Action:

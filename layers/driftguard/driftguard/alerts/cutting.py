@@ -11,7 +11,7 @@ from driftguard.alerts.schemas import Alert, AlertFeature, TimelineEntry
 from driftguard.platform.dynamodb import longest_fit, squeeze
 
 TIMELINE_BYTES = 50_000
-"""Most compressed bytes of a timeline."""
+"""Most compressed bytes of a timeline. Its JSON has at most ten times as many bytes."""
 
 ALERT_BYTES = 150_000
 """Most compressed bytes of an alert."""
@@ -63,7 +63,8 @@ def _cut_timeline(alert: Alert) -> Alert:
 
     def size(count: int) -> int:
         text = "\n".join(entry.model_dump_json() for entry in latest(count))
-        return len(text.encode()) if len(text) <= TIMELINE_BYTES // 4 else len(squeeze(text))
+        length = len(text.encode())
+        return length if length <= TIMELINE_BYTES else max(len(squeeze(text)), length // 10)
 
     kept = longest_fit(len(rest), size, TIMELINE_BYTES)
     left_out = alert.timeline_left_out + len(rest) - kept

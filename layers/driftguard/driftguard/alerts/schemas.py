@@ -152,10 +152,7 @@ class DeliveryRecord(BaseModel):
 
 
 class AlertFields(BaseModel):
-    """The fields of an alert that are stored, returned by the API and sent in messages.
-
-    `features_left_out` is the number of features that an alert with very many long names does not list.
-    """
+    """The fields of an alert that are stored, returned by the API and sent in messages."""
 
     id: str
     model_id: str
@@ -178,7 +175,6 @@ class AlertFields(BaseModel):
     n_window: int | None
     window: Window | None = None
     features: list[AlertFeature]
-    features_left_out: int = 0
     recommended_actions: list[str]
 
 
@@ -210,6 +206,7 @@ class Alert(AlertFields):
     highest_told: Severity | None = None
     notified_at: UtcTime | None = None
     messages: int = 0
+    features_left_out: int = 0
     timeline: list[TimelineEntry] = []
     timeline_left_out: int = 0
     revision: int = 0
@@ -237,16 +234,22 @@ class Alert(AlertFields):
 
     def summary(self, public_url: str) -> "AlertSummary":
         """Return the alert as an entry of a list."""
-        return AlertSummary(**self._fields(), dashboard_url=dashboard_url(public_url, self.id))
+        return AlertSummary(
+            **self._fields(),
+            features_left_out=self.features_left_out,
+            dashboard_url=dashboard_url(public_url, self.id),
+        )
 
-    def detail(self, public_url: str, deliveries: list[DeliveryRecord]) -> "AlertDetail":
+    def detail(self, public_url: str, deliveries: list[DeliveryRecord], deliveries_left_out: int = 0) -> "AlertDetail":
         """Return the alert with its timeline and its deliveries."""
         return AlertDetail(
             **self._fields(),
+            features_left_out=self.features_left_out,
             dashboard_url=dashboard_url(public_url, self.id),
             timeline=self.timeline,
             timeline_left_out=self.timeline_left_out,
             deliveries=deliveries,
+            deliveries_left_out=deliveries_left_out,
         )
 
     def _fields(self) -> dict[str, Any]:
@@ -254,8 +257,12 @@ class Alert(AlertFields):
 
 
 class AlertSummary(AlertFields):
-    """An alert in a list of alerts."""
+    """An alert in a list of alerts.
 
+    `features_left_out` is the number of features that an alert with very many long names does not list.
+    """
+
+    features_left_out: int
     dashboard_url: str
 
 
@@ -263,11 +270,13 @@ class AlertDetail(AlertSummary):
     """An alert with its timeline and its deliveries.
 
     `timeline_left_out` is the number of entries that were removed from the middle of a long timeline.
+    `deliveries` lists the attempts of the latest deliveries, and `deliveries_left_out` counts the earlier deliveries.
     """
 
     timeline: list[TimelineEntry]
     timeline_left_out: int
     deliveries: list[DeliveryRecord]
+    deliveries_left_out: int
 
 
 class Note(Wire):

@@ -11,6 +11,7 @@ from driftguard.alerts.cutting import cut_alert, cut_event
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import Alert
 from driftguard.platform.dynamodb import KEYS, Options, Table, squeeze, unsqueeze
+from driftguard.platform.serialization import MAX_ANSWER_BYTES
 from driftguard.platform.times import iso
 
 if TYPE_CHECKING:  # functions that only need this table do not load settings
@@ -154,7 +155,7 @@ class Alerts(Table):
         as_of: returns the current state of a stored alert. Its status may differ from the stored status.
         """
         found: list[Alert] = []
-        read = 0
+        read = size = 0
         stretches: list[tuple[str, str | None, bool]] = []
         if status is None or status == "resolved":
             stretches.append((since_id or "", None, False))
@@ -168,7 +169,8 @@ class Alerts(Table):
                     alert = as_of(item.alert)
                     if status in (None, alert.status):
                         found.append(alert)
-                if len(found) == limit or read == MAX_READ:
+                        size += len(unsqueeze(item.document))
+                if len(found) == limit or read == MAX_READ or size > MAX_ANSWER_BYTES:
                     return found, item.sk
         return found, None
 

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from driftguard.api.resolver import Api
 from driftguard.platform.paging import Page
-from driftguard.platform.serialization import MAX_ANSWER_BYTES, jsonable, to_json
+from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes, jsonable
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Largest number of entries on a page.")]
 Days = Annotated[int | None, Query(ge=1, le=3650, description="Only entries of the last `days` days.")]
@@ -25,7 +25,7 @@ def page_answer(app: Api, page: Page[Any], dump: Callable[[Any], Any] = jsonable
     cursor, size = page.cursor, 2
     for item in page.items:
         entry = dump(item)
-        size += len(to_json(entry).encode()) + 1
+        size += answer_bytes(entry)
         if size > MAX_ANSWER_BYTES and items and page.cursor_after is not None:
             cursor = page.cursor_after(page.items[len(items) - 1])
             break

@@ -149,6 +149,7 @@ class BaselineBody(Wire):
 class BaselineFeature(Wire):
     """One feature of a baseline. A numeric feature has `quantiles`; any other has the share of each category.
 
+    `categories_left_out` counts categories with small shares that the response is too short to list.
     `invalid_share` is the share of rows with a value of another type; `examples` shows up to three such values.
     """
 
@@ -160,6 +161,7 @@ class BaselineFeature(Wire):
     examples: list[str] = Field(default_factory=list)
     quantiles: dict[str, float] | None = None
     categories: dict[str, float] | None = None
+    categories_left_out: int = 0
 
 
 class BaselineVersion(Wire):

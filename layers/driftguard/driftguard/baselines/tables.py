@@ -9,7 +9,7 @@ from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute,
 
 from driftguard.models.activity import Change
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, transaction
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, put, transaction
 from driftguard.platform.times import DAY, iso
 
 EXAMPLES_FORMAT = 1
@@ -60,13 +60,15 @@ class Baselines(Table):
         if cls.head(model_id, version) is not None:
             raise ConditionFailed  # the chunks of an existing version must not be overwritten
         parts = {"chunk": chunks(data), "digests": chunks(digests) if digests else []}
-        with cls.batch_write() as batch:
-            for kind, pieces in parts.items():
-                for number, piece in enumerate(pieces):
-                    batch.save(cls(model_id, f"{kind}#{version:08d}#{number:04d}", data=piece))
-            if examples:
-                shown = json.dumps({"format": EXAMPLES_FORMAT, "examples": examples}, ensure_ascii=False)
-                batch.save(cls(model_id, f"examples#{version:08d}", data=shown.encode()))
+        items = [
+            cls(model_id, f"{kind}#{version:08d}#{number:04d}", data=piece)
+            for kind, pieces in parts.items()
+            for number, piece in enumerate(pieces)
+        ]
+        if examples:
+            shown = json.dumps({"format": EXAMPLES_FORMAT, "examples": examples}, ensure_ascii=False)
+            items.append(cls(model_id, f"examples#{version:08d}", data=shown.encode()))
+        put(items)
         head = cls(
             model_id,
             f"head#{version:08d}",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import accumulate
 
 from driftguard.alerts import actions
 from driftguard.alerts.publishing import Publish
@@ -16,10 +17,10 @@ from driftguard.models import registry
 from driftguard.models.activity import Change
 from driftguard.models.names import pack_names
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, retrying
+from driftguard.platform.dynamodb import ConditionFailed, longest_fit, retrying
 from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
-from driftguard.platform.serialization import Scalar
+from driftguard.platform.serialization import MAX_ANSWER_BYTES, Scalar, answer_bytes
 from driftguard.platform.times import parse
 from driftguard.rows.examples import Examples
 
@@ -219,5 +220,28 @@ def view(head: Baselines, baseline: Baseline, examples: Mapping[int, Sequence[st
         days=None if head.days is None else int(head.days),
         created_at=parse(str(head.created_at)).astimezone(UTC),
         source=str(head.source),
-        features=[schemas.BaselineFeature.model_validate(feature) for feature in features],
+        features=_bounded([schemas.BaselineFeature.model_validate(feature) for feature in features]),
     )
+
+
+def _bounded(features: list[schemas.BaselineFeature]) -> list[schemas.BaselineFeature]:
+    """Leave out the smallest categories of the features with the longest lists, until a response can hold the rest."""
+    sizes = [[answer_bytes({name: share}) for name, share in _by_share(feature)] for feature in features]
+    bare = answer_bytes([feature.model_copy(update={"categories": None}) for feature in features])
+    room = MAX_ANSWER_BYTES - bare - len(features) * len('"categories_left_out":100')
+    most = max(map(sum, sizes), default=0)
+    each = longest_fit(most, lambda limit: sum(min(limit, sum(own)) for own in sizes), room)
+    return [_first_categories(feature, own, each) for feature, own in zip(features, sizes, strict=True)]
+
+
+def _first_categories(feature: schemas.BaselineFeature, sizes: list[int], most: int) -> schemas.BaselineFeature:
+    kept = sum(total <= most for total in accumulate(sizes))
+    if kept == len(sizes):
+        return feature
+    names = {name for name, _share in _by_share(feature)[:kept]}
+    listed = {name: share for name, share in (feature.categories or {}).items() if name in names}
+    return feature.model_copy(update={"categories": listed, "categories_left_out": len(sizes) - kept})
+
+
+def _by_share(feature: schemas.BaselineFeature) -> list[tuple[str, float]]:
+    return sorted((feature.categories or {}).items(), key=lambda entry: -entry[1])

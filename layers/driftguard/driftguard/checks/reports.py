@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from driftguard.checks.schemas import HistoryRow
-from driftguard.checks.tables import History
+from driftguard.checks.tables import MOST_ROW_BYTES, History
 from driftguard.distributions.baseline import key_of
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES, longest_fit
 from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
+from driftguard.verdicts.bounds import bounded
 from driftguard.verdicts.shapes import Report, ReportFeature, ReportHistogram
 
 TRIES = 3
@@ -32,7 +33,12 @@ LACKING: Final[dict[str, Any]] = {
 }
 """Defaults for fields of a feature that stored reports of older versions may lack."""
 
-LACKING_IN_REPORT: Final[dict[str, Any]] = {"unwatched": None, "unwatched_more": None, "notes": []}
+LACKING_IN_REPORT: Final[dict[str, Any]] = {
+    "unwatched": None,
+    "unwatched_more": None,
+    "notes": [],
+    "histograms_left_out": 0,
+}
 LACKING_IN_TYPE_CHANGE: Final[dict[str, Any]] = {"expected": None, "example": None}
 LACKING_IN_QUALITY: Final[dict[str, Any]] = {"threshold": None}
 
@@ -47,7 +53,7 @@ def unpack(data: bytes) -> Report:
     """Restore the report from the output of `pack`. Reports of older versions get defaults for missing fields."""
     stored: Any = {**LACKING_IN_REPORT, **json.loads(zlib.decompress(data))}
     stored["features"] = [_unpack_feature(one) for one in stored["features"]]
-    return cast("Report", stored)
+    return bounded(cast("Report", stored))
 
 
 def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
@@ -90,9 +96,9 @@ def _row(report: Report, names: Set[str]) -> HistoryRow:
         "n_window": report["n_window"],
         "baseline_version": report["baseline_version"],
         "feature_scores": {
-            key_of(feature["name"], feature["role"]): feature["drift_score"]
+            key: feature["drift_score"]
             for feature in report["features"]
-            if key_of(feature["name"], feature["role"]) in names
+            if (key := key_of(feature["name"], feature["role"])) in names
         },
         "features_left_out": len(report["features"]) - len(names),
     }
@@ -115,11 +121,12 @@ def history(model: Models, *, days: int | None, cursor: str | None, limit: int, 
     before = decode_key("history", model.model_id, cursor, f"h#[0-9TZ:.-]{{27}}#{ID}")
     since = now - timedelta(days=days) if days else None
     items = History.newest(model.model_id, since=since, before=before, limit=limit)
+    more = len(items) == limit or sum(len(item.row) for item in items) > MOST_ROW_BYTES
     rows = [_unpack_row(item.row) for item in items]
     keys = {id(row): item.sk for row, item in zip(rows, items, strict=True)}
     return Page(
         rows,
-        encode_cursor("history", model.model_id, items[-1].sk) if len(items) == limit else None,
+        encode_cursor("history", model.model_id, items[-1].sk) if more else None,
         lambda row: encode_cursor("history", model.model_id, keys[id(row)]),
     )
 

@@ -47,13 +47,17 @@ class SimulationBody(Wire):
 
 
 class SimulatedAlert(Wire):
-    """An alert that the tried settings would have opened. `resolved_at` is null if it would still be open."""
+    """An alert that the tried settings would have opened. `resolved_at` is null if it would still be open.
+
+    `features_left_out` counts the features that the response is too short to list.
+    """
 
     alert_type: AlertType
     severity: Severity
     opened_at: UtcTime
     resolved_at: UtcTime | None
     features: list[str]
+    features_left_out: int = 0
 
 
 class Simulation(Wire):

@@ -7,7 +7,7 @@ stores nothing and sends nothing.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 
 from driftguard.alerts import findings, lifecycle
@@ -22,11 +22,16 @@ from driftguard.counting.series import Series, read_hours
 from driftguard.distributions.baseline import key_of
 from driftguard.models.settings import ModelSettings, SettingsPatch, check_features
 from driftguard.models.tables import Models
+from driftguard.platform.dynamodb import longest_fit
 from driftguard.platform.errors import Conflict, Invalid
+from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
 from driftguard.platform.times import hour_of, hour_start
 
 FEATURES_AN_HOURLY_CHECK = 100
 """With up to this many features, a check is replayed every hour. With up to twice as many, every second hour."""
+
+ALERT_BYTES = 500
+"""Most bytes of a simulated alert in a response, without its features."""
 
 
 @dataclass
@@ -156,7 +161,7 @@ def simulate(
     return Simulation(
         checks=len(moments),
         hours_between_checks=step,
-        alerts=[_seen(alert) for alert in sorted(replay.seen.values(), key=lambda alert: alert.detected_at)],
+        alerts=_bounded([_seen(alert) for alert in sorted(replay.seen.values(), key=lambda alert: alert.detected_at)]),
         messages=replay.messages,
     )
 
@@ -168,4 +173,19 @@ def _seen(alert: Alert) -> SimulatedAlert:
         opened_at=alert.detected_at,
         resolved_at=alert.resolved_at,
         features=list(dict.fromkeys(key_of(one.name, one.role) for one in alert.features if one.drifted)),
+        features_left_out=alert.features_left_out,
     )
+
+
+def _bounded(alerts: list[SimulatedAlert]) -> list[SimulatedAlert]:
+    """Leave out the last features of alerts with very many long names, so that a response can hold all alerts."""
+    most = MAX_ANSWER_BYTES // max(1, len(alerts))
+    result = []
+    for alert in alerts:
+        features = alert.features
+        kept = longest_fit(
+            len(features), partial(lambda names, count: answer_bytes(names[:count]), features), most - ALERT_BYTES
+        )
+        left_out = alert.features_left_out + len(features) - kept
+        result.append(alert.model_copy(update={"features": features[:kept], "features_left_out": left_out}))
+    return result

@@ -11,8 +11,11 @@ from pynamodb.attributes import (
 )
 
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, first_of
 from driftguard.platform.times import DAY, iso
+
+MOST_ROW_BYTES = 1_500_000
+"""Most compressed bytes of the history that one page reads. A page of usual rows has 5 MB then."""
 
 type CheckOutcome = Literal["checked", "skipped", "failed"]
 
@@ -85,7 +88,10 @@ class History(Table):
 
     @classmethod
     def newest(cls, model_id: str, *, since: datetime | None, before: str | None, limit: int) -> "list[History]":
-        """Return up to `limit` checks, newest first, from `since` on and older than the sort key `before`."""
+        """Return up to `limit` checks, newest first, from `since` on and older than the sort key `before`.
+
+        Returns fewer if they are longer than MOST_ROW_BYTES.
+        """
         lower = f"h#{iso(since)}" if since else "h#"
         upper = before or "h#~"
         if upper < lower:
@@ -93,7 +99,8 @@ class History(Table):
         found = cls.query(
             model_id, cls.sk.between(lower, upper), scan_index_forward=False, limit=limit + 1, consistent_read=True
         )
-        return [item for item in found if item.sk != upper][:limit]
+        items = (item for item in found if item.sk != upper)
+        return first_of(items, limit, lambda item: len(item.row), MOST_ROW_BYTES)
 
 
 def report_key(slot: str, number: int) -> str:

@@ -111,6 +111,8 @@ def from_queue(message: CheckMessage, worker: Worker, receipt_handle: str, now: 
     except Exception as error:
         record_failure(message, error, now)
         if is_transient(error):
+            # The queue's own time-out is much longer, and would block the later checks of the model.
+            worker.queues.give_back(receipt_handle, BUSY_RETRY_SECONDS)
             raise
     finally:
         logger.remove_keys(["organization_id", "tick"])

@@ -17,6 +17,7 @@ from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
 from driftguard.platform.times import hour_of, hour_start
+from driftguard.rows.reading import MAX_AHEAD
 from driftguard.verdicts.judging import Verdict, judge
 
 RHO_DAYS = 14
@@ -100,7 +101,9 @@ def gather(
     )
     today = hour_of(now) // 24
     days = read_days(series, today - RHO_DAYS, today - 1, consistent=state.days_may_lag(now))
-    counts = window(series, fresh, days, first_hour, last_hour, state.rolled_before)
+    # Clients may send predictions up to MAX_AHEAD before their event time, so the next hour can have counts already.
+    reach = max(last_hour, hour_of(now + MAX_AHEAD))
+    counts = window(series, fresh, days, first_hour, reach, state.rolled_before)
     return counts, _with_fresh(series, days, fresh, whole_days(moment)), moment
 
 

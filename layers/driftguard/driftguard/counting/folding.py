@@ -18,16 +18,17 @@ from driftguard.counting.series import Fresh, Series, State, read_hours
 from driftguard.counting.tables import StoredCounts, day_key, hour_key
 from driftguard.models.traffic import NO_TRAFFIC, Traffic
 from driftguard.platform.dynamodb import ConditionFailed
-from driftguard.platform.times import DAY, hour_of, iso, parse
+from driftguard.platform.times import DAY, hour_of, hour_start, iso, parse
 from driftguard.predictions.tables import Head, Predictions
 from driftguard.rows.columns import Columns
+from driftguard.rows.reading import MAX_AHEAD
 from driftguard.rows.unpacking import columns
 
 SETTLED = timedelta(minutes=10)
 """Longer than a writer runs plus the error of its clock. Later predictions get an arrival after now - SETTLED."""
 
-RECOUNT = 14 * DAY + timedelta(minutes=15)
-"""A new baseline version counts earlier predictions from this far back: 14 days of event time."""
+RECOUNT_DAYS = 14
+"""A new baseline version counts the predictions of today and of this many days before, in event time."""
 
 ROWS_A_STEP = 200_000
 HEADS_A_STEP = 1000
@@ -41,7 +42,7 @@ def load_state(series: Series, now: datetime) -> State:
     """Return the stored state, or the first state of a new baseline version."""
     item = StoredCounts.state(series.model_id, series.version)
     if item is None:
-        return State(cursor=iso(now - RECOUNT), stored=False)
+        return State(cursor=iso(recount_from(now)), stored=False)
     return State(
         cursor=str(item.cursor),
         first_hour=_whole(item.first_hour),
@@ -50,6 +51,16 @@ def load_state(series: Series, now: datetime) -> State:
         rolled_at=item.rolled_at,
         traffic=Traffic.decode(item.traffic),
     )
+
+
+def recount_from(now: datetime) -> datetime:
+    """Return the arrival from which a new baseline version counts.
+
+    The longest window begins on an hour, and the comparison of whole days on a day. So the count begins with the day. A
+    prediction can arrive up to MAX_AHEAD before its event time.
+    """
+    first_day = hour_of(now) // 24 - RECOUNT_DAYS
+    return hour_start(first_day * 24) - MAX_AHEAD
 
 
 def fold(series: Series, state: State, now: datetime, may_go_on: Callable[[], bool]) -> tuple[State, bool]:

@@ -1,17 +1,14 @@
 """Erase a deleted model: every item of it, in every table, and its uploaded files."""
 
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from itertools import batched
 from typing import Protocol
 
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import Table, delete
+from driftguard.platform.dynamodb import Table, delete, is_transient, pause
 from driftguard.platform.times import iso
-
-A_STEP = 250
-"""Items that are deleted between two looks at the time that is left."""
 
 
 class Owned(Protocol):
@@ -53,10 +50,25 @@ def erase(
         return False
     delete_files(organization_id, model_id)
     for table in tables:
-        for step in batched(table.of_model(mark), A_STEP, strict=False):
-            if not may_go_on():
-                return False
-            delete(step)
+        if not _erase_from(table, mark, may_go_on):
+            return False
     # The mark goes last: without it nobody would erase the rest.
     mark.delete()
     return True
+
+
+def _erase_from(table: type[Owned], mark: Models, may_go_on: Callable[[], bool]) -> bool:
+    """Delete a model's items from a table. Returns False if time ran out.
+
+    After a throttled read the items are listed again, without those that are deleted by then.
+    """
+    failures = 0
+    while may_go_on():
+        try:
+            return delete(table.of_model(mark), may_go_on)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            failures += 1
+            time.sleep(pause(failures))
+    return False

@@ -5,18 +5,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
-
 from driftguard.models.activity import Change, differences
 from driftguard.models.schemas import MAX_LABELS, Model, ModelPatch, ModelReference, NewModel, RecentScore
-from driftguard.models.settings import ModelSettings, SettingsPatch, check_features, merge
+from driftguard.models.settings import ModelSettings, check_features, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
-from driftguard.platform.serialization import field_errors
+from driftguard.platform.serialization import MAX_ANSWER_BYTES
 from driftguard.platform.times import iso, parse
 
 SYSTEM = "DriftGuard"
@@ -83,8 +81,9 @@ def page(organization_id: str, cursor: str | None, limit: int) -> Page[Model]:
     """Return a page of the organization's models, newest first."""
     before = decode_key("models", organization_id, cursor)
     found = Models.newest(organization_id, before, limit)
+    more = len(found) == limit or sum(model.text_bytes for model in found) > MAX_ANSWER_BYTES
     statuses = Statuses.of(organization_id, [model.model_id for model in found])
-    following = encode_cursor("models", organization_id, found[-1].model_id) if len(found) == limit else None
+    following = encode_cursor("models", organization_id, found[-1].model_id) if more else None
     return Page(
         [view(model, statuses[model.model_id]) for model in found],
         following,
@@ -151,17 +150,8 @@ def _merge(model: Models, body: ModelPatch) -> None:
     if "labels" in given:
         model.labels = merge(model.labels or {}, given["labels"]) if given["labels"] is not None else {}
     if "settings" in given:
-        model.settings = _patched(model.settings, body.settings) if body.settings is not None else ModelSettings()
+        model.settings = body.settings.apply(model.settings) if body.settings is not None else ModelSettings()
     _check_size(model)
-
-
-def _patched(settings: ModelSettings, patch: SettingsPatch) -> ModelSettings:
-    """Return the settings after a patch. Raises Invalid if the stored and the new overrides are too many together."""
-    try:
-        return patch.apply(settings)
-    except ValidationError as error:
-        errors = field_errors(error.errors(include_url=False))
-        raise Invalid([{"loc": ["body", "settings", *entry["loc"]], "msg": entry["msg"]} for entry in errors]) from None
 
 
 def _check_size(model: Models) -> None:

@@ -12,8 +12,9 @@ from pynamodb.transactions import TransactWrite
 from driftguard.models.activity import Change
 from driftguard.models.settings import ModelSettings
 from driftguard.models.statuses import Statuses
-from driftguard.platform.dynamodb import Json, Options, Table, conditional, transaction
+from driftguard.platform.dynamodb import Json, Options, Table, conditional, first_of, transaction
 from driftguard.platform.ids import random_byte
+from driftguard.platform.serialization import MAX_ANSWER_BYTES
 from driftguard.platform.times import iso
 
 SHARDS = 16
@@ -40,8 +41,8 @@ class Models(Table):
     | organization | `name#<name>` | the model with this name, because names are unique in an organization |
     | organization | `erase#<model>` | a deleted model whose data must be erased; has `shard` for the schedule |
 
-    The schedule reads the index `due` (shard, model_id). `revision` rises with each change of the definition, so that
-    of two changes that read the same definition only one is stored.
+    The schedule reads the index `due` (shard, model_id). `revision` rises with each change of the definition. Of two
+    changes that read the same revision only one is stored.
     """
 
     table_setting = "MODELS"
@@ -221,7 +222,10 @@ class Models(Table):
 
     @classmethod
     def newest(cls, organization_id: str, before: str | None, limit: int) -> "list[Models]":
-        """Return up to `limit` models that are older than the model id `before`, newest first."""
+        """Return up to `limit` models that are older than the model id `before`, newest first.
+
+        Returns fewer if they are longer than MAX_ANSWER_BYTES.
+        """
         upper = f"model#{before}" if before else "model#~"
         found = cls.query(
             organization_id,
@@ -230,7 +234,8 @@ class Models(Table):
             limit=limit + 1,
             consistent_read=True,
         )
-        return [model for model in found if model.sk != upper][:limit]
+        models = (model for model in found if model.sk != upper)
+        return first_of(models, limit, lambda model: model.text_bytes, MAX_ANSWER_BYTES)
 
     @classmethod
     def to_check(cls, turn: int) -> Iterator["Models"]:

@@ -15,7 +15,17 @@ from driftguard.alerts.schemas import DeliveryRecord
 from driftguard.alerts.tables import Alerts
 from driftguard.notifications.messages import Event, Message, events_in
 from driftguard.notifications.providers.base import StoredChannel
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, retrying, transaction
+from driftguard.platform.dynamodb import (
+    KEYS,
+    ConditionFailed,
+    Options,
+    Table,
+    conditional,
+    delete,
+    retrying,
+    transaction,
+)
+from driftguard.platform.serialization import answer_bytes
 from driftguard.platform.times import DAY, iso, parse
 
 if TYPE_CHECKING:  # functions that only need this table do not load settings
@@ -23,6 +33,8 @@ if TYPE_CHECKING:  # functions that only need this table do not load settings
 
 KEPT_ATTEMPTS = 20
 
+MOST_SHOWN_BYTES = 2_000_000
+"""Most bytes of delivery records in a response. The alert itself takes up to 2 MB beside them."""
 CLAIM_TRIES = 4
 
 type FinalOutcome = Literal["delivered", "retrying", "failed"]
@@ -226,15 +238,29 @@ class Deliveries(Table):
     def forget_notices(cls, channel_id: str) -> None:
         """Delete the deliveries of the notices that a channel does not work."""
         notices = cls.query(f"channel#{channel_id}", consistent_read=True, attributes_to_get=["pk", "sk"])
-        with cls.batch_write() as batch:
-            for notice in notices:
-                batch.delete(notice)
+        delete(notices)
 
     @classmethod
     def of(cls, alert_id: str) -> list[DeliveryRecord]:
         """Every attempt at every delivery of an alert, newest first."""
         records = [record for item in cls.query(alert_id, consistent_read=True) for record in item._records()]
-        return sorted(records, key=lambda record: record.at, reverse=True)
+        return _newest_first(records)
+
+    @classmethod
+    def latest(cls, alert_id: str) -> tuple[list[DeliveryRecord], int]:
+        """Return the attempts at an alert's latest deliveries, newest first, and the number of earlier deliveries.
+
+        A response holds MOST_SHOWN_BYTES of them. An alert with a reminder every hour has more after some months.
+        """
+        records: list[DeliveryRecord] = []
+        size = 0
+        for read, item in enumerate(cls.query(alert_id, scan_index_forward=False, consistent_read=True)):
+            found = item._records()
+            size += sum(answer_bytes(record) for record in found)
+            if size > MOST_SHOWN_BYTES:
+                return _newest_first(records), cls.count(alert_id, consistent_read=True) - read
+            records += found
+        return _newest_first(records), 0
 
     def _records(self) -> list[DeliveryRecord]:
         attempts: list[Attempt] = list(self.attempts or [])
@@ -246,3 +272,7 @@ class Deliveries(Table):
             )
             for attempt in attempts
         ]
+
+
+def _newest_first(records: Iterable[DeliveryRecord]) -> list[DeliveryRecord]:
+    return sorted(records, key=lambda record: record.at, reverse=True)

@@ -129,7 +129,8 @@ def _erase(
     # the deletions below, so that nothing of a model can write after the last of them.
     left = {item.sk.partition("#")[2] for item in Models.query(organization_id, consistent_read=True)}
     for table in tables:
-        delete(table.of_organization(organization_id))
+        if not delete(table.of_organization(organization_id), may_go_on):
+            return {"erased": False, "models_left": len(left)}
     if left or now - closed_at < LAST_REQUEST:
         return {"erased": False, "models_left": len(left)}
     ApiKeys(f"org#{organization_id}", "org").delete()

@@ -5,16 +5,17 @@ import json
 import random
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import groupby
+from itertools import batched, groupby
 from typing import Any, ClassVar, Self, cast
 
 import botocore.exceptions
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
-from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError, UpdateError
+from pynamodb.exceptions import DoesNotExist, GetError, PutError, TransactWriteError, UpdateError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
@@ -29,6 +30,17 @@ FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
 """Seconds between two tries of a conditional write. The pause doubles from the first to the longest."""
 
+
+WRITE_AT_ONCE = 25
+"""Items of one BatchWriteItem."""
+
+MOST_ROUNDS = 20
+"""Rounds of a batch that DynamoDB does not process whole. They last about 7 seconds."""
+
+THROTTLED_CODES = ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded")
+
+LONGEST_ASCII = 10_000
+"""Characters of JSON that is stored in ASCII."""
 
 KEYS = ["pk", "sk"]
 """The attributes that a query reads to delete items."""
@@ -56,12 +68,38 @@ class Table(Model):
         except DoesNotExist:
             return None
 
+    @classmethod
+    def _batch_get_page(cls, keys_to_get: Any, consistent_read: Any, attributes_to_get: Any) -> tuple[list[Any], None]:
+        """Read a batch, and what DynamoDB leaves unprocessed again after growing random pauses. Raises Throttled."""
+        found: list[Any] = []
+        for number in range(MOST_ROUNDS):
+            if number:
+                time.sleep(pause(number))
+            try:
+                page, keys_to_get = super()._batch_get_page(keys_to_get, consistent_read, attributes_to_get)  # type: ignore[no-untyped-call]
+            except GetError as error:
+                if error.cause_response_code in THROTTLED_CODES:
+                    continue
+                raise
+            found += page
+            if not keys_to_get:
+                return found, None
+        raise Throttled
+
 
 class Json(JSONAttribute):
-    """JSON that is stored as UTF-8, in which a letter takes at most 4 bytes. The escapes of ASCII take up to 12."""
+    """JSON that is stored in ASCII while it is short, and else in UTF-8.
+
+    A letter takes at most 4 bytes in UTF-8 and up to 12 bytes as escapes in ASCII.
+    """
 
     def serialize(self, value: Any) -> str | None:
-        return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        if value is None:
+            return None
+        text = json.dumps(value)
+        if len(text) <= LONGEST_ASCII:
+            return text
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 class Options:
@@ -109,12 +147,73 @@ def disconnect() -> None:
         table._connection = None
 
 
-def delete(items: Iterable[Table]) -> None:
-    """Delete items in batches."""
+def delete(items: Iterable[Table], may_go_on: Callable[[], bool] | None = None) -> bool:
+    """Delete items in batches. Returns whether all are deleted, which is False only if `may_go_on` said no.
+
+    Raises Throttled as `put` does if there is no `may_go_on`.
+    """
+    return _write(items, may_go_on, lambda item: {"DeleteRequest": {"Key": item._get_keys()}})  # type: ignore[no-untyped-call]  # PynamoDB has no types here
+
+
+def put(items: Iterable[Table]) -> None:
+    """Store items in batches without conditions. Raises Throttled if DynamoDB leaves items unprocessed for long."""
+    _write(items, None, lambda item: {"PutRequest": {"Item": item.serialize()}})
+
+
+def _write(
+    items: Iterable[Table], may_go_on: Callable[[], bool] | None, request: Callable[[Table], dict[str, Any]]
+) -> bool:
     for table, same in groupby(items, lambda item: item.__class__):
-        with table.batch_write() as batch:
-            for item in same:
-                batch.delete(item)
+        for batch in batched(same, WRITE_AT_ONCE, strict=False):
+            if not _write_batch(table, [request(item) for item in batch], may_go_on):
+                return False
+    return True
+
+
+def _write_batch(table: type[Table], requests: list[dict[str, Any]], may_go_on: Callable[[], bool] | None) -> bool:
+    """Write a batch, and what DynamoDB leaves unprocessed again after growing random pauses."""
+    rounds = 0
+    while requests:
+        if may_go_on is not None and not may_go_on():
+            return False
+        if rounds:
+            if may_go_on is None and rounds == MOST_ROUNDS:
+                raise Throttled
+            time.sleep(pause(rounds))
+        left = _batch_write_once(table, requests)
+        rounds = rounds + 1 if len(left) == len(requests) or may_go_on is None else 1
+        requests = left
+    return True
+
+
+def _batch_write_once(table: type[Table], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the requests that DynamoDB left unprocessed: all of them if it refused the whole batch for its load."""
+    try:
+        answer = table._get_connection().batch_write_item(
+            put_items=[request["PutRequest"]["Item"] for request in requests if "PutRequest" in request],
+            delete_items=[request["DeleteRequest"]["Key"] for request in requests if "DeleteRequest" in request],
+        )
+    except PutError as error:
+        if error.cause_response_code in THROTTLED_CODES:
+            return requests
+        raise
+    left: list[dict[str, Any]] = answer.get("UnprocessedItems", {}).get(table.Meta.table_name, [])
+    return left
+
+
+class Throttled(Exception):
+    """DynamoDB left items of a batch unprocessed in every one of many rounds. A later try can succeed."""
+
+
+def in_turn[T](sources: Iterable[Iterable[T]]) -> Iterator[T]:
+    """Yield one thing of each source in turn, so that the partitions behind the sources share the load."""
+    waiting = deque(iter(source) for source in sources)
+    while waiting:
+        source = waiting.popleft()
+        for thing in source:
+            yield thing
+            waiting.append(source)
+            break
 
 
 @contextmanager
@@ -200,8 +299,8 @@ def is_transient(error: BaseException) -> bool:
     while seen is not None:
         if isinstance(seen, (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)):
             return True
-        if isinstance(seen, PutError) and seen.cause is None:
-            return True  # DynamoDB left items of a batch unprocessed after all of PynamoDB's retries
+        if isinstance(seen, Throttled):
+            return True
         if isinstance(seen, botocore.exceptions.ClientError) and _may_pass(cast("dict[str, Any]", seen.response)):
             return True
         # PynamoDB's error lacks the HTTP status; botocore's error behind it has the status.
@@ -240,6 +339,18 @@ def squeeze(text: str) -> bytes:
 def unsqueeze(data: bytes) -> str:
     """Return the text that `squeeze` compressed."""
     return zlib.decompress(data).decode()
+
+
+def first_of[T](things: Iterable[T], most: int, size: Callable[[T], int], most_bytes: int) -> list[T]:
+    """Return the first things: at most `most`, and none after those whose sizes together pass `most_bytes`."""
+    found: list[T] = []
+    total = 0
+    for thing in things:
+        found.append(thing)
+        total += size(thing)
+        if len(found) == most or total > most_bytes:
+            break
+    return found
 
 
 def longest_fit(most: int, size: Callable[[int], int], limit: int) -> int:

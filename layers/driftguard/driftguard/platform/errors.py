@@ -13,11 +13,20 @@ DriftGuardError
 └── Unavailable           503  a dependency does not respond
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypedDict
 
 type Location = Sequence[str | int]
+
+
+LONGEST_PART = 200
+"""Characters of a name in the place of an error. Valid names have at most 128."""
+
+LONGEST_MESSAGE = 500
+MAX_ERROR_BYTES = 500_000
+"""Most bytes of the errors in a response, so that the response stays far below 6 MB."""
 
 
 class FieldError(TypedDict):
@@ -25,6 +34,27 @@ class FieldError(TypedDict):
 
     loc: list[str | int]
     msg: str
+
+
+def shown_errors[E: Mapping[str, Any]](errors: Sequence[E]) -> tuple[list[E], int]:
+    """Return the errors for a response, with long texts shortened, and how many errors it leaves out."""
+    shown: list[E] = []
+    size = 0
+    for error in errors:
+        entry: Any = {
+            **error,
+            "loc": [_short(part, LONGEST_PART) for part in error["loc"]],
+            "msg": _short(error["msg"], LONGEST_MESSAGE),
+        }
+        size += len(json.dumps(entry))
+        if size > MAX_ERROR_BYTES:
+            break
+        shown.append(entry)
+    return shown, len(errors) - len(shown)
+
+
+def _short[T](part: T, longest: int) -> T | str:
+    return part[: longest - 1] + "…" if isinstance(part, str) and len(part) > longest else part
 
 
 class DriftGuardError(Exception):
@@ -92,7 +122,8 @@ class Invalid(DriftGuardError):
         return cls([{"loc": list(loc), "msg": msg}])
 
     def problem(self) -> dict[str, Any]:
-        return {**super().problem(), "errors": self.errors}
+        shown, left_out = shown_errors(self.errors)
+        return {**super().problem(), "errors": shown, **({"errors_left_out": left_out} if left_out else {})}
 
 
 class TooManyRequests(DriftGuardError):
@@ -111,7 +142,7 @@ def summarize(errors: Sequence[FieldError]) -> str:
     """Describe the first error in one sentence and count the others."""
     if not errors:
         return "The request is not valid."
-    first = errors[0]
+    first = shown_errors(errors[:1])[0][0]
     place = ".".join(str(part) for part in first["loc"])
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return f"{place}: {first['msg']}{more}"

@@ -39,7 +39,7 @@ Note = Annotated[str, StringConstraints(max_length=2000, strict=True)]
 """Free text that a person writes, such as the note of an acknowledgement."""
 
 MAX_ANSWER_BYTES = 5_000_000
-"""Lambda returns at most 6 MB."""
+"""Most bytes of a response body, as `answer_bytes` counts them. Lambda returns at most 6 MB."""
 
 
 MAX_ERRORS = 100
@@ -78,6 +78,11 @@ def from_json(text: str) -> Any:
 def to_json(body: Any) -> str:
     """Return a response body as JSON. Raises ValueError for NaN and infinity."""
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def answer_bytes(value: Any) -> int:
+    """Return the bytes that a value takes in a response. Lambda sends the body as a string with escaped quotes."""
+    return len(json.dumps(to_json(value), ensure_ascii=False).encode())
 
 
 def _plain(value: Any) -> Any:

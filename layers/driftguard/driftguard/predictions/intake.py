@@ -13,7 +13,7 @@ from driftguard.models.registry import referred
 from driftguard.models.schemas import ModelReference
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import MAX_ITEM_BYTES, chunks, retrying
-from driftguard.platform.errors import BadRequest, Conflict, Invalid, TooLarge, Unavailable
+from driftguard.platform.errors import BadRequest, Conflict, Invalid, TooLarge, Unavailable, shown_errors
 from driftguard.predictions.keys import Key
 from driftguard.predictions.schemas import MAX_ROWS, BatchBody, BatchLogged, Logged, PredictionBody, RejectedRow
 from driftguard.predictions.tables import Predictions
@@ -217,10 +217,12 @@ def _first_answer(
 
 
 def _answer(key: Key, rows: Sequence[Row], rejected: Sequence[Any]) -> BatchLogged:
+    errors, left_out = shown_errors(rejected)
     return BatchLogged(
         accepted=len(rows),
         rejected=len(rejected),
-        errors=list(rejected),
+        errors=errors,
+        errors_left_out=left_out,
         prediction_ids=ids_of(key, rows, rejected),
         warnings=_warnings(len(rows), len(rejected)),
     )

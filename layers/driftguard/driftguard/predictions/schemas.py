@@ -95,12 +95,14 @@ class RejectedRow(TypedDict):
 class BatchLogged(Logged):
     """The response to a batch. The ids are those of the accepted rows, in their order.
 
+    `errors_left_out` counts the rejected rows that `errors` does not list because their names are too long.
     `warnings` has a sentence for everything in the batch that needs attention.
     """
 
     rejected: int
     errors: list[RejectedRow]
     warnings: list[str]
+    errors_left_out: int = 0
 
 
 class LoggedRow(BaseModel):

@@ -12,7 +12,7 @@ from pynamodb.exceptions import PutError
 from pynamodb.indexes import IncludeProjection, LocalSecondaryIndex
 
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, transaction
+from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, in_turn, put, transaction
 from driftguard.platform.times import iso
 from driftguard.predictions.keys import Key, place
 from driftguard.rows.reading import MAX_AGE, MAX_AHEAD
@@ -125,16 +125,19 @@ class Predictions(Table):
 
     def write_chunks(self, pieces: Sequence[bytes], nonce: str) -> None:
         """Store this head's data as chunks. Readers do not see chunks before the head is committed."""
-        with Predictions.batch_write() as batch:
-            for number, piece in enumerate(pieces):
-                batch.save(Predictions(self.pk, f"c#{nonce}#{number}", data=piece, expires_at=self.expires_at))
+        put(
+            Predictions(self.pk, f"c#{nonce}#{number}", data=piece, expires_at=self.expires_at)
+            for number, piece in enumerate(pieces)
+        )
         self.nonce, self.chunks = nonce, len(pieces)
 
     @classmethod
     def of_model(cls, model: Models) -> "Iterable[Predictions]":
         """All batches, chunks and markers of a model in each of its partitions, keys only."""
-        for number in range(model.partition_count):
-            yield from cls.query(place(model.model_id, number), attributes_to_get=KEYS, consistent_read=True)
+        return in_turn(
+            cls.query(place(model.model_id, number), attributes_to_get=KEYS, consistent_read=True)
+            for number in range(model.partition_count)
+        )
 
     @classmethod
     def of_organization(cls, _organization_id: str) -> "Iterable[Predictions]":

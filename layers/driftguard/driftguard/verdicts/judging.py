@@ -17,6 +17,7 @@ from driftguard.distributions.baseline import FORMAT, Baseline
 from driftguard.distributions.categories import Categories
 from driftguard.models.schemas import State
 from driftguard.statistics.arrays import Flags
+from driftguard.verdicts.bounds import bounded
 from driftguard.verdicts.drift import DriftTests, drift_tests
 from driftguard.verdicts.quality import QualityTest, quality_tests
 from driftguard.verdicts.report import NAMED, alert_feature, drift_reason, feature_rows, quality_reason, report_of
@@ -83,7 +84,7 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
         drift_score=score,
         p_value=p_value,
     )
-    return Verdict(report, findings, occasion)
+    return Verdict(bounded(report), findings, occasion)
 
 
 def notes_on(baseline: Baseline) -> list[str]:

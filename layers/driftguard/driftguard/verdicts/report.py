@@ -75,6 +75,7 @@ def report_of(
         "n_baseline": occasion.n_baseline,
         "n_window": occasion.n_window,
         "features": list(features),
+        "histograms_left_out": 0,
         "unwatched": list(unwatched),
         "unwatched_more": unwatched_more,
         "notes": list(notes),

@@ -163,6 +163,7 @@ class ReportFeature(TypedDict):
 class Report(TypedDict):
     """The result of one check, with one entry per feature.
 
+    `histograms_left_out` is the number of features whose histogram is empty because the response would be too long.
     `drifted_features` names the prediction `prediction`, and a feature of that name `feature:prediction`. `unwatched`
     lists at most 51 names, and `unwatched_more` counts values under further names. Both are null in reports that
     older versions stored. `notes` are sentences about what limits the tests.
@@ -181,6 +182,7 @@ class Report(TypedDict):
     n_baseline: int
     n_window: int
     features: list[ReportFeature]
+    histograms_left_out: int
     unwatched: list[Unwatched] | None
     unwatched_more: int | None
     notes: list[str]
