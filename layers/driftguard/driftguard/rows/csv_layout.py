@@ -17,6 +17,8 @@ from driftguard.rows.file_format import FileFormat
 
 DELIMITERS = (",", ";", "\t", "|")
 OTHER_DELIMITERS = ("^", "~", "\x01", "\x1f", ":")
+WEAK_DELIMITERS = (";", "|")
+"""One of these in each line may be a part of a text. From two on, they separate columns."""
 SAMPLE_ROWS = 200
 MOST = 0.9
 """Share of the sample's rows that must agree before a conclusion follows."""
@@ -55,10 +57,15 @@ def layout_of(sample: str, about: FileFormat, *, whole: bool) -> Layout:
     first = next((number for number, line in enumerate(lines) if line.strip("\ufeff \t\r\n")), 0)
     named = _EXCEL_SEPARATOR.fullmatch(lines[first]) if lines else None
     skipped = first + 1 if named else 0
-    delimiter = about.delimiter or (named.group(1) if named else None)
-    tables = {each: _table(lines[skipped:], each) for each in (delimiter, *DELIMITERS) if each}
-    delimiter = delimiter or _best(tables)
+    said = about.delimiter or (named.group(1) if named else None)
+    tables = {each: _table(lines[skipped:], each) for each in (said, *DELIMITERS) if each}
+    delimiter = said or _best(tables)
     table = tables[delimiter]
+    if said is None and delimiter in WEAK_DELIMITERS and table and len(table[0]) == 2:
+        raise BadFile(
+            f"the file does not look comma-separated: the first line is one name, {table_name(tables[','])}, and it "
+            f"holds {delimiter!r} once; set delimiter to {delimiter!r} if it separates two columns"
+        )
     if len(table) < 2:
         return Layout(delimiter, skipped)
     header, rows = table[0], table[1:]
