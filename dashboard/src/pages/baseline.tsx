@@ -122,7 +122,7 @@ function Contents({ baseline }: { baseline: Baseline }): JSX.Element {
                 <th scope="col">Feature</th>
                 <th scope="col" class="wide">Type</th>
                 <th scope="col" class="number">Missing</th>
-                <th scope="col" class="number">Wrong type</th>
+                <th scope="col" class="number wide">Wrong type</th>
                 <th scope="col">Values</th>
               </tr>
             </thead>
@@ -134,7 +134,7 @@ function Contents({ baseline }: { baseline: Baseline }): JSX.Element {
                   </th>
                   <td class="wide">{feature.type}</td>
                   <td class="number">{share(feature.missing_share)}</td>
-                  <td class="number">
+                  <td class="number wide">
                     {share(feature.invalid_share)}
                     {(feature.examples ?? []).length > 0 && (
                       <>
