@@ -55,7 +55,7 @@ def test_what_the_baseline_lacks_is_said_at_once_and_in_the_report(deployed: Sta
         ("prediction", "unexpected_feature"),
         ("income", "unexpected_feature"),
     }
-    events = [event for message in published.refresh() for event in message["events"]]
+    events = [event for message in published.refresh() for event in message.get("events", [message])]
     kinds = [event["kind"] for event in events if event["alert"]["alert_type"] == "data_quality"]
     assert kinds == ["opened"]
 
