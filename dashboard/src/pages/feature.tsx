@@ -110,18 +110,23 @@ function ShareChange({ kind, shares }: { kind: Kind; shares: Shares }): JSX.Elem
   );
 }
 
+/** What the score of each drift test measures. */
+const SCORES: Record<string, string> = { ks: "Kolmogorov–Smirnov D", chi2: "total variation", fisher: "difference of the shares" };
+
 function Numbers({ feature }: { feature: Feature }): JSX.Element {
   const items: [string, string, string?][] = [];
-  const test = feature.test === "ks" ? "Kolmogorov–Smirnov D" : feature.test === "chi2" ? "total variation" : undefined;
+  const test = SCORES[feature.test ?? ""];
   if (feature.kind) items.push(["Rise", feature.shares ? points(feature.shares.window - feature.shares.baseline) : score(feature.drift_score), KINDS[feature.kind]]);
   else if (feature.status === "insufficient_data")
     items.push(["Score", "too few values", feature.min_detectable_score ? `smallest detectable score: ${score(feature.min_detectable_score)}` : undefined]);
   else items.push(["Score", score(feature.drift_score), test]);
   if (feature.threshold !== null && feature.threshold !== undefined)
     items.push(["Limit", feature.kind ? points(feature.threshold) : feature.threshold.toFixed(3)]);
+  if (!feature.kind && feature.expected_by_chance !== null && feature.expected_by_chance !== undefined)
+    items.push(["Expected by chance", feature.expected_by_chance.toFixed(3), "score of samples of this size without drift"]);
   items.push(["p-value", pValue(feature.p_value), feature.p_threshold ? `limit ${pValue(feature.p_threshold)}` : undefined]);
   if (feature.psi !== null && feature.psi !== undefined) items.push(["PSI", feature.psi.toFixed(3)]);
-  if (feature.wasserstein !== null && feature.wasserstein !== undefined) items.push(["Wasserstein", quantity(feature.wasserstein), "in the feature's unit"]);
+  if (feature.wasserstein !== null && feature.wasserstein !== undefined) items.push(["Wasserstein", quantity(feature.wasserstein), feature.wasserstein_error_bound ? `within ${quantity(feature.wasserstein_error_bound)}, in the feature's unit` : "in the feature's unit"]);
   if (feature.mean && feature.mean.window !== null && feature.mean.baseline !== null)
     items.push(["Mean", quantity(feature.mean.window), `${quantity(feature.mean.baseline)} in the baseline`]);
   if (feature.missing) items.push(["Missing", share(feature.missing.window), `${share(feature.missing.baseline)} in the baseline`]);

@@ -138,6 +138,7 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
       {report.reason && <p class="lead">{report.reason}</p>}
       <Held model={model} />
       <Unwatched model={model} report={report} />
+      <Notes report={report} />
       <Facts
         items={[
           ["Score", score(report.drift_score), strongest ? `of ${strongest.name}` : undefined],
@@ -177,6 +178,18 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
       </section>
       <Features model={model} features={report.features} query={query} span={span} alerts={alerts.data ?? []} />
     </>
+  );
+}
+
+/** Sentences about what limits the tests of this report. */
+function Notes({ report }: { report: Report }): JSX.Element | null {
+  if (report.notes.length === 0) return null;
+  return (
+    <div class="notice">
+      {report.notes.map((note) => (
+        <p key={note}>{note}</p>
+      ))}
+    </div>
   );
 }
 
