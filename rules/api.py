@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from rules.stack import Breach, Stack, target
 from rules.template import PSEUDO, Template
 
+MOST_WITHOUT_KEY = 20
+"""Requests per second that a method accepts without a key."""
+
 NO_KEY = {"/health", "/openapi.json", "/docs", "/dashboard", "/dashboard/{proxy+}"}
 """Paths that need no API key."""
 
@@ -93,6 +96,13 @@ def gateway_answers(stack: Stack) -> Iterator[Breach]:
                 yield name, f"{answer} lacks Retry-After"
 
 
+def _without_key(stack: Stack) -> Iterator[tuple[str, str]]:
+    """The paths and methods that need no key: preflight requests, and what is public."""
+    for api in stack.of("AWS::ApiGateway::RestApi").values():
+        for path, item in api.get("Body", {}).get("paths", {}).items():
+            yield from ((path, method) for method in item if method == "options" or path in NO_KEY)
+
+
 def limits_and_access_logs(stack: Stack) -> Iterator[Breach]:
     """The API and every key are throttled. Access logs are JSON lines without keys."""
     plans = stack.of("AWS::ApiGateway::UsagePlan")
@@ -100,6 +110,11 @@ def limits_and_access_logs(stack: Stack) -> Iterator[Breach]:
         settings = [each for each in stage.get("MethodSettings", []) if each["ResourcePath"] == "/*"]
         if not any("ThrottlingRateLimit" in each and "ThrottlingBurstLimit" in each for each in settings):
             yield name, "is not throttled"
+        own = {(each["ResourcePath"], each["HttpMethod"]): each for each in stage.get("MethodSettings", [])}
+        for path, method in _without_key(stack):
+            limits = own.get((f"/{path.replace('/', '~1')}", method.upper()), {})
+            if not 0 < limits.get("ThrottlingRateLimit", 0) <= MOST_WITHOUT_KEY:
+                yield name, f"has no small limit of its own for {method.upper()} {path}, which needs no key"
         if not any(plan.get("Throttle") for plan in plans.values()):
             yield name, "has no usage plan that throttles keys"
         if "AccessLogSetting" not in stage:
