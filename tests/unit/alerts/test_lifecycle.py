@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -15,10 +14,10 @@ from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.advice import recommend
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome
-from driftguard.alerts.schemas import SEVERITIES, Alert, AlertFeature, Severity, Window, severity_rank
+from driftguard.alerts.schemas import SEVERITIES, Alert, Severity, Window, severity_rank
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.errors import Conflict, Invalid
-from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers
+from tests.unit.features import feature_of
 
 START = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 STEP = timedelta(minutes=15)
@@ -32,29 +31,6 @@ FEATURE: dict[str, Any] = {
     "drifted": True,
     "histogram": {"edges": [0.0, 1.0, 2.0], "baseline": [0.5, 0.5], "window": [0.2, 0.8]},
 }
-
-
-def feature_of(values: Mapping[str, Any]) -> AlertFeature:
-    """A feature as a check finds it: its direction is told from its histogram."""
-    feature = AlertFeature.model_validate(values)
-    if feature.histogram is None:
-        return feature
-    baseline, window = (
-        np.array(bars) / max(sum(bars), 1) for bars in (feature.histogram.baseline, feature.histogram.window)
-    )
-    labels = feature.histogram.categories
-    if labels is None:
-        direction = direction_of_numbers(baseline.cumsum(), window.cumsum())
-    else:
-        named = [label for label in labels if not label.startswith("__")]
-        before, now = (
-            np.array(
-                [dict(zip(labels, bars, strict=True)).get(label, 0.0) for label in [*named, "__rare__", "__new__"]]
-            )
-            for bars in (baseline, window)
-        )
-        direction = direction_of_categories(named, before, now, new=True)
-    return feature.model_copy(update={"direction": direction})
 
 
 def finding(kind: str, severity: Severity = "MEDIUM", score: float = 0.168, alert_type: str = "data_drift") -> Finding:

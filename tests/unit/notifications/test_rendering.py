@@ -8,7 +8,6 @@ from email.policy import SMTP, default
 from html.parser import HTMLParser
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +21,7 @@ from driftguard.notifications import example, pictures
 from driftguard.notifications.providers import email, slack
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL
-from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers
+from tests.unit.features import feature_of
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 PUBLIC = "https://drift.example.com/v1"
@@ -61,29 +60,6 @@ MISSING = {
     "drifted": True,
     "shares": {"baseline": 0.034, "window": 0.078},
 }
-
-
-def feature_of(values: dict[str, Any]) -> AlertFeature:
-    """A feature as a check finds it: its direction is told from its histogram."""
-    feature = AlertFeature.model_validate(values)
-    if feature.histogram is None or feature.kind:
-        return feature
-    baseline, window = (
-        np.array(bars) / max(sum(bars), 1) for bars in (feature.histogram.baseline, feature.histogram.window)
-    )
-    labels = feature.histogram.categories
-    if labels is None:
-        direction = direction_of_numbers(baseline.cumsum(), window.cumsum())
-    else:
-        named = [label for label in labels if not label.startswith("__")]
-        before, now = (
-            np.array(
-                [dict(zip(labels, bars, strict=True)).get(label, 0.0) for label in [*named, "__rare__", "__new__"]]
-            )
-            for bars in (baseline, window)
-        )
-        direction = direction_of_categories(named, before, now, new=True)
-    return feature.model_copy(update={"direction": direction})
 
 
 def life(
