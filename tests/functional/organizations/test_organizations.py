@@ -1,5 +1,6 @@
 """Organizations and keys by direct invocation, with API Gateway's own keys in moto."""
 
+import bz2
 import json
 import re
 import zlib
@@ -130,6 +131,8 @@ def opened(value: Any) -> str:
         case bytes():
             with suppress(zlib.error):
                 return zlib.decompress(value).decode()
+            with suppress(OSError, ValueError):
+                return bz2.decompress(value).decode()
             return value.decode("latin-1")
         case dict():
             return " ".join(f"{name} {opened(part)}" for name, part in value.items())

@@ -1,9 +1,11 @@
 """Packs reports for storage, and reads the last report and the history of a model.
 
-Every check stores a report, so reports are packed tightly. A histogram with bars of equal width keeps only the two
+Every check stores a report, so reports are packed tightly: column by column, and by bzip2, which takes a fifth less
+than deflate. A histogram with bars of equal width keeps only the two
 outer ends. Shares are whole numbers, and the window's shares are differences from the baseline's.
 """
 
+import bz2
 import json
 import zlib
 from collections.abc import Sequence, Set
@@ -27,6 +29,9 @@ SHARE_UNITS = 10**5
 """Shares in a histogram are stored as multiples of 1 / SHARE_UNITS."""
 
 
+BZ2: Final = b"BZh"
+"""The first bytes of a packed report. Reports of version 0.1 are deflated JSON with one object per feature."""
+
 LACKING: Final[dict[str, Any]] = {
     **dict.fromkeys(["direction", "at", "mean", "range", "expected_by_chance", "wasserstein_error_bound"]),
     "new_categories": [],
@@ -46,14 +51,28 @@ LACKING_IN_QUALITY: Final[dict[str, Any]] = {"threshold": None}
 def pack(report: Report) -> bytes:
     """Return a report as bytes for storage. Raises ValueError if the report contains NaN or infinity."""
     features = [{**one, "histogram": _pack_picture(one["histogram"])} for one in report["features"]]
-    return zlib.compress(_json({**report, "features": features}), 6)
+    return bz2.compress(_json({**report, "features": _columns(features)}))
 
 
 def unpack(data: bytes) -> Report:
     """Restore the report from the output of `pack`. Reports of older versions get defaults for missing fields."""
-    stored: Any = {**LACKING_IN_REPORT, **json.loads(zlib.decompress(data))}
-    stored["features"] = [_unpack_feature(one) for one in stored["features"]]
-    return bounded(cast("Report", stored))
+    if data.startswith(BZ2):
+        stored: Any = json.loads(bz2.decompress(data))
+        stored["features"] = _rows(stored["features"])
+    else:  # version 0.1
+        stored = json.loads(zlib.decompress(data))
+    features = [_unpack_feature(one) for one in stored["features"]]
+    return bounded(cast("Report", {**LACKING_IN_REPORT, **stored, "features": features}))
+
+
+def _columns(features: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the fields of all features, one list per field. Equal fields side by side compress better."""
+    return {name: [feature[name] for feature in features] for name in features[0]} if features else {}
+
+
+def _rows(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Return the features again, one dict per feature."""
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:

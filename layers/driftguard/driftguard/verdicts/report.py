@@ -142,7 +142,7 @@ def _row(
         },
         "psi": _finite(tests.psi[index]) if tests.n[index] and tests.m[index] else None,
         "wasserstein": _finite(tests.wasserstein[index]),
-        "wasserstein_error_bound": _finite(tests.wasserstein_error[index]),
+        "wasserstein_error_bound": _rounded_up(_finite(tests.wasserstein_error[index])),
         "mean": _means(numbers, feature.present, window, index) if numbers else None,
         "range": _ranges(numbers, window, index) if numbers else None,
         "new_categories": [] if numbers else list(window.recent.get(index, ())),
@@ -348,6 +348,14 @@ def _whole(values: Floats) -> bool:
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def _rounded_up(bound: float | None) -> float | None:
+    """Return a bound of three digits that is not smaller than `bound`. A stored report pays for each digit."""
+    if bound is None:
+        return None
+    rounded = float(f"{bound:.2e}")
+    return rounded if rounded >= bound else float(f"{1.005 * bound:.2e}")
 
 
 def _mean(total: float, count: int) -> float | None:
