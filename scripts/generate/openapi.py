@@ -1,6 +1,5 @@
 """Generates the API's OpenAPI document from the functions' own types. With --check it only compares."""
 
-import argparse
 import importlib.util
 import json
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn
 
 from driftguard.api.resolver import Api
+from scripts.generate.written import write_or_check
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "layers/driftguard/driftguard/openapi.json"
@@ -18,18 +18,8 @@ DESCRIPTION = "Watches machine-learning models in production for drift. Every ti
 
 def main() -> int:
     """Write or check the document. Return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the document is out of date")
     text = json.dumps(document(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    if not parser.parse_args().check:
-        TARGET.write_text(text)
-        print(f"wrote {TARGET.relative_to(ROOT)}")
-        return 0
-    if TARGET.exists() and TARGET.read_text() == text:
-        print("the OpenAPI document is up to date")
-        return 0
-    print("the OpenAPI document is out of date: run `make openapi` and commit it", file=sys.stderr)
-    return 1
+    return write_or_check(TARGET, text, about=__doc__, make="openapi")
 
 
 def document() -> dict[str, Any]:

@@ -3,7 +3,6 @@
 The parts are joined as text, section by section, so that their comments stay.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Final
 import yaml
 
 from rules.template import loader
+from scripts.generate.written import write_or_check
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TARGET: Final = ROOT / "template.yaml"
@@ -26,18 +26,7 @@ HEADER: Final = "# Generated from the files in template/ by `make template`. Edi
 
 def main() -> int:
     """Write or check the template; returns the exit code."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--check", action="store_true", help="write nothing; fail when the template is out of date")
-    text = join(parts())
-    if not arguments.parse_args().check:
-        TARGET.write_text(text)
-        print(f"wrote {TARGET.relative_to(ROOT)}")
-        return 0
-    if TARGET.exists() and TARGET.read_text() == text:
-        print("template.yaml is up to date")
-        return 0
-    print("template.yaml differs from the files in template/: run `make template` and commit it", file=sys.stderr)
-    return 1
+    return write_or_check(TARGET, join(parts()), about=__doc__, make="template")
 
 
 def parts() -> dict[str, str]:

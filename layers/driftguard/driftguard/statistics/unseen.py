@@ -1,19 +1,14 @@
-"""Tests whether a window has more new values than a sample of the baseline's size must lack."""
+"""Tests whether a window has more new values than a sample of the baseline's size must lack.
+
+A sample of m values, of which `once` distinct values occur once, lacks a share of about once/m. Source: Good (1953),
+The population frequencies of species and the estimation of population parameters, Biometrika 40; the idea is Turing's.
+"""
 
 import numpy as np
 from scipy.special import gammainccinv
 from scipy.stats import binom
 
 from driftguard.statistics.arrays import Floats, Ints
-
-
-def expected_share(once: Ints, m: Ints) -> Floats:
-    """Return the expected share of values that a sample of m values lacks: (F,).
-
-    once: the number of distinct values that the sample has once. Source: Good (1953), The population frequencies of
-    species and the estimation of population parameters, Biometrika 40; the idea is Turing's.
-    """
-    return np.minimum(once / np.maximum(m, 1), 1.0)
 
 
 def unseen_p_value(x: Ints, n: Ints, once: Ints, m: Ints, limit: Floats) -> Floats:
