@@ -25,7 +25,7 @@ MODEL_ITEMS = 6_500
 def slow(monkeypatch: pytest.MonkeyPatch) -> Throttled:
     """A limit of 100 items a second for each partition, and a clock that only sleeping moves."""
     limit = Throttled(items_a_second=100)
-    monkeypatch.setattr("driftguard.platform.dynamodb.time.sleep", limit.sleep)
+    monkeypatch.setattr("driftguard.platform.retries.time.sleep", limit.sleep)
     return limit
 
 

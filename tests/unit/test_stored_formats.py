@@ -22,8 +22,8 @@ from moto import mock_aws
 
 from driftguard.alerts.events import ALERT_NEWS, AlertEvent, AlertMessage, changes_in
 from driftguard.alerts.findings import Memory
-from driftguard.alerts.lifecycle import lapse
 from driftguard.alerts.tables import Alerts, Outbox
+from driftguard.alerts.transitions import lapse
 from driftguard.baselines.tables import Baselines, Uploads
 from driftguard.baselines.uploads import status as upload_status
 from driftguard.checks.messages import CheckMessage
@@ -48,8 +48,9 @@ from driftguard.notifications.delivery import undelivered
 from driftguard.notifications.messages import ChannelNotice, Retry
 from driftguard.notifications.tables import Channels
 from driftguard.organizations.tables import ApiKeys
-from driftguard.platform.dynamodb import ConditionFailed, Table, connect, disconnect
+from driftguard.platform.dynamodb import Table, connect, disconnect
 from driftguard.platform.environment import Environment
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of, parse
 from driftguard.predictions.intake import log_batch, log_one
 from driftguard.predictions.schemas import BatchBody, PredictionBody

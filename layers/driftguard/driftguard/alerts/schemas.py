@@ -186,7 +186,7 @@ class Sent(BaseModel):
 
 
 class Alert(AlertFields):
-    """An alert as it is stored. Only `driftguard.alerts.lifecycle` creates and changes alerts.
+    """An alert as it is stored. Only `driftguard.alerts.lifecycle` and `transitions` create and change alerts.
 
     below_since: the time since when the score has been below the level that keeps the alert open.
     sent: the last message by the minimum severity of the channels that received it. A minimum is missing until the

@@ -17,9 +17,9 @@ from driftguard.checks.tables import MOST_ROW_BYTES, History
 from driftguard.distributions.baseline import key_of
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import MAX_ITEM_BYTES, longest_fit
 from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
+from driftguard.platform.sizes import MAX_ITEM_BYTES, longest_fit
 from driftguard.verdicts.bounds import bounded
 from driftguard.verdicts.shapes import Report, ReportFeature, ReportHistogram
 
