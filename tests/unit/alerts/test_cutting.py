@@ -56,7 +56,7 @@ def alert(**changes: Any) -> Alert:
 def features(count: int) -> list[AlertFeature]:
     """Return features with the longest names and examples that an alert holds."""
     labels = [text(60, 10_000 + number) for number in range(32)]
-    picture = Histogram(categories=labels, baseline=[1 / 3] * 32, window=[1 / 3] * 32)
+    picture = Histogram(edges=None, categories=labels, baseline=[1 / 3] * 32, window=[1 / 3] * 32)
     return [
         AlertFeature(
             name=text(128, number),

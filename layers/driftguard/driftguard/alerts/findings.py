@@ -155,6 +155,6 @@ def trim_features(features: Sequence[AlertFeature]) -> list[AlertFeature]:
 
 
 def _short_labels(histogram: Histogram | None) -> Histogram | None:
-    if histogram is None or histogram.categories is None:
+    if histogram is None or histogram["categories"] is None:
         return histogram
-    return histogram.model_copy(update={"categories": [shorten(label) for label in histogram.categories]})
+    return {**histogram, "categories": [shorten(label) for label in histogram["categories"]]}

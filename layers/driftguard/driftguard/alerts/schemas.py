@@ -1,7 +1,7 @@
 """Defines alerts as they are stored and as the API returns them."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -45,14 +45,14 @@ class Shares(BaseModel):
     window: float
 
 
-class Histogram(BaseModel):
+class Histogram(TypedDict):
     """A histogram of the baseline and the window, as shares of the values in at most 32 bins.
 
     Numeric features have `edges`, one more than there are bins. Other features have `categories`, one label per bin.
     """
 
-    edges: list[float | None] | None = None
-    categories: list[str] | None = None
+    edges: list[float | None] | None
+    categories: list[str] | None
     baseline: list[float]
     window: list[float]
 

@@ -22,7 +22,6 @@ from driftguard.verdicts.shapes import (
     PlaceOfD,
     RangePair,
     ReportFeature,
-    ReportHistogram,
     TestName,
     TypeChange,
 )
@@ -57,7 +56,7 @@ def _row(
     window: Counts,
     tests: DriftTests,
     index: int,
-    picture: ReportHistogram,
+    picture: Histogram,
     quality: Sequence[QualityTest],
     min_change: float,
 ) -> ReportFeature:
@@ -147,7 +146,7 @@ def alert_feature(row: ReportFeature, quality: QualityTest | None = None, min_ch
         direction=row["direction"],
         at=Place.model_validate(row["at"]) if row["at"] else None,
         missing=Shares.model_validate(row["missing"]),
-        histogram=Histogram.model_validate(row["histogram"]),
+        histogram=row["histogram"],
         new_categories=row["new_categories"],
     )
     if quality is None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from driftguard.alerts.schemas import Histogram
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import Layout
 from driftguard.distributions.categories import NEW, RARE, Categories
@@ -11,12 +12,9 @@ from driftguard.distributions.numbers import Numbers
 from driftguard.statistics import pictures
 from driftguard.statistics.arrays import Floats
 from driftguard.verdicts.drift import DriftTests
-from driftguard.verdicts.shapes import ReportHistogram
 
 
-def histograms(
-    layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]
-) -> dict[int, ReportHistogram]:
+def histograms(layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]) -> dict[int, Histogram]:
     """Return the histograms of the given features by index."""
     found = {index: _bars(layout, window, tests, index) for index in features if index in layout.categories}
     numeric = [index for index in features if index in layout.numbers and len(layout.numbers[index].values)]
@@ -31,8 +29,8 @@ def histograms(
         values=[_distinct(layout, index) for index in numeric],
     )
     for index, (ends, first, second) in zip(numeric, drawn, strict=True):
-        found[index] = {"edges": ends, "categories": None, "baseline": first, "window": second}
-    nothing: ReportHistogram = {"edges": [], "categories": None, "baseline": [], "window": []}
+        found[index] = {"edges": [*ends], "categories": None, "baseline": first, "window": second}
+    nothing: Histogram = {"edges": [], "categories": None, "baseline": [], "window": []}
     return {index: found.get(index, nothing) for index in features}
 
 
@@ -41,7 +39,7 @@ def _distinct(layout: Layout, index: int) -> Floats | None:
     return np.asarray(values.cuts) if isinstance(values, Numbers) and all(values.own) else None
 
 
-def _bars(layout: Layout, window: Counts, tests: DriftTests, index: int) -> ReportHistogram:
+def _bars(layout: Layout, window: Counts, tests: DriftTests, index: int) -> Histogram:
     values = layout.features[index].values
     names = values.names if isinstance(values, Categories) else ()
     before, now = category_shares(layout, window, tests, index, len(names))
