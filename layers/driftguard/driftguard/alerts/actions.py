@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from driftguard.alerts import findings, lifecycle, transitions
 from driftguard.alerts.publishing import Publish, publish_pending
-from driftguard.alerts.schemas import Alert, AlertDetail, AlertFilters, DeliveryRecord, Note, Snooze
+from driftguard.alerts.schemas import Alert, AlertDetail, AlertStatus, AlertType, DeliveryRecord, Note, Severity, Snooze
 from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.models.activity import ActivityKind, Change
 from driftguard.models.registry import MAX_ID
@@ -35,6 +36,18 @@ def find(organization_id: str, alert_id: str) -> Alert:
     if alert is None or Models.one(organization_id, alert.model_id) is None:
         raise NotFound("No alert has this id. Check the id, or list alerts at GET /drift/alerts.")
     return alert
+
+
+@dataclass(frozen=True)
+class AlertFilters:
+    """The query parameters of a list of alerts."""
+
+    limit: int
+    days: int | None
+    status: AlertStatus | None
+    severity: Severity | None
+    alert_type: AlertType | None
+    cursor: str | None
 
 
 def page(organization_id: str, filters: AlertFilters, *, model_id: str | None, now: datetime) -> Page[Alert]:

@@ -1,6 +1,5 @@
 """Defines alerts as they are stored and as the API returns them."""
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -294,15 +293,3 @@ class Snooze(Note):
 def dashboard_url(public_url: str, alert_id: str) -> str:
     """Return the URL of an alert in the dashboard."""
     return f"{public_url}/dashboard#/alerts/{alert_id}"
-
-
-@dataclass(frozen=True)
-class AlertFilters:
-    """The query parameters of a list of alerts."""
-
-    limit: int
-    days: int | None
-    status: AlertStatus | None
-    severity: Severity | None
-    alert_type: AlertType | None
-    cursor: str | None
