@@ -17,7 +17,7 @@ from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, State, read_hours
 from driftguard.counting.tables import StoredCounts, day_key, hour_key
 from driftguard.models.traffic import NO_TRAFFIC, Traffic
-from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import DAY, hour_of, hour_start, iso, parse
 from driftguard.predictions.tables import Head, Predictions
 from driftguard.rows.columns import Columns

@@ -18,9 +18,10 @@ from driftguard.organizations.commands import (
     SpreadModel,
 )
 from driftguard.organizations.tables import ApiKeys
-from driftguard.platform.dynamodb import ConditionFailed, delete
+from driftguard.platform.bulk import delete
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import new_id
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import parse
 
 LAST_REQUEST = timedelta(seconds=60)
