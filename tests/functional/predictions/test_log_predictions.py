@@ -329,8 +329,10 @@ def test_the_openapi_description_names_the_routes_and_their_answers() -> None:
     assert [parameter["name"].lower() for parameter in batch["parameters"]] == ["idempotency-key"]
     answer = batch["responses"]["202"]["content"]["application/json"]["schema"]
     assert answer == {"$ref": "#/components/schemas/BatchLogged"}
-    rows = described["components"]["schemas"]["BatchBody"]["properties"]["predictions"]
-    assert rows["items"]["properties"].keys() == {"features", "prediction", "prediction_id", "timestamp"}
+    fields = described["components"]["schemas"]["BatchBody"]["properties"]
+    row = {"features", "prediction", "prediction_id", "timestamp", "score", "probabilities", "label"}
+    assert fields["predictions"]["anyOf"][0]["items"]["properties"].keys() == row
+    assert {"columns", "prediction_ids", "timestamps", "scores", "probabilities", "labels"} <= fields.keys()
     names = {parameter["name"] for parameter in described["paths"][LIST]["get"]["parameters"]}
     assert names == {"model_id", "limit", "cursor", "start", "end"}
     page = described["paths"][LIST]["get"]["responses"]["200"]["content"]["application/json"]["schema"]

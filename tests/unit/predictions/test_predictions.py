@@ -500,8 +500,8 @@ def test_chunks_are_read_in_portions_and_a_batch_without_all_of_its_own_has_gone
 ) -> None:
     """Batches in chunks come back joined and in order; one that is just being removed is left out."""
     monkeypatch.setattr("driftguard.predictions.tables.CHUNKS_AT_ONCE", 3)
-    monkeypatch.setattr("driftguard.predictions.intake.MAX_ITEM_BYTES", 10_000)
-    monkeypatch.setattr("driftguard.predictions.intake.chunks", lambda data: [data[:9000], data[9000:]])
+    monkeypatch.setattr("driftguard.predictions.storing.MAX_ITEM_BYTES", 10_000)
+    monkeypatch.setattr("driftguard.predictions.storing.chunks", lambda data: [data[:9000], data[9000:]])
     for number in range(5):
         batch(model, wide(3 + number), now=NOW + number * MINUTE)
     stored_batches = heads(model)

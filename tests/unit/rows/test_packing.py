@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from driftguard.platform.serialization import Scalar
 from driftguard.rows import packing
-from driftguard.rows.columns import Batch, Column, Row, columns_of
+from driftguard.rows.columns import Batch, Column, Row, columns_of, names_of
 from driftguard.rows.packed_format import VERSIONS, WITH_TRUTH, WITHOUT_TRUTH
 from driftguard.rows.packing import pack, pack_columns
 from driftguard.rows.unpacking import columns, unpack_rows
@@ -108,8 +108,8 @@ def test_columns_are_packed_into_the_same_bytes_as_their_rows(rows: list[Row]) -
     """What is stored does not tell whether rows or columns were sent."""
     names = dict.fromkeys(name for row in rows for name in row.features)
     complete = [row._replace(features={name: row.features.get(name) for name in names}) for row in rows]
-    assert pack_columns(Batch.of(rows)) == pack(complete)
-    assert comparable(Batch.of(rows).rows()) == comparable(rows)
+    assert pack_columns(Batch.of(rows, names_of(rows))) == pack(complete)
+    assert comparable(Batch.of(rows, names_of(rows)).rows()) == comparable(rows)
 
 
 @given(ROWS)
@@ -122,7 +122,7 @@ def test_rows_of_many_classes_stay_small() -> None:
     """Probabilities of classes that no other row has do not become a column for each class."""
     rows = [Row(n, {"x": n}, None, None, None, {f"{n}_{k}": 0.02 for k in range(50)}) for n in range(1000)]
     started = time.process_time()
-    data = pack_columns(Batch.of(rows))
+    data = pack_columns(Batch.of(rows, names_of(rows)))
     assert time.process_time() - started < 2
     assert len(data) < 300_000
     assert comparable(unpack_rows(data)[0]) == comparable(rows)

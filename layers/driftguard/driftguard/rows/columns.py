@@ -51,11 +51,11 @@ class Batch(NamedTuple):
     labels: Sequence[Scalar] | None = None
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> "Batch":
-        """Return the columns of rows."""
+    def of(cls, rows: Sequence[Row], names: Iterable[str]) -> "Batch":
+        """Return the columns of rows. names: the features, in order."""
         batch = cls(
             times=[milliseconds(row) for row in rows],
-            features={name: [row.features.get(name) for row in rows] for name in names_of(rows)},
+            features={name: [row.features.get(name) for row in rows] for name in names},
             predictions=[row.prediction for row in rows],
             ids=[row.prediction_id for row in rows],
         )
@@ -183,7 +183,8 @@ def names_of(rows: Iterable[Row]) -> list[str]:
     """Return the names of all features, in the order of first appearance."""
     names: dict[str, None] = {}
     for row in rows:
-        names |= dict.fromkeys(row.features)
+        if not row.features.keys() <= names.keys():
+            names |= dict.fromkeys(row.features)
     return list(names)
 
 

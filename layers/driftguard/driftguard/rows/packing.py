@@ -7,7 +7,7 @@ exactly. Packing needs only the standard library.
 import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import eq, sub
+from operator import sub
 from typing import Any
 
 from driftguard.platform.deflating import compact_json, deflate
@@ -48,9 +48,10 @@ def pack(rows: Sequence[Row], rejected: Sequence[Mapping[str, Any]] = ()) -> byt
 
     The values are finite numbers, strings, booleans or None. `rejected` lists the rejected rows as JSON values.
     """
-    if len(rows) < FEW_ROWS or _is_sparse(len(names_of(rows)), sum(len(row.features) for row in rows), len(rows)):
+    names = names_of(rows)
+    if len(rows) < FEW_ROWS or _is_sparse(len(names), sum(len(row.features) for row in rows), len(rows)):
         return _pack_rows(rows, rejected)
-    return pack_columns(Batch.of(rows), rejected)
+    return pack_columns(Batch.of(rows, names), rejected)
 
 
 def pack_columns(batch: Batch, rejected: Sequence[Mapping[str, Any]] = ()) -> bytes:
@@ -135,8 +136,8 @@ def _pack_part(kind: Kind, values: list[Any], mask: list[bool] | None, buffers: 
 def _pack_numbers(values: list[float], buffers: Buffers) -> Values:
     plain = Buffers()
     candidates = [(plain, _pack_plain_numbers(values, plain))]
-    distinct = set(values)
-    if len(distinct) <= min(MAX_DICTIONARY, len(values) // 2):
+    most = min(MAX_DICTIONARY, len(values) // 2)
+    if len(set(values[: most + 1])) <= most and len(distinct := set(values)) <= most:
         coded = Buffers()
         candidates.append((coded, _pack_codes(values, sorted(distinct), coded)))
     chosen, packed = min(candidates, key=lambda candidate: candidate[0].size)
@@ -149,16 +150,13 @@ def _pack_plain_numbers(values: list[float], buffers: Buffers) -> Values:
         integers, scale = scaled
         first, *fields = _pack_integers(integers, buffers)
         return Values("i", first, ScaledFields(scale, *fields))
-    if all(map(eq, map(_float, values), values)):
-        return Values("f", buffers.add_planes(little_endian(array("d", values)), SIZE))
-    return Values("j", buffers.add(compact_json(values)))
-
-
-def _float(value: float) -> float:
     try:
-        return float(value)
+        floats = array("d", values)
     except OverflowError:
-        return math.nan
+        return Values("j", buffers.add(compact_json(values)))
+    if floats.tolist() == values:
+        return Values("f", buffers.add_planes(little_endian(floats), SIZE))
+    return Values("j", buffers.add(compact_json(values)))
 
 
 def _scaled(values: list[float]) -> tuple[list[int], int] | None:
@@ -166,18 +164,22 @@ def _scaled(values: list[float]) -> tuple[list[int], int] | None:
     if set(map(type, values)) == {int}:
         integers: list[Any] = values
         return (integers, 0) if min(integers) >= INT64_MIN and max(integers) <= INT64_MAX else None
-    largest = max(map(abs, values))
     scale = -1
     # The first few values have the scale of most columns. All values are examined only if those were not enough.
     for sample in (values[:8], values):
         last, scale = scale, max(map(_decimals, sample))
-        if scale == last or scale > MAX_SCALE or largest * 10**scale >= EXACT_INTEGER:
+        if scale == last or scale > MAX_SCALE or not _are_exact(sample, scale) or not _are_exact(values, scale):
             return None
-        power = 10**scale
+        power = float(10**scale)
         integers = [round(value * power) for value in values]
-        if all(map(eq, [integer / power for integer in integers], values)):
+        if [integer / power for integer in integers] == values:
             return integers, scale
     return None
+
+
+def _are_exact(values: list[float], scale: int) -> bool:
+    """Whether float64 holds the values times 10^scale, as whole numbers, exactly."""
+    return bool(max(map(abs, values)) * 10**scale < EXACT_INTEGER)
 
 
 def _decimals(value: float) -> int:
