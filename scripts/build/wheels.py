@@ -1,7 +1,7 @@
 """Builds the wheels of the client library and of the engine: `python -m scripts.build.wheels [FOLDER]`.
 
-The engine is the pure part of the package `driftguard`, copied under the name `driftguard_engine`. The name `driftguard`
-belongs to another project on PyPI, and both must be installable together.
+The engine is the pure part of the package `driftguard`, copied under the name `driftguard_engine`. On PyPI the name
+`driftguard` belongs to another project, and both must be installable together.
 """
 
 import ast
@@ -21,7 +21,16 @@ WHEELS = ROOT / "dist"
 
 OLD, NEW = "driftguard", "driftguard_engine"
 
-PURE = ("statistics", "rows", "distributions", "verdicts", "models/settings", "alerts/findings", "alerts/lifecycle")
+PURE = (
+    "statistics",
+    "rows",
+    "distributions",
+    "verdicts",
+    "models/settings",
+    "alerts/findings",
+    "alerts/lifecycle",
+    "alerts/replaying",
+)
 """Rooms and modules that must be pure as a whole."""
 
 PARTLY_PURE = ("counting",)
@@ -158,7 +167,7 @@ def _modules_of(room: str) -> Iterator[str]:
 
 
 def _is_own(name: str) -> bool:
-    return name.split(".")[0] == OLD
+    return name.split(".", maxsplit=1)[0] == OLD
 
 
 def _path_of(name: str) -> Path:
