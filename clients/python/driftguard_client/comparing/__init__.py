@@ -16,9 +16,11 @@ except ImportError as error:
         "(Python 3.12 or newer)"
     ) from error
 
+from driftguard_client.comparing.backtest_result import Backtest
+from driftguard_client.comparing.backtesting import backtest
 from driftguard_client.comparing.comparison import compare
 from driftguard_client.comparing.errors import CompareError
 from driftguard_client.comparing.files import CsvOptions
 from driftguard_client.comparing.result import Comparison, Found
 
-__all__ = ["CompareError", "Comparison", "CsvOptions", "Found", "compare"]
+__all__ = ["Backtest", "CompareError", "Comparison", "CsvOptions", "Found", "backtest", "compare"]

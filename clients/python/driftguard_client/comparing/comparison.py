@@ -21,10 +21,10 @@ from driftguard_engine.verdicts.moments import RHO_DAYS
 
 from driftguard_client.comparing.counting import DAY, Progress, Roles, Sample, Span, baseline_of, columns_of
 from driftguard_client.comparing.errors import CompareError
-from driftguard_client.comparing.files import CsvOptions, file_source
+from driftguard_client.comparing.files import CsvOptions
 from driftguard_client.comparing.options import check_features, settings_of
 from driftguard_client.comparing.result import Comparison
-from driftguard_client.comparing.sources import Batch, Source, source_of
+from driftguard_client.comparing.sources import Batch, Source, opened
 
 
 HOUR = 3_600_000
@@ -56,7 +56,7 @@ def compare(
     if isinstance(looks, bool) or not isinstance(looks, int) or looks < 1:
         raise CompareError(f"looks must be a whole number from 1, not {looks!r}.")
     valid = settings_of(settings)
-    first, second = (_source(data, name, csv) for data, name in ((baseline, "baseline"), (window, "window")))
+    first, second = opened(baseline, "baseline", csv), opened(window, "window", csv)
     roles = Roles.of(first, second, prediction=prediction, timestamp=timestamp, exclude=exclude)
     reference, before = baseline_of(first, roles, progress)
     check_features(valid, [feature.key for feature in reference.features])
@@ -83,8 +83,7 @@ def window_of(
                 found = columns_of(batch, source, roles)
                 rows += found.rows
                 if roles.timestamp is not None:
-                    times = np.frombuffer(found.times, "<i8")
-                    span.add(times)
+                    times = span.add_bytes(found.times)
                     # The engine counts by the hour. A day is all that is needed here.
                     found.times = (times // DAY * HOUR).astype("<i8").tobytes()
                 progress(f"Reading {source.name}", rows)
@@ -124,12 +123,6 @@ def verdict_on(
         looks=looks,
     )
     return judge(baseline, counts, days, occasion)
-
-
-def _source(data: Any, name: str, options: CsvOptions | None) -> Source:
-    if options is not None and isinstance(data, str) or hasattr(data, "__fspath__"):
-        return file_source(data, options)
-    return source_of(data, name)
 
 
 def _whole_days(sample: Sample) -> range:

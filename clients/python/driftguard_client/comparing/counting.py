@@ -143,6 +143,12 @@ class Span:
         self.start = first if self.start is None else min(self.start, first)
         self.end = last if self.end is None else max(self.end, last)
 
+    def add_bytes(self, times: bytes) -> Times:
+        """Add the times of some rows as the engine holds them, and return them."""
+        found: Times = np.frombuffer(times, "<i8").astype(np.int64)
+        self.add(found)
+        return found
+
     def sample(self, name: str, rows: int) -> Sample:
         """Return the sample that has these times."""
         return Sample(name, rows, len(self.days) or None, self.start, self.end)

@@ -48,6 +48,8 @@ margin:0;padding:24px 12px}
 .dg svg .b{fill:var(--b)}
 .dg svg .n{fill:var(--w)}
 .dg svg .w{fill:none;stroke:var(--w);stroke-width:2}
+.dg svg .a{fill:var(--bad);opacity:.18}
+.dg svg .d{fill:none;stroke:var(--s);stroke-dasharray:4 4}
 .dg svg.s{width:60px;height:8px;margin:0;background:var(--l)}
 .dg svg.s rect{fill:var(--s)}
 .dg svg.s path{stroke:var(--t);stroke-width:2}
@@ -96,7 +98,7 @@ def body_of(result: Comparison) -> str:
         *(f'<p class="soft">{escape(line)}</p>' for line in about(result)),
     ]
     if changed:
-        parts.append('<h2>What changed</h2><p class="soft">Grey: baseline. Orange: window.</p><div class="cards">')
+        parts.append('<h2>What changed</h2><p class="soft">Grey is the baseline, orange the window. The outermost bars hold all values beyond them.</p><div class="cards">')
         parts += [_card(one) for one in changed[:MOST_CARDS]]
         parts.append("</div>")
         if len(changed) > MOST_CARDS:

@@ -59,15 +59,17 @@ class FrameSource:
         return consume(iter([Batch(self._rows, 0, column)]))
 
 
-def source_of(data: Any, name: str) -> Source:
+def opened(data: Any, name: str, options: Any = None) -> Source:
     """Return the rows of a data frame, a table, a mapping of columns, a list of dicts, or a file.
+
+    options: how CSV files are read.
 
     name: `baseline` or `window`, for errors. Raises CompareError if the data are none of these.
     """
     if isinstance(data, (str, os.PathLike)):
         from driftguard_client.comparing.files import file_source  # noqa: PLC0415  it imports this module
 
-        return file_source(data)
+        return file_source(data, options)
     library = type(data).__module__.split(".", maxsplit=1)[0]
     if library == "pandas" and hasattr(data, "columns"):
         return _pandas(data, name)

@@ -108,7 +108,7 @@ def headline(result: Comparison) -> str:
 
 def about(result: Comparison) -> list[str]:
     """Return a line for each sample."""
-    return [f"{role}: {_sample(sample)}" for role, sample in (("Baseline", result.baseline), ("Window", result.window))]
+    return [f"{role}: {sample_line(sample)}" for role, sample in (("Baseline", result.baseline), ("Window", result.window))]
 
 
 def row_of(one: dict[str, Any]) -> list[str]:
@@ -181,7 +181,8 @@ def _grew(test: dict[str, Any]) -> str:
     return f"{percent(test['window'])} {kind} (baseline {percent(test['baseline'])})"
 
 
-def _sample(sample: Sample) -> str:
+def sample_line(sample: Sample) -> str:
+    """Return the name, the rows and the times of a sample."""
     said = f"{sample.name}, {sample.rows:,} rows"
     times = sample_dict(sample)
     if sample.days is None:
