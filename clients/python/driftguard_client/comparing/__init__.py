@@ -8,8 +8,9 @@ It needs the extra packages of `pip install "driftguard-client[compare]"` and Py
 """
 
 try:
-    import driftguard_engine as _engine
     import pyarrow as _arrow
+
+    import driftguard_engine as _engine
 except ImportError as error:
     raise ImportError(
         f'compare and backtest need the package {error.name}. Install it with: pip install "driftguard-client[compare]" '

@@ -8,15 +8,14 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from driftguard_client.comparing.counting import Sample
+from driftguard_client.comparing.result import sample_dict
 from driftguard_engine.alerts.events import AlertEvent
 from driftguard_engine.alerts.replaying import ReplayedAlerts
-from driftguard_engine.alerts.schemas import Alert
+from driftguard_engine.alerts.schemas import Alert, severity_rank
 from driftguard_engine.distributions.baseline import key_of
 from driftguard_engine.models.settings import ModelSettings
 from driftguard_engine.platform.times import iso
-
-from driftguard_client.comparing.counting import Sample
-from driftguard_client.comparing.result import sample_dict
 
 MOST_POINTS = 1000
 """Points of a score line. Of several checks in one point, the one with the largest score is kept."""
@@ -35,7 +34,7 @@ class Point(NamedTuple):
 class ReplayedAlert:
     """An alert that the service would have opened. resolved_at: None if it was open at the end.
 
-    peak: the largest score. features: those that fired at the last detection, the largest score first.
+    severity: the highest that was reached. peak: the largest score. features: those that fired at the last detection, the largest score first.
     preliminary: it opened before the history covered a whole window. messages: how many messages were about it.
     """
 
@@ -100,7 +99,9 @@ class Backtest:
         events = [seen_event for event in replayed.events if (seen_event := event.seen_from("LOW")) is not None]
         return cls(
             alerts=[_alert(alert) for alert in seen],
-            messages=[Message(at, [_change(event) for event in some]) for at, some in groupby(events, lambda one: one.at)],
+            messages=[
+                Message(at, [_change(event) for event in some]) for at, some in groupby(events, lambda one: one.at)
+            ],
             points=thinned(points),
             checks=len(points),
             every=every,
@@ -168,7 +169,7 @@ def thinned(points: Sequence[Point]) -> list[Point]:
 def _alert(alert: Alert) -> ReplayedAlert:
     return ReplayedAlert(
         type=alert.alert_type,
-        severity=alert.severity,
+        severity=max([alert.severity, *(one.severity for one in alert.sent.values())], key=severity_rank),
         opened_at=alert.detected_at,
         resolved_at=alert.resolved_at,
         peak=alert.peak_score,

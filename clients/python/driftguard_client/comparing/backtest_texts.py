@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from driftguard_engine.alerts.words import duration, minute, number, one_line, shorten
-
 from driftguard_client.comparing.backtest_result import Backtest, Change, Message, Point, ReplayedAlert
 from driftguard_client.comparing.pages import STYLE, document
 from driftguard_client.comparing.texts import sample_line
+from driftguard_engine.alerts.words import duration, minute, number, one_line, shorten
 
 TYPES = {
     "data_drift": "Data drift",
@@ -32,7 +31,9 @@ def text_of(result: Backtest, width: int) -> str:
     lines += [f"  {shorten(_alert_line(alert, result), max(width, 60))}" for alert in result.alerts]
     if result.messages:
         lines += ["", "Messages:"]
-        lines += [shorten(f"  {minute(one.at)}  {message_line(one)}", max(width, 60)) for one in _shown(result.messages)]
+        lines += [
+            shorten(f"  {minute(one.at)}  {message_line(one)}", max(width, 60)) for one in _shown(result.messages)
+        ]
         if len(result.messages) > MOST_MESSAGES:
             lines.append(f"  … and {len(result.messages) - MOST_MESSAGES} more")
     if result.notes:
@@ -75,7 +76,9 @@ def message_line(message: Message) -> str:
 
 def _change_line(change: Change) -> str:
     named = _names(change.features)
-    return f"{TYPES[change.type]} {KINDS.get(change.kind, change.kind)} ({change.severity}){': ' if named else ''}{named}"
+    return (
+        f"{TYPES[change.type]} {KINDS.get(change.kind, change.kind)} ({change.severity}){': ' if named else ''}{named}"
+    )
 
 
 def _alert_line(alert: ReplayedAlert, result: Backtest) -> str:
@@ -123,9 +126,7 @@ def _body(result: Backtest) -> str:
     parts.append("<h2>Alerts</h2>" if result.alerts else "<p>No alert would have opened.</p>")
     parts += [f"<p>{escape(_alert_line(alert, result))}</p>" for alert in result.alerts]
     if result.messages:
-        rows = "".join(
-            f"<tr><td>{minute(one.at)}<td>{escape(message_line(one))}" for one in _shown(result.messages)
-        )
+        rows = "".join(f"<tr><td>{minute(one.at)}<td>{escape(message_line(one))}" for one in _shown(result.messages))
         more = len(result.messages) - MOST_MESSAGES
         parts.append(f'<h2>Messages</h2><div class="over"><table><tr><th>time<th>message{rows}</table></div>')
         parts += [f'<p class="soft">{more} more messages.</p>'] if more > 0 else []
@@ -154,7 +155,9 @@ def _line(result: Backtest) -> str:
         drawing = True
     spans = []
     for alert in result.alerts:
-        begin, end = ((one - result.start).total_seconds() / total for one in (alert.opened_at, alert.resolved_at or result.end))
+        begin, end = (
+            (one - result.start).total_seconds() / total for one in (alert.opened_at, alert.resolved_at or result.end)
+        )
         left, width = LEFT + (WIDTH - LEFT) * begin, max(2.0, (WIDTH - LEFT) * (end - begin))
         spans.append(f'<rect class="a" x="{left:.1f}" y="0" width="{width:.1f}" height="{HEIGHT}"/>')
     limit = y(result.limit)

@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from driftguard_client.comparing.backtest_result import Backtest, Point
+from driftguard_client.comparing.counting import Progress, Roles, Sample, Span, baseline_of, columns_of
+from driftguard_client.comparing.errors import CompareError
+from driftguard_client.comparing.files import CsvOptions
+from driftguard_client.comparing.history import HOUR, History
+from driftguard_client.comparing.options import check_features, settings_of
+from driftguard_client.comparing.sources import Batch, Source, opened
 from driftguard_engine.alerts.replaying import ReplayedAlerts
 from driftguard_engine.distributions.baseline import Baseline
 from driftguard_engine.models.settings import ModelSettings
@@ -16,14 +23,6 @@ from driftguard_engine.rows.columns import Columns
 from driftguard_engine.verdicts.judging import Verdict
 from driftguard_engine.verdicts.moments import Moment, verdict_on, whole_days
 from driftguard_engine.verdicts.silence import Silence, silence
-
-from driftguard_client.comparing.backtest_result import Backtest, Point
-from driftguard_client.comparing.counting import Progress, Roles, Sample, Span, baseline_of, columns_of
-from driftguard_client.comparing.errors import CompareError
-from driftguard_client.comparing.files import CsvOptions
-from driftguard_client.comparing.history import HOUR, History
-from driftguard_client.comparing.options import check_features, settings_of
-from driftguard_client.comparing.sources import Batch, Source, opened
 
 TRAFFIC_DAYS = 28
 """Days of traffic that the service remembers."""
@@ -125,9 +124,7 @@ def minutes_of(every: str) -> int:
     found = EVERY.fullmatch(every.strip().lower())
     minutes = int(found[1]) * MINUTES[found[2]] if found else 0
     if not minutes or (60 % minutes if minutes < 60 else minutes % 60):
-        raise CompareError(
-            f"every must be a part of an hour or whole hours, such as 15m, 1h or 1d, not {every!r}."
-        )
+        raise CompareError(f"every must be a part of an hour or whole hours, such as 15m, 1h or 1d, not {every!r}.")
     return minutes
 
 

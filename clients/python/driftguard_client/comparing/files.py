@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import math
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +22,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+
+from driftguard_client.comparing.errors import CompareError
+from driftguard_client.comparing.sources import Batch, Source
+from driftguard_client.comparing.values import Values, numpy_of
 from driftguard_engine.rows import files as engine_files
 from driftguard_engine.rows.chunks import BadFile
 from driftguard_engine.rows.csv_cells import MISSING, Cells
@@ -32,10 +38,6 @@ from driftguard_engine.rows.csv_lines import Header, header_of
 from driftguard_engine.rows.file_format import FileFormat
 from driftguard_engine.rows.reading import BadRow
 from driftguard_engine.rows.signatures import HEAD_BYTES, check_binary, check_text, encoding_of
-
-from driftguard_client.comparing.errors import CompareError
-from driftguard_client.comparing.sources import Batch, Source
-from driftguard_client.comparing.values import Values
 
 T = TypeVar("T")
 
@@ -46,7 +48,6 @@ GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
 INDEX = "__index_level_"
 """pandas writes the index of a frame into a Parquet file under names that begin like this."""
-
 
 
 @dataclass(frozen=True)
@@ -292,7 +293,7 @@ def _flat(line: str, number: int) -> dict[str, Any]:
 def _typed(name: str, column: pa.Array, cells: Cells) -> Values:
     """Return the values of a column of texts as the engine reads them. Raises Doubtful if it may refuse a cell."""
     if not pa.types.is_string(column.type):
-        if not np.isfinite(np.asarray(column.drop_null())).all():
+        if not np.isfinite(numpy_of(column.drop_null())).all():
             raise Doubtful
         return column
     distinct = column.dictionary_encode()
@@ -304,17 +305,21 @@ def _typed(name: str, column: pa.Array, cells: Cells) -> Values:
     kinds = set(map(type, values))
     if kinds <= {str}:
         return pa.DictionaryArray.from_arrays(distinct.indices, distinct.dictionary)
-    typed: pa.Array | list[Any]
-    try:
-        typed = pa.array(values)
-    except pa.ArrowException:  # texts and numbers in one column
-        return [None if code is None else values[code] for code in distinct.indices.to_pylist()]
-    return typed.take(distinct.indices)
+    if kinds <= {float, type(None)}:
+        numbers = np.array([math.nan if value is None else value for value in values])
+        return _array(pa.float64(), numbers).take(distinct.indices)
+    if kinds <= {bool}:
+        return _array(pa.uint8(), np.array(values, np.uint8)).cast(pa.bool_()).take(distinct.indices)
+    # texts and numbers in one column
+    return [None if code is None else values[code] for code in distinct.indices.to_pylist()]
 
 
-def _header(
-    sample: str, layout: Layout, about: FileFormat, notes: list[str]
-) -> tuple[Header, int, list[list[str]]]:
+def _array(kind: pa.DataType, values: npt.NDArray[Any]) -> pa.Array:
+    """Return an Arrow array of numbers. `pyarrow.array` would import pandas, which takes seconds."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values.tobytes())])
+
+
+def _header(sample: str, layout: Layout, about: FileFormat, notes: list[str]) -> tuple[Header, int, list[list[str]]]:
     """Return the header, how many lines it takes, and the first rows."""
     lines = io.StringIO(sample, newline="").readlines()[layout.skipped :]
     blank = next((place for place, line in enumerate(lines) if line.strip("\ufeff \t\r\n")), 0)
@@ -360,7 +365,9 @@ class _worded:  # noqa: N801  used like a function
             more = [f"\n  line {line.line}: {line.msg}" for line in error.errors[1:]]
             raise CompareError(f"{self._path}: {error.reason}{''.join(more)}") from None
         if isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error)):
-            raise CompareError(f"{self._path}: the gzip data are damaged ({error}). Copy the whole file again.") from None
+            raise CompareError(
+                f"{self._path}: the gzip data are damaged ({error}). Copy the whole file again."
+            ) from None
         if isinstance(error, UnicodeDecodeError):
             raise CompareError(f"{self._path}: the file is not valid UTF-8. Save it as UTF-8.") from None
         if isinstance(error, OSError):
@@ -369,5 +376,3 @@ class _worded:  # noqa: N801  used like a function
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-

@@ -10,12 +10,12 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+
+from driftguard_client.comparing.slicing import Ordered
 from driftguard_engine.counting.batches import count
 from driftguard_engine.counting.counts import Counts
 from driftguard_engine.distributions.baseline import Baseline
 from driftguard_engine.rows.columns import Columns
-
-from driftguard_client.comparing.slicing import Ordered
 
 HOUR = 3_600_000
 """In milliseconds."""
@@ -93,8 +93,10 @@ class History:
         first_day, end_day = -(-first // self._per_day), last // self._per_day
         if first_day >= end_day:
             return self._since(first, last)
-        return self._until(first, first_day * self._per_day) + self._days(first_day, end_day) + self._since(
-            end_day * self._per_day, last
+        return (
+            self._until(first, first_day * self._per_day)
+            + self._days(first_day, end_day)
+            + self._since(end_day * self._per_day, last)
         )
 
     def day(self, day: int) -> Counts:

@@ -1,17 +1,17 @@
 """The settings of a comparison: from a mapping, or from a file `driftguard.toml`.
 
-    [settings]                 # the settings of a model, see the service's documentation
-    min_drift_score = 0.1
-    [settings.features.age]
-    enabled = false
-    [columns]
-    prediction = "pred"
-    timestamp = "ts"
-    exclude = ["id"]
-    [csv]
-    text_columns = ["zip"]
-    na_values = ["-999"]
-    delimiter = ";"
+[settings]                 # the settings of a model, see the service's documentation
+min_drift_score = 0.1
+[settings.features.age]
+enabled = false
+[columns]
+prediction = "pred"
+timestamp = "ts"
+exclude = ["id"]
+[csv]
+text_columns = ["zip"]
+na_values = ["-999"]
+delimiter = ";"
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from driftguard_engine.models.settings import ModelSettings
-from driftguard_engine.platform.serialization import field_errors
 from pydantic import ValidationError
 
 from driftguard_client.comparing.errors import CompareError, unknown_name
 from driftguard_client.comparing.files import CsvOptions
+from driftguard_engine.models.settings import ModelSettings
+from driftguard_engine.platform.serialization import field_errors
 
 TABLES = ("settings", "columns", "csv")
 

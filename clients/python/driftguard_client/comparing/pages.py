@@ -6,9 +6,6 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from driftguard_engine.alerts.words import minute, number, one_line, shorten
-from driftguard_engine.distributions.baseline import key_of
-
 from driftguard_client.comparing.drawings import histogram, score_bar
 from driftguard_client.comparing.result import Comparison, ranked
 from driftguard_client.comparing.texts import (
@@ -20,6 +17,8 @@ from driftguard_client.comparing.texts import (
     test_of,
     unwatched_lines,
 )
+from driftguard_engine.alerts.words import minute, number, one_line, shorten
+from driftguard_engine.distributions.baseline import key_of
 
 MOST_CARDS = 24
 """Features with a drawing. Each takes about 2 kB, and a page of 500 features must stay below 200 kB."""
@@ -98,13 +97,19 @@ def body_of(result: Comparison) -> str:
         *(f'<p class="soft">{escape(line)}</p>' for line in about(result)),
     ]
     if changed:
-        parts.append('<h2>What changed</h2><p class="soft">Grey is the baseline, orange the window. The outermost bars hold all values beyond them.</p><div class="cards">')
+        parts.append(
+            '<h2>What changed</h2><p class="soft">Grey is the baseline, orange the window. The outermost bars hold all values beyond them.</p><div class="cards">'
+        )
         parts += [_card(one) for one in changed[:MOST_CARDS]]
         parts.append("</div>")
         if len(changed) > MOST_CARDS:
-            parts.append(f'<p class="soft">{len(changed) - MOST_CARDS} more changed features are in the table below.</p>')
+            parts.append(
+                f'<p class="soft">{len(changed) - MOST_CARDS} more changed features are in the table below.</p>'
+            )
     parts += _list("Data quality", [*quality_lines(result), *unwatched_lines(result)])
-    parts.append('<h2>All features</h2><div class="over"><table><tr><th>feature<th>status<th><th>score<th>limit<th>p-value')
+    parts.append(
+        '<h2>All features</h2><div class="over"><table><tr><th>feature<th>status<th><th>score<th>limit<th>p-value'
+    )
     parts += [_row(one) for one in order]
     parts.append("</table></div>")
     parts += _list("Notes", [*result.notes, looks_line(result.looks)])

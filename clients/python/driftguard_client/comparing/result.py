@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from driftguard_client.comparing.counting import Sample
+from driftguard_client.comparing.errors import CompareError
 from driftguard_engine.alerts.findings import Finding
 from driftguard_engine.distributions.baseline import key_of
 from driftguard_engine.models.settings import ModelSettings
 from driftguard_engine.platform.times import iso
 from driftguard_engine.verdicts.judging import Verdict
-
-from driftguard_client.comparing.counting import Sample
-from driftguard_client.comparing.errors import CompareError
 
 Status = Literal["ok", "data_quality", "drift", "insufficient_data"]
 LEVELS = ("none", "data_quality", "drift")

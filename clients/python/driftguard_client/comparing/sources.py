@@ -134,7 +134,9 @@ def _mapping(data: Mapping[Any, Any], name: str) -> Source:
     lengths = {}
     for key, values in data.items():
         if not hasattr(values, "__len__") or isinstance(values, (str, bytes)):
-            raise CompareError(f"Column {str(key)!r} of the {name} is a {type(values).__name__}. Pass a list of values.")
+            raise CompareError(
+                f"Column {str(key)!r} of the {name} is a {type(values).__name__}. Pass a list of values."
+            )
         if getattr(values, "ndim", 1) != 1:
             raise CompareError(f"Column {str(key)!r} of the {name} has {values.ndim} dimensions. Pass one per column.")
         lengths[str(key)] = len(values)

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from driftguard_engine.alerts.words import TESTS, number, one_line, percent, probability, shorten
-from driftguard_engine.distributions.baseline import key_of
-
 from driftguard_client.comparing.counting import Sample
 from driftguard_client.comparing.result import Comparison, ranked, sample_dict
+from driftguard_engine.alerts.words import TESTS, number, one_line, percent, probability, shorten
+from driftguard_engine.distributions.baseline import key_of
 
 MONTH = 2880
 HEADLINES = {
@@ -97,7 +96,7 @@ def junit_of(result: Comparison, fail_on: str) -> str:
     suite = f'tests="{len(cases)}" failures="{failures}" errors="0" skipped="{skipped}"'
     head = '<?xml version="1.0" encoding="UTF-8"?>'
     body = "\n    ".join(cases)
-    return f"{head}\n<testsuites>\n  <testsuite name=\"driftguard\" {suite}>\n    {body}\n  </testsuite>\n</testsuites>\n"
+    return f'{head}\n<testsuites>\n  <testsuite name="driftguard" {suite}>\n    {body}\n  </testsuite>\n</testsuites>\n'
 
 
 def headline(result: Comparison) -> str:
@@ -108,7 +107,9 @@ def headline(result: Comparison) -> str:
 
 def about(result: Comparison) -> list[str]:
     """Return a line for each sample."""
-    return [f"{role}: {sample_line(sample)}" for role, sample in (("Baseline", result.baseline), ("Window", result.window))]
+    return [
+        f"{role}: {sample_line(sample)}" for role, sample in (("Baseline", result.baseline), ("Window", result.window))
+    ]
 
 
 def row_of(one: dict[str, Any]) -> list[str]:
@@ -153,7 +154,9 @@ def quality_lines(result: Comparison) -> list[str]:
 def unwatched_lines(result: Comparison) -> list[str]:
     """Return a sentence for each column that the baseline lacks."""
     return [
-        one_line(f"{one['name']}: {percent(one['share'])} of the rows have a value, but the baseline has no such column.")
+        one_line(
+            f"{one['name']}: {percent(one['share'])} of the rows have a value, but the baseline has no such column."
+        )
         + (f" It was probably called {one['renamed_from']!r}." if one["renamed_from"] else "")
         for one in result.unwatched
     ]
@@ -187,7 +190,8 @@ def sample_line(sample: Sample) -> str:
     times = sample_dict(sample)
     if sample.days is None:
         return one_line(said)
-    return one_line(f"{said}, {times['start'][:16]} to {times['end'][:16]} UTC ({sample.days} days)".replace("T", " "))
+    start, end = (str(times[name])[:16].replace("T", " ") for name in ("start", "end"))
+    return one_line(f"{said}, {start} to {end} UTC")
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:
@@ -204,4 +208,6 @@ def _attribute(text: str) -> str:
 
 def _xml(text: str) -> str:
     """Return a text without the characters that XML cannot hold."""
-    return "".join(letter if letter in "\t\n" or letter >= " " and letter not in "\ufffe\uffff" else "�" for letter in text)
+    return "".join(
+        letter if letter in "\t\n" or (letter >= " " and letter not in "\ufffe\uffff") else "�" for letter in text
+    )

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from driftguard_client.comparing.errors import CompareError
 from driftguard_engine.rows.columns import Column, Part, plain_column
 from driftguard_engine.rows.csv_cells import time_of
 from driftguard_engine.rows.reading import MAX_STRING
-
-from driftguard_client.comparing.errors import CompareError
 
 Values = Any
 """A pyarrow Array or ChunkedArray, or a list of Python values."""
@@ -26,7 +25,30 @@ Times = npt.NDArray[np.int64]
 UNKNOWN = ("NAType", "NaTType")
 """The types of pandas.NA and pandas.NaT, by name, since pandas need not be installed."""
 
+KINDS = {"halffloat": "<f2", "float": "<f4", "double": "<f8"} | {
+    f"{sign}int{bits}": f"<{sign or 'i'}{bits // 8}" for sign in ("", "u") for bits in (8, 16, 32, 64)
+}
+"""numpy's names of Arrow's numbers."""
+
 TIMES_HELP = "Name it as the timestamp column, turn it into numbers, or exclude it"
+
+
+def numpy_of(array: pa.Array) -> npt.NDArray[Any]:
+    """Return the values of an array of numbers. Where the array has a null, the value is arbitrary.
+
+    pyarrow's own conversion imports pandas, which takes seconds.
+    """
+    kind = np.dtype(KINDS[str(array.type)])
+    data = array.buffers()[1]
+    if not len(array) or data is None:
+        return np.zeros(len(array), kind)
+    return np.frombuffer(data, kind, count=len(array), offset=array.offset * kind.itemsize)
+
+
+def _valid(array: pa.Array) -> npt.NDArray[np.bool_]:
+    if not array.null_count:
+        return np.ones(len(array), np.bool_)
+    return numpy_of(array.is_valid().cast(pa.uint8())).astype(np.bool_)
 
 
 def is_array(values: Values) -> bool:
@@ -72,15 +94,14 @@ def times_of(values: Values, name: str, first_row: int = 0) -> Times:
         return _plain_times(values, name, first_row)
     array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     if array.null_count:
-        row = first_row + int(np.flatnonzero(np.asarray(array.is_null()))[0])
+        row = first_row + int(np.flatnonzero(~_valid(array))[0])
         raise CompareError(f"Column {name!r}, row {row + 1}: the time is missing. Leave out rows without a time.")
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
         unit = pa.timestamp("ms", tz=getattr(array.type, "tz", None))
-        exact: Times = np.asarray(array.cast(unit, safe=False).cast(pa.int64())).astype(np.int64)
-        return exact
+        return numpy_of(array.cast(unit, safe=False).cast(pa.int64())).astype(np.int64)
     distinct = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     known = _plain_times(distinct.dictionary.to_pylist(), name, first_row, by_row=False)
-    return known[np.asarray(distinct.indices)]
+    return known[numpy_of(distinct.indices)]
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -94,14 +115,14 @@ def _never(_kind: pa.DataType) -> bool:
 
 
 def _numbers(array: pa.Array, name: str, first_row: int) -> Column:
-    kind = array.type
-    if pa.types.is_decimal(kind) or (pa.types.is_floating(kind) and kind.bit_width == 16):
+    if pa.types.is_decimal(array.type):
         array = array.cast(pa.float64())
-    found = np.asarray(array.to_numpy(zero_copy_only=False)).astype(np.float64, copy=False)
+    found = numpy_of(array).astype(np.float64, copy=False)
     missing = np.isnan(found)
-    if array.null_count and not pa.types.is_floating(array.type):
-        missing |= np.asarray(array.is_null())
     infinite = np.isinf(found)
+    if array.null_count:
+        missing |= ~_valid(array)
+        infinite &= ~missing
     if infinite.any():
         raise _not_finite(name, first_row + int(infinite.argmax()))
     if not missing.any():
@@ -113,14 +134,12 @@ def _numbers(array: pa.Array, name: str, first_row: int) -> Column:
 
 
 def _booleans(array: pa.Array) -> Column:
-    mask = np.asarray(array.is_valid())
-    flags = np.asarray(pc.fill_null(array, fill_value=False).cast(pa.uint8()))
-    return _part("boolean", mask, flags, "flags", "<u1")
+    return _part("boolean", _valid(array), numpy_of(array.cast(pa.uint8())), "flags", "<u1")
 
 
 def _texts(array: pa.DictionaryArray) -> Column:
-    mask = np.asarray(array.is_valid())
-    codes = np.asarray(pc.fill_null(array.indices, 0)).astype("<u4")
+    mask = _valid(array)
+    codes = np.where(mask, numpy_of(array.indices), 0).astype("<u4")
     names = [text if text is None else text[:MAX_STRING] for text in array.dictionary.to_pylist()]
     if None in names:  # a null may be an entry of the dictionary
         mask &= np.array([text is not None for text in names])[codes] if names else mask
@@ -129,7 +148,12 @@ def _texts(array: pa.DictionaryArray) -> Column:
 
 
 def _part(
-    kind: Any, mask: npt.NDArray[np.bool_], items: npt.NDArray[Any], encoding: Any, dtype: str, names: Sequence[str] = ()
+    kind: Any,
+    mask: npt.NDArray[np.bool_],
+    items: npt.NDArray[Any],
+    encoding: Any,
+    dtype: str,
+    names: Sequence[str] = (),
 ) -> Column:
     whole = bool(mask.all())
     present = items if whole else items[mask]
