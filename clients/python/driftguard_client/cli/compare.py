@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 
 from driftguard_client.cli.local_commands import FAILED, OK, WRONG, Terminal, guarded, write
 
@@ -69,8 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from driftguard_client.comparing import compare  # noqa: PLC0415  the engine is optional
-    from driftguard_client.comparing.options import Options, read_options  # noqa: PLC0415
+    from driftguard_client.comparing import compare
+    from driftguard_client.comparing.options import Options, read_options
 
     options = read_options(arguments.config) if arguments.config else Options()
     with Terminal() as terminal:
@@ -85,7 +86,7 @@ def _run(arguments: argparse.Namespace) -> int:
             csv=options.csv,
             progress=terminal.tell,
         )
-    texts = {
+    texts: dict[str, Callable[[], str]] = {
         "text": lambda: result.to_text(terminal.width),
         "json": lambda: json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         "html": result.to_html,

@@ -8,14 +8,15 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from driftguard_client.comparing.counting import Sample
-from driftguard_client.comparing.result import sample_dict
 from driftguard_engine.alerts.events import AlertEvent
 from driftguard_engine.alerts.replaying import ReplayedAlerts
 from driftguard_engine.alerts.schemas import Alert, severity_rank
 from driftguard_engine.distributions.baseline import key_of
 from driftguard_engine.models.settings import ModelSettings
 from driftguard_engine.platform.times import iso
+
+from driftguard_client.comparing.counting import Sample
+from driftguard_client.comparing.result import sample_dict
 
 MOST_POINTS = 1000
 """Points of a score line. Of several checks in one point, the one with the largest score is kept."""
@@ -34,7 +35,8 @@ class Point(NamedTuple):
 class ReplayedAlert:
     """An alert that the service would have opened. resolved_at: None if it was open at the end.
 
-    severity: the highest that was reached. peak: the largest score. features: those that fired at the last detection, the largest score first.
+    severity: the highest that was reached. peak: the largest score.
+    features: those that fired at the last detection, the largest score first.
     preliminary: it opened before the history covered a whole window. messages: how many messages were about it.
     """
 
@@ -132,24 +134,24 @@ class Backtest:
 
     def to_pandas(self) -> Any:
         """Return a pandas DataFrame with one row for each alert."""
-        import pandas as pd  # noqa: PLC0415  optional
+        import pandas as pd
 
         return pd.DataFrame([asdict(alert) for alert in self.alerts], columns=list(ReplayedAlert.__dataclass_fields__))
 
     def to_text(self, width: int = 100) -> str:
         """Return the result for a terminal."""
-        from driftguard_client.comparing.backtest_texts import text_of  # noqa: PLC0415  it imports this module
+        from driftguard_client.comparing.backtest_texts import text_of
 
         return text_of(self, width)
 
     def to_html(self) -> str:
         """Return the result as an HTML page of one file, without scripts."""
-        from driftguard_client.comparing.backtest_texts import page_of  # noqa: PLC0415
+        from driftguard_client.comparing.backtest_texts import page_of
 
         return page_of(self)
 
     def _repr_html_(self) -> str:
-        from driftguard_client.comparing.backtest_texts import fragment_of  # noqa: PLC0415
+        from driftguard_client.comparing.backtest_texts import fragment_of
 
         return fragment_of(self)
 

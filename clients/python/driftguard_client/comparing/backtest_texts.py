@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from driftguard_engine.alerts.words import duration, minute, number, one_line, shorten
+
 from driftguard_client.comparing.backtest_result import Backtest, Change, Message, Point, ReplayedAlert
 from driftguard_client.comparing.pages import STYLE, document
 from driftguard_client.comparing.texts import sample_line
-from driftguard_engine.alerts.words import duration, minute, number, one_line, shorten
 
 TYPES = {
     "data_drift": "Data drift",
@@ -19,6 +20,10 @@ TYPES = {
 KINDS = {"opened": "opened", "escalated": "escalated", "repeated": "reminder", "resolved": "resolved"}
 NAMED = 3
 MOST_MESSAGES = 200
+LEGEND = (
+    "The largest score of a feature at each check. The dashed line is min_drift_score ({}). "
+    "Red marks the time in which an alert was open."
+)
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH, HEIGHT, LEFT = 820, 160, 36
 
@@ -119,8 +124,7 @@ def _body(result: Backtest) -> str:
         f'<span class="tag {tag}">Backtest</span><h1>{escape(summary(result))}</h1>',
         *(f'<p class="soft">{escape(line)}</p>' for line in about(result)),
         "<h2>Score</h2>",
-        f'<p class="soft">The largest score of a feature at each check. The dashed line is min_drift_score '
-        f"({number(result.limit)}). Red: an alert was open.</p>",
+        f'<p class="soft">{escape(LEGEND.format(number(result.limit)))}</p>',
         _line(result),
     ]
     parts.append("<h2>Alerts</h2>" if result.alerts else "<p>No alert would have opened.</p>")

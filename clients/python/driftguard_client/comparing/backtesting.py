@@ -8,13 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from driftguard_client.comparing.backtest_result import Backtest, Point
-from driftguard_client.comparing.counting import Progress, Roles, Sample, Span, baseline_of, columns_of
-from driftguard_client.comparing.errors import CompareError
-from driftguard_client.comparing.files import CsvOptions
-from driftguard_client.comparing.history import HOUR, History
-from driftguard_client.comparing.options import check_features, settings_of
-from driftguard_client.comparing.sources import Batch, Source, opened
 from driftguard_engine.alerts.replaying import ReplayedAlerts
 from driftguard_engine.distributions.baseline import Baseline
 from driftguard_engine.models.settings import ModelSettings
@@ -23,6 +16,14 @@ from driftguard_engine.rows.columns import Columns
 from driftguard_engine.verdicts.judging import Verdict
 from driftguard_engine.verdicts.moments import Moment, verdict_on, whole_days
 from driftguard_engine.verdicts.silence import Silence, silence
+
+from driftguard_client.comparing.backtest_result import Backtest, Point
+from driftguard_client.comparing.counting import Progress, Roles, Sample, Span, baseline_of, columns_of
+from driftguard_client.comparing.errors import CompareError
+from driftguard_client.comparing.files import CsvOptions
+from driftguard_client.comparing.history import HOUR, History
+from driftguard_client.comparing.options import check_features, settings_of
+from driftguard_client.comparing.sources import Batch, Source, opened
 
 TRAFFIC_DAYS = 28
 """Days of traffic that the service remembers."""

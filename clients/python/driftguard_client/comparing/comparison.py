@@ -8,12 +8,6 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from driftguard_client.comparing.counting import DAY, Progress, Roles, Sample, Span, baseline_of, columns_of
-from driftguard_client.comparing.errors import CompareError
-from driftguard_client.comparing.files import CsvOptions
-from driftguard_client.comparing.options import check_features, settings_of
-from driftguard_client.comparing.result import Comparison
-from driftguard_client.comparing.sources import Batch, Source, opened
 from driftguard_engine.alerts.findings import Occasion
 from driftguard_engine.alerts.schemas import Window
 from driftguard_engine.counting.batches import count
@@ -23,6 +17,13 @@ from driftguard_engine.models.settings import ModelSettings
 from driftguard_engine.rows.columns import Columns
 from driftguard_engine.verdicts.judging import Verdict, judge
 from driftguard_engine.verdicts.moments import RHO_DAYS
+
+from driftguard_client.comparing.counting import DAY, Progress, Roles, Sample, Span, baseline_of, columns_of
+from driftguard_client.comparing.errors import CompareError
+from driftguard_client.comparing.files import CsvOptions
+from driftguard_client.comparing.options import check_features, settings_of
+from driftguard_client.comparing.result import Comparison
+from driftguard_client.comparing.sources import Batch, Source, opened
 
 HOUR = 3_600_000
 

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from driftguard_client.comparing.errors import CompareError, unknown_name
-from driftguard_client.comparing.sources import Batch, Source
-from driftguard_client.comparing.values import Times, parts_of, times_of
 from driftguard_engine.distributions.baseline import PREDICTION, Baseline
 from driftguard_engine.distributions.categories import BOOLEANS
 from driftguard_engine.distributions.large import BaselineBuilder, ColumnBuilder
 from driftguard_engine.rows.columns import Column, Columns
+
+from driftguard_client.comparing.errors import CompareError, unknown_name
+from driftguard_client.comparing.sources import Batch, Source
+from driftguard_client.comparing.values import Times, parts_of, times_of
 
 TIMESTAMP = "timestamp"
 DAY = 86_400_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 from driftguard_engine.alerts.words import one_line, percent, shorten, span
@@ -34,7 +35,7 @@ def _numbers(edges: Sequence[float], baseline: Sequence[float], window: Sequence
     if not 0 < width < math.inf:
         return ""
     places = [WIDTH * ((edge / 2 - low / 2) / width) for edge in edges]
-    steps = [after - before for before, after in zip(places, places[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(places)]
     even = max(steps) < 1.01 * min(steps)
     heights = [
         [share if even else share / max(step, 1e-9) for share, step in zip(shares, steps, strict=True)]

@@ -26,10 +26,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-
-from driftguard_client.comparing.errors import CompareError
-from driftguard_client.comparing.sources import Batch, Source
-from driftguard_client.comparing.values import Values, numpy_of
 from driftguard_engine.rows import files as engine_files
 from driftguard_engine.rows.chunks import BadFile
 from driftguard_engine.rows.csv_cells import MISSING, Cells
@@ -38,6 +34,10 @@ from driftguard_engine.rows.csv_lines import Header, header_of
 from driftguard_engine.rows.file_format import FileFormat
 from driftguard_engine.rows.reading import BadRow
 from driftguard_engine.rows.signatures import HEAD_BYTES, check_binary, check_text, encoding_of
+
+from driftguard_client.comparing.errors import CompareError
+from driftguard_client.comparing.sources import Batch, Source
+from driftguard_client.comparing.values import Values, numpy_of
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class ParquetSource:
                 rows = file.metadata.num_rows
         except (pa.ArrowException, OSError, ValueError) as error:
             raise CompareError(f"{path} is not a readable Parquet file: {_first_line(error)}") from None
-        self.names = [name for name in every if not name.startswith(INDEX)]
+        self.names: list[str] = [name for name in every if not name.startswith(INDEX)]
         if not rows:
             raise CompareError(f"{path} has no rows.")
 

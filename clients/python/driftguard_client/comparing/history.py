@@ -10,12 +10,12 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-
-from driftguard_client.comparing.slicing import Ordered
 from driftguard_engine.counting.batches import count
 from driftguard_engine.counting.counts import Counts
 from driftguard_engine.distributions.baseline import Baseline
 from driftguard_engine.rows.columns import Columns
+
+from driftguard_client.comparing.slicing import Ordered
 
 HOUR = 3_600_000
 """In milliseconds."""

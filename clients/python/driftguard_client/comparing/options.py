@@ -17,18 +17,18 @@ delimiter = ";"
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import tomllib
+from driftguard_engine.models.settings import ModelSettings
+from driftguard_engine.platform.serialization import field_errors
 from pydantic import ValidationError
 
 from driftguard_client.comparing.errors import CompareError, unknown_name
 from driftguard_client.comparing.files import CsvOptions
-from driftguard_engine.models.settings import ModelSettings
-from driftguard_engine.platform.serialization import field_errors
 
 TABLES = ("settings", "columns", "csv")
 

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from driftguard_engine.alerts.words import minute, number, one_line, shorten
+from driftguard_engine.distributions.baseline import key_of
+
 from driftguard_client.comparing.drawings import histogram, score_bar
 from driftguard_client.comparing.result import Comparison, ranked
 from driftguard_client.comparing.texts import (
@@ -17,8 +20,6 @@ from driftguard_client.comparing.texts import (
     test_of,
     unwatched_lines,
 )
-from driftguard_engine.alerts.words import minute, number, one_line, shorten
-from driftguard_engine.distributions.baseline import key_of
 
 MOST_CARDS = 24
 """Features with a drawing. Each takes about 2 kB, and a page of 500 features must stay below 200 kB."""
@@ -26,18 +27,27 @@ MOST_CARDS = 24
 MOST_LINES = 60
 NAME_LENGTH = 48
 
+LEGEND = (
+    '<h2>What changed</h2><p class="soft">Grey is the baseline, orange the window. '
+    'The outermost bars hold all values beyond them.</p><div class="cards">'
+)
+
 STYLE = """
-.dg{color-scheme:light dark;--t:#191d23;--s:#5d6673;--l:#dde1e7;--c:#fff;--b:#b6bec9;--w:#c2540a;--bad:#b3261e;--ok:#1d7a45;
-background:#f1f3f6;color:var(--t);font:15px/1.5 -apple-system,BlinkMacSystemFont,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;
+.dg{color-scheme:light dark;--t:#191d23;--s:#5d6673;--l:#dde1e7;--c:#fff;--b:#b6bec9;
+--w:#c2540a;--bad:#b3261e;--ok:#1d7a45;
+background:#f1f3f6;color:var(--t);
+font:15px/1.5 -apple-system,BlinkMacSystemFont,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;
 margin:0;padding:24px 12px}
-.dg>div{max-width:860px;margin:0 auto;background:var(--c);border:1px solid var(--l);border-radius:10px;padding:24px 28px}
+.dg>div{max-width:860px;margin:0 auto;background:var(--c);border:1px solid var(--l);
+border-radius:10px;padding:24px 28px}
 .dg h1{font-size:23px;line-height:1.25;margin:0 0 8px;overflow-wrap:anywhere}
 .dg h2{font-size:16px;margin:26px 0 8px}
 .dg h3{font-size:15px;margin:0;overflow-wrap:anywhere}
 .dg p,.dg ul{margin:4px 0;overflow-wrap:anywhere}
 .dg ul{padding-left:20px}
 .dg .soft,.dg th{color:var(--s);font-size:13px;font-weight:400}
-.dg .tag{display:inline-block;border-radius:10px;padding:1px 10px;font-size:12px;font-weight:600;color:#fff;background:var(--ok)}
+.dg .tag{display:inline-block;border-radius:10px;padding:1px 10px;font-size:12px;font-weight:600;
+color:#fff;background:var(--ok)}
 .dg .tag.drift,.dg .tag.data_quality{background:var(--bad)}
 .dg .tag.insufficient_data{background:#5d6673}
 .dg .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,1fr));gap:14px}
@@ -60,7 +70,8 @@ margin:0;padding:24px 12px}
 .dg .x td:nth-child(2){color:var(--bad);font-weight:600}
 @media (max-width:560px){.dg{padding:0}.dg>div{border:0;border-radius:0;padding:18px 16px}
 .dg td:nth-child(3),.dg th:nth-child(3),.dg td:nth-child(6),.dg th:nth-child(6){display:none}}
-@media (prefers-color-scheme:dark){.dg{--t:#e7eaee;--s:#a3acb8;--l:#333a44;--c:#1d2127;--b:#59636f;--w:#ff9d57;--bad:#ff8a80;
+@media (prefers-color-scheme:dark){.dg{--t:#e7eaee;--s:#a3acb8;--l:#333a44;--c:#1d2127;
+--b:#59636f;--w:#ff9d57;--bad:#ff8a80;
 --ok:#1d7a45;background:#14171c}.dg .tag.drift,.dg .tag.data_quality{background:#b3261e}}
 """
 
@@ -97,9 +108,7 @@ def body_of(result: Comparison) -> str:
         *(f'<p class="soft">{escape(line)}</p>' for line in about(result)),
     ]
     if changed:
-        parts.append(
-            '<h2>What changed</h2><p class="soft">Grey is the baseline, orange the window. The outermost bars hold all values beyond them.</p><div class="cards">'
-        )
+        parts.append(LEGEND)
         parts += [_card(one) for one in changed[:MOST_CARDS]]
         parts.append("</div>")
         if len(changed) > MOST_CARDS:

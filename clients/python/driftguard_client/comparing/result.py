@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from driftguard_client.comparing.counting import Sample
-from driftguard_client.comparing.errors import CompareError
 from driftguard_engine.alerts.findings import Finding
 from driftguard_engine.distributions.baseline import key_of
 from driftguard_engine.models.settings import ModelSettings
 from driftguard_engine.platform.times import iso
 from driftguard_engine.verdicts.judging import Verdict
+
+from driftguard_client.comparing.counting import Sample
+from driftguard_client.comparing.errors import CompareError
 
 Status = Literal["ok", "data_quality", "drift", "insufficient_data"]
 LEVELS = ("none", "data_quality", "drift")
@@ -138,7 +139,7 @@ class Comparison:
     def to_pandas(self) -> Any:
         """Return a pandas DataFrame with one row for each feature, the largest score first."""
         try:
-            import pandas as pd  # noqa: PLC0415  optional
+            import pandas as pd
         except ImportError:
             raise CompareError("to_pandas needs pandas. Install it with: pip install pandas") from None
         shown = ("name", "role", "type", "test", "status", "drift_score", "threshold", "p_value", "p_threshold")
@@ -148,30 +149,30 @@ class Comparison:
 
     def to_text(self, width: int = 100) -> str:
         """Return the result for a terminal."""
-        from driftguard_client.comparing.texts import text_of  # noqa: PLC0415  it imports this module
+        from driftguard_client.comparing.texts import text_of
 
         return text_of(self, width)
 
     def to_markdown(self) -> str:
         """Return the result in Markdown, for example for a comment on a pull request."""
-        from driftguard_client.comparing.texts import markdown_of  # noqa: PLC0415
+        from driftguard_client.comparing.texts import markdown_of
 
         return markdown_of(self)
 
     def to_junit(self, fail_on: str = "drift") -> str:
-        """Return the result as JUnit XML, one test for each feature. What was found at `fail_on` or above is a failure."""
-        from driftguard_client.comparing.texts import junit_of  # noqa: PLC0415
+        """Return the result as JUnit XML, one test for each feature. Findings at `fail_on` or above are failures."""
+        from driftguard_client.comparing.texts import junit_of
 
         return junit_of(self, fail_on)
 
     def to_html(self) -> str:
         """Return the result as an HTML page of one file, without scripts."""
-        from driftguard_client.comparing.pages import page_of  # noqa: PLC0415
+        from driftguard_client.comparing.pages import page_of
 
         return page_of(self)
 
     def _repr_html_(self) -> str:
-        from driftguard_client.comparing.pages import fragment_of  # noqa: PLC0415
+        from driftguard_client.comparing.pages import fragment_of
 
         return fragment_of(self)
 

@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from driftguard_engine.rows.columns import Column, Columns, Part
 
 from driftguard_client.comparing.values import Times
-from driftguard_engine.rows.columns import Column, Columns, Part
 
 
 class Ordered:

@@ -26,10 +26,10 @@ class Batch(NamedTuple):
 
 
 class Source(Protocol):
-    """Rows in batches. name: what a report calls them. names: their columns. notes: sentences about how they were read."""
+    """Rows in batches. name: what a report calls them. names: their columns. notes: how they were read."""
 
     name: str
-    names: Sequence[str]
+    names: list[str]
     notes: list[str]
 
     def read(self, consume: Callable[[Iterator[Batch]], T]) -> T:
@@ -67,7 +67,7 @@ def opened(data: Any, name: str, options: Any = None) -> Source:
     name: `baseline` or `window`, for errors. Raises CompareError if the data are none of these.
     """
     if isinstance(data, (str, os.PathLike)):
-        from driftguard_client.comparing.files import file_source  # noqa: PLC0415  it imports this module
+        from driftguard_client.comparing.files import file_source
 
         return file_source(data, options)
     library = type(data).__module__.split(".", maxsplit=1)[0]

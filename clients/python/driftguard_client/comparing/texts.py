@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from driftguard_client.comparing.counting import Sample
-from driftguard_client.comparing.result import Comparison, ranked, sample_dict
 from driftguard_engine.alerts.words import TESTS, number, one_line, percent, probability, shorten
 from driftguard_engine.distributions.baseline import key_of
+
+from driftguard_client.comparing.counting import Sample
+from driftguard_client.comparing.result import Comparison, ranked, sample_dict
 
 MONTH = 2880
 HEADLINES = {

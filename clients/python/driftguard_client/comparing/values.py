@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
-from driftguard_client.comparing.errors import CompareError
 from driftguard_engine.rows.columns import Column, Part, plain_column
 from driftguard_engine.rows.csv_cells import time_of
 from driftguard_engine.rows.reading import MAX_STRING
+
+from driftguard_client.comparing.errors import CompareError
 
 Values = Any
 """A pyarrow Array or ChunkedArray, or a list of Python values."""
@@ -98,10 +98,13 @@ def times_of(values: Values, name: str, first_row: int = 0) -> Times:
         raise CompareError(f"Column {name!r}, row {row + 1}: the time is missing. Leave out rows without a time.")
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
         unit = pa.timestamp("ms", tz=getattr(array.type, "tz", None))
-        return numpy_of(array.cast(unit, safe=False).cast(pa.int64())).astype(np.int64)
+        exact: Times = numpy_of(array.cast(unit, safe=False).cast(pa.int64())).astype(np.int64)
+        return exact
     distinct = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     known = _plain_times(distinct.dictionary.to_pylist(), name, first_row, by_row=False)
-    return known[numpy_of(distinct.indices)]
+    places = numpy_of(distinct.indices)
+    found: Times = known[places]
+    return found
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -140,10 +143,10 @@ def _booleans(array: pa.Array) -> Column:
 def _texts(array: pa.DictionaryArray) -> Column:
     mask = _valid(array)
     codes = np.where(mask, numpy_of(array.indices), 0).astype("<u4")
-    names = [text if text is None else text[:MAX_STRING] for text in array.dictionary.to_pylist()]
-    if None in names:  # a null may be an entry of the dictionary
-        mask &= np.array([text is not None for text in names])[codes] if names else mask
-        names = ["" if text is None else text for text in names]
+    found = array.dictionary.to_pylist()
+    if None in found:  # a null may be an entry of the dictionary
+        mask &= np.array([text is not None for text in found])[codes]
+    names = ["" if text is None else text[:MAX_STRING] for text in found]
     return _part("string", mask, codes, "codes", "<u4", names)
 
 
@@ -200,7 +203,7 @@ def _float(value: Any) -> float:
 
 def _not_finite(name: str, row: int) -> CompareError:
     return CompareError(
-        f"Column {name!r}, row {row + 1}: infinity is not a finite number. Replace it, for example with a missing value."
+        f"Column {name!r}, row {row + 1}: infinity is not a finite number. Replace it or leave the value out."
     )
 
 
