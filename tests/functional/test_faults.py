@@ -21,7 +21,7 @@ from driftguard.checks.messages import Incomplete
 from driftguard.checks.tables import History
 from driftguard.platform import sizes
 from driftguard.platform.times import DAY, hour_of
-from driftguard.predictions import storing
+from driftguard.predictions import intake, storing
 from driftguard.predictions.schemas import BatchBody
 from sandbox.calls import Call
 from sandbox.gateway import Answer, LambdaContext, function
