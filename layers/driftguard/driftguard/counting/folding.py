@@ -19,16 +19,13 @@ from driftguard.counting.tables import StoredCounts, day_key, hour_key
 from driftguard.models.traffic import NO_TRAFFIC, Traffic
 from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.times import DAY, hour_of, hour_start, iso, parse
-from driftguard.predictions.tables import Head, Predictions
+from driftguard.predictions.tables import RECOUNT_DAYS, Head, Predictions
 from driftguard.rows.columns import Columns
 from driftguard.rows.reading import MAX_AHEAD
 from driftguard.rows.unpacking import columns
 
 SETTLED = timedelta(minutes=10)
 """Longer than a writer runs plus the error of its clock. Later predictions get an arrival after now - SETTLED."""
-
-RECOUNT_DAYS = 14
-"""A new baseline version counts the predictions of today and of this many days before, in event time."""
 
 ROWS_A_STEP = 200_000
 HEADS_A_STEP = 1000

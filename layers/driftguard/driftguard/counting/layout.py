@@ -20,9 +20,10 @@ from driftguard.counting.edges import Codes, Edges, cells_of, digests_of
 from driftguard.distributions.baseline import Baseline
 from driftguard.distributions.categories import MIN_COUNT, Categories
 from driftguard.distributions.numbers import Numbers
+from driftguard.distributions.weeks import GROUPS
 from driftguard.statistics.arrays import Floats, Ints
 
-MERGED = 10
+MERGED = GROUPS
 """Groups of bins per feature for a coarse comparison, with about equal baseline counts or the top categories."""
 
 
