@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftguard.counting.counts import GROUP_SIZE, Counts
-from driftguard.counting.layout import MERGED, Layout
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import GROUP_SIZE, MERGED, Layout
 from driftguard.platform.pieces import pack_piece, unpack_piece
 from driftguard.statistics.arrays import Ints
 
