@@ -1,6 +1,6 @@
 """What a model's past says about one day: what its hours are compared with, and how much hours and days differ.
 
-Everything is rebuilt from the profiles of earlier days by `learn`. One encoded group holds GROUP_SIZE features. It
+`learning.learn` rebuilds everything from the profiles of earlier days. One encoded group holds GROUP_SIZE features. It
 begins with the format (1 byte), followed by pieces, see `platform.pieces`:
 
 | piece | content |
@@ -8,33 +8,51 @@ begins with the format (1 byte), followed by pieces, see `platform.pieces`:
 | small numbers | work (features), since (features), own_days (features), k (4, features, 5) |
 | reference | groups (4, 24, features, 10) |
 | reference of flaws | flaws (4, 24, features, 4) |
+| values of the table | of_table (4, 24, features) |
 | numbers | float32 of: phi, theta, e_level, b_level, phi_week, rho_week |
 | weights | the upper 24 bits of float32: (features, 15, 12) |
 
 Arrays are stored in row-major order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from driftguard.counting.layout import MERGED, Layout
-from driftguard.counting.profiles import FLAWS, HOURS, Profile, Table, packed, span_of, unpacked
+from driftguard.counting.profiles import FLAWS, HOURS, packed, span_of, unpacked
+from driftguard.statistics import stratified
 from driftguard.statistics.arrays import Flags, Floats, Ints
+from driftguard.statistics.posterior import SDS
+from driftguard.statistics.stratified import Comparison, compare, compare_shares
 
 REACH = 67
-"""Days before a day whose profiles `learn` reads."""
+"""Days before a day whose profiles `learning.learn` reads."""
 
 STARTS = 4
 """Days on which a window can begin: the day itself and the three days before."""
 
-DRIFT = 11
-"""Components of the drift test."""
+DRIFT = stratified.COMPONENTS
+"""Components of the drift test. The components of flaws follow."""
 COMPONENTS = DRIFT + len(FLAWS)
 UNITS = 1 + len(FLAWS)
-"""Kinds of effective sample sizes: one for all drift components, and one for each flaw."""
-GRID = 12
+UNIT_OF = np.array([0] * DRIFT + [*range(1, UNITS)])
+"""The unit of each component."""
+
+SMALL = ("work", "since", "own_days", "k")
+COUNTS = ("groups", "flaws", "of_table")
+FLOATS = ("phi", "theta", "e_level", "b_level", "phi_week", "rho_week")
+AXES = {
+    **dict.fromkeys(("work", "since", "own_days", "phi", "phi_week", "rho_week", "weights"), 0),
+    **dict.fromkeys(("k", "theta", "e_level", "b_level"), 1),
+    **dict.fromkeys(COUNTS, 2),
+}
+"""The axis of features of each array."""
+
+WEIGHT_SHIFT = 8
+"""Lower bits of a weight's float32 that are not stored: they change a surprise by less than 1 in 10,000."""
 
 FORMAT = 1
 
@@ -55,6 +73,7 @@ class Knowledge:
     theta: (4, F, 15), the level of each component in the week before a first day.
     e_level, b_level: (4, F, 5), the sums ΣE and ΣE²(1 + 1/k) over the days of this level, 0 without a level.
     groups, flaws: int64 (4, 24, F, 10) and (4, 24, F, 4), the reference of each hour of a first day, as in `Profile`.
+    of_table: int64 (4, 24, F), how many values of `groups` come from the baseline's table, which knows no flaws.
     k: int64 (4, F, 5), the number of days in the reference of a first day.
     own_days: int64 (F,), the number of the model's own days in the reference of `day`, the baseline's table left out.
     since: int64 (F,), the day from which the sudden part judges.
@@ -71,6 +90,7 @@ class Knowledge:
     b_level: Floats
     groups: Ints
     flaws: Ints
+    of_table: Ints
     k: Ints
     own_days: Ints
     since: Ints
@@ -87,23 +107,19 @@ class Knowledge:
         return learning
 
     def encode(self, group: int) -> bytes:
-        """Return the knowledge of one group of features: about 2 kB per feature for 60 rows per hour.
+        """Return the knowledge of one group of features: about 1.5 kB per feature for 60 rows per hour.
 
-        The result can exceed the size of a table item, if an hour has more than 100,000 rows.
+        Above 100,000 rows per hour, the result can be larger than a table item.
         """
-        span = span_of(group)
-        small = [self.work[span], self.since[span], self.own_days[span], self.k[:, span]]
-        numbers = [getattr(self, name) for name in ("phi", "theta", "e_level", "b_level", "phi_week", "rho_week")]
-        at = [span, (slice(None), span), (slice(None), span), (slice(None), span), span, span]
-        floats = np.concatenate([one[place].ravel() for one, place in zip(numbers, at, strict=True)])
+        part = self._arrays(span_of(group))
+        floats = np.concatenate([part[name].ravel() for name in FLOATS])
         return b"".join(
             [
                 bytes([FORMAT]),
-                packed(np.concatenate([one.ravel() for one in small]).astype(np.int64)),
-                packed(self.groups[:, :, span]),
-                packed(self.flaws[:, :, span]),
+                packed(np.concatenate([part[name].ravel() for name in SMALL]).astype(np.int64)),
+                *(packed(part[name]) for name in COUNTS),
                 packed(_bits(floats)),
-                packed(_bits(self.weights[span]) >> 8),
+                packed(_bits(part["weights"]) >> WEIGHT_SHIFT),
             ]
         )
 
@@ -115,18 +131,22 @@ class Knowledge:
         """
         known = cls.nothing(len(layout.features), day)
         for group, data in groups.items():
-            span = span_of(group)
-            part = cls.nothing(len(layout.features[span]), day)
-            small = [part.work, part.since, part.own_days, part.k]
-            floats = [part.phi, part.theta, part.e_level, part.b_level, part.phi_week, part.rho_week]
-            sizes = [(sum(one.size for one in some),) for some in (small, floats)]
-            read = unpacked(data, FORMAT, [sizes[0], part.groups.shape, part.flaws.shape, sizes[1], part.weights.shape])
-            _fill(small, read[0])
-            part.groups[:], part.flaws[:] = read[1], read[2]
-            _fill(floats, _floats(read[3]))
-            part.weights[:] = _floats(read[4] << 8)
-            _copy(part, known, span)
+            part = known._arrays(span_of(group))
+            sizes = [(sum(part[name].size for name in names),) for names in (SMALL, FLOATS)]
+            shapes = [part[name].shape for name in COUNTS]
+            small, *counts, floats, weights = unpacked(
+                data, FORMAT, [sizes[0], *shapes, sizes[1], part["weights"].shape]
+            )
+            _fill([part[name] for name in SMALL], small)
+            for name, values in zip(COUNTS, counts, strict=True):
+                part[name][:] = values
+            _fill([part[name] for name in FLOATS], _floats(floats))
+            part["weights"][:] = _floats(weights << WEIGHT_SHIFT)
         return known
+
+    def _arrays(self, span: slice) -> dict[str, Any]:
+        """Return views of the arrays of some features, by name."""
+        return {name: getattr(self, name)[(*[slice(None)] * axis, span)] for name, axis in AXES.items()}
 
     @classmethod
     def nothing(cls, features: int, day: int) -> "Knowledge":
@@ -135,7 +155,7 @@ class Knowledge:
             day=day,
             work=np.zeros(features, np.bool_),
             phi=np.ones((features, COMPONENTS)),
-            weights=np.zeros((features, COMPONENTS, GRID)),
+            weights=np.zeros((features, COMPONENTS, len(SDS))),
             phi_week=np.ones(features),
             rho_week=np.zeros(features),
             theta=np.zeros((STARTS, features, COMPONENTS)),
@@ -143,31 +163,47 @@ class Knowledge:
             b_level=np.zeros((STARTS, features, UNITS)),
             groups=np.zeros((STARTS, HOURS, features, MERGED), np.int64),
             flaws=np.zeros((STARTS, HOURS, features, len(FLAWS)), np.int64),
+            of_table=np.zeros((STARTS, HOURS, features), np.int64),
             k=np.zeros((STARTS, features, UNITS), np.int64),
             own_days=np.zeros(features, np.int64),
             since=np.full(features, day),
         )
 
 
-def learn(
-    layout: Layout,
-    day: int,
-    profiles: Mapping[int, Profile],
-    table: Table | None,
-    bad: Mapping[int, Flags],
-    first_day: int,
-) -> Knowledge:
-    """Return what is known at the start of `day`.
+def sizes_of(values: Floats, flaws: Floats) -> Floats:
+    """Return what each kind of flaw is counted among: (…, F, 4).
 
-    Args:
-        layout: the baseline's features.
-        day: in days since 1970-01-01.
-        profiles: by day, those of the REACH days before `day` that have rows. Other days are ignored.
-        table: the baseline's counts by hour of the week, if its rows have timestamps.
-        bad: by day, bool (F,): the features for which this day says nothing about what is normal.
-        first_day: the first whole day with counts. Earlier days are ignored.
+    values: (…, F), the number of values of the feature's own type. flaws: (…, F, 4).
     """
-    raise NotImplementedError
+    filled = values + flaws[..., 1]
+    return np.stack([filled + flaws[..., 0], filled, values, values], axis=-1)
+
+
+def held_against(
+    numeric: Flags, own: tuple[Floats, Floats, Floats], reference: tuple[Floats, Floats, Floats]
+) -> Comparison:
+    """Compare counts with their reference: u, v (…, F, 15) and e (…, F, 5).
+
+    own, reference: the merged groups, the flaws, and what the flaws are counted among.
+    """
+    drift = compare(own[0], reference[0], numeric)
+    flaws = compare_shares(own[1], own[2], reference[1], reference[2])
+    return Comparison(
+        np.concatenate([drift.u, flaws.u], axis=-1),
+        np.concatenate([drift.v, flaws.v], axis=-1),
+        np.concatenate([drift.e[..., None], flaws.e], axis=-1),
+    )
+
+
+def as_stored(values: Floats) -> Floats:
+    """Return numbers rounded as `encode` stores them, so that fresh and stored knowledge are equal."""
+    return values.astype("<f4").astype(np.float64)
+
+
+def weights_as_stored(weights: Floats) -> Floats:
+    """Return weights rounded as `encode` stores them."""
+    half = 1 << WEIGHT_SHIFT - 1
+    return _floats(_bits(weights) + half >> WEIGHT_SHIFT << WEIGHT_SHIFT)
 
 
 def _bits(values: Floats) -> Ints:
@@ -178,17 +214,8 @@ def _floats(bits: Ints) -> Floats:
     return bits.astype("<u4").view("<f4").astype(np.float64)
 
 
-def _fill[T: np.generic](arrays: "list[np.typing.NDArray[T]]", values: "np.typing.NDArray[T]") -> None:
+def _fill(arrays: Sequence[Any], values: Ints | Floats) -> None:
     place = 0
     for one in arrays:
         one[...] = values[place : place + one.size].reshape(one.shape)
         place += one.size
-
-
-def _copy(part: Knowledge, known: Knowledge, span: slice) -> None:
-    for name in ("work", "phi", "weights", "phi_week", "rho_week", "own_days", "since"):
-        getattr(known, name)[span] = getattr(part, name)
-    for name in ("theta", "e_level", "b_level", "k"):
-        getattr(known, name)[:, span] = getattr(part, name)
-    for name in ("groups", "flaws"):
-        getattr(known, name)[:, :, span] = getattr(part, name)
