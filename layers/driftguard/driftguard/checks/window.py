@@ -11,7 +11,7 @@ from driftguard.alerts.schemas import Window
 from driftguard.baselines.tables import Baselines
 from driftguard.checks.silence import Outages, Silence, silence
 from driftguard.counting.counts import Counts
-from driftguard.counting.series import Fresh, Series, State, read_days, window
+from driftguard.counting.series import Fresh, Series, Span, State, read_days, window
 from driftguard.distributions import encoding
 from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
@@ -21,6 +21,9 @@ from driftguard.rows.reading import MAX_AHEAD
 from driftguard.verdicts.judging import Verdict, judge
 
 RHO_DAYS = 14
+
+FOREVER = 10_000_000
+"""An hour after all others."""
 
 
 def load_series(model: Models) -> Series:
@@ -84,9 +87,9 @@ def gather(
     series: Series, settings: ModelSettings, state: State, fresh: Fresh, past: Past, now: datetime
 ) -> tuple[Counts, list[Counts], Moment]:
     """Return the counts of the window that ends now, the counts of each whole day, and the moment."""
-    last_hour = max(hour_of(now), max(fresh.by_hour, default=0))
+    last_hour = max(hour_of(now), max(fresh.hours, default=0))
     first_hour = hour_of(now - timedelta(days=settings.window_days))
-    counted = [hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None]
+    counted = [hour for hour in (state.first_hour, *fresh.hours) if hour is not None]
     covered_since = min(counted, default=last_hour)
     known_since = past.traffic.first_hour
     moment = Moment(
@@ -103,8 +106,27 @@ def gather(
     days = read_days(series, today - RHO_DAYS, today - 1, consistent=state.days_may_lag(now))
     # Clients may send predictions up to MAX_AHEAD before their event time, so the next hour can have counts already.
     reach = max(last_hour, hour_of(now + MAX_AHEAD))
-    counts = window(series, fresh, days, first_hour, reach, state.rolled_before)
+    counts = window(series, days, first_hour, reach, state.rolled_before)
+    if since(first_hour) in fresh.counts:
+        counts += fresh.counts[since(first_hour)]
     return counts, _with_fresh(series, days, fresh, whole_days(moment)), moment
+
+
+def fresh_spans(settings: ModelSettings, now: datetime) -> list[Span]:
+    """Return the spans of event time for which a check at `now` needs fresh predictions: the window and whole days."""
+    today = hour_of(now) // 24
+    first_hour = hour_of(now - timedelta(days=settings.window_days))
+    return [since(first_hour), *map(day_span, range(today - RHO_DAYS, today))]
+
+
+def since(hour: int) -> Span:
+    """Return the span from an hour on."""
+    return hour, FOREVER
+
+
+def day_span(day: int) -> Span:
+    """Return the hours of a day."""
+    return day * 24, day * 24 + 23
 
 
 def verdict_on(
@@ -146,9 +168,9 @@ def whole_days(moment: Moment) -> range:
 
 def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted: range) -> list[Counts]:
     """Return the counts of the `wanted` days, oldest first, including predictions that are not folded yet."""
-    whole = dict(days)
-    for hour, counts in fresh.by_hour.items():
-        day = hour // 24
-        whole[day] = whole[day] + counts if day in whole else counts
     nothing = Counts.empty(series.baseline)
-    return [whole.get(day, nothing) for day in wanted]
+    found = []
+    for day in wanted:
+        stored, late = days.get(day, nothing), fresh.counts.get(day_span(day))
+        found.append(stored if late is None else stored + late)
+    return found
