@@ -86,9 +86,7 @@ class Slow:
         return sum(days) >= 7 and variances[1] < 1.5 * variances[0]
 
 
-@pytest.mark.parametrize(
-    ("seed", "day", "tables"), [(1, 0, 0), (2, 9, 0), (5, 70, 0), (6, 0, 1), (7, 12, 3)]
-)
+@pytest.mark.parametrize(("seed", "day", "tables"), [(1, 0, 0), (2, 9, 0), (5, 70, 0), (6, 0, 1), (7, 12, 3)])
 def test_knowledge_is_what_plain_python_computes_from_the_specification(seed: int, day: int, tables: int) -> None:
     """References, levels, φ, posteriors and the grouping agree, of numbers, categories and flaws, with gaps."""
     model = world(seed, day + 3, tables=tables)
@@ -199,6 +197,20 @@ def test_judging_begins_a_week_after_the_first_values() -> None:
     assert timed.own_days.tolist() == [0] * FEATURES
 
 
+def test_a_feature_that_was_silent_for_weeks_learns_again() -> None:
+    """After 40 days without values a feature learns for a week, and an outage of one day is no new start."""
+    model = world(15, 70, gaps=False)
+    quiet = World({day: one for day, one in model.profiles.items() if not MONDAY + 10 <= day < MONDAY + 50})
+    for day, learning, since in ((52, True, 57), (57, False, 7), (60, False, 7)):
+        known = learned(quiet, day)
+        assert known.learning.tolist() == [learning] * FEATURES
+        assert (known.since - MONDAY).tolist() == [since] * FEATURES
+    outage = World({day: one for day, one in model.profiles.items() if day != MONDAY + 1})
+    known = learned(outage, 8)
+    assert known.reference_days.tolist() == [0] * FEATURES
+    assert not known.learning.any()
+
+
 def test_profiles_and_tables_come_back_from_their_bytes() -> None:
     """Counts of any size survive; other formats, cut bytes and another number of features raise ValueError."""
     model = world(14, 1, tables=2)
@@ -237,6 +249,12 @@ def test_groups_of_features_are_stored_apart() -> None:
     parts = {group: known.encode(group) for group in range(2)}
     assert same(known, Knowledge.decode(wide, 30, parts))
     assert max(map(len, parts.values())) < 390_000
+    few = layout_of(build({f"x{number}": [0.0, 1.0] for number in range(30)}))
+    days = {day: Profile(day, profile.rows, groups[:, 100:], flaws[:, 100:]) for day in range(30)}
+    alone = learn(few, 30, days, None, {}, 0)
+    for name in ("groups", "flaws", "theta", "e_level", "b_level", "k"):
+        whole = np.moveaxis(getattr(known, name), AXES[name], 0)
+        assert np.array_equal(whole[100:], np.moveaxis(getattr(alone, name), AXES[name], 0))
 
 
 ROWS = st.lists(
