@@ -8,7 +8,7 @@ import pytest
 
 from driftguard.baselines.tables import Baselines
 from driftguard.distributions.weeks import Weeks
-from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import iso
 from tests.functional.conftest import Stack, add_organization
 

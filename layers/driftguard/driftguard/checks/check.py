@@ -23,8 +23,8 @@ from driftguard.models.schemas import State
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
-from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.ids import new_id
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of
 from driftguard.predictions.tables import Predictions
 from driftguard.verdicts.report import report_of

@@ -24,9 +24,9 @@ from driftguard.counting.tables import StoredCounts
 from driftguard.distributions.baseline import key_of
 from driftguard.models.settings import ModelSettings, SettingsPatch, check_features
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import longest_fit
 from driftguard.platform.errors import Conflict, Invalid
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
+from driftguard.platform.sizes import longest_fit
 from driftguard.platform.times import hour_of, hour_start
 
 FEATURES_AN_HOURLY_CHECK = 100

@@ -29,7 +29,8 @@ from driftguard.counting.tables import (
     knowledge_key,
     profile_key,
 )
-from driftguard.platform.dynamodb import chunks, put
+from driftguard.platform.bulk import put
+from driftguard.platform.sizes import chunks
 from driftguard.platform.times import HOUR, iso
 from driftguard.statistics.arrays import Flags
 
