@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 from driftguard.alerts.findings import Occasion
 from driftguard.alerts.schemas import Window
 from driftguard.baselines.tables import Baselines
+from driftguard.checks.comparisons import NO_BAD_DAYS, BadDays, Hours, compare, fresh_hours
 from driftguard.checks.silence import Outages, Silence, silence
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, Span, State, read_days, window
@@ -18,6 +20,7 @@ from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
 from driftguard.platform.times import hour_of, hour_start
 from driftguard.rows.reading import MAX_AHEAD
+from driftguard.verdicts.comparison import Comparison
 from driftguard.verdicts.judging import Verdict, judge
 
 RHO_DAYS = 14
@@ -34,7 +37,8 @@ def load_series(model: Models) -> Series:
             f"Baseline version {model.baseline_version} of model {model.model_id} is missing. Create a new baseline."
         )
     baseline = encoding.decode(head.payload(), partial(_digests, model.model_id, int(model.baseline_version)))
-    return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline)
+    timed = head.hours_of_week is not None
+    return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline, timed)
 
 
 @lru_cache(maxsize=8)
@@ -76,17 +80,32 @@ class Past:
     is_out: bool = False
 
 
+class Gathered(NamedTuple):
+    """What a check looks at: the counts of the window and of each whole day, the model's own past, and the moment."""
+
+    counts: Counts
+    days: list[Counts]
+    comparison: Comparison
+    moment: Moment
+
+
 def decide(model: Models, series: Series, state: State, fresh: Fresh, past: Past, now: datetime) -> Verdict:
     """Return the verdict on the window that ends now."""
     settings = model.settings
-    counts, days, moment = gather(series, settings, state, fresh, past, now)
-    return verdict_on(model, settings, series, counts, days, moment)
+    found = gather(series, settings, state, fresh, past, now)
+    return verdict_on(model, settings, series, found.counts, found.days, found.moment)
 
 
 def gather(
-    series: Series, settings: ModelSettings, state: State, fresh: Fresh, past: Past, now: datetime
-) -> tuple[Counts, list[Counts], Moment]:
-    """Return the counts of the window that ends now, the counts of each whole day, and the moment."""
+    series: Series,
+    settings: ModelSettings,
+    state: State,
+    fresh: Fresh,
+    past: Past,
+    now: datetime,
+    bad: BadDays = NO_BAD_DAYS,
+) -> Gathered:
+    """Return what a check at `now` looks at. bad: the days that say nothing about what is normal."""
     last_hour = max(hour_of(now), max(fresh.hours, default=0))
     first_hour = hour_of(now - timedelta(days=settings.window_days))
     counted = [hour for hour in (state.first_hour, *fresh.hours) if hour is not None]
@@ -106,17 +125,22 @@ def gather(
     days = read_days(series, today - RHO_DAYS, today - 1, consistent=state.days_may_lag(now))
     # Clients may send predictions up to MAX_AHEAD before their event time, so the next hour can have counts already.
     reach = max(last_hour, hour_of(now + MAX_AHEAD))
-    counts = window(series, days, first_hour, reach, state.rolled_before)
+    hours = Hours(series)
+    counts = window(series, days, first_hour, reach, state.rolled_before, hours.add)
     if since(first_hour) in fresh.counts:
         counts += fresh.counts[since(first_hour)]
-    return counts, _with_fresh(series, days, fresh, whole_days(moment)), moment
+    comparison = compare(series, state, fresh, hours, bad, now)
+    return Gathered(counts, _with_fresh(series, days, fresh, whole_days(moment)), comparison, moment)
 
 
 def fresh_spans(settings: ModelSettings, now: datetime) -> list[Span]:
-    """Return the spans of event time for which a check at `now` needs fresh predictions: the window and whole days."""
+    """Return the spans of event time for which a check at `now` needs fresh predictions.
+
+    They are the window, the whole days, and the last hours one by one.
+    """
     today = hour_of(now) // 24
     first_hour = hour_of(now - timedelta(days=settings.window_days))
-    return [since(first_hour), *map(day_span, range(today - RHO_DAYS, today))]
+    return [since(first_hour), *map(day_span, range(today - RHO_DAYS, today)), *fresh_hours(now)]
 
 
 def since(hour: int) -> Span:

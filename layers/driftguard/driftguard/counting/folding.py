@@ -19,6 +19,8 @@ from itertools import batched
 from driftguard.counting.batches import ByHour, count_groups
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import groups_of
+from driftguard.counting.past import days_without_profile, make_profile, profile_marks, put_profile
+from driftguard.counting.profiles import Profile
 from driftguard.counting.series import Series, State, read_hours
 from driftguard.counting.steps import Step, next_step
 from driftguard.counting.tables import StoredCounts, day_key, hour_key
@@ -43,13 +45,14 @@ def load_state(series: Series, now: datetime) -> State:
     """Return the stored state, or the first state of a new baseline version."""
     item = StoredCounts.state(series.model_id, series.version)
     if item is None:
-        return State(cursor=iso(recount_from(now)), stored=False)
+        return State(cursor=iso(recount_from(now)), profiled_from=0, stored=False)
     return State(
         cursor=str(item.cursor),
         first_hour=_whole(item.first_hour),
         rolled_before=_whole(item.rolled_before),
         last_arrival=item.last_arrival,
         rolled_at=item.rolled_at,
+        profiled_from=_whole(item.profiled_from),
         traffic=Traffic.decode(item.traffic),
     )
 
@@ -79,7 +82,7 @@ def fold(series: Series, state: State, now: datetime, may_go_on: Callable[[], bo
                     break
                 state = after
             if not more:
-                return _roll_finished_days(series, state, now), True
+                return _fill_past(series, _roll_finished_days(series, state, now), now, may_go_on)
         return state, False
     except ConditionFailed as error:
         raise Overtaken from error
@@ -177,11 +180,14 @@ def _roll_finished_days(series: Series, state: State, now: datetime) -> State:
 
 def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
     # The day is read before its hours. If another fold writes hours in between, it also changes the day's watermark.
+    marks = profile_marks(series, day)
     old = {
         item.place[1]: item for item in StoredCounts.days(series.model_id, series.version, day, day, consistent=True)
     }
     total = Counts.empty(series.baseline)
-    for _hour, counts in read_hours(series, day * 24, day * 24 + 23):
+    profile = Profile.empty(total.layout, day)
+    for hour, counts in read_hours(series, day * 24, day * 24 + 23):
+        profile += Profile.of(total.layout, day, {hour: counts})
         total += counts
     if not total.rows:
         return
@@ -195,6 +201,22 @@ def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
             read=str(item.watermark) if item is not None else None,
             now=now,
         )
+    put_profile(series, profile, watermark, marks, now)
+
+
+def _fill_past(series: Series, state: State, now: datetime, may_go_on: Callable[[], bool]) -> tuple[State, bool]:
+    """Make the profiles of the days that an older version counted. Returns the new state and whether none is left.
+
+    Each day is recorded, so that the next fold goes on from there.
+    """
+    for day in days_without_profile(state, hour_of(now) // 24):
+        if not may_go_on():
+            return state, False
+        make_profile(series, day, state.cursor, now)
+        state = _advance(series, state, replace(state, profiled_from=day, rolled_at=iso(now)))
+    if state.profiled_from != 0 and state.rolled_before is not None:
+        state = _advance(series, state, replace(state, profiled_from=0, rolled_at=iso(now)))
+    return state, True
 
 
 def _advance(series: Series, old: State, new: State) -> State:
@@ -207,6 +229,7 @@ def _advance(series: Series, old: State, new: State) -> State:
         rolled_before=new.rolled_before,
         last_arrival=new.last_arrival,
         rolled_at=new.rolled_at,
+        profiled_from=new.profiled_from,
         traffic=new.traffic.encode(),
     )
     return replace(new, stored=True)

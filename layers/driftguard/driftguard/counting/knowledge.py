@@ -76,7 +76,7 @@ class Knowledge:
     of_table: int64 (4, 24, F), how many values of `groups` come from the baseline's table, which knows no flaws.
     k: int64 (4, F, 5), the number of days in the reference of a first day.
     own_days: int64 (F,), the number of the model's own days in the reference of `day`, the baseline's table left out.
-    since: int64 (F,), the day from which the sudden part judges.
+    since: int64 (F,), the day from which the sudden part judges a feature, in the future while it learns.
     """
 
     day: int
@@ -102,8 +102,8 @@ class Knowledge:
 
     @property
     def learning(self) -> Flags:
-        """Whether a feature has no reference yet: bool (F,)."""
-        learning: Flags = self.reference_days == 0
+        """Whether no hour of a window can have a reference: bool (F,)."""
+        learning: Flags = ~(self.k[..., 0] > 0).any(axis=0)
         return learning
 
     def encode(self, group: int) -> bytes:

@@ -77,7 +77,7 @@ class _Found:
     sheets: tuple[Reference, Reference]
     rows_in_six_hours: Floats
     own_days: tuple[Floats, Floats]
-    since: Ints
+    since: tuple[Ints, Ints]
 
     @classmethod
     def of(cls, past: Past) -> "_Found":
@@ -101,7 +101,7 @@ class _Found:
             known.of_table[:, :, at] = np.rint(sheet.of_table[:, :, places])
             known.k[:, at] = np.rint(sheet.days[:, places])
             known.own_days[at] = np.rint(self.own_days[grouping][places])
-        known.since[part] = self.since
+        known.since[part] = np.where(known.learning[part], self.since[1], self.since[0])
 
 
 @dataclass(frozen=True)

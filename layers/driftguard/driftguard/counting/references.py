@@ -108,12 +108,17 @@ class Past:
         return recent.sum(axis=0) / np.maximum((recent > 0).sum(axis=0), 1) * (dispersion.BLOCK / HOURS)
 
     @property
-    def since(self) -> Ints:
-        """The first day on which a feature has a reference, so far as this is known: (F,)."""
+    def since(self) -> tuple[Ints, Ints]:
+        """The first day on which a feature had a reference, so far as it is known, and the next one from `day` on.
+
+        Both are (F,). A day that nothing is known about is taken for a day without values, except `day` itself.
+        """
         values = self.filled[..., 0] > 0
-        first = self.day - REACH + values.argmax(axis=0)
-        soonest = np.where(values.any(axis=0), first, max(self.day, self.first_day)) + WEEKDAYS
-        return np.where(self.table_days.any(axis=0), min(self.day, self.first_day), soonest)
+        first = self.day - REACH + np.where(values.any(axis=0), values.argmax(axis=0), REACH)
+        ahead = [values[REACH - back :: -WEEKDAYS][: FIRST // WEEKDAYS].any(axis=0) for back in range(WEEKDAYS, 0, -1)]
+        soonest = self.day + np.where(np.any(ahead, axis=0), np.argmax(ahead, axis=0), WEEKDAYS)
+        timed = self.table_days.any(axis=0)
+        return np.where(timed, min(self.day, self.first_day), first + WEEKDAYS), soonest
 
     def reference(self, *, work: bool) -> "Reference":
         """Return the reference of each target day."""

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftguard.alerts.changes import PastReference
-from driftguard.counting.knowledge import COMPONENTS, DRIFT, STARTS, UNIT_OF, Knowledge, held_against, sizes_of
-from driftguard.counting.layout import MERGED, Layout
+from driftguard.counting.knowledge import COMPONENTS, DRIFT, Knowledge
+from driftguard.counting.layout import Layout
 from driftguard.counting.profiles import FLAWS, HOURS, Profile
 from driftguard.statistics.arrays import Flags, Floats, Ints
-from driftguard.statistics.stratified import factors, indicators
+from driftguard.statistics.stratified import indicators
 from driftguard.statistics.surprise import surprise
+from driftguard.verdicts.quality import knows_its_values
+from driftguard.verdicts.windows import Hours, Window
 
 WINDOWS = (3, 6, 12, 24, 72)
 """Hours per window: the running hour and the whole hours before it."""
@@ -101,6 +103,13 @@ class SuddenTests(Findings):
     flaws: Findings
 
 
+def testable_flaws(layout: Layout) -> Flags:
+    """Return which flaws the baseline can tell from its own values: (F, Q), in the order of `profiles.FLAWS`."""
+    typed = layout.present > 0
+    named = np.array([knows_its_values(feature.values) for feature in layout.features], np.bool_)
+    return np.stack([np.ones_like(typed), typed, layout.numeric, named & ~layout.numeric], axis=-1)
+
+
 def sudden_tests(
     layout: Layout,
     knowledge: Knowledge,
@@ -121,12 +130,12 @@ def sudden_tests(
         taken: (F,), the features in an open alert. They are not tested, and `holding` tells of them.
         window_start: (F,), the hour before which no window of a feature begins, in hours since 1970.
     """
-    hours = _Hours.of(layout, knowledge, profiles, now_hour, window_start)
+    hours = Hours.of(layout, knowledge, profiles, now_hour, window_start)
     windows = [hours.window(length) for length in WINDOWS]
     tests = int(rules.enabled.sum()), int((rules.flaws & rules.enabled[:, None]).sum())
     minimum = np.concatenate([np.repeat(rules.score[:, None], DRIFT, axis=1), _by_flaw(rules.share)], axis=1)
     possible = np.concatenate([np.ones((len(taken), DRIFT), np.bool_), rules.flaws], axis=1) & rules.enabled[:, None]
-    judged = [one.judged(knowledge, possible, minimum, tests) for one in windows]
+    judged = [_judged(one, knowledge, possible, minimum, tests) for one in windows]
     drift = _findings([one.drift() for one in judged], rules.alpha, rules.score, taken)
     flaws = _findings([one.flaws() for one in judged], _by_flaw(rules.alpha), _by_flaw(rules.share), _by_flaw(taken))
     weekday = (knowledge.day + EPOCH_WEEKDAY) % WEEKDAYS
@@ -143,119 +152,10 @@ def sudden_tests(
 
 
 @dataclass(frozen=True)
-class _Hours:
-    """The hours of the days on which a window can begin, each held against its reference.
-
-    u, v: (96, F, C), e: (96, F, U). first: the first hour since 1970. numeric: (F,). starts: (F,), see `window_start`.
-    """
-
-    u: Floats
-    v: Floats
-    e: Floats
-    first: int
-    now_hour: int
-    numeric: Flags
-    starts: Ints
-    knowledge: Knowledge
-
-    @classmethod
-    def of(
-        cls, layout: Layout, knowledge: Knowledge, profiles: Mapping[int, Profile], now_hour: int, starts: Ints
-    ) -> "_Hours":
-        """Return the hours up to `now_hour`, without those before `starts`."""
-        first_day, features = knowledge.day - STARTS + 1, len(layout.features)
-        groups = np.zeros((STARTS, HOURS, features, MERGED))
-        flaws = np.zeros((STARTS, HOURS, features, len(FLAWS)))
-        for place in range(STARTS):
-            profile = profiles.get(first_day + place)
-            if profile is not None:
-                groups[place], flaws[place] = profile.groups, profile.flaws
-        known_groups, known_flaws = knowledge.groups.astype(np.float64), knowledge.flaws.astype(np.float64)
-        known_values = known_groups.sum(axis=-1) - knowledge.of_table
-        found = held_against(
-            layout.numeric,
-            (groups, flaws, sizes_of(groups.sum(axis=-1), flaws)),
-            (known_groups, known_flaws, sizes_of(known_values, known_flaws)),
-        )
-        u, v, e = (one.reshape(STARTS * HOURS, features, -1) for one in (found.u, found.v, found.e))
-        hours = first_day * HOURS + np.arange(STARTS * HOURS)
-        if (starts > hours[0]).any():
-            inside = (hours[:, None] >= starts)[..., None]
-            u, v, e = u * inside, v * inside, e * inside
-        return cls(u, v, e, int(hours[0]), now_hour, layout.numeric, starts, knowledge)
-
-    def window(self, length: int) -> "_Window":
-        """Return the window of the last hours."""
-        start, end = max(self.now_hour - length + 1 - self.first, 0), self.now_hour + 1 - self.first
-        e, spread = np.zeros(self.e.shape[1:]), np.zeros(self.e.shape[1:])
-        for place in range(start // HOURS, STARTS):
-            of_day = self.e[max(start, place * HOURS) : min(end, (place + 1) * HOURS)].sum(axis=0)
-            e += of_day
-            spread += of_day**2 * (1 + 1 / np.maximum(self.knowledge.k[place], 1))
-        first = np.maximum(self.now_hour - length + 1, self.starts)
-        place = np.clip(first // HOURS - (self.knowledge.day - STARTS + 1), 0, STARTS - 1)
-        known, features = self.knowledge, np.arange(len(first))
-        a, b = factors(e, spread, known.e_level[place, features], known.b_level[place, features])
-        v = self.v[start:end].sum(axis=0)
-        return _Window(
-            numeric=self.numeric,
-            length=length,
-            first=first,
-            u=self.u[start:end].sum(axis=0) - v * known.theta[place, features],
-            v=v,
-            e=e[:, UNIT_OF],
-            noise=known.phi * a[:, UNIT_OF],
-            b=b[:, UNIT_OF],
-        )
-
-
-@dataclass(frozen=True)
-class _Window:
-    """One window of F features. u: after the level. noise: φ·a. b: the factor of ρ. e: by component. All are (F, C)."""
-
-    numeric: Flags
-    length: int
-    first: Ints
-    u: Floats
-    v: Floats
-    e: Floats
-    noise: Floats
-    b: Floats
-
-    @property
-    def shift(self) -> Floats:
-        """The difference of the mean scores: (F, C)."""
-        return np.divide(self.u, self.e, out=np.zeros_like(self.u), where=self.e > 0)
-
-    @property
-    def effect(self) -> Floats:
-        """The score of each feature: (F,)."""
-        moved = np.where(indicators(self.numeric), np.abs(self.shift[:, :DRIFT]), 0.0)
-        effect: Floats = np.where(self.numeric, moved.max(axis=1), moved.sum(axis=1) / 2)
-        return effect
-
-    def judged(self, knowledge: Knowledge, possible: Flags, minimum: Floats, tests: tuple[int, int]) -> "_Judged":
-        """Return the window with the surprise of each component whose effect could hold an alert.
-
-        possible: (F, C), the components that are tested. minimum: (F, C), the least effect that counts. tests: the
-        number of tests of drift and of flaws.
-        """
-        effect = np.concatenate([np.repeat(self.effect[:, None], DRIFT, axis=1), self.shift[:, DRIFT:]], axis=1)
-        filled = possible & (self.e >= MIN_E * knowledge.phi) & (self.v >= _least_v(self.numeric) * knowledge.phi)
-        found = np.full(effect.shape, np.inf)
-        for part, number in zip((slice(0, DRIFT), slice(DRIFT, None)), tests, strict=True):
-            features, components = np.nonzero((filled & (effect >= HOLDING_SCORE * minimum))[:, part])
-            at = (features, components + part.start)
-            z = np.abs(self.u[at]) / np.sqrt(self.v[at])
-            found[at] = surprise(z, self.noise[at], self.b[at], knowledge.weights[at], number)
-        return _Judged(self, effect, filled, found)
-
-
-@dataclass(frozen=True)
 class _Judged:
     """A window with its effects, whether there are enough values, and its surprises, all (F, C)."""
 
-    window: _Window
+    window: Window
     effect: Floats
     filled: Flags
     surprise: Floats
@@ -290,6 +190,25 @@ class _Tested:
     effect: Floats
     filled: Flags
     surprise: Floats
+
+
+def _judged(
+    window: Window, knowledge: Knowledge, possible: Flags, minimum: Floats, tests: tuple[int, int]
+) -> "_Judged":
+    """Return the window with the surprise of each component whose effect could hold an alert.
+
+    possible: (F, C), the components that are tested. minimum: (F, C), the least effect that counts. tests: the
+    number of tests of drift and of flaws.
+    """
+    effect = np.concatenate([np.repeat(window.effect[:, None], DRIFT, axis=1), window.shift[:, DRIFT:]], axis=1)
+    filled = possible & (window.e >= MIN_E * knowledge.phi) & (window.v >= _least_v(window.numeric) * knowledge.phi)
+    found = np.full(effect.shape, np.inf)
+    for part, number in zip((slice(0, DRIFT), slice(DRIFT, None)), tests, strict=True):
+        features, components = np.nonzero((filled & (effect >= HOLDING_SCORE * minimum))[:, part])
+        at = (features, components + part.start)
+        z = np.abs(window.u[at]) / np.sqrt(window.v[at])
+        found[at] = surprise(z, window.noise[at], window.b[at], knowledge.weights[at], number)
+    return _Judged(window, effect, filled, found)
 
 
 def _findings(windows: list[_Tested], alpha: Floats, minimum: Floats, taken: Flags) -> Findings:
