@@ -31,7 +31,6 @@ from driftguard.verdicts.sudden import (
     SuddenRules,
     SuddenTests,
     sudden_tests,
-    testable_flaws,
 )
 
 DAY_0 = MONDAY // DAY
@@ -39,6 +38,9 @@ DAY_0 = MONDAY // DAY
 
 SUDDEN_SCORE = 1.5
 """`sudden_score` in units of `min_drift_score`."""
+
+FLAWS_OF_NUMBERS = np.array([True, True, True, False])
+"""The flaws that numbers can have, in the order of `profiles.FLAWS`."""
 
 MARGIN = 1e-6
 """Part by which sums may be off: far more than rounding, far less than anything that matters."""
@@ -220,5 +222,5 @@ def rules_of(layout: Layout, settings: ModelSettings) -> SuddenRules:
         alpha=rules.alpha,
         score=SUDDEN_SCORE * rules.min_score,
         share=np.full(len(rules.alpha), settings.min_share_change),
-        flaws=testable_flaws(layout),
+        flaws=np.repeat([FLAWS_OF_NUMBERS], len(layout.features), axis=0),
     )

@@ -95,7 +95,7 @@ def _shares(layout: Layout, window: Counts) -> Iterator[Shares]:
     invalid = window.invalid.sum(axis=1)
     filled = present + invalid
     yield Shares("missing", window.missing, filled + window.missing, layout.missing, layout.rows, everything)
-    new = np.array([knows_its_values(one.values) for one in layout.features], np.bool_)
+    new = np.array([_knows_its_values(one.values) for one in layout.features], np.bool_)
     yield Shares("new_categories", window.unseen, present, _once(layout), layout.present, new)
     outside = window.bins[first] + window.bins[last]
     yield Shares("out_of_range", outside, present, nothing, layout.present, layout.numeric)
@@ -104,8 +104,8 @@ def _shares(layout: Layout, window: Counts) -> Iterator[Shares]:
     yield Shares("wrong_type", invalid, filled, layout.invalid, layout.present + layout.invalid, typed)
 
 
-def knows_its_values(values: Numbers | Categories) -> bool:
-    """Return whether the baseline can tell a feature's new categories from its own."""
+def _knows_its_values(values: Numbers | Categories) -> bool:
+    """Whether the baseline can tell a feature's new categories from its own."""
     if isinstance(values, Numbers):
         return False
     if values.others is None:
