@@ -19,7 +19,6 @@ from driftguard.counting.profiles import FLAWS, HOURS, Profile
 from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.statistics.stratified import indicators
 from driftguard.statistics.surprise import surprise
-from driftguard.verdicts.quality import knows_its_values
 from driftguard.verdicts.windows import Hours, Window
 
 WINDOWS = (3, 6, 12, 24, 72)
@@ -101,13 +100,6 @@ class SuddenTests(Findings):
     reference_days: Ints
     min_detectable: Floats
     flaws: Findings
-
-
-def testable_flaws(layout: Layout) -> Flags:
-    """Return which flaws the baseline can tell from its own values: (F, Q), in the order of `profiles.FLAWS`."""
-    typed = layout.present > 0
-    named = np.array([knows_its_values(feature.values) for feature in layout.features], np.bool_)
-    return np.stack([np.ones_like(typed), typed, layout.numeric, named & ~layout.numeric], axis=-1)
 
 
 def sudden_tests(
