@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from driftguard.alerts import findings, lifecycle
 from driftguard.checks import reports
-from driftguard.checks.window import RHO_DAYS, Moment, Past, gather, verdict_on
+from driftguard.checks.window import Gathered, Past, gather, verdict_on
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, State
 from driftguard.counting.tables import StoredCounts
@@ -74,7 +74,7 @@ def moments() -> tuple[list[int], list[int]]:
     today = hour_of(NOW) // 24
     first = hour_of(NOW - timedelta(days=7))
     hours = [*range(first, (today - 6) * 24), *range(today * 24, hour_of(NOW) + 1)]
-    return hours, [*range(today - RHO_DAYS, today)]
+    return hours, [*range(today - 6, today)]
 
 
 def series(baseline: Baseline) -> Series:
@@ -101,16 +101,16 @@ def decided(of: Series) -> Verdict:
     return judged(of, gathered(of))
 
 
-def gathered(of: Series) -> tuple[Counts, list[Counts], Moment]:
+def gathered(of: Series) -> Gathered:
     """The first half of it: read and decode the counts, sum the window."""
     hour = hour_of(NOW)
     state = State(cursor=iso(NOW), first_hour=hour - 40 * 24, rolled_before=hour // 24, last_arrival=iso(NOW))
     return gather(of, model().settings, state, Fresh(), Past(NOW, NO_TRAFFIC), NOW)
 
 
-def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> Verdict:
+def judged(of: Series, found: Gathered) -> Verdict:
     """The second half: test and judge what is in memory."""
-    return verdict_on(model(), model().settings, of, *found)
+    return verdict_on(model(), model().settings, of, found.counts, found.comparison, found.moment)
 
 
 def settled(verdict: Verdict) -> bytes:

@@ -12,7 +12,7 @@ from bench.columns import Floats, Ints
 from bench.stored import model, series
 from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.schemas import Alert
-from driftguard.checks.window import Moment, verdict_on, whole_days
+from driftguard.checks.window import Moment, verdict_on
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.times import hour_of
 from driftguard.statistics import budget, ks
@@ -80,7 +80,7 @@ class Replay:
             self.settings,
             series(self.history.baseline),
             self.history.between(max(first, 0), quarter),
-            [self.history.days[day - DAY_0] for day in whole_days(moment)],
+            None,
             moment,
         )
         self.firing_checks += any(finding.firing for finding in verdict.findings)
@@ -135,8 +135,9 @@ def _may_drift(
         budget.critical(1, np.array(settings.alpha)),
         n,
         sizes,
+        phi=np.ones(1),
         rho=np.zeros(1),
-        window_days=settings.window_days,
+        window_days=np.array([settings.window_days]),
         baseline_days=1,
         minimum=np.array(settings.min_drift_score),
     )
