@@ -90,10 +90,8 @@ class Stored:
 def _even(day: int, counts: Counts) -> Profile:
     """The profile of a day with these counts, in equal parts."""
     whole = Profile.of(counts.layout, day, {day * HOURS: counts})
-    hours = np.ones((HOURS, 1, 1), np.int64)
-    return Profile(
-        day, whole.rows[:1].repeat(HOURS) // HOURS, whole.groups[:1] // HOURS * hours, whole.flaws[:1] * hours
-    )
+    rows, groups, flaws = (one[:1].repeat(HOURS, axis=0) // HOURS for one in (whole.rows, whole.groups, whole.flaws))
+    return Profile(day, rows, groups, flaws)
 
 
 def _reader(stored: Mapping[int, Sequence[bytes]]) -> Any:
