@@ -333,6 +333,22 @@ def test_an_organization_is_erased_from_every_table(
     assert invoke(**command, name="Gone")["error"]["status"] == 404
 
 
+def test_open_alerts_are_resolved_and_told_before_an_organization_is_erased(
+    deployed: Stack, plan: str, published: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each open alert is resolved, and the channels live on while its last message may be on its way."""
+    organization, ids = lived_in(deployed, "Gone", monkeypatch)
+    models, channels = set(ids[2:4]), ids[6:8]
+    opened = {event["alert"]["id"] for event in published.refresh() if event["kind"] == "opened"}
+    assert opened >= set(ids[4:6])
+    published.clear()
+    invoke(action="erase_organization", organization_id=organization, name="Gone")
+    over = [event for event in published.refresh() if event["reason"] == "model_deleted"]
+    assert {event["model_id"] for event in over} == models
+    assert {event["alert"]["id"] for event in over} == opened
+    assert all(Channels.one(organization, channel) for channel in channels)
+
+
 def test_an_erased_model_leaves_no_item_whatever_it_had(
     deployed: Stack, plan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,7 +46,9 @@ def test_an_alert_lives_on_through_checks_that_change_nothing(
     hours = count(baseline, [columns(pack([row]))])
     model = Models("acme", "model#m", organization_id="acme", model_id="m", name="churn")
     settings = ModelSettings()
-    replay = simulation.Replay(model, Series("m", 1, 1, baseline), settings, hour_of(START), hours)
+    days = {hour // 24: counts for hour, counts in hours.items()}
+    series = Series("m", 1, 1, baseline)
+    replay = simulation.Replay(model, series, settings, hour_of(START), hours, days, lambda _day: hours)
     given = iter(findings)
 
     def judging(_baseline: Any, _window: Any, _days: Any, occasion: Occasion) -> Verdict:

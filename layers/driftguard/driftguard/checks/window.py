@@ -5,22 +5,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 from driftguard.alerts.findings import Occasion
 from driftguard.alerts.schemas import Window
 from driftguard.baselines.tables import Baselines
+from driftguard.checks.comparisons import NO_BAD_DAYS, BadDays, Hours, compare, fresh_hours
 from driftguard.checks.silence import Outages, Silence, silence
 from driftguard.counting.counts import Counts
-from driftguard.counting.series import Fresh, Series, State, read_days, window
+from driftguard.counting.series import Fresh, Series, Span, State, read_days, window
 from driftguard.distributions import encoding
 from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
 from driftguard.platform.times import hour_of, hour_start
 from driftguard.rows.reading import MAX_AHEAD
+from driftguard.verdicts.comparison import Comparison
 from driftguard.verdicts.judging import Verdict, judge
 
 RHO_DAYS = 14
+
+FOREVER = 10_000_000
+"""An hour after all others."""
 
 
 def load_series(model: Models) -> Series:
@@ -31,7 +37,8 @@ def load_series(model: Models) -> Series:
             f"Baseline version {model.baseline_version} of model {model.model_id} is missing. Create a new baseline."
         )
     baseline = encoding.decode(head.payload(), partial(_digests, model.model_id, int(model.baseline_version)))
-    return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline)
+    timed = head.hours_of_week is not None
+    return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline, timed)
 
 
 @lru_cache(maxsize=8)
@@ -73,20 +80,35 @@ class Past:
     is_out: bool = False
 
 
+class Gathered(NamedTuple):
+    """What a check looks at: the counts of the window and of each whole day, the model's own past, and the moment."""
+
+    counts: Counts
+    days: list[Counts]
+    comparison: Comparison
+    moment: Moment
+
+
 def decide(model: Models, series: Series, state: State, fresh: Fresh, past: Past, now: datetime) -> Verdict:
     """Return the verdict on the window that ends now."""
     settings = model.settings
-    counts, days, moment = gather(series, settings, state, fresh, past, now)
-    return verdict_on(model, settings, series, counts, days, moment)
+    found = gather(series, settings, state, fresh, past, now)
+    return verdict_on(model, settings, series, found.counts, found.days, found.moment)
 
 
 def gather(
-    series: Series, settings: ModelSettings, state: State, fresh: Fresh, past: Past, now: datetime
-) -> tuple[Counts, list[Counts], Moment]:
-    """Return the counts of the window that ends now, the counts of each whole day, and the moment."""
-    last_hour = max(hour_of(now), max(fresh.by_hour, default=0))
+    series: Series,
+    settings: ModelSettings,
+    state: State,
+    fresh: Fresh,
+    past: Past,
+    now: datetime,
+    bad: BadDays = NO_BAD_DAYS,
+) -> Gathered:
+    """Return what a check at `now` looks at. bad: the days that say nothing about what is normal."""
+    last_hour = max(hour_of(now), max(fresh.hours, default=0))
     first_hour = hour_of(now - timedelta(days=settings.window_days))
-    counted = [hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None]
+    counted = [hour for hour in (state.first_hour, *fresh.hours) if hour is not None]
     covered_since = min(counted, default=last_hour)
     known_since = past.traffic.first_hour
     moment = Moment(
@@ -103,8 +125,32 @@ def gather(
     days = read_days(series, today - RHO_DAYS, today - 1, consistent=state.days_may_lag(now))
     # Clients may send predictions up to MAX_AHEAD before their event time, so the next hour can have counts already.
     reach = max(last_hour, hour_of(now + MAX_AHEAD))
-    counts = window(series, fresh, days, first_hour, reach, state.rolled_before)
-    return counts, _with_fresh(series, days, fresh, whole_days(moment)), moment
+    hours = Hours(series)
+    counts = window(series, days, first_hour, reach, state.rolled_before, hours.add)
+    if since(first_hour) in fresh.counts:
+        counts += fresh.counts[since(first_hour)]
+    comparison = compare(series, state, fresh, hours, bad, now)
+    return Gathered(counts, _with_fresh(series, days, fresh, whole_days(moment)), comparison, moment)
+
+
+def fresh_spans(settings: ModelSettings, now: datetime) -> list[Span]:
+    """Return the spans of event time for which a check at `now` needs fresh predictions.
+
+    They are the window, the whole days, and the last hours one by one.
+    """
+    today = hour_of(now) // 24
+    first_hour = hour_of(now - timedelta(days=settings.window_days))
+    return [since(first_hour), *map(day_span, range(today - RHO_DAYS, today)), *fresh_hours(now)]
+
+
+def since(hour: int) -> Span:
+    """Return the span from an hour on."""
+    return hour, FOREVER
+
+
+def day_span(day: int) -> Span:
+    """Return the hours of a day."""
+    return day * 24, day * 24 + 23
 
 
 def verdict_on(
@@ -112,7 +158,7 @@ def verdict_on(
 ) -> Verdict:
     """Return the verdict on a window's counts with `settings`. days: the counts of the days in `whole_days`."""
     found = occasion(model, settings, moment, n_baseline=series.baseline.rows, n_window=counts.rows)
-    return judge(series.baseline, counts, days, found)
+    return judge(series.baseline, counts, None, found)
 
 
 def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseline: int, n_window: int) -> Occasion:
@@ -146,9 +192,9 @@ def whole_days(moment: Moment) -> range:
 
 def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted: range) -> list[Counts]:
     """Return the counts of the `wanted` days, oldest first, including predictions that are not folded yet."""
-    whole = dict(days)
-    for hour, counts in fresh.by_hour.items():
-        day = hour // 24
-        whole[day] = whole[day] + counts if day in whole else counts
     nothing = Counts.empty(series.baseline)
-    return [whole.get(day, nothing) for day in wanted]
+    found = []
+    for day in wanted:
+        stored, late = days.get(day, nothing), fresh.counts.get(day_span(day))
+        found.append(stored if late is None else stored + late)
+    return found

@@ -1,15 +1,11 @@
 """Counts by hour of the day: of a model's UTC days, and of the week that a baseline's timestamps cover.
 
 Both hold merged groups, see `Layout.merged`: tenths of the baseline for numbers; for categories the 9 most frequent and
-the rest. One encoded group holds GROUP_SIZE features. It begins with the format (1 byte), followed by pieces, see
-`platform.pieces`:
+the rest.
 
-| stored | pieces |
-|---|---|
-| profile | rows by hour (24) · merged groups (24, features, 10) · flaws (24, features, 4) |
-| table | number of days per weekday (7) · merged groups (7, 24, features, 10) |
-
-Arrays are stored in row-major order.
+A stored profile holds one group of GROUP_SIZE features: the format (1 byte), then three pieces, see `platform.pieces`:
+rows by hour (24), merged groups (24, features, 10) and flaws (24, features, 4). Arrays are in row-major order.
+`distributions.weeks` says how the counts of a baseline are stored.
 """
 
 import struct
@@ -19,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftguard.counting.counts import GROUP_SIZE, Counts
-from driftguard.counting.layout import MERGED, Layout
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import GROUP_SIZE, MERGED, Layout
+from driftguard.distributions.weeks import Weeks
 from driftguard.platform.pieces import pack_piece, unpack_piece
 from driftguard.statistics.arrays import Ints
 
@@ -108,20 +105,11 @@ class Table:
     weeks: Ints
     groups: Ints
 
-    def encode(self, group: int) -> bytes:
-        """Return the table of one group of features."""
-        return bytes([FORMAT]) + packed(self.weeks) + packed(self.groups[:, :, span_of(group)])
-
     @classmethod
-    def decode(cls, layout: Layout, groups: Mapping[int, bytes]) -> "Table":
-        """Return the table that `encode` wrote for each group. Raises like `Profile.decode`."""
-        table = cls(np.zeros(WEEKDAYS, np.int64), np.zeros((WEEKDAYS, HOURS, len(layout.features), MERGED), np.int64))
-        for group, data in groups.items():
-            span = span_of(group)
-            weeks, counts = unpacked(data, FORMAT, [table.weeks.shape, table.groups[:, :, span].shape])
-            table.weeks[:] = np.maximum(table.weeks, weeks)
-            table.groups[:, :, span] = counts
-        return table
+    def of(cls, weeks: Weeks) -> "Table":
+        """Return the counts that were stored with a baseline."""
+        groups = np.array(weeks.groups, np.int64).reshape(WEEKDAYS, HOURS, weeks.features, MERGED)
+        return cls(np.array(weeks.days, np.int64), groups)
 
 
 def flaws_of(layout: Layout, counts: Counts) -> Ints:

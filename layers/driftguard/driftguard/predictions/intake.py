@@ -12,8 +12,9 @@ from driftguard.models.names import lacking, warning
 from driftguard.models.registry import referred
 from driftguard.models.schemas import ModelReference
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import MAX_ITEM_BYTES, chunks, retrying
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, TooLarge, Unavailable, shown_errors
+from driftguard.platform.retries import retrying
+from driftguard.platform.sizes import MAX_ITEM_BYTES, chunks
 from driftguard.predictions.keys import Key
 from driftguard.predictions.schemas import MAX_ROWS, BatchBody, BatchLogged, Logged, PredictionBody, RejectedRow
 from driftguard.predictions.tables import Predictions

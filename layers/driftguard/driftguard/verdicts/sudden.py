@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from driftguard.alerts.changes import PastReference
 from driftguard.counting.knowledge import COMPONENTS, DRIFT, Knowledge
 from driftguard.counting.layout import Layout
 from driftguard.counting.profiles import FLAWS, HOURS, Profile
@@ -39,7 +40,7 @@ MIN_E = 20.0
 MIN_V_RANK, MIN_V_SPREAD, MIN_V_SHARE = 1.25, 0.14, 5.0
 """Least variances of ranks, spreads and indicators, in units of φ. Below them sums are far from normal."""
 
-REFERENCES = ("same weekday", "working days", "baseline hours")
+REFERENCES: tuple[PastReference, ...] = ("same weekday", "working days", "baseline hours")
 SAME_WEEKDAY, WORKING_DAYS, BASELINE_HOURS = range(len(REFERENCES))
 WORKING, EPOCH_WEEKDAY, WEEKDAYS = 5, 3, 7
 
