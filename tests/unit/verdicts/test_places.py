@@ -57,7 +57,7 @@ def verdict_of(
         NOW, "acme", "m", "churn", ModelSettings(**settings), 3, baseline.rows, window.rows,
         Window(start=NOW - timedelta(days=7), end=NOW), False, False, False, lambda _now: "A1",
     )  # fmt: skip
-    return judge(baseline, window, (), occasion)
+    return judge(baseline, window, None, occasion)
 
 
 def row_of(verdict: Verdict, name: str = "x") -> dict[str, Any]:

@@ -20,7 +20,7 @@ from driftguard.distributions.baseline import build
 from driftguard.statistics import posterior
 from driftguard.statistics.arrays import Flags, Ints
 from driftguard.statistics.stratified import COMPONENTS
-from driftguard.verdicts.sudden import REFERENCES, WINDOWS, SuddenRules, SuddenTests, sudden_tests, testable_flaws
+from driftguard.verdicts.sudden import REFERENCES, WINDOWS, SuddenRules, SuddenTests, sudden_tests
 from tests.unit.counting import slow
 from tests.unit.counting.slow import Series
 from tests.unit.counting.worlds import FEATURES, MONDAY, NUMERIC, World, layout, profile_of, world
@@ -366,16 +366,6 @@ def test_flaws_that_cannot_be_tested_are_left_out() -> None:
     rules.flaws[0] = [False, True, False, False]
     one = check(two(), known, profiles, 24 * (MONDAY + 30) + 9, rules=rules)
     assert one.flaws.surprise[0, 1] == pytest.approx(all_of_them.flaws.surprise[0, 1] / 8)
-
-
-def test_only_flaws_that_the_baseline_can_tell_are_testable() -> None:
-    """Numbers have a range, categories have known values, and a feature without values has no type."""
-    found = layout_of(build({"x": [1.0, 2.0], "c": ["a", "b"], "empty": [None, None]}))
-    assert testable_flaws(found).tolist() == [
-        [True, True, True, False],
-        [True, True, False, True],
-        [True, False, True, False],
-    ]
 
 
 def test_the_smallest_change_that_fires_is_told() -> None:

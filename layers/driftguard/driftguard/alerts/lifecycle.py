@@ -92,6 +92,9 @@ def _continue(finding: Finding, alert: Alert, done: Outcome, occasion: Occasion)
     elif alert.alert_type == "no_data":
         closed = close(alert, "traffic_returned", done.memory, now, "Traffic has returned.", actor=occasion.actor)
         return _join(done, closed)
+    elif finding.settled:
+        note = "The values are still changed, but do not differ from the baseline."
+        return _join(done, close(alert, "new_level", done.memory, now, note, actor=occasion.actor))
     else:
         hours = occasion.settings.resolve_after_hours
         if alert.below_since is None:
@@ -118,6 +121,7 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "p_value": finding.p_value,
         "peak_score": max(scores, default=None),
         "limit": finding.limit,
+        "onset": alert.onset if alert else finding.onset,
         "last_detected_at": occasion.now,
         "baseline_version": occasion.baseline_version,
         "n_baseline": occasion.n_baseline,

@@ -159,7 +159,7 @@ def verdict_on(
 ) -> Verdict:
     """Return the verdict on a window's counts with `settings`. days: the counts of the days in `whole_days`."""
     found = occasion(model, settings, moment, n_baseline=series.baseline.rows, n_window=counts.rows)
-    return judge(series.baseline, counts, days, found)
+    return judge(series.baseline, counts, None, found)
 
 
 def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseline: int, n_window: int) -> Occasion:

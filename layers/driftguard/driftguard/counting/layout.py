@@ -111,6 +111,11 @@ class Layout:
         """Repeat one value per feature for all its bins."""
         return np.repeat(values, self.sizes)
 
+    def in_groups(self, bins: Ints) -> Floats:
+        """Return the counts (T,) by merged group: (F, MERGED)."""
+        shape = (len(self.features), MERGED)
+        return np.bincount(self.merged, weights=bins, minlength=shape[0] * shape[1]).reshape(shape)
+
     def span(self, index: int) -> slice:
         """Return the bins of one feature."""
         return slice(int(self.starts[index]), int(self.starts[index] + self.sizes[index]))

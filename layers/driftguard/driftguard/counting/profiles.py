@@ -59,7 +59,7 @@ class Profile:
     def of(cls, layout: Layout, day: int, hours: Mapping[int, Counts]) -> "Profile":
         """Return the profile of one day from counts by hour since 1970. Hours of other days are ignored."""
         profile = cls.empty(layout, day)
-        features, last = len(layout.features), layout.starts + layout.sizes - 1
+        features = len(layout.features)
         for hour in range(HOURS):
             counts = hours.get(day * HOURS + hour)
             if counts is None or not features:
@@ -67,11 +67,7 @@ class Profile:
             profile.rows[hour] = counts.rows
             merged = np.bincount(layout.merged, weights=counts.bins, minlength=features * MERGED)
             profile.groups[hour] = np.rint(merged).astype(np.int64).reshape(features, MERGED)
-            outside = counts.bins[layout.starts] + counts.bins[last]
-            profile.flaws[hour, :, 0] = counts.missing
-            profile.flaws[hour, :, 1] = counts.invalid.sum(axis=1)
-            profile.flaws[hour, :, 2] = np.where(layout.numeric, outside, 0)
-            profile.flaws[hour, :, 3] = np.where(layout.numeric, 0, counts.unseen)
+            profile.flaws[hour] = flaws_of(layout, counts)
         return profile
 
     def __add__(self, other: "Profile") -> "Profile":
@@ -114,6 +110,20 @@ class Table:
         """Return the counts that were stored with a baseline."""
         groups = np.array(weeks.groups, np.int64).reshape(WEEKDAYS, HOURS, weeks.features, MERGED)
         return cls(np.array(weeks.days, np.int64), groups)
+
+
+def flaws_of(layout: Layout, counts: Counts) -> Ints:
+    """Return the flaws among some counts: (F, 4), in the order of FLAWS."""
+    outside = counts.bins[layout.starts] + counts.bins[layout.starts + layout.sizes - 1]
+    return np.stack(
+        [
+            counts.missing,
+            counts.invalid.sum(axis=1),
+            np.where(layout.numeric, outside, 0),
+            np.where(layout.numeric, 0, counts.unseen),
+        ],
+        axis=-1,
+    )
 
 
 def span_of(group: int) -> slice:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftguard.counting.knowledge import Knowledge
-from driftguard.counting.profiles import Profile
+from driftguard.counting.profiles import HOURS, Profile
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,3 +29,9 @@ class Comparison:
     def history_days(self) -> int:
         """The number of whole days with counts before this day."""
         return max(0, self.now_hour // 24 - self.first_day)
+
+    @property
+    def first_hour(self) -> int | None:
+        """The first hour of the profiles with rows, None without rows."""
+        hours = (day * HOURS + int(one.rows.nonzero()[0][0]) for day, one in self.profiles.items() if one.rows.any())
+        return min(hours, default=None)

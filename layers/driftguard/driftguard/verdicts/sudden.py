@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from driftguard.alerts.changes import PastReference
 from driftguard.counting.knowledge import COMPONENTS, DRIFT, Knowledge
 from driftguard.counting.layout import Layout
 from driftguard.counting.profiles import FLAWS, HOURS, Profile
 from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.statistics.stratified import indicators
 from driftguard.statistics.surprise import surprise
-from driftguard.verdicts.quality import knows_its_values
 from driftguard.verdicts.windows import Hours, Window
 
 WINDOWS = (3, 6, 12, 24, 72)
@@ -40,7 +40,7 @@ MIN_E = 20.0
 MIN_V_RANK, MIN_V_SPREAD, MIN_V_SHARE = 1.25, 0.14, 5.0
 """Least variances of ranks, spreads and indicators, in units of φ. Below them sums are far from normal."""
 
-REFERENCES = ("same weekday", "working days", "baseline hours")
+REFERENCES: tuple[PastReference, ...] = ("same weekday", "working days", "baseline hours")
 SAME_WEEKDAY, WORKING_DAYS, BASELINE_HOURS = range(len(REFERENCES))
 WORKING, EPOCH_WEEKDAY, WEEKDAYS = 5, 3, 7
 
@@ -100,13 +100,6 @@ class SuddenTests(Findings):
     reference_days: Ints
     min_detectable: Floats
     flaws: Findings
-
-
-def testable_flaws(layout: Layout) -> Flags:
-    """Return which flaws the baseline can tell from its own values: (F, Q), in the order of `profiles.FLAWS`."""
-    typed = layout.present > 0
-    named = np.array([knows_its_values(feature.values) for feature in layout.features], np.bool_)
-    return np.stack([np.ones_like(typed), typed, layout.numeric, named & ~layout.numeric], axis=-1)
 
 
 def sudden_tests(
