@@ -64,6 +64,7 @@ def compare(series: Series, state: State, fresh: Fresh, unrolled: Hours, bad: Ba
     profiles = read_profiles(series, end - before, end - 1, consistent=state.days_may_lag(now))
     for day, profile in unrolled.profiles.items():
         profiles[day] = profiles[day] + profile if day in profiles else profile
+    profiles = {day: profile for day, profile in profiles.items() if profile.rows.any()}
     last_hour = last_hour_of(profiles)
     knowledge = None
     if last_hour is not None:
@@ -88,7 +89,8 @@ def days_before(today: int, first_day: int) -> int:
 
 def last_hour_of(profiles: Mapping[int, Profile]) -> int | None:
     """Return the last hour with rows, None without rows."""
-    return max((day * HOURS + int(one.rows.nonzero()[0][-1]) for day, one in profiles.items()), default=None)
+    hours = (day * HOURS + int(one.rows.nonzero()[0][-1]) for day, one in profiles.items() if one.rows.any())
+    return max(hours, default=None)
 
 
 def table_of(series: Series) -> Table | None:

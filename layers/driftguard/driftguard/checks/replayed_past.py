@@ -65,8 +65,7 @@ class ReplayedPast:
         profiles = {day: self.profiles[day] for day in days if day in self.profiles}
         if today in profiles:
             profiles[today] = until(profiles[today], now_hour % HOURS)
-            if not profiles[today].rows.any():
-                del profiles[today]
+        profiles = {day: profile for day, profile in profiles.items() if profile.rows.any()}
         last_hour = last_hour_of(profiles)
         known = None if last_hour is None else self._knowledge(last_hour // HOURS)
         if known is not None and self.judges_from is None and not known.learning.all():
