@@ -10,7 +10,11 @@ from unittest.mock import patch
 from driftguard.alerts import findings, lifecycle
 from driftguard.checks import reports
 from driftguard.checks.window import Gathered, Past, gather, verdict_on
+from driftguard.counting import past
 from driftguard.counting.counts import Counts
+from driftguard.counting.layout import layout_of
+from driftguard.counting.learning import learn
+from driftguard.counting.profiles import HOURS, Profile
 from driftguard.counting.series import Fresh, Series, State
 from driftguard.counting.tables import StoredCounts
 from driftguard.distributions import encoding
@@ -32,15 +36,23 @@ class Item:
 
     place: tuple[int, int]
     data: bytes
+    made_of: str = ""
+    made_at: str = iso(NOW)
+    pieces: int = 1
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Encoded: the baseline, the hours around the window's whole days, and the last 14 whole days."""
+    """Encoded: the baseline, the hours around the window's whole days, the last 14 whole days, and the model's past.
+
+    The profile of a day has the same counts in each hour.
+    """
 
     baseline: bytes
     hours: Mapping[int, Sequence[bytes]]
     days: Mapping[int, Sequence[bytes]]
+    profiles: Mapping[int, Sequence[bytes]]
+    knowledge: Mapping[int, Sequence[bytes]]
 
     @classmethod
     def of(cls, baseline: Baseline, hours: Mapping[int, Counts], days: Mapping[int, Counts]) -> "Stored":
@@ -50,14 +62,36 @@ class Stored:
         def encoded(counts: Mapping[int, Counts]) -> dict[int, list[bytes]]:
             return {moment: [one.encode(group) for group in range(groups)] for moment, one in counts.items()}
 
-        return cls(encoding.encode(baseline), encoded(hours), encoded(days))
+        profiles = {day: _even(day, one) for day, one in days.items()}
+        today = hour_of(NOW) // 24
+        known = learn(layout_of(baseline), today, profiles, None, {}, min(days))
+        return cls(
+            encoding.encode(baseline),
+            encoded(hours),
+            encoded(days),
+            {day: [one.encode(group) for group in range(groups)] for day, one in profiles.items()},
+            {today: [known.encode(group) for group in range(groups)]},
+        )
 
     def read_from(self) -> AbstractContextManager[object]:
-        """While this is open, reading hours and days of any model finds these."""
+        """While this is open, reading hours, days and the past of any model finds these."""
         stack = ExitStack()
         stack.enter_context(patch.object(StoredCounts, "hours", _reader(self.hours)))
         stack.enter_context(patch.object(StoredCounts, "days", _reader(self.days)))
+        stack.enter_context(patch.object(StoredCounts, "profiles", _reader(self.profiles)))
+        of_day = _reader(self.knowledge)
+        stack.enter_context(
+            patch.object(StoredCounts, "knowledge", lambda model, version, day, **_: of_day(model, version, day, day))
+        )
+        stack.enter_context(patch.object(past, "_made_of", lambda *_arguments: ""))
         return stack
+
+
+def _even(day: int, counts: Counts) -> Profile:
+    """The profile of a day with these counts, in equal parts."""
+    whole = Profile.of(counts.layout, day, {day * HOURS: counts})
+    rows, groups, flaws = (one[:1].repeat(HOURS, axis=0) // HOURS for one in (whole.rows, whole.groups, whole.flaws))
+    return Profile(day, rows, groups, flaws)
 
 
 def _reader(stored: Mapping[int, Sequence[bytes]]) -> Any:

@@ -67,6 +67,7 @@ class History:
             return counts
         counts.rows = int(self._rows[end] - self._rows[first])
         counts.bins[:] = self._bins[end] - self._bins[first]
+        counts.missing[:] = (self.flaws[end] - self.flaws[first])[:, 0]
         counts.total, counts.squares, counts.beyond = self._sums[:, first:end].sum(axis=1)
         least, greatest = self._ends[:, first:end].min(axis=1)
         counts.least, counts.greatest = least, -greatest

@@ -36,9 +36,6 @@ from driftguard.verdicts.sudden import (
 DAY_0 = MONDAY // DAY
 """The first day, counted since 1970, a Monday."""
 
-SUDDEN_SCORE = 1.5
-"""`sudden_score` in units of `min_drift_score`."""
-
 FLAWS_OF_NUMBERS = np.array([True, True, True, False])
 """The flaws that numbers can have, in the order of `profiles.FLAWS`."""
 
@@ -50,18 +47,15 @@ LOOSE = 1e-2
 
 
 class Past:
-    """What the sudden part knows and finds in a history. table: the baseline's hours of the week, or None.
+    """What the sudden part knows and finds in a history. table: the baseline's hours of the week, or None."""
 
-    bad: by day since 1970, the features for which the day is bad.
-    """
-
-    def __init__(self, history: History, rules: SuddenRules, table: Table | None = None) -> None:
+    def __init__(self, history: History, settings: ModelSettings, table: Table | None = None) -> None:
         self.history = history
         self.layout: Layout = history.layout
-        self.rules = rules
+        self.rules = rules_of(history.layout, settings)
         self.table = table
-        self.bad: dict[int, Flags] = {}
-        self._known: dict[int, Knowledge] = {}
+        self.bad: Mapping[int, Flags] = {}
+        self._known: Knowledge | None = None
 
     @cached_property
     def profiles(self) -> Mapping[int, Profile]:
@@ -81,14 +75,16 @@ class Past:
 
     def knowledge(self, day: int) -> Knowledge:
         """Return what is known at the start of a day, as the roll-up would learn it."""
-        if day not in self._known:
+        if self._known is None or self._known.day != DAY_0 + day:
             profiles = {past: one for past, one in self.profiles.items() if past < DAY_0 + day}
-            self._known[day] = learn(self.layout, DAY_0 + day, profiles, self.table, self.bad, DAY_0)
-        return self._known[day]
+            self._known = learn(self.layout, DAY_0 + day, profiles, self.table, self.bad, DAY_0)
+        return self._known
 
-    def forget(self) -> None:
-        """Learn every day again, because days became bad or good."""
-        self._known.clear()
+    def set_bad(self, bad: Mapping[int, Flags]) -> None:
+        """Set by day, since 1970, the features for which the day says nothing about what is normal."""
+        if self._known is not None and _before(self.bad, self._known.day) != _before(bad, self._known.day):
+            self._known = None
+        self.bad = bad
 
     def check(self, quarter: int, taken: Flags, window_start: Ints) -> SuddenTests:
         """Return the results of the check at the end of a quarter."""
@@ -102,7 +98,7 @@ class Past:
     def may_fire(self, day: int) -> Flags:
         """Return at which quarters of a day anything may fire: (96,). At the others nothing can."""
         known = self.knowledge(day)
-        if known.learning.all():
+        if known.learning.all() or not self.rules.enabled.any():
             return np.zeros(A_DAY, np.bool_)
         hours = _Sums.of(self, known, day)
         may = np.zeros(A_DAY, np.bool_)
@@ -203,6 +199,10 @@ def _compared(numeric: Flags, groups: Ints, flaws: Ints, known: Ints, known_flaw
     return held_against(numeric, own, reference)
 
 
+def _before(bad: Mapping[int, Flags], day: int) -> dict[int, bytes]:
+    return {past: flags.tobytes() for past, flags in bad.items() if past < day and flags.any()}
+
+
 def table_of(layout: Layout, baseline: Baseline, traffic: Traffic) -> Table:
     """Return the baseline's table, counted as its rows' timestamps say."""
     counted = count(baseline, [batch(traffic.times, traffic.values)])
@@ -218,9 +218,9 @@ def rules_of(layout: Layout, settings: ModelSettings) -> SuddenRules:
     """Return the limits of the sudden part under a model's settings."""
     rules = Rules.of(layout, settings)
     return SuddenRules(
-        enabled=rules.enabled & rules.budget,
+        enabled=rules.enabled & rules.sudden,
         alpha=rules.alpha,
-        score=SUDDEN_SCORE * rules.min_score,
-        share=np.full(len(rules.alpha), settings.min_share_change),
+        score=rules.sudden_score,
+        share=rules.min_share_change,
         flaws=np.repeat([FLAWS_OF_NUMBERS], len(layout.features), axis=0),
     )

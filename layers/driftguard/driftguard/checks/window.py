@@ -125,11 +125,12 @@ def gather(
         ),
     )
     today = hour_of(now) // 24
-    days = read_days(series, -(-first_hour // 24), today - 1, consistent=state.days_may_lag(now))
+    lagging = state.days_may_lag(now)
+    days = read_days(series, -(-first_hour // 24), today - 1, consistent=lagging)
     # Clients may send predictions up to MAX_AHEAD before their event time, so the next hour can have counts already.
     reach = max(last_hour, hour_of(now + MAX_AHEAD))
     hours = Hours(series)
-    counts = window(series, days, first_hour, reach, state.rolled_before, hours.add)
+    counts = window(series, days, first_hour, reach, state.rolled_before, hours.add, days_may_lag=lagging)
     if since(first_hour) in fresh.counts:
         counts += fresh.counts[since(first_hour)]
     standing = Standing.of(episodes, len(series.baseline.features))
