@@ -250,7 +250,7 @@ def test_a_renamed_feature_is_suggested(new: str, suggested: str | None) -> None
     verdict = verdict_of(build({"age": ages, "page": ages}), {new: ages, "page": ages})
     (one,) = verdict.report["unwatched"] or []
     assert one["renamed_from"] == suggested
-    actions = "\n".join(recommend("data_quality", quality(verdict).features, preliminary=False))
+    actions = "\n".join(recommend("data_quality", quality(verdict).features))
     assert (f"renamed “age” to “{new}”" in actions) == (suggested is not None)
     kept = verdict_of(build({"age": ages, "page": ages}), {new: ages, "age": ages, "page": ages})
     assert [entry["renamed_from"] for entry in kept.report["unwatched"] or []] == [None]

@@ -29,7 +29,7 @@ def apply(finding: Finding, alert: Alert | None, memory: Memory, occasion: Occas
         alert = None
     finding = _with_unexpected(finding, alert, done.memory, occasion)
     if alert is None:
-        return _open(finding, done, occasion) if _may_open(finding, done.memory, occasion) else done
+        return _open(finding, done, occasion) if may_open(finding, done.memory, occasion) else done
     return _continue(finding, alert, done, occasion)
 
 
@@ -46,7 +46,8 @@ def _outdated(alert: Alert, occasion: Occasion) -> bool:
     return alert.alert_type != "no_data" and alert.baseline_version != occasion.baseline_version
 
 
-def _may_open(finding: Finding, memory: Memory, occasion: Occasion) -> bool:
+def may_open(finding: Finding, memory: Memory, occasion: Occasion) -> bool:
+    """Return whether a finding opens an alert if none of its type is open."""
     hushed = (
         memory.hushed_until is not None
         and occasion.now < memory.hushed_until
@@ -130,9 +131,7 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "features": features,
         "preliminary": preliminary,
         "features_left_out": 0,
-        "recommended_actions": recommend(
-            finding.alert_type, features, preliminary=preliminary, silence=occasion.silence
-        ),
+        "recommended_actions": recommend(finding.alert_type, features, silence=occasion.silence),
     }
 
 

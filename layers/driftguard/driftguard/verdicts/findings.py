@@ -137,7 +137,7 @@ def drift_sights(
     found, sudden = tests.combined, tests.sudden
     for index in rows:
         episode = episodes.current.get((alert_type, index))
-        if episode is None and not found.fired[index]:
+        if episode is None and not (found.fired[index] and tests.budget[index]):
             continue
         part = int(found.part[index])
         changed = sudden is not None and bool(sudden.holding[index])

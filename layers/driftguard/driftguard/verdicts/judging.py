@@ -32,6 +32,7 @@ from driftguard.verdicts.rules import Rules
 from driftguard.verdicts.shapes import Report, ReportFeature
 from driftguard.verdicts.testing import run_tests
 from driftguard.verdicts.unwatched import unexpected, unexpected_reason, unwatched
+from driftguard.verdicts.week import Week
 
 NO_EPISODES = Episodes()
 
@@ -41,7 +42,7 @@ class Verdict:
     """The result of a check.
 
     findings: one per alert type. occasion: the context of the check. sights: what the next checks must know of features
-    in alerts, by alert type. now_hour: the running hour since 1970.
+    in alerts, by alert type. now_hour: the running hour since 1970. week: how much the values of a week vary.
     """
 
     report: Report
@@ -49,6 +50,7 @@ class Verdict:
     occasion: Occasion
     sights: Mapping[AlertType, Sequence[Sight]] = field(default_factory=dict)
     now_hour: int = 0
+    week: Week | None = None
 
 
 def judge(
@@ -112,7 +114,7 @@ def judge(
         drift_score=score,
         p_value=p_value,
     )
-    return Verdict(bounded(report), findings, occasion, sights, tests.now_hour)
+    return Verdict(bounded(report), findings, occasion, sights, tests.now_hour, tests.varying)
 
 
 def notes_on(baseline: Baseline) -> list[str]:

@@ -31,6 +31,7 @@ class Tests:
     """The results of all parts.
 
     week: the window against the baseline. week_part: the same as a part, tested where the window is covered.
+    varying: how much the values of a week vary. budget: bool (F,), the features with the rule `budget`.
     sudden: the last hours against the model's own past, None if nothing is known of it. combined: all parts together.
     quality: the shares of flaws that grew. now_hour: the running hour since 1970. first_hour: that of the window.
     with_past: bool (F,), whether the sudden part is on. model_hours: the hours since the first counts of a new model.
@@ -38,11 +39,13 @@ class Tests:
 
     week: DriftTests
     week_part: PartTests
+    varying: Week
     sudden: SuddenTests | None
     combined: Combined
     quality_testable: bool
     quality: Sequence[QualityTest]
     standing: Standing
+    budget: Flags
     with_past: Flags
     now_hour: int
     first_hour: int
@@ -86,11 +89,13 @@ def run_tests(
     return Tests(
         week=week,
         week_part=week_part,
+        varying=limits,
         sudden=sudden,
         combined=Combined.of((week_part, first_week, broken, sudden_part)),
         quality_testable=quality_testable,
         quality=quality,
         standing=standing,
+        budget=rules.budget,
         with_past=rules.sudden,
         now_hour=now_hour,
         first_hour=hour_of(occasion.window.start),
