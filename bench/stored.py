@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from driftguard.alerts import findings, lifecycle
 from driftguard.checks import reports
-from driftguard.checks.window import RHO_DAYS, Gathered, Past, gather, verdict_on
+from driftguard.checks.window import Gathered, Past, gather, verdict_on
 from driftguard.counting import past
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import layout_of
@@ -108,7 +108,7 @@ def moments() -> tuple[list[int], list[int]]:
     today = hour_of(NOW) // 24
     first = hour_of(NOW - timedelta(days=7))
     hours = [*range(first, (today - 6) * 24), *range(today * 24, hour_of(NOW) + 1)]
-    return hours, [*range(today - RHO_DAYS, today)]
+    return hours, [*range(today - 6, today)]
 
 
 def series(baseline: Baseline) -> Series:
@@ -144,7 +144,7 @@ def gathered(of: Series) -> Gathered:
 
 def judged(of: Series, found: Gathered) -> Verdict:
     """The second half: test and judge what is in memory."""
-    return verdict_on(model(), model().settings, of, found.counts, found.days, found.moment)
+    return verdict_on(model(), model().settings, of, found.counts, found.comparison, found.moment)
 
 
 def settled(verdict: Verdict) -> bytes:

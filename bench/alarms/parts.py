@@ -7,8 +7,6 @@ could fire, which a unit test shows too.
 """
 
 import numpy as np
-from driftguard.verdicts.broken import HOURS_AT_TWICE_THE_TRAFFIC, MOST, WITHIN
-from driftguard.verdicts.week import UNKNOWN_DAYS
 
 from bench.alarms.history import A_DAY, QUARTERS, cumulative
 from bench.alarms.past import Past
@@ -16,7 +14,9 @@ from bench.columns import Floats, Ints
 from driftguard.models.settings import ModelSettings
 from driftguard.statistics import budget, ks
 from driftguard.statistics.arrays import Flags
+from driftguard.verdicts.broken import HOURS_AT_TWICE_THE_TRAFFIC, MOST, WITHIN
 from driftguard.verdicts.drift import STAY_OPEN_SCORE
+from driftguard.verdicts.week import UNKNOWN_DAYS
 
 SLACK = 1e-9
 

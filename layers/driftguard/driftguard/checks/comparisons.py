@@ -29,14 +29,21 @@ NO_BAD_DAYS: BadDays = MappingProxyType({})
 
 
 class Hours:
-    """Collects the counts of hours that no stored profile contains."""
+    """Collects the counts of hours that no stored profile contains: profiles and counts by day."""
 
     def __init__(self, series: Series) -> None:
         self._layout = layout_of(series.baseline)
         self.profiles: dict[int, Profile] = {}
+        self.counts: dict[int, Counts] = {}
 
     def add(self, hour: int, counts: Counts) -> None:
-        """Add the counts of an hour."""
+        """Add the counts of a stored hour."""
+        day = hour // HOURS
+        self.counts[day] = self.counts[day] + counts if day in self.counts else counts
+        self.profile(hour, counts)
+
+    def profile(self, hour: int, counts: Counts) -> None:
+        """Add the counts of an hour to the profiles only."""
         day = hour // HOURS
         profile = Profile.of(self._layout, day, {hour: counts})
         self.profiles[day] = self.profiles[day] + profile if day in self.profiles else profile
@@ -59,7 +66,7 @@ def compare(series: Series, state: State, fresh: Fresh, unrolled: Hours, bad: Ba
     first_day = first_day_of(min(counted, default=today * HOURS))
     for hour, _last in fresh_hours(now):
         if (hour, hour) in fresh.counts:
-            unrolled.add(hour, fresh.counts[hour, hour])
+            unrolled.profile(hour, fresh.counts[hour, hour])
     before = days_before(end, first_day)
     profiles = read_profiles(series, end - before, end - 1, consistent=state.days_may_lag(now))
     for day, profile in unrolled.profiles.items():
