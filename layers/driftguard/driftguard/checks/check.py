@@ -16,10 +16,10 @@ from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
 from driftguard.checks.window import Moment, Past, decide, fresh_spans, load_series, occasion
 from driftguard.counting.folding import Overtaken, fold, load_state
-from driftguard.counting.fresh import count_fresh
+from driftguard.counting.fresh import count_fresh, latest
 from driftguard.counting.series import Fresh
 from driftguard.counting.series import State as Folded
-from driftguard.counting.steps import arrival_time
+from driftguard.counting.steps import Arrivals, arrival_time
 from driftguard.counting.tables import StoredCounts
 from driftguard.models.schemas import State
 from driftguard.models.statuses import Statuses
@@ -72,10 +72,12 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     if model.baseline_version is None:
         return _skip(task, "no_baseline", "The model has no baseline yet. Create a baseline first.")
     series = load_series(model)
-    state, complete = fold(series, load_state(series, now), now, task.may_go_on)
+    state = load_state(series, now)
+    arrivals = Arrivals(series, state.cursor, latest(now))
+    state, complete = fold(series, state, now, task.may_go_on, arrivals)
     episodes = Episodes.load(status.episodes, series.version)
     spans = fresh_spans(model.settings, now, episodes)
-    fresh = count_fresh(series, state.cursor, now, spans, task.may_go_on) if complete else None
+    fresh = count_fresh(series, state.cursor, now, spans, task.may_go_on, arrivals) if complete else None
     if fresh is None:
         return Result("checked", None, finished=False)
     past = _past(model, status, state, fresh)

@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
 from driftguard.alerts import findings, lifecycle
-from driftguard.alerts.schemas import Alert
+from driftguard.alerts.episodes import Episodes
+from driftguard.alerts.schemas import Alert, AlertType
 from driftguard.baselines.names import names_of
+from driftguard.checks.replayed_past import ReplayedPast
 from driftguard.checks.schemas import SimulatedAlert, Simulation
 from driftguard.checks.silence import Silence, silence
-from driftguard.checks.window import Moment, load_series, verdict_on
+from driftguard.checks.window import Moment, later_days, load_series, verdict_on
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import load_state
 from driftguard.counting.fresh import count_fresh
@@ -28,6 +30,8 @@ from driftguard.platform.errors import Conflict, Invalid
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
 from driftguard.platform.sizes import longest_fit
 from driftguard.platform.times import hour_of, hour_start
+from driftguard.verdicts.judging import NO_EPISODES
+from driftguard.verdicts.standing import Standing, bad_days
 
 FEATURES_AN_HOURLY_CHECK = 100
 """With up to this many features, a check is replayed every hour. With up to twice as many, every second hour."""
@@ -41,6 +45,7 @@ class Replay:
     """One replay of a model's past.
 
     hours: the event hours that have counts. days: the counts by day. by_hour: returns the counts of a day's hours.
+    past: the model's own past at each hour. episodes: what earlier checks of the replay found.
     """
 
     model: Models
@@ -50,7 +55,9 @@ class Replay:
     hours: Collection[int]
     days: Mapping[int, Counts]
     by_hour: Callable[[int], Mapping[int, Counts]]
-    open: dict[str, Alert] = field(default_factory=dict)
+    past: ReplayedPast
+    episodes: Episodes = NO_EPISODES
+    open: dict[AlertType, Alert] = field(default_factory=dict)
     memory: dict[str, findings.Memory] = field(default_factory=dict)
     seen: dict[str, Alert] = field(default_factory=dict)
     messages: int = 0
@@ -70,8 +77,14 @@ class Replay:
             known_since=self.first_hour,
             silence=self._silence(now, quiet_since, is_open="no_data" in self.open),
         )
+        features = len(self.series.baseline.features)
+        self.past.bad = bad_days(self.episodes, features, last // 24)
+        standing = Standing.of(self.episodes, features)
         counts = self._window(first, last)
-        verdict = verdict_on(self.model, self.settings, self.series, counts, None, moment)
+        for day in later_days(standing, first):
+            counts = counts.replaced(standing.first_days == day, self._window(day * 24, last))
+        comparison = self.past.comparison(last)
+        verdict = verdict_on(self.model, self.settings, self.series, counts, comparison, moment, self.episodes)
         for finding in verdict.findings:
             kind = finding.alert_type
             memory = self.memory.get(kind, findings.Memory())
@@ -84,6 +97,8 @@ class Replay:
                     self.open[kind] = alert
                 else:
                     self.open.pop(kind, None)
+        kept_for = self.settings.resolve_after_hours
+        self.episodes = self.episodes.after(verdict.sights, self.open.keys(), verdict.now_hour, kept_for)
 
     def learn_outages(self, until: int) -> None:
         """Replay only the silences before the hour `until`, so that the first checks know which were outages."""
@@ -165,6 +180,7 @@ def simulate(
         hours_between_checks=step,
         alerts=_bounded([_seen(alert) for alert in sorted(replay.seen.values(), key=lambda alert: alert.detected_at)]),
         messages=replay.messages,
+        sudden_from=replay.past.judges_from,
     )
 
 
@@ -191,11 +207,16 @@ def _replay(
         day = hour // 24
         if day in rolled_up:
             days[day] = days[day] + late if day in days else late.copy()
+    unstored: dict[int, dict[int, Counts]] = {}
+    for (hour, _last), counts in fresh.counts.items():
+        unstored.setdefault(hour // 24, {})[hour] = counts
     for day in range(rolled_up.stop, end // 24 + 1) if rolled_up else range(first // 24, end // 24 + 1):
-        for counts in by_hour(day).values():
+        unstored[day] = dict(by_hour(day))
+        for counts in unstored[day].values():
             days[day] = days[day] + counts if day in days else counts.copy()
     first_hour = min((hour for hour in (state.first_hour, *fresh.hours) if hour is not None), default=end)
-    return Replay(model, series, settings, first_hour, filled, days, by_hour)
+    past = ReplayedPast.of(series, first, rolled_up.stop if rolled_up else first // 24, unstored, first_hour)
+    return Replay(model, series, settings, first_hour, filled, days, by_hour, past)
 
 
 def _seen(alert: Alert) -> SimulatedAlert:

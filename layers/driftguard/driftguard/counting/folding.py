@@ -22,7 +22,7 @@ from driftguard.counting.layout import groups_of
 from driftguard.counting.past import days_without_profile, make_profile, profile_marks, put_profile
 from driftguard.counting.profiles import Profile
 from driftguard.counting.series import Series, State, read_hours
-from driftguard.counting.steps import Step, next_step
+from driftguard.counting.steps import Arrivals, Step
 from driftguard.counting.tables import StoredCounts, day_key, hour_key
 from driftguard.models.traffic import Traffic
 from driftguard.platform.retries import ConditionFailed
@@ -67,15 +67,19 @@ def recount_from(now: datetime) -> datetime:
     return hour_start(first_day * 24) - MAX_AHEAD
 
 
-def fold(series: Series, state: State, now: datetime, may_go_on: Callable[[], bool]) -> tuple[State, bool]:
+def fold(
+    series: Series, state: State, now: datetime, may_go_on: Callable[[], bool], arrivals: Arrivals | None = None
+) -> tuple[State, bool]:
     """Fold all predictions that have settled. Returns the new state and whether all of them are folded.
 
+    arrivals: the batches after the state's cursor, if the caller needs those that have not settled.
     The fold asks `may_go_on` before each step and after each write, and can stop safely there. Raises Overtaken.
     """
     until = iso(now - SETTLED)
+    batches = Arrivals(series, state.cursor, until) if arrivals is None else arrivals
     try:
         while may_go_on():
-            step, more = next_step(series, state.cursor, until)
+            step, more = batches.next_step(until)
             if step is not None:
                 after = _fold_step(series, state, step, now, may_go_on)
                 if after is None:
