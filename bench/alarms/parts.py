@@ -1,14 +1,11 @@
 """At which quarters of an hour the parts week, first week, broken and quality may fire, for all checks of a day.
 
-
 Each limit is at most the product's: fewer tests, rows that are independent, and days that are alike only lower it. The
 distance is that of the finest bins, which is never below the distance of any coarser ones. So no check is left out that
 could fire, which a unit test shows too.
 """
 
 import numpy as np
-from driftguard.verdicts.broken import HOURS_AT_TWICE_THE_TRAFFIC, MOST, WITHIN
-from driftguard.verdicts.week import UNKNOWN_DAYS
 
 from bench.alarms.history import A_DAY, QUARTERS, cumulative
 from bench.alarms.past import Past
@@ -16,7 +13,9 @@ from bench.columns import Floats, Ints
 from driftguard.models.settings import ModelSettings
 from driftguard.statistics import budget, ks
 from driftguard.statistics.arrays import Flags
+from driftguard.verdicts.broken import HOURS_AT_TWICE_THE_TRAFFIC, MOST, WITHIN
 from driftguard.verdicts.drift import STAY_OPEN_SCORE
+from driftguard.verdicts.week import UNKNOWN_DAYS
 
 SLACK = 1e-9
 

@@ -202,7 +202,8 @@ def _ahead(scenario: Scenario, days: Ints) -> Ints:
 
 
 def _is_weekend(scenario: Scenario, days: Ints) -> Flags:
-    return np.isin(days % 7, WEEKEND) | (days == (-1 if scenario.holiday is None else scenario.holiday))
+    weekend: Flags = np.isin(days % 7, WEEKEND) | (days == (-1 if scenario.holiday is None else scenario.holiday))
+    return weekend
 
 
 def _means(scenario: Scenario, rng: np.random.Generator, days: Floats) -> Floats:
