@@ -6,22 +6,22 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import numpy as np
-from driftguard.alerts.episodes import Episodes
-from driftguard.verdicts.comparison import Comparison
-from driftguard.verdicts.standing import Standing, bad_days
 
 from bench.alarms.history import A_DAY, QUARTERS, History, milliseconds
 from bench.alarms.parts import Parts
 from bench.alarms.past import DAY_0, Past
 from bench.stored import model
 from driftguard.alerts import lifecycle
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.findings import Finding, Memory, Occasion
 from driftguard.alerts.schemas import Alert, Window
 from driftguard.counting.counts import Counts
 from driftguard.counting.profiles import HOURS, Table
 from driftguard.models.settings import ModelSettings
 from driftguard.statistics.arrays import Flags
+from driftguard.verdicts.comparison import Comparison
 from driftguard.verdicts.judging import Verdict, judge
+from driftguard.verdicts.standing import Standing, bad_days
 
 WEEK = 7
 """Days of profiles that a check gets, today's included, until the model is a week old."""
@@ -31,7 +31,7 @@ DAYS_READ = 4
 
 @dataclass(frozen=True)
 class Opening:
-    """An alert that opened. quarter: at which check. part: what found the first feature."""
+    """An alert that opened. quarter: at which check."""
 
     quarter: int
     alert_type: str

@@ -31,9 +31,10 @@ ASKED: dict[str, tuple[str, str]] = {
 
 def document(outcomes: Sequence[Outcome], minutes: float) -> str:
     """The whole page."""
-    first = {scenario.name for scenario in (*QUIET, *DRIFTING, *FROM_THE_FIRST_HOUR)}
-    usual = [one for one in outcomes if one.plan.size == USUAL and one.plan.scenario.name in first]
-    more = [one for one in outcomes if one not in usual]
+    first = (*QUIET, *DRIFTING, *FROM_THE_FIRST_HOUR)
+    usual = [one for one in outcomes if one.plan.size == USUAL and one.plan.scenario in first]
+    lives = [one for one in outcomes if one.lives]
+    more = [one for one in outcomes if one not in usual and one not in lives]
     quiet, drifting = _split(usual)
     return f"""# False alarms and missed drift
 
@@ -54,6 +55,12 @@ Alerts about data quality in all these models: {_quality(quiet)}.
 {_drift_table(drifting)}
 The median and the 90 % quantile, with 95 % intervals; *never* is not within {WATCHED_DAYS} days. *Asked for*: what the
 simulation found that the rules come from.
+
+## One change, one alert
+
+{_lives_table(lives)}
+Drift alerts that opened in {WARM_DAYS + MONTH} days with one change, checked by the hour: the share of models with
+exactly one.
 {_more(more)}"""
 
 
@@ -129,6 +136,15 @@ def _drift_table(outcomes: Sequence[Outcome]) -> str:
             row += [_interval(quantile(hours, 0.5)), _interval(quantile(hours, 0.9)), asked if usual else ""]
         rows.append(row)
     return table(head, rows)
+
+
+def _lives_table(outcomes: Sequence[Outcome]) -> str:
+    rows = []
+    for one in outcomes:
+        alerts = {variant: [life.alerts for life in one.lives if life.variant == variant] for variant in VARIANTS}
+        shares = [f"{found.count(1)} of {len(found)}" for found in alerts.values()]
+        rows.append([one.plan.scenario.name, *shares])
+    return table(["change", *COLUMNS.values()], rows)
 
 
 def _quality(outcomes: Sequence[Outcome]) -> int:

@@ -19,6 +19,7 @@ from bench.alarms.replay import Replay, drift_openings
 from bench.alarms.scenarios import (
     DRIFTING,
     FROM_THE_FIRST_HOUR,
+    LIVES,
     MORE_DRIFTING,
     MORE_QUIET,
     QUIET,
@@ -87,6 +88,7 @@ def plans(effort: float, *, everything: bool) -> list[Plan]:
     chosen = [
         *(Plan(scenario, USUAL, some(100), some(5)) for scenario in QUIET),
         *(Plan(scenario, USUAL, some(100)) for scenario in (*DRIFTING, *FROM_THE_FIRST_HOUR)),
+        *(Plan(scenario, USUAL, some(20)) for scenario in LIVES),
     ]
     if not everything:
         return chosen
@@ -121,12 +123,21 @@ class Delay:
 
 
 @dataclass(frozen=True)
+class Life:
+    """A model with one change, checked by the hour. alerts: drift alerts that opened, each once."""
+
+    variant: Variant
+    alerts: int
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of one plan."""
 
     plan: Plan
     months: Sequence[Month]
     delays: Sequence[Delay]
+    lives: Sequence[Life]
 
 
 def simulate(plans: Sequence[Plan], jobs: int, say: Callable[[str], None], kept: Path = KEPT) -> list[Outcome]:
@@ -148,6 +159,7 @@ def simulate(plans: Sequence[Plan], jobs: int, say: Callable[[str], None], kept:
                     plan,
                     [Month(**item) for item in items if "alarms" in item],
                     [Delay(**item) for item in items if "hours" in item],
+                    [Life(**item) for item in items if "alerts" in item],
                 )
             )
             say(f"{place + 1:2}/{len(plans)}  {plan.name}  {time.monotonic() - begun:.0f} s")
@@ -189,13 +201,18 @@ def _model(plan: Plan, number: int) -> list[dict[str, Any]]:
     variants: list[Variant] = ["budget", "timestamps"]
     variants += ["p_value"] if number < plan.p_value else []
     table = table_of(history.layout, base, reference)
-    return [asdict(found) for variant in variants for found in _measured(history, variant, table, onset)]
+    return [asdict(found) for variant in variants for found in _measured(scenario, history, variant, table, onset)]
 
 
-def _measured(history: History, variant: Variant, table: Table, onset: float) -> Iterator[Month | Delay]:
+def _measured(
+    scenario: Scenario, history: History, variant: Variant, table: Table, onset: float
+) -> Iterator[Month | Delay | Life]:
     settings = ModelSettings(rule="p_value" if variant == "p_value" else "budget")
     timed = table if variant == "timestamps" else None
-    if np.isfinite(onset):
+    if scenario in LIVES:
+        openings = Replay(history, settings, 0, timed, every=QUARTERS).run(DAYS * A_DAY)
+        yield Life(variant, len(drift_openings(openings)))
+    elif np.isfinite(onset):
         yield Delay(variant, _delay(Replay(history, settings, int(onset * A_DAY), timed), onset))
     else:
         start = WARM_DAYS * A_DAY if variant == "p_value" else 0

@@ -13,7 +13,7 @@ from bench.alarms.estimates import quantile, rate
 from bench.alarms.history import A_DAY, QUARTERS, History
 from bench.alarms.past import Past, table_of
 from bench.alarms.replay import Replay
-from bench.alarms.scenarios import DAY, MONDAY, QUIET, Scenario, traffic
+from bench.alarms.scenarios import DAY, DRIFTING, LIVES, MONDAY, QUIET, Scenario, traffic
 from bench.alarms.simulation import Plan, Size, simulate
 from bench.columns import baseline, batch, names
 from driftguard.counting.batches import count
@@ -146,6 +146,31 @@ def test_results_are_kept_and_continued(tmp_path: Path) -> None:
     (more,) = simulate([replace(plan, models=2)], 1, print, kept)
     assert len(more.delays) == 4
     assert kept.read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize("scenario", LIVES, ids=lambda scenario: scenario.name)
+def test_one_change_gives_exactly_one_alert(scenario: Scenario) -> None:
+    """A lasting shift, an incident, a long drift and the end of an old drift each open one alert, with ρ estimated."""
+    rng = np.random.default_rng(5)
+    reference = traffic(scenario, rng, weeks=1, rows_a_week=10_000)
+    rows = traffic(scenario, rng, weeks=5, rows_a_week=10_000, onset=0.0 if scenario.at_start else 15.4)
+    model = History(baseline(reference.values, 7), rows, 33)
+    replay = Replay(model, ModelSettings(), 0, every=3 * QUARTERS)
+    assert [opening.alert_type for opening in replay.run(33 * A_DAY)] == ["data_drift"]
+    assert bool(replay.open) == math.isinf(scenario.lasts)
+
+
+def test_a_model_with_cycles_is_quiet_and_its_drift_is_found_within_hours() -> None:
+    """With cycles and a weekend step no alert opens in 35 days, and half a σ is found within a day of its onset."""
+    quiet, table = timed_history(QUIET[3], 23, rows=10_000, days=35)
+    (mean,) = [scenario for scenario in DRIFTING if scenario.name == "mean 0.5 σ"]
+    for timed in (None, table):
+        assert Replay(quiet, ModelSettings(), 0, timed).run(35 * A_DAY) == []
+    drifting, table = timed_history(mean, 22, rows=10_000, days=17)
+    for timed in (None, table):
+        replay = Replay(drifting, ModelSettings(), int(15.3 * A_DAY), timed)
+        (opening, *_more) = replay.run(17 * A_DAY, until_opened=True)
+        assert opening.quarter - 15.3 * A_DAY < 24 * QUARTERS
 
 
 def test_drift_sets_in_when_it_is_said_to() -> None:
