@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from driftguard.alerts.episodes import Episodes
 from driftguard.baselines.tables import Baselines
 from driftguard.checks.comparisons import NO_BAD_DAYS, BadDays
 from driftguard.checks.window import Past, fresh_spans, gather
@@ -94,6 +95,12 @@ def series_of(model_id: str, baseline: Baseline, version: int = 1, *, timed: boo
     return Series(model_id, PARTITIONS, version, baseline, timed)
 
 
+def marked(series: Series, bad: BadDays) -> Episodes:
+    """Episodes that ended and whose days are bad."""
+    features = range(len(series.baseline.features))
+    return Episodes(bad={one: tuple((day, day) for day in sorted(bad) if bad[day][one]) for one in features})
+
+
 def check(series: Series, now: datetime, bad: BadDays = NO_BAD_DAYS) -> Comparison:
     """Fold, and gather what a check compares, as a check does."""
     state, complete = folding.fold(series, folding.load_state(series, now), now, lambda: True)
@@ -101,7 +108,7 @@ def check(series: Series, now: datetime, bad: BadDays = NO_BAD_DAYS) -> Comparis
     settings = ModelSettings()
     fresh = count_fresh(series, state.cursor, now, fresh_spans(settings, now), lambda: True)
     assert fresh is not None
-    return gather(series, settings, state, fresh, Past(now, Traffic()), now, bad).comparison
+    return gather(series, settings, state, fresh, Past(now, Traffic()), now, marked(series, bad)).comparison
 
 
 @dataclass

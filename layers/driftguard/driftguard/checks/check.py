@@ -7,6 +7,7 @@ message that is delivered twice leaves only one.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.findings import Memory
 from driftguard.alerts.publishing import publish_pending
 from driftguard.checks.commit import store
@@ -71,14 +72,15 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
         return _skip(task, "no_baseline", "The model has no baseline yet. Create a baseline first.")
     series = load_series(model)
     state, complete = fold(series, load_state(series, now), now, task.may_go_on)
-    spans = fresh_spans(model.settings, now)
+    episodes = Episodes.load(status.episodes, series.version)
+    spans = fresh_spans(model.settings, now, episodes)
     fresh = count_fresh(series, state.cursor, now, spans, task.may_go_on) if complete else None
     if fresh is None:
         return Result("checked", None, finished=False)
     past = _past(model, status, state, fresh)
     if past is None:
         return _skip(task, "no_data", "No predictions have been logged yet.", series.baseline.rows)
-    verdict = decide(task.model, series, state, fresh, past, now)
+    verdict = decide(task.model, series, state, fresh, past, now, episodes)
     store(task, check_id, status, verdict, past)
     return Result("checked", verdict.report)
 

@@ -29,14 +29,21 @@ NO_BAD_DAYS: BadDays = MappingProxyType({})
 
 
 class Hours:
-    """Collects the counts of hours that no stored profile contains."""
+    """Collects the counts of hours that no stored profile contains: profiles and counts by day."""
 
     def __init__(self, series: Series) -> None:
         self._layout = layout_of(series.baseline)
         self.profiles: dict[int, Profile] = {}
+        self.counts: dict[int, Counts] = {}
 
     def add(self, hour: int, counts: Counts) -> None:
-        """Add the counts of an hour."""
+        """Add the counts of a stored hour."""
+        day = hour // HOURS
+        self.counts[day] = self.counts[day] + counts if day in self.counts else counts
+        self.profile(hour, counts)
+
+    def profile(self, hour: int, counts: Counts) -> None:
+        """Add the counts of an hour to the profiles only."""
         day = hour // HOURS
         profile = Profile.of(self._layout, day, {hour: counts})
         self.profiles[day] = self.profiles[day] + profile if day in self.profiles else profile
@@ -56,27 +63,44 @@ def compare(series: Series, state: State, fresh: Fresh, unrolled: Hours, bad: Ba
     counted = [hour for hour in (state.first_hour, *fresh.hours) if hour is not None]
     today = hour_of(now) // HOURS
     end = today if state.rolled_before is None else min(state.rolled_before, today)
-    first_day = -(-min(counted, default=today * HOURS) // HOURS)
-    before = FIRST_DAYS if end - first_day <= FIRST_DAYS else DAYS_BEFORE
+    first_day = first_day_of(min(counted, default=today * HOURS))
     for hour, _last in fresh_hours(now):
         if (hour, hour) in fresh.counts:
-            unrolled.add(hour, fresh.counts[hour, hour])
+            unrolled.profile(hour, fresh.counts[hour, hour])
+    before = days_before(end, first_day)
     profiles = read_profiles(series, end - before, end - 1, consistent=state.days_may_lag(now))
     for day, profile in unrolled.profiles.items():
         profiles[day] = profiles[day] + profile if day in profiles else profile
-    last_hour = max((day * HOURS + int(one.rows.nonzero()[0][-1]) for day, one in profiles.items()), default=None)
+    profiles = {day: profile for day, profile in profiles.items() if profile.rows.any()}
+    last_hour = last_hour_of(profiles)
     knowledge = None
     if last_hour is not None:
         # Rows ahead of the clock may lie on a day whose past is not complete yet.
         day = min(last_hour // HOURS, end)
-        knowledge = known_on(series, state, day, first_day, lambda: _table(series), bad, now)
+        knowledge = known_on(series, state, day, first_day, lambda: table_of(series), bad, now)
     # At a full hour, the hour that just ended is the running one.
     running = hour_of(now - timedelta(microseconds=1))
     now_hour = min(max(running, last_hour or running), end * HOURS + HOURS - 1)
     return Comparison(knowledge, profiles, now_hour, first_day, timed=series.timed)
 
 
-def _table(series: Series) -> Table | None:
+def first_day_of(first_hour: int) -> int:
+    """Return the first whole day with counts from the first hour with counts."""
+    return -(-first_hour // HOURS)
+
+
+def days_before(today: int, first_day: int) -> int:
+    """Return how many days before today windows can reach."""
+    return FIRST_DAYS if today - first_day <= FIRST_DAYS else DAYS_BEFORE
+
+
+def last_hour_of(profiles: Mapping[int, Profile]) -> int | None:
+    """Return the last hour with rows, None without rows."""
+    hours = (day * HOURS + int(one.rows.nonzero()[0][-1]) for day, one in profiles.items() if one.rows.any())
+    return max(hours, default=None)
+
+
+def table_of(series: Series) -> Table | None:
     """Return the counts of the baseline by hour of the week; None if its rows have no times."""
     head = Baselines.head(series.model_id, series.version) if series.timed else None
     return None if head is None else Table.of(Weeks.decode(head.week()))

@@ -15,7 +15,7 @@ from driftguard.alerts.schemas import Alert
 from driftguard.baselines.names import names_of
 from driftguard.checks.schemas import SimulatedAlert, Simulation
 from driftguard.checks.silence import Silence, silence
-from driftguard.checks.window import RHO_DAYS, Moment, load_series, verdict_on, whole_days
+from driftguard.checks.window import Moment, load_series, verdict_on
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import load_state
 from driftguard.counting.fresh import count_fresh
@@ -55,9 +55,6 @@ class Replay:
     seen: dict[str, Alert] = field(default_factory=dict)
     messages: int = 0
 
-    def __post_init__(self) -> None:
-        self.nothing = Counts.empty(self.series.baseline)
-
     def check(self, now: datetime) -> None:
         """Replay a check at `now` on the hours that had ended by then."""
         last = hour_of(now) - 1
@@ -73,9 +70,8 @@ class Replay:
             known_since=self.first_hour,
             silence=self._silence(now, quiet_since, is_open="no_data" in self.open),
         )
-        days = [self.days.get(day, self.nothing) for day in whole_days(moment)]
         counts = self._window(first, last)
-        verdict = verdict_on(self.model, self.settings, self.series, counts, days, moment)
+        verdict = verdict_on(self.model, self.settings, self.series, counts, None, moment)
         for finding in verdict.findings:
             kind = finding.alert_type
             memory = self.memory.get(kind, findings.Memory())
@@ -149,7 +145,7 @@ def simulate(
     settings = patch.apply(model.settings)
     state = load_state(series, now)
     end = hour_of(now)
-    reach = days + max(settings.window_days, RHO_DAYS) + 1
+    reach = days + settings.window_days + 1
     first = end - reach * 24
     fresh = count_fresh(series, state.cursor, now, [(hour, hour) for hour in range(first, end + 1)], may_go_on)
     if fresh is None:

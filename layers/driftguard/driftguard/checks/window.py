@@ -1,16 +1,19 @@
-"""Gathers the counts of the window and of the last whole days, and passes them to the verdict."""
+"""Gathers the counts of the window and the model's own past, and passes them to the verdict."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+import numpy as np
+
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.findings import Occasion
 from driftguard.alerts.schemas import Window
 from driftguard.baselines.tables import Baselines
-from driftguard.checks.comparisons import NO_BAD_DAYS, BadDays, Hours, compare, fresh_hours
+from driftguard.checks.comparisons import Hours, compare, fresh_hours
 from driftguard.checks.silence import Outages, Silence, silence
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, Span, State, read_days, window
@@ -21,9 +24,8 @@ from driftguard.models.traffic import Traffic
 from driftguard.platform.times import hour_of, hour_start
 from driftguard.rows.reading import MAX_AHEAD
 from driftguard.verdicts.comparison import Comparison
-from driftguard.verdicts.judging import Verdict, judge
-
-RHO_DAYS = 14
+from driftguard.verdicts.judging import NO_EPISODES, Verdict, judge
+from driftguard.verdicts.standing import Standing, bad_days
 
 FOREVER = 10_000_000
 """An hour after all others."""
@@ -81,19 +83,20 @@ class Past:
 
 
 class Gathered(NamedTuple):
-    """What a check looks at: the counts of the window and of each whole day, the model's own past, and the moment."""
+    """What a check looks at: the counts of the window, the last hours with the model's own past, and the moment."""
 
     counts: Counts
-    days: list[Counts]
     comparison: Comparison
     moment: Moment
 
 
-def decide(model: Models, series: Series, state: State, fresh: Fresh, past: Past, now: datetime) -> Verdict:
-    """Return the verdict on the window that ends now."""
+def decide(
+    model: Models, series: Series, state: State, fresh: Fresh, past: Past, now: datetime, episodes: Episodes
+) -> Verdict:
+    """Return the verdict on the window that ends now. episodes: what earlier checks found."""
     settings = model.settings
-    found = gather(series, settings, state, fresh, past, now)
-    return verdict_on(model, settings, series, found.counts, found.days, found.moment)
+    found = gather(series, settings, state, fresh, past, now, episodes)
+    return verdict_on(model, settings, series, found.counts, found.comparison, found.moment, episodes)
 
 
 def gather(
@@ -103,9 +106,9 @@ def gather(
     fresh: Fresh,
     past: Past,
     now: datetime,
-    bad: BadDays = NO_BAD_DAYS,
+    episodes: Episodes = NO_EPISODES,
 ) -> Gathered:
-    """Return what a check at `now` looks at. bad: the days that say nothing about what is normal."""
+    """Return what a check at `now` looks at. episodes: what earlier checks found."""
     last_hour = max(hour_of(now), max(fresh.hours, default=0))
     first_hour = hour_of(now - timedelta(days=settings.window_days))
     counted = [hour for hour in (state.first_hour, *fresh.hours) if hour is not None]
@@ -122,25 +125,38 @@ def gather(
         ),
     )
     today = hour_of(now) // 24
-    days = read_days(series, today - RHO_DAYS, today - 1, consistent=state.days_may_lag(now))
+    lagging = state.days_may_lag(now)
+    days = read_days(series, -(-first_hour // 24), today - 1, consistent=lagging)
     # Clients may send predictions up to MAX_AHEAD before their event time, so the next hour can have counts already.
     reach = max(last_hour, hour_of(now + MAX_AHEAD))
     hours = Hours(series)
-    counts = window(series, days, first_hour, reach, state.rolled_before, hours.add)
+    counts = window(series, days, first_hour, reach, state.rolled_before, hours.add, days_may_lag=lagging)
     if since(first_hour) in fresh.counts:
         counts += fresh.counts[since(first_hour)]
-    comparison = compare(series, state, fresh, hours, bad, now)
-    return Gathered(counts, _with_fresh(series, days, fresh, whole_days(moment)), comparison, moment)
+    standing = Standing.of(episodes, len(series.baseline.features))
+    for day in later_days(standing, first_hour):
+        later = sum((one for number, one in days.items() if number >= day), Counts.empty(series.baseline))
+        later = sum((one for number, one in hours.counts.items() if number >= day), later)
+        later += fresh.counts.get(since(day * 24), Counts.empty(series.baseline))
+        counts = counts.replaced(standing.first_days == day, later)
+    bad = bad_days(episodes, len(series.baseline.features), today)
+    return Gathered(counts, compare(series, state, fresh, hours, bad, now), moment)
 
 
-def fresh_spans(settings: ModelSettings, now: datetime) -> list[Span]:
+def fresh_spans(settings: ModelSettings, now: datetime, episodes: Episodes = NO_EPISODES) -> list[Span]:
     """Return the spans of event time for which a check at `now` needs fresh predictions.
 
-    They are the window, the whole days, and the last hours one by one.
+    They are the windows of all features, and the last hours one by one.
     """
-    today = hour_of(now) // 24
     first_hour = hour_of(now - timedelta(days=settings.window_days))
-    return [since(first_hour), *map(day_span, range(today - RHO_DAYS, today)), *fresh_hours(now)]
+    later = {-(-hour // 24) for hour in episodes.starts.values()}
+    return [since(first_hour), *(since(day * 24) for day in later if day * 24 > first_hour), *fresh_hours(now)]
+
+
+def later_days(standing: Standing, first_hour: int) -> list[int]:
+    """Return the days on which windows of single features begin, if that is after the window's first hour."""
+    days: list[int] = np.unique(standing.first_days).tolist()
+    return [day for day in days if day * 24 > first_hour]
 
 
 def since(hour: int) -> Span:
@@ -148,17 +164,21 @@ def since(hour: int) -> Span:
     return hour, FOREVER
 
 
-def day_span(day: int) -> Span:
-    """Return the hours of a day."""
-    return day * 24, day * 24 + 23
-
-
 def verdict_on(
-    model: Models, settings: ModelSettings, series: Series, counts: Counts, days: Sequence[Counts], moment: Moment
+    model: Models,
+    settings: ModelSettings,
+    series: Series,
+    counts: Counts,
+    comparison: Comparison | None,
+    moment: Moment,
+    episodes: Episodes = NO_EPISODES,
 ) -> Verdict:
-    """Return the verdict on a window's counts with `settings`. days: the counts of the days in `whole_days`."""
+    """Return the verdict on a window's counts with `settings`.
+
+    comparison: the last hours and the model's own past, if they are known. episodes: what earlier checks found.
+    """
     found = occasion(model, settings, moment, n_baseline=series.baseline.rows, n_window=counts.rows)
-    return judge(series.baseline, counts, None, found)
+    return judge(series.baseline, counts, comparison, found, episodes)
 
 
 def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseline: int, n_window: int) -> Occasion:
@@ -179,22 +199,3 @@ def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseli
         silent=moment.silence is not None and moment.silence.silent,
         silence=moment.silence.sentence if moment.silence is not None else "",
     )
-
-
-def whole_days(moment: Moment) -> range:
-    """Return the last 14 whole days, oldest first, including days without data.
-
-    For a newer model the range starts with the first whole day after its first counts.
-    """
-    today = hour_of(moment.now) // 24
-    return range(max(-(-moment.covered_since // 24), today - RHO_DAYS), today)
-
-
-def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted: range) -> list[Counts]:
-    """Return the counts of the `wanted` days, oldest first, including predictions that are not folded yet."""
-    nothing = Counts.empty(series.baseline)
-    found = []
-    for day in wanted:
-        stored, late = days.get(day, nothing), fresh.counts.get(day_span(day))
-        found.append(stored if late is None else stored + late)
-    return found

@@ -29,7 +29,6 @@ from driftguard.counting.tables import (
     knowledge_key,
     profile_key,
 )
-from driftguard.platform.bulk import put
 from driftguard.platform.sizes import chunks
 from driftguard.platform.times import HOUR, iso
 from driftguard.statistics.arrays import Flags
@@ -167,10 +166,9 @@ def _made_of(state: State, day: int, first_day: int, bad: Mapping[int, Flags]) -
 
 
 def _store(series: Series, known: Knowledge, made_of: str, now: datetime) -> None:
-    items = []
     for group in range(series.groups):
         pieces = chunks(known.encode(group))
-        items += [
+        for number, piece in enumerate(pieces):
             StoredCounts(
                 series.model_id,
                 knowledge_key(series.version, known.day, group, number),
@@ -179,7 +177,4 @@ def _store(series: Series, known: Knowledge, made_of: str, now: datetime) -> Non
                 made_at=iso(now),
                 pieces=len(pieces),
                 expires_at=int((now + KNOWLEDGE_LIFE).timestamp()),
-            )
-            for number, piece in enumerate(pieces)
-        ]
-    put(items)
+            ).save()

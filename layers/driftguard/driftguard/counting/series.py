@@ -84,32 +84,35 @@ def window(
     last_hour: int,
     rolled_before: int | None,
     seen: Callable[[int, Counts], None] = lambda _hour, _counts: None,
+    *,
+    days_may_lag: bool = True,
 ) -> Counts:
     """Return the stored counts of the hours from `first_hour` to `last_hour`.
 
     Whole days that are rolled up come from `days`, which must hold every day of the window that has counts.
-    seen: receives the hours that are read of days that are not rolled up.
+    seen: receives the hours that are read of days that are not rolled up. days_may_lag: see `State`. The hours of
+    rolled-up days change together with their day.
     """
     total = Counts.empty(series.baseline)
     first_day, end_day = -(-first_hour // 24), min(last_hour // 24, rolled_before or 0)
     if first_day < end_day:
-        spans = [(first_hour, first_day * 24 - 1), (end_day * 24, last_hour)]
+        spans = [(first_hour, first_day * 24 - 1, days_may_lag), (end_day * 24, last_hour, True)]
         for day in range(first_day, end_day):
             if day in days:
                 total += days[day]
     else:
-        spans = [(first_hour, last_hour)]
-    for first, last in spans:
-        for hour, counts in read_hours(series, first, last):
+        spans = [(first_hour, last_hour, True)]
+    for first, last, consistent in spans:
+        for hour, counts in read_hours(series, first, last, consistent=consistent):
             total += counts
             if hour // 24 >= (rolled_before or 0):
                 seen(hour, counts)
     return total
 
 
-def read_hours(series: Series, first: int, last: int) -> Iterator[tuple[int, Counts]]:
+def read_hours(series: Series, first: int, last: int, *, consistent: bool = True) -> Iterator[tuple[int, Counts]]:
     """Yield the hours from `first` to `last`, both included, that have counts."""
-    return _decode(series, StoredCounts.hours(series.model_id, series.version, first, last))
+    return _decode(series, StoredCounts.hours(series.model_id, series.version, first, last, consistent=consistent))
 
 
 def read_days(series: Series, first: int, last: int, *, consistent: bool = True) -> dict[int, Counts]:

@@ -67,9 +67,11 @@ class StoredCounts(Table):
         return ()
 
     @classmethod
-    def hours(cls, model_id: str, version: int, first: int, last: int) -> "Iterator[StoredCounts]":
+    def hours(
+        cls, model_id: str, version: int, first: int, last: int, *, consistent: bool = True
+    ) -> "Iterator[StoredCounts]":
         """Yield the counts of the hours `first` to `last`, both included, in order."""
-        return cls._range(model_id, f"{version:08d}#h#", first, last, consistent=True)
+        return cls._range(model_id, f"{version:08d}#h#", first, last, consistent=consistent)
 
     @classmethod
     def days(cls, model_id: str, version: int, first: int, last: int, *, consistent: bool) -> "Iterator[StoredCounts]":

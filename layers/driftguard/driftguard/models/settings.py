@@ -22,7 +22,6 @@ from driftguard.platform.errors import FieldError, Invalid
 from driftguard.platform.serialization import MAX_ERRORS, Name, Wire
 
 type Rule = Literal["budget", "p_value"]
-type Reference = Literal["training", "previous_period", "rolling_28d"]
 
 Score = Annotated[float, Field(ge=0, le=1, strict=True)]
 Alpha = Annotated[float, Field(gt=0, lt=1, strict=True)]
@@ -122,11 +121,6 @@ class ModelValues(Suggesting):
         default=0.2,
         description="Difference from the baseline that daily and weekly cycles may cause before the data covers a "
         "whole window. Not used if the baseline's rows have timestamps.",
-    )
-    reference: Reference = Field(
-        default="training",
-        description="What reports show beside the window. `training`: the baseline. `previous_period`: the "
-        "`window_days` before the window. `rolling_28d`: the 28 days before the window. Only `training` opens alerts.",
     )
     min_share_change: Score = Field(
         default=0.02,

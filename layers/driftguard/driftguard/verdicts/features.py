@@ -237,7 +237,7 @@ def _quality_change(tests: Tests, index: int, quality: QualityTest) -> Change | 
 
 
 def _sudden(tests: Tests, index: int) -> Sudden | None:
-    """Return the comparison with the feature's own past, with three digits per number: a stored report pays for each."""
+    """Return the comparison with the feature's own past, in numbers of three digits, since storing costs."""
     found = tests.sudden
     if found is None or not tests.with_past[index]:
         return None
