@@ -9,7 +9,6 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.alarms.scenarios import DAY, HOUR, MONDAY, WEEK, Traffic
 from bench.columns import Floats, Ints, batch
@@ -73,10 +72,10 @@ class History:
         counts.least, counts.greatest = least, -greatest
         return counts
 
-    def windows(self, feature: int, firsts: Ints, ends: Ints) -> npt.NDArray[np.int32]:
+    def windows(self, feature: int, firsts: Ints, ends: Ints) -> Ints:
         """The bins of one feature in many windows: (windows, bins)."""
         bins = self._bins[:, self.layout.span(feature)]
-        return bins[ends] - bins[firsts]
+        return (bins[ends] - bins[firsts]).astype(np.int64)
 
     @cached_property
     def days(self) -> Sequence[Counts]:

@@ -1,6 +1,5 @@
 """At which quarters of an hour the parts week, first week, broken and quality may fire, for all checks of a day.
 
-
 Each limit is at most the product's: fewer tests, rows that are independent, and days that are alike only lower it. The
 distance is that of the finest bins, which is never below the distance of any coarser ones. So no check is left out that
 could fire, which a unit test shows too.

@@ -31,7 +31,7 @@ DAYS_READ = 4
 
 @dataclass(frozen=True)
 class Opening:
-    """An alert that opened. quarter: at which check. part: what found the first feature."""
+    """An alert that opened. quarter: at which check."""
 
     quarter: int
     alert_type: str

@@ -4,6 +4,7 @@ All features are normal with mean 0 and standard deviation (σ) 1 but for what a
 for the distribution, so nothing is lost by that.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +38,7 @@ class Scenario:
     scale: by how much the standard deviation grows then, and factor: by how much the values do.
     constant: whether all values are equal then. missing_then: the share of values that are missing then.
     drifting: how many of the features do so. at_start: whether drift sets in with the first row.
+    lasts: the days after which drift ends.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Scenario:
     ramp_days: float = 0.0
     drifting: int = 0
     at_start: bool = False
+    lasts: float = math.inf
 
     @property
     def baseline_days(self) -> int | None:
@@ -93,6 +96,14 @@ FROM_THE_FIRST_HOUR = (
     replace(CYCLES, name="constant, from the first hour", constant=True, at_start=True),
     replace(CYCLES, name="× 100, from the first hour", factor=100.0, at_start=True),
 )
+
+LIVES = (
+    replace(CYCLES, name="a lasting shift", shift=0.5),
+    replace(CYCLES, name="a 12-hour incident", shift=1.0, lasts=0.5),
+    replace(CYCLES, name="a 10-day drift", shift=0.5, lasts=10.0),
+    replace(CYCLES, name="a drift since day one that ends", shift=1.0, lasts=20.0, at_start=True),
+)
+"""Changes of which each must give exactly one alert."""
 
 WEEKLY = replace(CYCLES, drifting=0)
 MORE_QUIET = (
@@ -137,7 +148,7 @@ def traffic(
     since = times / DAY
     means = _means(scenario, rng, since)
     after = since - onset
-    begun = after >= 0
+    begun = (after >= 0) & (after < scenario.lasts)
     missing = np.full((scenario.features, 1), scenario.missing)
     if scenario.drifting and begun.any():
         strength = np.where(begun, np.clip(after / scenario.ramp_days, 0, 1) if scenario.ramp_days else 1.0, 0.0)
@@ -202,7 +213,8 @@ def _ahead(scenario: Scenario, days: Ints) -> Ints:
 
 
 def _is_weekend(scenario: Scenario, days: Ints) -> Flags:
-    return np.isin(days % 7, WEEKEND) | (days == (-1 if scenario.holiday is None else scenario.holiday))
+    weekend: Flags = np.isin(days % 7, WEEKEND) | (days == (-1 if scenario.holiday is None else scenario.holiday))
+    return weekend
 
 
 def _means(scenario: Scenario, rng: np.random.Generator, days: Floats) -> Floats:

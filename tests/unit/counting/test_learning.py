@@ -211,18 +211,14 @@ def test_a_feature_that_was_silent_for_weeks_learns_again() -> None:
     assert not known.learning.any()
 
 
-def test_profiles_and_tables_come_back_from_their_bytes() -> None:
+def test_profiles_come_back_from_their_bytes() -> None:
     """Counts of any size survive; other formats, cut bytes and another number of features raise ValueError."""
-    model = world(14, 1, tables=2)
+    model = world(14, 1)
     (profile,) = model.profiles.values()
     profile.groups[3, 2, 5] = 2**40
     stored = profile.encode(0)
     back = Profile.decode(layout(), profile.day, {0: stored})
     assert all(np.array_equal(getattr(profile, name), getattr(back, name)) for name in ("rows", "groups", "flaws"))
-    assert model.table is not None
-    table = Table.decode(layout(), {0: model.table.encode(0)})
-    assert np.array_equal(table.weeks, model.table.weeks)
-    assert np.array_equal(table.groups, model.table.groups)
     one = layout_of(build({"x": [1.0, 2.0]}))
     for wrong in (b"", b"\x09" + stored[1:], stored[:-5], stored + b"x", stored[:40]):
         with pytest.raises(ValueError, match=r"format|damaged|hold"):
