@@ -103,7 +103,7 @@ def shown(name: str) -> tuple[dict[str, Any], dict[str, tuple[dict[str, Any], Al
         NOW, "org", "M1", name, ModelSettings(), 3, baseline.rows, window.rows,
         Window(start=NOW - timedelta(days=7), end=NOW), False, False, False, lambda _now: "A1",
     )  # fmt: skip
-    verdict = judge(baseline, window, (), occasion)
+    verdict = judge(baseline, window, None, occasion)
     report = json.loads(json.dumps(reports.unpack(reports.pack(verdict.report)), allow_nan=False))
     alerts: dict[str, tuple[dict[str, Any], AlertEvent]] = {}
     for finding in verdict.findings:

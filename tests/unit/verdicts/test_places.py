@@ -57,7 +57,7 @@ def verdict_of(
         NOW, "acme", "m", "churn", ModelSettings(**settings), 3, baseline.rows, window.rows,
         Window(start=NOW - timedelta(days=7), end=NOW), False, False, False, lambda _now: "A1",
     )  # fmt: skip
-    return judge(baseline, window, (), occasion)
+    return judge(baseline, window, None, occasion)
 
 
 def row_of(verdict: Verdict, name: str = "x") -> dict[str, Any]:
@@ -250,7 +250,7 @@ def test_a_renamed_feature_is_suggested(new: str, suggested: str | None) -> None
     verdict = verdict_of(build({"age": ages, "page": ages}), {new: ages, "page": ages})
     (one,) = verdict.report["unwatched"] or []
     assert one["renamed_from"] == suggested
-    actions = "\n".join(recommend("data_quality", quality(verdict).features, preliminary=False))
+    actions = "\n".join(recommend("data_quality", quality(verdict).features))
     assert (f"renamed “age” to “{new}”" in actions) == (suggested is not None)
     kept = verdict_of(build({"age": ages, "page": ages}), {new: ages, "age": ages, "page": ages})
     assert [entry["renamed_from"] for entry in kept.report["unwatched"] or []] == [None]
