@@ -1,10 +1,10 @@
 """The client library of DriftGuard: log predictions, set baselines, run checks and read reports.
 
-    from driftguard_client import DriftGuard
+from driftguard_client import DriftGuard
 
-    dg = DriftGuard()                               # DRIFTGUARD_URL and DRIFTGUARD_API_KEY, or `driftguard login`
-    model = dg.model("churn")
-    model.log({"age": 41, "plan": "basic"}, prediction=0.12)
+dg = DriftGuard()                               # DRIFTGUARD_URL and DRIFTGUARD_API_KEY, or `driftguard login`
+model = dg.model("churn")
+model.log({"age": 41, "plan": "basic"}, prediction=0.12)
 """
 
 from __future__ import annotations

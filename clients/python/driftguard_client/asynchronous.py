@@ -117,7 +117,7 @@ class AsyncDriftGuard:
         """Return the alert channels."""
         return await _in_thread(self.sync.channels)  # type: ignore[no-any-return]
 
-    async def flush(self, timeout: float = 5.0) -> bool:  # noqa: ASYNC109  it limits the sending, not the coroutine
+    async def flush(self, timeout: float = 5.0) -> bool:
         """Send the queued rows now."""
         return await _in_thread(self.sync.flush, timeout)  # type: ignore[no-any-return]
 
@@ -125,6 +125,6 @@ class AsyncDriftGuard:
         """Return what became of the rows."""
         return self.sync.stats()
 
-    async def close(self, timeout: float = 5.0) -> bool:  # noqa: ASYNC109  it limits the sending, not the coroutine
+    async def close(self, timeout: float = 5.0) -> bool:
         """Send the queued rows and stop."""
         return await _in_thread(self.sync.close, timeout)  # type: ignore[no-any-return]

@@ -73,7 +73,7 @@ def _shown(progress: Tell | bool) -> Any:
     if not progress:
         yield lambda _phase, _done, _total: None
         return
-    shown = Progress(unit="")
+    shown = Progress(unit=" rows")
     try:
         yield shown
     finally:
@@ -111,8 +111,8 @@ def _rows(table: Table, start: int, end: int) -> Any:
     columns = [table.columns[name][start:end] for name in names]
     times = None if table.timestamps is None else table.timestamps[start:end]
     predictions = None if table.predictions is None else table.predictions[start:end]
-    for index, values in enumerate(zip(*columns)):
-        row: dict[str, Any] = {"features": dict(zip(names, values))}
+    for index, values in enumerate(zip(*columns, strict=True)):
+        row: dict[str, Any] = {"features": dict(zip(names, values, strict=True))}
         if predictions is not None:
             row["prediction"] = predictions[index]
         if times is not None:
@@ -140,7 +140,9 @@ def _upload_file(model: Model, path: str, options: dict[str, Any], tell: Tell) -
     elif plain.endswith((".jsonl", ".ndjson", ".json")):
         file_format = "jsonl"
     else:
-        raise ArgumentError(f"{path}: the name must end with .csv, .jsonl, .csv.gz or .jsonl.gz. Read Parquet into a frame.")
+        raise ArgumentError(
+            f"{path}: the name must end with .csv, .jsonl, .csv.gz or .jsonl.gz. Read Parquet into a frame."
+        )
     try:
         file = open(path, "rb")  # noqa: SIM115  closed below; only opening it may fail here
     except OSError as error:
@@ -169,11 +171,15 @@ def _upload(model: Model, file: IO[bytes], options: dict[str, Any], tell: Tell) 
             )
         if status["status"] == "failed":
             line = f" (line {status['line']})" if status.get("line") else ""
-            raise ResponseError(f"The baseline was not built: {status.get('reason')}{line}", errors=status.get("errors"))
+            raise ResponseError(
+                f"The baseline was not built: {status.get('reason')}{line}", errors=status.get("errors")
+            )
         tell("Building", int(status.get("bytes_read") or 0), int(status.get("size") or 0))
         time.sleep(pause)
         pause = min(2.0, pause * 1.5)
-    raise DriftGuardError(f"The baseline was not built within {BUILD_SECONDS:g} s. Look at {path}/{upload['upload_id']}.")
+    raise DriftGuardError(
+        f"The baseline was not built within {BUILD_SECONDS:g} s. Look at {path}/{upload['upload_id']}."
+    )
 
 
 def _put(upload: dict[str, Any], file: IO[bytes], size: int, tell: Tell) -> None:
@@ -216,5 +222,6 @@ def _put_once(upload: dict[str, Any], file: IO[bytes], size: int, tell: Tell) ->
         connection.close()
     if not 200 <= response.status < 300:
         raise ResponseError(
-            f"The upload was refused: {response.status} {content.decode('utf-8', 'replace')[:300]}", status=response.status
+            f"The upload was refused: {response.status} {content.decode('utf-8', 'replace')[:300]}",
+            status=response.status,
         )

@@ -11,7 +11,15 @@ from driftguard_client.ids import is_sampled, ulid
 from driftguard_client.model import Model
 from driftguard_client.options import Options
 from driftguard_client.problems import Problems
-from driftguard_client.values import Cuts, is_missing, milliseconds, plain_features, prediction_id, probabilities, scalar
+from driftguard_client.values import (
+    Cuts,
+    is_missing,
+    milliseconds,
+    plain_features,
+    prediction_id,
+    probabilities,
+    scalar,
+)
 from driftguard_client.version import __version__
 
 TYPE_CHECKING = False
@@ -219,7 +227,8 @@ class DriftGuard:
         """Decorate a handler of AWS Lambda: rows are sent before it returns. See `wrappers.serverless`."""
         from driftguard_client.wrappers.serverless import flushing
 
-        return flushing(self, handler)
+        wrapped: F = flushing(self, handler)
+        return wrapped
 
     # Requests, also used by the other modules of this package.
 
@@ -233,7 +242,7 @@ class DriftGuard:
         timeout: float = FOREGROUND_SECONDS,
         content: bytes | None = None,
     ) -> Response:
-        """Send a request and wait for its response. Raises DriftGuardError for a status that is neither 2xx nor accepted.
+        """Send a request and wait for its response. Raises DriftGuardError unless the status is 2xx or accepted.
 
         Busy answers are retried. A broken connection is retried where a repetition does no harm: GET, PUT and DELETE.
         """

@@ -46,7 +46,9 @@ class Frame:
     def require(self, name: Any, argument: str) -> str:
         """Return the name of a column as text. Raises ArgumentError with the nearest names."""
         if not self.has(name):
-            raise ArgumentError(f"{argument}: the frame has no column {str(name)!r}. {near_names(str(name), self.names)}")
+            raise ArgumentError(
+                f"{argument}: the frame has no column {str(name)!r}. {near_names(str(name), self.names)}"
+            )
         return str(name)
 
     def values(self, name: str) -> list[Any]:
@@ -86,7 +88,7 @@ def _is_clean(values: list[Any], kinds: set[type]) -> bool:
     if kinds == {float}:
         return all(map(math.isfinite, values))
     if kinds == {int}:
-        return max(values) < 10**300 and min(values) > -(10**300)
+        return bool(max(values) < 10**300 and min(values) > -(10**300))
     if kinds == {str}:
         return max(map(len, values)) <= MAX_STRING and all(map(str.isascii, values))
     return False
@@ -122,7 +124,8 @@ class Roles:
             self.classes: dict[str, str] = {}
         elif hasattr(probabilities, "items"):
             self.classes = {
-                frame.require(column, "probabilities"): class_values([name])[0] for column, name in probabilities.items()
+                frame.require(column, "probabilities"): class_values([name])[0]
+                for column, name in probabilities.items()
             }
         else:
             self.classes = {frame.require(column, "probabilities"): str(column) for column in probabilities}
@@ -137,7 +140,9 @@ class Roles:
         if not self.features:
             raise ArgumentError("The frame has no feature columns.")
         if len(self.features) > MAX_FEATURES:
-            raise ArgumentError(f"The frame has {len(self.features)} features; {MAX_FEATURES} at most. Pass features=[…].")
+            raise ArgumentError(
+                f"The frame has {len(self.features)} features; {MAX_FEATURES} at most. Pass features=[…]."
+            )
         for name in self.features:
             try:
                 check_name(name)
@@ -172,7 +177,7 @@ class Table:
             return None
         columns = [self._plain(frame.values(column), column) for column in classes]
         names = list(classes.values())
-        return [dict(zip(names, row)) for row in zip(*columns)]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def _ids(self, frame: Frame, column: str | None) -> list[Any] | None:
         if column is None:
@@ -217,7 +222,9 @@ def _columns_of(source: Any) -> tuple[dict[str, Any], int]:
     if kind == "polars.LazyFrame":
         raise ArgumentError("This is a polars LazyFrame. Pass frame.collect() instead.")
     if hasattr(source, "column_names") and hasattr(source, "column"):  # pyarrow
-        return _named(source.column_names, [source.column(index) for index in range(source.num_columns)]), source.num_rows
+        return _named(
+            source.column_names, [source.column(index) for index in range(source.num_columns)]
+        ), source.num_rows
     if hasattr(source, "columns") and hasattr(source, "shape"):
         names = list(source.columns)
         by_position = getattr(source, "iloc", None)
@@ -245,7 +252,7 @@ def _named(names: Sequence[Any], columns: Sequence[Any]) -> dict[str, Any]:
     twice = sorted({name for name in texts if texts.count(name) > 1}) if len(set(texts)) < len(texts) else []
     if twice:
         raise ArgumentError(f"The frame has several columns named {twice[0]!r}. Rename them.")
-    return dict(zip(texts, columns))
+    return dict(zip(texts, columns, strict=True))
 
 
 def _listed(column: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from driftguard_client.frames import Table
     from driftguard_client.model import Model
+    from driftguard_client.options import Options
+    from driftguard_client.transport import Transport
 
 _MAX_ROWS = 5_000
 _PLACES = frozenset({"body", "columns", "predictions", "features"})
@@ -52,7 +55,13 @@ def log_frame(
         raise client._problem or ConfigurationError("The client is not configured.")
     ids = table.prediction_ids or _made_ids(batch_id, table.rows)
     result = LogResult(
-        rows=table.rows, accepted=0, rejected=0, failed=0, sampled_out=0, batches=0, prediction_ids=[str(one or "") for one in ids]
+        rows=table.rows,
+        accepted=0,
+        rejected=0,
+        failed=0,
+        sampled_out=0,
+        batches=0,
+        prediction_ids=[str(one or "") for one in ids],
     )
     bad = {position for position, _, _ in table.problems}
     for position, column, reason in sorted(_first_problems(table.problems).values()):
@@ -71,11 +80,15 @@ def log_frame(
     size = max(1, min(chunk_rows, _MAX_ROWS))
     name = batch_id or ulid()
     done = result.rejected + result.sampled_out
-    with ThreadPoolExecutor(max(1, parallel), thread_name_prefix="driftguard-frame") as pool:
+    transport = client._transport.another()
+    pool = ThreadPoolExecutor(max(1, parallel), thread_name_prefix="driftguard-frame")
+    with contextlib.ExitStack() as ending:
+        ending.callback(transport.close_all)
+        ending.enter_context(pool)
         running = set()
         for number, start in enumerate(range(0, len(chosen), size)):
             for chunk in _chunks(model._reference, table, ids, times, f"{name}-{number}", chosen[start : start + size]):
-                running.add(pool.submit(_send, model, chunk))
+                running.add(pool.submit(_send, transport, client._options, chunk))
             while len(running) >= 2 * parallel:  # so that not all bodies are in memory at once
                 future = next(as_completed(running))
                 running.discard(future)
@@ -141,11 +154,8 @@ def _chunks(
     yield from _chunks(reference, table, ids, times, f"{name}-1", positions[half:])
 
 
-def _send(model: Model, chunk: Chunk) -> Callable[[LogResult], int]:
+def _send(transport: Transport, options: Options, chunk: Chunk) -> Callable[[LogResult], int]:
     """Send a chunk. Return a function that adds what became of it to a result and returns the number of its rows."""
-    client = model.client
-    assert client._transport is not None, "log_frame has checked it"  # noqa: S101  for the type checker
-    options = client._options
 
     def pause(seconds: float, _error: DriftGuardError) -> bool:
         time.sleep(seconds)
@@ -153,7 +163,7 @@ def _send(model: Model, chunk: Chunk) -> Callable[[LogResult], int]:
 
     try:
         response = deliver(
-            client._transport,
+            transport,
             chunk.content,
             timeout=max(options.timeout, 30.0),
             deadline=time.monotonic() + options.max_retry_s,
@@ -174,7 +184,7 @@ def _answered(result: LogResult, chunk: Chunk, answer: dict[str, Any]) -> int:
     if answer.get("errors_left_out"):
         listed = {one.row for one in result.errors}
         accepted = set(answer.get("prediction_ids") or [])
-        for position, own_id in zip(chunk.positions, chunk.ids):
+        for position, own_id in zip(chunk.positions, chunk.ids, strict=True):
             if position not in listed and own_id not in accepted:
                 result.errors.append(RejectedRow(position, "row", "was rejected; the service did not list the reason."))
     for warning in answer.get("warnings") or []:
@@ -189,7 +199,9 @@ def _failed(result: LogResult, chunk: Chunk, error: DriftGuardError) -> int:
     if error.status == 422 and rows:  # no row of the chunk is valid
         listed = {one.row for one in rows}
         rest = [position for position in chunk.positions if position not in listed]
-        result.errors.extend([*rows, *(RejectedRow(position, "row", "was rejected with its chunk.") for position in rest)])
+        result.errors.extend(
+            [*rows, *(RejectedRow(position, "row", "was rejected with its chunk.") for position in rest)]
+        )
         result.rejected += len(chunk.positions)
     else:
         result.errors.extend(RejectedRow(position, "row", str(error)) for position in chunk.positions)

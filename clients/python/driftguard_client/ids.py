@@ -12,7 +12,7 @@ _MASK = 2**32 - 1
 
 
 def ulid(milliseconds: int | None = None) -> str:
-    """Return a new ULID: 26 characters that sort by time. Safe after a fork, because the kernel draws the random part."""
+    """Return a new ULID: 26 characters that sort by time. The kernel draws the random part, also after a fork."""
     if milliseconds is None:
         milliseconds = time.time_ns() // 1_000_000
     number = (milliseconds & (2**48 - 1)) << 80 | int.from_bytes(os.urandom(10), "big")

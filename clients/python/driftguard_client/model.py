@@ -90,8 +90,8 @@ class Model:
         progress: called with the number of finished rows and of all rows.
         Raises ArgumentError if the frame lacks a column or cannot be read.
         """
-        from driftguard_client.framing import log_frame
         from driftguard_client.frames import Frame, Roles, Table
+        from driftguard_client.framing import log_frame
 
         read = Frame(frame)
         roles = Roles(
@@ -219,7 +219,9 @@ class Model:
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Return the settings of the model, after the changes. None restores a default."""
         path = f"/models/{self.id}"
-        answer = self.client.request("PATCH", path, {"settings": changes}) if changes else self.client.request("GET", path)
+        answer = (
+            self.client.request("PATCH", path, {"settings": changes}) if changes else self.client.request("GET", path)
+        )
         settings: dict[str, Any] = answer.json()["settings"]
         return settings
 

@@ -46,7 +46,9 @@ class Options:
         if self.when_full == "spool" and not has_spool:
             return ConfigurationError('when_full="spool" needs spool_dir, the folder that keeps the rows.')
         if not 1 <= self.batch_rows <= 5000:
-            return ConfigurationError(f"batch_rows is {self.batch_rows}, but must be 1 to 5000. max_queue is at least 1.")
+            return ConfigurationError(
+                f"batch_rows is {self.batch_rows}, but must be 1 to 5000. max_queue is at least 1."
+            )
         if not 0.0 < self.sample <= 1.0:
             return ConfigurationError(f"sample is {self.sample}, but must be above 0 and at most 1.")
         if min(self.flush_interval, self.max_retry_s, self.timeout) <= 0:

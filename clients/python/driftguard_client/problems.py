@@ -64,4 +64,4 @@ class Problems:
     @staticmethod
     def _print(text: str) -> None:
         with contextlib.suppress(Exception):
-            print(text, file=sys.stderr, flush=True)
+            print(text, file=sys.stderr, flush=True)  # noqa: T201  a last resort: nobody may read on_error or stats()

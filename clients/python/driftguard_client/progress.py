@@ -11,7 +11,7 @@ _EVERY = 0.2
 class Progress:
     """Prints `phase 40% (2,000 of 5,000 rows)` on one line of stderr. Prints nothing if stderr is no terminal."""
 
-    def __init__(self, unit: str = "rows") -> None:
+    def __init__(self, unit: str = " rows") -> None:
         self._unit = unit
         self._is_shown = sys.stderr.isatty()
         self._width = 0
@@ -23,10 +23,8 @@ class Progress:
         if not self._is_shown or (now - self._last < _EVERY and done < total):
             return
         self._last = now
-        if total:
-            text = f"{phase} {100 * done // total}% ({done:,} of {total:,} {self._unit})"
-        else:
-            text = f"{phase} …"
+        share = f"{100 * done // total}% ({done:,} of {total:,}{self._unit})" if total else "…"
+        text = f"{phase} {share}"
         sys.stderr.write("\r" + text.ljust(self._width))
         sys.stderr.flush()
         self._width = len(text)

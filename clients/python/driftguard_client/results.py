@@ -87,11 +87,16 @@ class Report(Result):
 
     def __str__(self) -> str:
         score = "no score" if self.drift_score is None else f"score {self.drift_score:.3f}"
-        lines = [f"{self.status}: {score}, {_count(self.n_window)} rows against {_count(self.n_baseline)} of the baseline"]
+        lines = [
+            f"{self.status}: {score}, {_count(self.n_window)} rows against {_count(self.n_baseline)} of the baseline"
+        ]
         if self.reason:
             lines.append(f"  {self.reason}")
         ranked = sorted(self.features, key=lambda one: -(one.drift_score or 0.0))
-        lines += [f"  {_mark(one)} {one.name}: {_number(one.drift_score)} (limit {_number(one.threshold)})" for one in ranked[:10]]
+        lines += [
+            f"  {_mark(one)} {one.name}: {_number(one.drift_score)} (limit {_number(one.threshold)})"
+            for one in ranked[:10]
+        ]
         if len(ranked) > 10:
             lines.append(f"  … and {len(ranked) - 10} more")
         return "\n".join(lines)
@@ -101,7 +106,9 @@ class Report(Result):
             [one.name, one.type, one.status, _number(one.drift_score), _number(one.threshold), one.direction or ""]
             for one in sorted(self.features, key=lambda one: -(one.drift_score or 0.0))
         ]
-        title = f"{self.status}, score {_number(self.drift_score)}, {_count(self.n_window)} rows, checked {self.checked_at}"
+        title = (
+            f"{self.status}, score {_number(self.drift_score)}, {_count(self.n_window)} rows, checked {self.checked_at}"
+        )
         return _table(title, ["feature", "type", "status", "score", "limit", "direction"], rows, self.reason)
 
 
@@ -198,7 +205,10 @@ class BaselineInfo(Result):
 
     def _repr_html_(self) -> str:
         shown = self.features or self.columns
-        rows = [[one.get("name"), one.get("role"), one.get("type"), _cell(one.get("missing_share", one.get("missing")))] for one in shown]
+        rows = [
+            [one.get("name"), one.get("role"), one.get("type"), _cell(one.get("missing_share", one.get("missing")))]
+            for one in shown
+        ]
         return _table(f"baseline {self.version}, {self.rows} rows", ["feature", "role", "type", "missing"], rows)
 
 
@@ -260,7 +270,9 @@ class LogResult(Result):
 
     def __str__(self) -> str:
         parts = [f"{self.accepted} of {self.rows} rows logged"]
-        parts += [f"{count} {what}" for count, what in ((self.rejected, "rejected"), (self.failed, "not sent")) if count]
+        parts += [
+            f"{count} {what}" for count, what in ((self.rejected, "rejected"), (self.failed, "not sent")) if count
+        ]
         if self.sampled_out:
             parts.append(f"{self.sampled_out} not sampled")
         lines = [", ".join(parts)]
@@ -305,4 +317,5 @@ def _table(title: str, columns: list[str], rows: list[list[Any]], note: str | No
     head = "".join(f"<th style='text-align:left'>{escape(column)}</th>" for column in columns)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     text = f"<p>{escape(note)}</p>" if note else ""
-    return f"<div><p><b>{escape(title)}</b></p>{text}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div><p><b>{escape(title)}</b></p>{text}{table}</div>"

@@ -1,7 +1,8 @@
 """The queue of logged rows and the thread that sends them.
 
-Callers append rows to the open batch of their model. The thread closes a batch when it is full or when the flush interval
-has passed, and sends one batch after the other. A batch keeps its id through all attempts, so the service stores it once.
+Callers append rows to the open batch of their model. A batch is closed when it is full, or by the thread when the flush
+interval has passed. The thread sends one batch after the other. A batch keeps its id through all attempts, so the
+service stores it once.
 """
 
 from __future__ import annotations
@@ -68,9 +69,7 @@ class Counters:
 class Sender:
     """Queues rows and sends them in the background. All state is guarded by one lock."""
 
-    def __init__(
-        self, transport: Transport, options: Options, spool: Spool | None, problems: Problems
-    ) -> None:
+    def __init__(self, transport: Transport, options: Options, spool: Spool | None, problems: Problems) -> None:
         self._transport = transport
         self._options = options
         self._spool = spool
@@ -295,7 +294,7 @@ class Sender:
                 if not self._ready:
                     self._await_batch()
                 if self._closing:
-                    return
+                    break
                 if not self._ready:
                     continue
                 batch = self._sending = self._ready.popleft()
@@ -305,6 +304,7 @@ class Sender:
                 self._changed.notify_all()
             if self._spool is not None:
                 self._spool.recount()
+        self._transport.close()
 
     def _await_batch(self) -> None:
         """Wait until a batch is full or the flush interval has passed, then seal what is open. The lock is held."""

@@ -52,7 +52,7 @@ class Response:
         """Return the error of a response that is no success."""
         message, places = self._reason()
         if self.status == 403 and message == "Forbidden":
-            message = "the API key is missing, unknown or revoked. Check DRIFTGUARD_API_KEY, or run `driftguard login`"
+            message = "the API key is missing, unknown or revoked; check DRIFTGUARD_API_KEY or run `driftguard login`"
         return ResponseError(
             f"{what}: {self.status} {message}", status=self.status, errors=places, retry_after=self.retry_after
         )
@@ -99,6 +99,8 @@ class Transport:
         self._ssl = ssl
         self._context: ssl.SSLContext | None = None
         self.url = url
+        self._arguments = (url, api_key, timeout, user_agent)
+        self._opened: list[http.client.HTTPConnection] = []
         scheme, _, rest = url.partition("://")
         self._secure = scheme == "https"
         self._host, _, prefix = rest.partition("/")
@@ -139,6 +141,16 @@ class Transport:
         self._local.connection = None
         if connection is not None:
             connection.close()
+
+    def another(self) -> Transport:
+        """Return a transport to the same service with connections of its own, for threads that soon end."""
+        return Transport(*self._arguments)
+
+    def close_all(self) -> None:
+        """Close the connections of all threads."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
 
     def _send(
         self,
@@ -206,6 +218,7 @@ class Transport:
         else:
             connection = self._http.HTTPConnection(self._host, timeout=timeout)
         local.connection, local.process, local.used = connection, os.getpid(), time.monotonic()
+        self._opened = [*(one for one in self._opened if one.sock is not None), connection]
         return connection, False
 
     def _unreachable(self, error: Exception, timeout: float) -> DriftGuardError:

@@ -15,15 +15,16 @@ from driftguard_client.errors import RejectedError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any, Union
+    from typing import Any, TypeAlias
 
-    Scalar = Union[float, int, str, bool, None]
+    Scalar: TypeAlias = float | int | str | bool | None
 
 MAX_FEATURES = 500
 MAX_NAME = 128
 MAX_STRING = 256
 _LARGEST = int(sys.float_info.max)
 _KNOWN_NAMES = 10_000
+_ABSENT = object()
 
 INFINITE = "is infinite. Log None for a missing value, or leave the row out."
 NAIVE = (
@@ -98,7 +99,7 @@ def milliseconds(value: Any) -> int:
         raise RejectedError("timestamp", _not_a_time(value))
     if offset() is None:
         raise RejectedError("timestamp", f"{value} {NAIVE}")
-    return math.floor(value.timestamp() * 1000 + 0.5)
+    return math.floor(float(value.timestamp()) * 1000 + 0.5)
 
 
 def rfc3339(time_ms: int) -> str:
@@ -127,17 +128,16 @@ def probabilities(value: Any, cuts: Cuts) -> list[Scalar] | dict[str, Scalar] | 
     if value is None:
         return None
     if hasattr(value, "items"):
-        return {
-            _class_name(name): scalar(one, "probabilities", cuts)
-            for name, one in value.items()
-        }
+        return {_class_name(name): scalar(one, "probabilities", cuts) for name, one in value.items()}
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
         if len(value) == 1 and isinstance(value[0], (list, tuple)):
             value = value[0]  # predict_proba of one row has the shape (1, classes)
         return [scalar(one, "probabilities", cuts) for one in value]
-    raise RejectedError("probabilities", "must be a row of predict_proba: a list of numbers, or a number for each class.")
+    raise RejectedError(
+        "probabilities", "must be a row of predict_proba: a list of numbers, or a number for each class."
+    )
 
 
 def is_missing(value: Any) -> bool:
@@ -145,9 +145,9 @@ def is_missing(value: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, float):
-        return value != value
+        return math.isnan(value)
     pandas = sys.modules.get("pandas")
-    if pandas is not None and (value is getattr(pandas, "NA", value) or value is getattr(pandas, "NaT", value)):
+    if pandas is not None and (value is getattr(pandas, "NA", _ABSENT) or value is getattr(pandas, "NaT", _ABSENT)):
         return True
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, (numpy.datetime64, numpy.timedelta64)):
@@ -158,7 +158,7 @@ def is_missing(value: Any) -> bool:
 def _finite(value: float, column: str) -> float | None:
     if value - value == 0.0:
         return value
-    if value != value:
+    if math.isnan(value):
         return None
     raise RejectedError(column, INFINITE)
 
@@ -261,8 +261,10 @@ def _mapping(features: Any) -> dict[str, Any]:
             pass
     name = type(features).__name__
     if hasattr(features, "columns"):
-        raise RejectedError("features", f"is a {name}. Use log_frame(frame) for frames, or log one row as a dictionary.")
-    raise RejectedError("features", f"is a {name}, without names. Pass dict(zip(names, row)) instead.")
+        raise RejectedError(
+            "features", f"is a {name}. Use log_frame(frame) for frames, or log one row as a dictionary."
+        )
+    raise RejectedError("features", f"is a {name}, without names. Pass dict(zip(names, row, strict=True)) instead.")
 
 
 def _checked_names(features: dict[Any, Scalar], known: set[str]) -> dict[str, Scalar]:
@@ -279,8 +281,12 @@ def _checked_names(features: dict[Any, Scalar], known: set[str]) -> dict[str, Sc
 def check_name(name: str) -> None:
     """Raise RejectedError if the service does not take a feature of this name."""
     if not 1 <= len(name) <= MAX_NAME:
-        raise RejectedError(name[:40] or "features", f"the name has {len(name)} characters; a name has 1 to {MAX_NAME}.")
-    if not name.isprintable() and (any(ord(one) < 32 or 127 <= ord(one) < 160 for one in name) or _has_surrogates(name)):
+        raise RejectedError(
+            name[:40] or "features", f"the name has {len(name)} characters; a name has 1 to {MAX_NAME}."
+        )
+    if not name.isprintable() and (
+        any(ord(one) < 32 or 127 <= ord(one) < 160 for one in name) or _has_surrogates(name)
+    ):
         raise RejectedError(repr(name[:40]), "the name contains control characters. Rename the feature.")
 
 

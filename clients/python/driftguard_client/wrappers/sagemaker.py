@@ -32,4 +32,3 @@ def logged(
         return predictions
 
     return functools.wraps(predict_fn)(predict) if predict_fn is not None else predict
-

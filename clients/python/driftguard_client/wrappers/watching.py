@@ -59,7 +59,7 @@ class Watched:
                     self._log_classes(features, shares[index])
                 else:
                     self._model.log(features, None if answers is None else answers[index])
-        except Exception as error:  # noqa: BLE001  a prediction must not fail because of its logging
+        except Exception as error:
             client = self._model.client
             if client._options.strict:
                 raise
@@ -74,7 +74,7 @@ class Watched:
             score = shares[names.index(self._positive)]
         elif len(names) == 2:
             score = shares[1]
-        self._model.log(features, names[best], score, dict(zip(names, shares)))
+        self._model.log(features, names[best], score, dict(zip(names, shares, strict=True)))
 
 
 def records_of(rows: Any, names: Any) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ def records_of(rows: Any, names: Any) -> list[dict[str, Any]]:
     if hasattr(rows, "columns") or hasattr(rows, "column_names"):
         frame = Frame(rows)
         columns = [frame.values(name) for name in frame.names]
-        return [dict(zip(frame.names, values)) for values in zip(*columns)]
+        return [dict(zip(frame.names, values, strict=True)) for values in zip(*columns, strict=True)]
     if hasattr(rows, "items"):
         return [dict(rows.items())]
     if isinstance(rows, (list, tuple)) and rows and hasattr(rows[0], "items"):
@@ -99,7 +99,7 @@ def records_of(rows: Any, names: Any) -> list[dict[str, Any]]:
     texts = [str(name) for name in names]
     if values and len(values[0]) != len(texts):
         raise DriftGuardError(f"The rows have {len(values[0])} columns, but there are {len(texts)} names.")
-    return [dict(zip(texts, row)) for row in values]
+    return [dict(zip(texts, row, strict=True)) for row in values]
 
 
 def _listed(values: Any) -> list[Any]:
