@@ -95,6 +95,7 @@ class Sender:
         self._spooled = 0
         self._thread: threading.Thread | None = None
         self._hurried = 0
+        self._adopting = False
         self._closing = False
 
     # What callers use.
@@ -208,7 +209,11 @@ class Sender:
                     self._to_disk(batch)
                 return batch
             # The rows of a batch are all on disk, or none of them is: this row goes into another batch.
-            self._seal(key)
+            if batch.count:
+                self._seal(key)
+            else:
+                batch.segment.seal()
+                self._spool.remove(batch.segment.path)
             batch = self._new_batch(key, model, with_segment=False)
         return None if self._rows >= self._options.max_queue else batch
 
@@ -262,6 +267,8 @@ class Sender:
         return not (self._open or self._ready or self._sending)
 
     def _await_sent(self, deadline: float) -> bool:
+        while self._adopting and self._changed.wait(max(0.0, deadline - time.monotonic())):
+            pass
         self._seal_all()
         waiting = [*self._ready, *([self._sending] if self._sending else [])]
         self._hurried += 1
@@ -276,10 +283,12 @@ class Sender:
     # The thread.
 
     def _start(self) -> None:
+        self._adopting = True
         thread = threading.Thread(target=self._run, name="driftguard-sender", daemon=True)
         try:
             thread.start()
         except RuntimeError:  # the interpreter is ending; close() sends in the thread that calls it
+            self._adopting = False
             return
         self._thread = thread
         if "multiprocessing.util" in sys.modules:
@@ -289,6 +298,9 @@ class Sender:
     def _run(self) -> None:
         with contextlib.suppress(OSError):
             self._adopt()
+        with self._lock:
+            self._adopting = False
+            self._changed.notify_all()
         while True:
             with self._lock:
                 if not self._ready:

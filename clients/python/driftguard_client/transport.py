@@ -43,7 +43,7 @@ class Response:
             return json.loads(self.body)
         except ValueError:
             raise ResponseError(
-                f"The answer is not JSON (status {self.status}, {self.headers.get('content-type', 'no content type')}). "
+                f"The answer is not JSON (status {self.status}, {self.headers.get('content-type') or 'no type'}). "
                 "Check that the URL is that of DriftGuard, with its stage, such as …amazonaws.com/v1.",
                 status=self.status,
             ) from None
@@ -52,7 +52,7 @@ class Response:
         """Return the error of a response that is no success."""
         message, places = self._reason()
         if self.status == 403 and message == "Forbidden":
-            message = "the API key is missing, unknown or revoked; check DRIFTGUARD_API_KEY or run `driftguard login`"
+            message = "the API key is missing, unknown or revoked; check it, or run `driftguard login`"
         return ResponseError(
             f"{what}: {self.status} {message}", status=self.status, errors=places, retry_after=self.retry_after
         )

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from driftguard_client import DriftGuard, DroppedError, Model, RejectedError
 
+from driftguard_client import DriftGuard, DroppedError, Model, RejectedError
 from tests.service import Service
 
 ROW = {"age": 41.5, "plan": "basic", "active": True, "income": None}

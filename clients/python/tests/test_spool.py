@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from driftguard_client import DriftGuard
 from driftguard_client.spool import read
-
 from tests.processes import python
 from tests.service import Fault, Service
 
@@ -108,7 +108,7 @@ def test_what_is_sent_leaves_the_disk(tmp_path: Path, service: Service) -> None:
 
 
 def test_more_rows_than_the_queue_holds_stay_on_disk(tmp_path: Path, service: Service) -> None:
-    """While the service is down, memory holds max_queue rows and the spool the others. All of them arrive in the end."""
+    """While the service is down, memory holds max_queue rows and the spool the others. All arrive in the end."""
     service.fault = lambda _number: "fail"
     dg = DriftGuard(service.url, service.key, spool_dir=tmp_path, max_queue=100, batch_rows=50, flush_interval=0.05)
     ids = [dg.model("churn").log(ROW, index) for index in range(1000)]
