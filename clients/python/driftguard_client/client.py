@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from driftguard_client.options import WhenFull
     from driftguard_client.results import Alert, ModelInfo, Results
     from driftguard_client.sending import Sender
+    from driftguard_client.spool import Spool
     from driftguard_client.transport import Response, Transport
 
     F = TypeVar("F", bound=Callable[..., Any])
@@ -90,6 +91,7 @@ class DriftGuard:
         self.connection = find_connection(url, api_key, profile)
         self._transport: Transport | None = None
         self._sender: Sender | None = None
+        self._spool: Spool | None = None
         self._problem: ConfigurationError | None = None
         try:
             self._set_up(spool_dir, spool_bytes)
@@ -116,12 +118,11 @@ class DriftGuard:
             self._options.timeout,
             f"driftguard-client/{__version__} python/{version}",
         )
-        spool = None
         if spool_dir is not None:
             from driftguard_client.spool import Spool
 
-            spool = Spool(os.fspath(spool_dir), spool_bytes)
-        self._sender = Sender(self._transport, self._options, spool, self._problems)
+            self._spool = Spool(os.fspath(spool_dir), spool_bytes)
+        self._sender = Sender(self._transport, self._options, self._spool, self._problems)
 
     def model(
         self,
@@ -344,6 +345,10 @@ class DriftGuard:
                 error = RejectedError("row", f"{type(error).__name__}: {error}")
             self._problems.report(error, f"row {getattr(error, 'column', '')}")
             return str(own_id) if own_id is not None else ulid()
+
+    def _spool_busy(self) -> int:
+        """Return how many files of the spool belong to other processes that still run."""
+        return self._spool.busy() if self._spool is not None else 0
 
     def _unconfigured(self) -> str:
         self._unsent += 1
