@@ -30,6 +30,7 @@ ENGINE = [
     "driftguard.models.settings",
     "driftguard.alerts.findings",
     "driftguard.alerts.lifecycle",
+    "driftguard.alerts.replaying",
     "driftguard.counting",
 ]
 

@@ -12,7 +12,7 @@ from driftguard.alerts.publishing import publish_pending
 from driftguard.checks.commit import store
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
-from driftguard.checks.window import Moment, Past, decide, load_series, occasion
+from driftguard.checks.window import Past, decide, load_series
 from driftguard.counting.folding import Overtaken, arrival_time, count_fresh, fold, load_state
 from driftguard.counting.series import Fresh
 from driftguard.counting.series import State as Folded
@@ -25,6 +25,7 @@ from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.ids import new_id
 from driftguard.platform.times import hour_of
 from driftguard.predictions.tables import Predictions
+from driftguard.verdicts.moments import Moment, occasion
 from driftguard.verdicts.report import report_of
 
 LEASE_MARGIN = timedelta(seconds=15)

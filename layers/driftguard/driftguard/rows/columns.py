@@ -173,10 +173,10 @@ def columns_of(rows: Sequence[Row]) -> Columns:
     times = array("q", [milliseconds(row) for row in rows])
 
     def reader(name: str) -> Callable[[], Column]:
-        return lambda: _plain_column([row.features.get(name) for row in rows])
+        return lambda: plain_column([row.features.get(name) for row in rows])
 
     readers = {name: reader(name) for name in names_of(rows)}
-    return Columns(little_endian(times), readers, lambda: _plain_column([row.prediction for row in rows]))
+    return Columns(little_endian(times), readers, lambda: plain_column([row.prediction for row in rows]))
 
 
 def names_of(rows: Iterable[Row]) -> list[str]:
@@ -219,7 +219,8 @@ def values_of(part: Part) -> list[Any]:
     return values if part.divisor == 1 else [value / part.divisor for value in values]
 
 
-def _plain_column(values: Sequence[Scalar]) -> Column:
+def plain_column(values: Sequence[Scalar]) -> Column:
+    """Return one column of values that are not packed."""
     return tuple(
         _plain_part(kind, present, None if mask is None else bytes(mask))
         for kind, present, mask in split_by_kind(values)
