@@ -92,9 +92,10 @@ def _add_extra(commands: argparse._SubParsersAction[argparse.ArgumentParser], na
 
             backtest.add_parser(commands)
     except ImportError as error:
+        # The extra's own error says what is missing and how to install it.
+        reason = "" if "driftguard-client[compare]" in str(error) else f" ({error})"
         raise DriftGuardError(
-            f"{name} needs the extra [compare] and Python 3.12 or newer: "
-            f"pip install 'driftguard-client[compare]'. ({error})"
+            f"{name} needs Python 3.12 or newer and the extra: pip install 'driftguard-client[compare]'.{reason}"
         ) from None
 
 
