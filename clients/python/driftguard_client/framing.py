@@ -188,7 +188,8 @@ def _answered(result: LogResult, chunk: Chunk, answer: dict[str, Any]) -> int:
             if position not in listed and own_id not in accepted:
                 result.errors.append(RejectedRow(position, "row", "was rejected; the service did not list the reason."))
     for warning in answer.get("warnings") or []:
-        if warning not in result.warnings:
+        # The number of rejected rows of each chunk is in `errors` already.
+        if warning not in result.warnings and "rejected" not in warning:
             result.warnings.append(warning)
     return len(chunk.positions)
 

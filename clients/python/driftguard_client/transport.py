@@ -100,7 +100,7 @@ class Transport:
         self._context: ssl.SSLContext | None = None
         self.url = url
         self._arguments = (url, api_key, timeout, user_agent)
-        self._opened: list[http.client.HTTPConnection] = []
+        self._opened: dict[int, http.client.HTTPConnection] = {}
         scheme, _, rest = url.partition("://")
         self._secure = scheme == "https"
         self._host, _, prefix = rest.partition("/")
@@ -148,7 +148,7 @@ class Transport:
 
     def close_all(self) -> None:
         """Close the connections of all threads."""
-        for connection in self._opened:
+        for connection in self._opened.values():
             connection.close()
         self._opened.clear()
 
@@ -218,7 +218,7 @@ class Transport:
         else:
             connection = self._http.HTTPConnection(self._host, timeout=timeout)
         local.connection, local.process, local.used = connection, os.getpid(), time.monotonic()
-        self._opened = [*(one for one in self._opened if one.sock is not None), connection]
+        self._opened[threading.get_ident()] = connection
         return connection, False
 
     def _unreachable(self, error: Exception, timeout: float) -> DriftGuardError:
