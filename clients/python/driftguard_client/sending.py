@@ -353,13 +353,13 @@ class Sender:
         """Queue what ended processes left in the spool."""
         if self._spool is None:
             return
-        found = []
-        for path in self._spool.adopt():
-            batch = Batch(os.path.basename(path).partition(".")[0], {}, spools.Segment(path, None, 0))
-            batch.rows = None
-            found.append(batch)
         with self._lock:
-            self._ready.extend(found)
+            if self._closing:
+                return
+            for path in self._spool.adopt():
+                batch = Batch(os.path.basename(path).partition(".")[0], {}, spools.Segment(path, None, 0))
+                batch.rows = None
+                self._ready.append(batch)
 
     # Sending.
 

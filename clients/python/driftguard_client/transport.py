@@ -92,6 +92,7 @@ class Transport:
 
     def __init__(self, url: str, api_key: str, timeout: float, user_agent: str) -> None:
         # Imported here and not with the package: http.client and ssl take longer to import than all the rest.
+        self._opened: dict[int, http.client.HTTPConnection] = {}
         import http.client
         import ssl
 
@@ -100,7 +101,6 @@ class Transport:
         self._context: ssl.SSLContext | None = None
         self.url = url
         self._arguments = (url, api_key, timeout, user_agent)
-        self._opened: dict[int, http.client.HTTPConnection] = {}
         scheme, _, rest = url.partition("://")
         self._secure = scheme == "https"
         self._host, _, prefix = rest.partition("/")
@@ -151,6 +151,9 @@ class Transport:
         for connection in self._opened.values():
             connection.close()
         self._opened.clear()
+
+    def __del__(self) -> None:
+        self.close_all()
 
     def _send(
         self,

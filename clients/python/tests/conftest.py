@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_socket
 
-from tests.service import Service
+from testing.service import Service
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import pytest
 
 from driftguard_client import ArgumentError, DriftGuard
 from driftguard_client.ids import is_sampled, ulid
-from tests.service import Service
+from testing.service import Service
 
 NOW = pd.Timestamp("2026-11-06T07:26:10Z")
 PLAIN: dict[str, list[Any]] = {

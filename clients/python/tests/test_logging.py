@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from driftguard_client import DriftGuard, DroppedError, Model, RejectedError
-from tests.service import Service
+from testing.service import Service
 
 ROW = {"age": 41.5, "plan": "basic", "active": True, "income": None}
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import python, variables
-from tests.service import Service
+from testing.processes import python, variables
+from testing.service import Service
 
 LOGS_AND_ENDS = """
     import sys

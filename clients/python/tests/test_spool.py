@@ -10,8 +10,8 @@ import pytest
 
 from driftguard_client import DriftGuard
 from driftguard_client.spool import read
-from tests.processes import python
-from tests.service import Fault, Service
+from testing.processes import python
+from testing.service import Fault, Service
 
 ROW = {"age": 41.5, "plan": "basic"}
 LOGS_UNTIL_KILLED = """

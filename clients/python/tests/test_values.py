@@ -16,7 +16,7 @@ import pytest
 
 from driftguard_client import DriftGuard, RejectedError
 from driftguard_client.values import Cuts, milliseconds, scalar
-from tests.service import Service
+from testing.service import Service
 
 
 class Plan(enum.Enum):

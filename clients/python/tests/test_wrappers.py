@@ -21,8 +21,8 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from driftguard_client import DriftGuard, DriftGuardError
-from tests.processes import variables
-from tests.service import Service
+from testing.processes import variables
+from testing.service import Service
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
