@@ -178,7 +178,7 @@ def test_a_page_of_500_features(tmp_path: Path) -> None:
     """A page of 500 drifted features is below 200 kB, has no script, and loads nothing."""
     chance = np.random.default_rng(1)
     for name, shift in (("one", 0.0), ("two", 0.5)):
-        sample = {
+        sample: dict[str, Any] = {
             f"a feature with a rather long name {number:03}": chance.normal(shift, 1, 1000) for number in range(400)
         }
         sample |= {
@@ -255,7 +255,7 @@ def in_terminal(*arguments: object) -> tuple[str, int]:
 
 def test_progress_is_shown_on_a_terminal_alone(tmp_path: Path) -> None:
     """Long work tells its progress on a terminal and takes it away at the end; a pipe sees the result alone."""
-    sample = pd.DataFrame(columns(1, 400_000))
+    sample = pd.DataFrame(columns(1, 200_000))
     sample.to_csv(tmp_path / "big.csv", index=False)
     shown, status = in_terminal("compare", tmp_path / "big.csv", tmp_path / "big.csv")
     assert status == 0
