@@ -255,8 +255,8 @@ class JsonSource:
         """Yield columns of equal length."""
         columns: dict[str, list[Any]] = {}
         rows = total = 0
-        with closing(_opened(self._path, gzipped=self._gzipped)) as file:
-            for number, line in enumerate(io.TextIOWrapper(file, "utf-8-sig"), 1):
+        with io.TextIOWrapper(_opened(self._path, gzipped=self._gzipped), "utf-8-sig") as lines:
+            for number, line in enumerate(lines, 1):
                 if line.isspace():
                     continue
                 for name, value in _flat(line, number).items():
