@@ -9,7 +9,7 @@ import pandas as pd
 from driftguard_client.wrappers.mlflow import logged
 
 
-class Churn(mlflow.pyfunc.PythonModel):
+class Churn(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow's class has no types
     """A model of your own."""
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:

@@ -114,7 +114,7 @@ class Service:
         raw = handler.rfile.read(int(handler.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         body = zlib.decompress(raw, 31) if headers.get("content-encoding") == "gzip" else raw
-        content = json.loads(body) if body[:1] in {b"{", b"["} else body
+        content: Any = json.loads(body) if body[:1] in {b"{", b"["} else body
         path = handler.path
         with self._lock:
             self.requests.append(Request(method, path, headers, len(raw), content, time.monotonic()))
