@@ -67,6 +67,7 @@ undeploy: setup ## Take a deployed stack away with all its data, after asking (C
 bench: build ## Measure checks beside other tools, write docs/benchmarks.md; print import times, sizes, the local stack's speed
 	@$(BENCH) speed
 	@$(PY) -m bench.footprint
+	@$(PY) -m bench.client
 
 bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md
 	@$(BENCH) alarms
