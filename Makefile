@@ -36,7 +36,7 @@ wheels: setup ## Build the wheels of the client library and of the engine into d
 	@$(PY) -m scripts.build.wheels
 
 demo: build ## Start the stack here, find real drift in real flights, show it
-	@$(PY) -m local --port 0 --fresh --state .local/demo --run "$(PY) -m demo"
+	@$(PY) -m local --port 0 --fresh --state .local/demo --run "env PYTHONPATH=clients/python $(PY) -m demo"
 
 local: build ## Serve the stack here until stopped, keeping its data (PORT=3000)
 	@$(PY) -m local --port $(PORT)

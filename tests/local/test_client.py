@@ -146,12 +146,12 @@ def test_a_baseline_inline_and_uploaded_gives_the_same_shares(stack: Launched, t
     small = model.set_baseline(frame(500), prediction="pred")
     phases: list[str] = []
     large = model.set_baseline(
-        frame(60_000), prediction="pred", days=7, progress=lambda phase, *_: phases.append(phase)
+        frame(90_000), prediction="pred", days=7, progress=lambda phase, *_: phases.append(phase)
     )
     assert {"Writing", "Uploading"} <= set(phases)
     frame(500).to_csv(tmp_path / "train.csv.gz", index=False)
     from_file = model.set_baseline(str(tmp_path / "train.csv.gz"), prediction="pred", progress=False)
-    assert [(one.version, one.rows) for one in (small, large, from_file)] == [(1, 500), (2, 60_000), (3, 500)]
+    assert [(one.version, one.rows) for one in (small, large, from_file)] == [(1, 500), (2, 90_000), (3, 500)]
     kinds = {one["name"]: (one["role"], one["type"]) for one in large.features}
     assert kinds == {one["name"]: (one["role"], one["type"]) for one in from_file.features}
     assert kinds["plan"] == ("feature", "categorical")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Tell = Callable[[str, int, int], object]
 
-INLINE_CELLS = 200_000
+INLINE_CELLS = 1_000_000
 """Frames with more values are uploaded without trying whether they fit into a request."""
 MAX_INLINE = 3_800_000
 MAX_FILE = 2 * 1024**3
@@ -54,7 +54,7 @@ def set_baseline(
         roles = Roles(frame, features=features, prediction=prediction, timestamp=timestamp)
         table = Table(frame, roles)
         _refuse_bad_rows(table)
-        content = _inline(table, options) if frame.rows * len(roles.features) <= INLINE_CELLS else None
+        content = inline(table, options) if frame.rows * len(roles.features) <= INLINE_CELLS else None
         if content is not None:
             answer = model.client.request("PUT", f"/models/{model.id}/baseline", content=content).json()
             return BaselineInfo.from_answer(answer)
@@ -94,7 +94,7 @@ def _refuse_bad_rows(table: Table) -> None:
         raise ArgumentError(f"{count} {'row' if count == 1 else 'rows'} cannot be part of a baseline: {shown}")
 
 
-def _inline(table: Table, options: dict[str, Any]) -> bytes | None:
+def inline(table: Table, options: dict[str, Any]) -> bytes | None:
     """Return the body of an inline baseline; None if it is too large."""
     if table.timestamps is not None:
         body: dict[str, Any] = {"rows": list(_rows(table, 0, table.rows))}
