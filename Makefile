@@ -9,7 +9,7 @@ ARCHITECTURE ?= arm64
 BUILT := .aws-sam/build
 PY := .venv/bin/python
 CONFIG ?= default
-BENCH := PYTHONPATH=layers/driftguard $(PY) -m bench
+BENCH := PYTHONPATH=layers/driftguard:clients/python $(PY) -m bench
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1

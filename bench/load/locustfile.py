@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import gevent
+from driftguard_client.transport import compressed
 from locust import FastHttpUser, constant_throughput, events, task
 
 from bench.load.bodies import ROWS, Bodies
@@ -46,24 +47,30 @@ class Client(FastHttpUser):  # type: ignore[misc]  # locust is not installed whe
         number = next(numbers)
         if number >= PLAN.requests:
             self.environment.runner.quit()
-            return
+            return None
         if not ROWS_A_REQUEST:
             self._answer(None, {"origin": PLAN.url})
-            return
+            return None
         target = PLAN.targets[number % len(PLAN.targets)]
         make = bodies.batch if PLAN.kind == "batch" else bodies.single
         body = make(PLAN.run, number, target.model_id, target.number)
         headers = {"x-api-key": target.api_key, "content-type": "application/json"}
+        if PLAN.kind == "batch":  # as the client sends it
+            headers["content-encoding"] = "gzip"
+            return self._counted(number, target.model_id, compressed(body.encode()), headers)
+        return self._counted(number, target.model_id, body, headers)
+
+    def _counted(self, number: int, model_id: str, body: str | bytes, headers: dict[str, str]) -> None:
         first = self._answer(body, headers)
         if first is None:
             ledger.unanswered.append(number)
             return
-        ledger.accepted[target.model_id] = ledger.accepted.get(target.model_id, 0) + ROWS_A_REQUEST
+        ledger.accepted[model_id] = ledger.accepted.get(model_id, 0) + ROWS_A_REQUEST
         if number % REPEAT_EVERY == 0:
             ledger.repeated += 1
             ledger.differed += self._answer(body, headers) not in (first, None)
 
-    def _answer(self, body: str | None, headers: dict[str, str]) -> Any | None:
+    def _answer(self, body: str | bytes | None, headers: dict[str, str]) -> Any | None:
         """What the request was answered, tried again as long as that may help; None when it was not."""
         moments[:1] = moments[:1] or [time.monotonic()]
         for attempt in range(TRIES):

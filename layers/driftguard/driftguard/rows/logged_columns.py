@@ -120,7 +120,7 @@ class _Reader:
         are_good: Callable[[Sequence[Any]], bool],
         read_one: Callable[[Any, Location], T],
     ) -> Sequence[T]:
-        """Return the values as `read_one` returns them.
+        """Return the values as `read_one` returns them. An invalid row has any value.
 
         are_good: whether all values are valid as they are. It may miss some valid columns.
         """
@@ -128,10 +128,13 @@ class _Reader:
             return values
         found: list[Any] = []
         for number, value in enumerate(values):
+            if number in self.errors:
+                found.append(None)
+                continue
             try:
                 found.append(read_one(value, [*place, number]))
             except BadRow as error:
-                self.errors.setdefault(number, error)
+                self.errors[number] = error
                 found.append(None)
         return found
 

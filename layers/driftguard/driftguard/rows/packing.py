@@ -109,8 +109,8 @@ def _pack_truth(batch: Batch, classes: Sequence[str | int], buffers: Buffers) ->
         dict(enumerate(row)) if isinstance(row, list) else row or {} for row in batch.probabilities or ()
     ]
     return Truth(
-        scores=_pack_column(batch.scores or (), buffers),
-        labels=_pack_column(batch.labels or (), buffers),
+        scores=_pack_column(batch.scores, buffers) if batch.scores else [],
+        labels=_pack_column(batch.labels, buffers) if batch.labels else [],
         probabilities=[(name, _pack_column([row.get(name) for row in by_class], buffers)) for name in classes],
     )
 
