@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import gevent
-from driftguard_client.transport import compressed
 from locust import FastHttpUser, constant_throughput, events, task
 
 from bench.load.bodies import ROWS, Bodies
 from bench.load.plan import ROUTES, VARIABLE, Ledger, Plan
+from driftguard_client.transport import compressed
 
 PLAN: Final = Plan.read(Path(os.environ[VARIABLE]))
 METHOD, PATH = ROUTES[PLAN.kind]
@@ -47,25 +47,21 @@ class Client(FastHttpUser):  # type: ignore[misc]  # locust is not installed whe
         number = next(numbers)
         if number >= PLAN.requests:
             self.environment.runner.quit()
-            return None
+            return
         if not ROWS_A_REQUEST:
             self._answer(None, {"origin": PLAN.url})
-            return None
+            return
         target = PLAN.targets[number % len(PLAN.targets)]
         make = bodies.batch if PLAN.kind == "batch" else bodies.single
-        body = make(PLAN.run, number, target.model_id, target.number)
+        body: str | bytes = make(PLAN.run, number, target.model_id, target.number)
         headers = {"x-api-key": target.api_key, "content-type": "application/json"}
         if PLAN.kind == "batch":  # as the client sends it
-            headers["content-encoding"] = "gzip"
-            return self._counted(number, target.model_id, compressed(body.encode()), headers)
-        return self._counted(number, target.model_id, body, headers)
-
-    def _counted(self, number: int, model_id: str, body: str | bytes, headers: dict[str, str]) -> None:
+            body, headers["content-encoding"] = compressed(body.encode()), "gzip"
         first = self._answer(body, headers)
         if first is None:
             ledger.unanswered.append(number)
             return
-        ledger.accepted[model_id] = ledger.accepted.get(model_id, 0) + ROWS_A_REQUEST
+        ledger.accepted[target.model_id] = ledger.accepted.get(target.model_id, 0) + ROWS_A_REQUEST
         if number % REPEAT_EVERY == 0:
             ledger.repeated += 1
             ledger.differed += self._answer(body, headers) not in (first, None)
