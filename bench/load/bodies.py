@@ -38,13 +38,13 @@ def rows_text(seed: int, count: int) -> str:
     return json.dumps(rows, separators=(",", ":"))
 
 
-def columns_text(seed: int, rows: str) -> str:
+def columns_text(rows: str) -> str:
     """The client's body of columns for rows, places where the ids of batch and model belong.
 
     It has no timestamps, since a body follows from its number: the rows get the time of their arrival.
     """
     logged = [
-        [f"{seed}-{index}", 0, row["features"], row["prediction"], None, None, None]
+        [f"{_BATCH_ID}.{index}", 0, row["features"], row["prediction"], None, None, None]
         for index, row in enumerate(json.loads(rows))
     ]
     (body,) = bodies(_BATCH_ID, {"model_id": _MODEL_ID}, logged)
@@ -58,7 +58,7 @@ class Bodies:
 
     def __init__(self) -> None:
         rows = [rows_text(seed, ROWS) for seed in range(TEMPLATES)]
-        self._batches = [columns_text(seed, text) for seed, text in enumerate(rows)]
+        self._batches = [columns_text(text) for text in rows]
         self._rows = [json.loads(text)[0] for text in rows]
         self._baseline = rows_text(BASELINE_SEED, ROWS)
 
@@ -68,7 +68,7 @@ class Bodies:
 
     def batch(self, run: str, number: int, model_id: str, model_number: int) -> str:
         """A batch of ROWS rows under an id of its own, as the client sends it."""
-        text = self._batches[number % TEMPLATES].replace(_BATCH_ID, f"{run}-{number}", 1)
+        text = self._batches[number % TEMPLATES].replace(_BATCH_ID, f"{run}-{number}")
         return _marked(text.replace(_MODEL_ID, model_id, 1), model_number)
 
     def single(self, run: str, number: int, model_id: str, model_number: int) -> str:

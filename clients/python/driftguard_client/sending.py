@@ -95,6 +95,7 @@ class Sender:
         self._spooled = 0
         self._thread: threading.Thread | None = None
         self._hurried = 0
+        self._spool_error: DriftGuardError | None = None
         self._adopting = False
         self._closing = False
 
@@ -105,6 +106,10 @@ class Sender:
         line = spools.line_of(row) if self._spool is not None else None
         with self._lock:
             reason = self._add(model, row, line)
+            spool_error, self._spool_error = self._spool_error, None
+        # Reported without the lock, because `on_error` may take any time and may wait for other threads.
+        if spool_error is not None:
+            self._problems.report(spool_error, "spool")
         if reason:
             self._lost(1, reason)
         return reason
@@ -148,8 +153,7 @@ class Sender:
             self.counters.dropped += lost
             self._changed.notify_all()
             if self._spool is not None:
-                for key in list(self._open):
-                    self._seal(key)
+                self._seal_all()
                 self._spool.close()
         if lost:
             self._lost(lost, f"The process ended and the service did not take them within {timeout:g} s")
@@ -223,7 +227,7 @@ class Sender:
             try:
                 batch.segment = self._spool.new_segment(batch.batch_id, self._transport.url, model)
             except DriftGuardError as error:
-                self._problems.report(error, "spool")
+                self._spool_error = error
         return batch
 
     def _to_disk(self, batch: Batch) -> None:
@@ -291,9 +295,10 @@ class Sender:
             self._adopting = False
             return
         self._thread = thread
-        if "multiprocessing.util" in sys.modules:
-            # A child of multiprocessing ends without atexit, but runs its finalizers.
-            sys.modules["multiprocessing.util"].Finalize(None, _close_all, exitpriority=10)
+        for name in ("multiprocessing.util", "billiard.util"):  # billiard is Celery's
+            if name in sys.modules:
+                # A child process of theirs ends without atexit, but runs its finalizers.
+                sys.modules[name].Finalize(None, _close_all, exitpriority=10)
 
     def _run(self) -> None:
         with contextlib.suppress(OSError):
@@ -489,7 +494,7 @@ class Sender:
             self._changed.notify_all()
 
     def _lost(self, rows: int, reason: str) -> None:
-        """Report lost rows. Called without the lock, because `on_error` may take any time."""
+        """Report lost rows. Called without the lock."""
         advice = "" if self._spool is not None else " Set spool_dir to keep rows on disk."
         self._problems.report_lost(DroppedError(f"{reason.rstrip('.')}.{advice}"), rows)
 
