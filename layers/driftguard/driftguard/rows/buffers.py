@@ -47,7 +47,7 @@ class Buffers:
             self.add(plane)
         return first
 
-    def add_integers(self, items: list[int]) -> int:
+    def add_integers(self, items: Sequence[int]) -> int:
         """Store unsigned integers as byte planes. Returns how many planes the largest of them needs."""
         width = (max(items).bit_length() + 7) // 8
         self.add_planes(little_endian(array("Q", items)), width)
@@ -98,8 +98,10 @@ def looks_random(data: bytes) -> bool:
     if size > SHORT or len(set(first)) < LEAST_DISTINCT[len(first)]:
         return False
     # One frequent byte, or sequences that occur again, leave many different bytes but can be deflated.
-    sampled = range(size % SAMPLES, size - 2, size // SAMPLES)
-    return all(data.count(data[at]) <= 4 + size // 64 and data.find(data[at : at + 3]) == at for at in sampled)
+    for at in range(size % SAMPLES, size - 2, size // SAMPLES):
+        if data.count(data[at]) > 4 + size // 64 or data.find(data[at : at + 3]) != at:
+            return False
+    return True
 
 
 LEAST_DISTINCT = [round(0.8 * 256 * (1 - (255 / 256) ** size)) for size in range(257)]

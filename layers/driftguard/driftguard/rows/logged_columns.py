@@ -19,6 +19,7 @@ from driftguard.rows.reading import MAX_AGE, MAX_AHEAD, MAX_FEATURES, MAX_NAME, 
 FIELDS: Final = ("timestamps", "predictions", "prediction_ids", "scores", "probabilities", "labels")
 """The columns beside the features, in the order in which a row is checked."""
 
+_NUMBERS: Final = {float, int}
 _PLAIN: Final = {float, int, str, bool, type(None)}
 
 
@@ -176,10 +177,10 @@ def _are_plain(values: Sequence[Any]) -> bool:
     texts = values if types == {str} else [value for value in values if type(value) is str] if str in types else ()
     if texts and not _are_texts(texts):
         return False
-    if types <= {int, float}:
+    if types <= _NUMBERS:
         numbers: Sequence[Scalar] = values
     else:
-        numbers = [value for value in values if type(value) in (int, float)]
+        numbers = [value for value in values if type(value) in _NUMBERS]
     try:
         return all(map(isfinite, numbers))  # type: ignore[arg-type]  # the line above chose numbers
     except OverflowError:
