@@ -363,7 +363,7 @@ class _worded:  # noqa: N801  used like a function
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, BadFile):
             more = [f"\n  line {line.line}: {line.msg}" for line in error.errors[1:]]
-            raise CompareError(f"{self._path}: {error.reason}{''.join(more)}") from None
+            raise CompareError(f"{self._path}: {error.reason}{''.join(more)}{_hint(error.reason)}") from None
         if isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error)):
             raise CompareError(
                 f"{self._path}: the gzip data are damaged ({error}). Copy the whole file again."
@@ -372,6 +372,13 @@ class _worded:  # noqa: N801  used like a function
             raise CompareError(f"{self._path}: the file is not valid UTF-8. Save it as UTF-8.") from None
         if isinstance(error, OSError):
             raise CompareError(f"{self._path} cannot be read: {error.strerror or error}.") from None
+
+
+def _hint(reason: str) -> str:
+    """Return where to set what the reason of a refusal names."""
+    if "text_columns" in reason:
+        return ". On the command line: --text-column NAME; in Python: csv=CsvOptions(text_columns=[…])"
+    return ". On the command line: --delimiter CHAR; in Python: csv=CsvOptions(delimiter=…)" * ("delimiter" in reason)
 
 
 def _first_line(error: BaseException) -> str:
