@@ -11,7 +11,7 @@ from driftguard_client.cli.local_commands import FAILED, OK, WRONG, Terminal, gu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from driftguard_client.comparing.files import CsvOptions
+    from driftguard_client.comparing.csv_files import CsvOptions
 
 FORMATS = ("text", "json", "html", "markdown", "junit")
 LEVELS = ("none", "data_quality", "drift")
