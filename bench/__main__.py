@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench import environments
 from bench.alarms import command as alarms
+from bench.files.command import compare_files, section
 from bench.load import command as load
 from bench.speed import command as speed
 
@@ -20,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             alarms.run(options.effort, say)
         case "load":
             return load.run(options, say)
+        case "files":
+            say(section(compare_files(say)))
         case "peers":
             environments.install_all(say)
         case "lock-peers":
@@ -40,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     alarms_parser.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
     load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
     load.add_arguments(load_parser)
+    commands.add_parser("files", help="compare files beside other tools, print the table")
     commands.add_parser("peers", help="install the tools that `speed` compares with, each in .venv-peers/<name>")
     commands.add_parser("lock-peers", help="resolve the peers' requirements again")
     return parser

@@ -1,4 +1,4 @@
-"""Builds the wheels of the client library and of the engine: `python -m scripts.build.wheels [FOLDER]`.
+"""Builds the wheels of the client library and of the engine: `python -m scripts.build.wheels [FOLDER | --source]`.
 
 The engine is the pure part of the package `driftguard`, copied under the name `driftguard_engine`. On PyPI the name
 `driftguard` belongs to another project, and both must be installable together.
@@ -141,7 +141,10 @@ def build(folder: Path, *projects: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Build both wheels."""
+    """Build both wheels, or with --source write the engine's package alone, which the type checker reads."""
+    if sys.argv[1:] == ["--source"]:
+        write_engine(ENGINE / "src")
+        return
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else WHEELS
     folder.mkdir(parents=True, exist_ok=True)
     for wheel in build(folder, *(one for one in (ENGINE, CLIENT) if (one / "pyproject.toml").exists())):

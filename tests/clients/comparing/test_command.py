@@ -350,3 +350,17 @@ def test_backtest_prints_alerts_and_messages(tmp_path: Path, capsys: pytest.Capt
     page.feed((tmp_path / "out.html").read_text())
     assert "script" not in {tag for tag, _attributes in page.tags}
     assert sum(attributes.get("class") == "a" for _tag, attributes in page.tags) == 1
+
+
+def test_csv_options_of_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An error about a column or the delimiter names the option that mends it, and the option does."""
+    path = tmp_path / "one.csv"
+    path.write_text("rate;zip\n" + "".join(f"{place % 9}%;{place}\n" for place in range(300)))
+    assert run("compare", path, path) == 2
+    assert "--delimiter CHAR" in capsys.readouterr().err
+    assert run("compare", path, path, "--delimiter", ";") == 2
+    assert "--text-column NAME" in capsys.readouterr().err
+    given = ("--delimiter", ";", "--text-column", "rate", "--text-column", "zip")
+    assert run("compare", path, path, *given, "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {one["name"]: one["type"] for one in found["features"]} == {"rate": "categorical", "zip": "categorical"}

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from driftguard.rows.file_format import FileFormat
 from driftguard.rows.files import read
 from driftguard_client.comparing import CompareError, compare
-from driftguard_client.comparing.files import CsvSource, Doubtful, file_source
+from driftguard_client.comparing.csv_files import CsvSource, Doubtful
+from driftguard_client.comparing.files import file_source
 from driftguard_client.comparing.options import read_options
 from driftguard_client.comparing.values import parts_of
 from tests.clients.comparing.conftest import columns
