@@ -37,7 +37,7 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
             <Snippet label="curl" text={`curl -X PUT ${BASE}/models/${model.id}/baseline \\\n  -H "x-api-key: $DRIFTGUARD_ADMIN_KEY" -H "content-type: application/json" \\\n  -d '${quoted(base)}'`} />
             <Snippet
               label="Python"
-              text={`# pip install driftguard-client\nimport os\nfrom driftguard_client import DriftGuard\n\ndg = DriftGuard("${BASE}", os.environ["DRIFTGUARD_ADMIN_KEY"])\nmodel = dg.model(${name})\n\n# train: a DataFrame of pandas or polars. Its column "pred" has the model's predictions;\n# every other column is a feature.\nmodel.set_baseline(train, prediction="pred")`}
+              text={`# pip install driftguard-client\nimport os\nfrom driftguard_client import DriftGuard\n\ndg = DriftGuard("${BASE}", os.environ["DRIFTGUARD_ADMIN_KEY"])\nmodel = dg.model(${name})\n\n# train: a DataFrame. "pred" has the predictions,\n# every other column is a feature.\nmodel.set_baseline(train, prediction="pred")`}
             />
           </div>
         </section>
@@ -49,7 +49,7 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
           <Snippet label="curl" text={`curl -X POST ${BASE}/predictions \\\n  -H "x-api-key: $DRIFTGUARD_KEY" -H "content-type: application/json" \\\n  -d '${quoted(log)}'`} />
           <Snippet
             label="Python"
-            text={`# pip install driftguard-client\nimport os\nfrom driftguard_client import DriftGuard\n\ndg = DriftGuard("${BASE}", os.environ["DRIFTGUARD_KEY"])\nmodel = dg.model(${name})\n\n# In the code that predicts. log() returns at once; rows are sent in the background.\nmodel.log(\n    ${python(JSON.stringify(row, null, 2))},\n    prediction=${python(JSON.stringify(answer))},\n)\n\n# Or all rows of a DataFrame:\n# model.log_frame(today, prediction="pred", timestamp="ts")`}
+            text={`# pip install driftguard-client\nimport os\nfrom driftguard_client import DriftGuard\n\ndg = DriftGuard("${BASE}", os.environ["DRIFTGUARD_KEY"])\nmodel = dg.model(${name})\n\n# log() returns at once and never raises.\nmodel.log(\n    ${python(JSON.stringify(row, null, 2))},\n    prediction=${python(JSON.stringify(answer))},\n)\n\n# A whole DataFrame:\n# model.log_frame(today, prediction="pred")`}
           />
         </div>
       </section>
