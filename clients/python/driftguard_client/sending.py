@@ -375,8 +375,7 @@ class Sender:
                 return True
             return self._send_loaded(batch, deadline, keep=keep)
         except Exception as error:  # noqa: BLE001  the thread must live on, whatever one batch does to it
-            self._problems.report(DriftGuardError(f"{type(error).__name__}: {error}"), "internal")
-            self._finish(batch, dropped=batch.count)
+            self._give_up(batch, DriftGuardError(f"{type(error).__name__}: {error}"), 0, 0)
             return True
 
     def _send_loaded(self, batch: Batch, deadline: float, *, keep: bool) -> bool:
@@ -391,8 +390,8 @@ class Sender:
                     pause=self._pause,
                 )
             except DriftGuardError as error:
-                self._problems.report(error, f"send {error.status}")
                 if keep and may_succeed_later(error):
+                    self._problems.report(error, f"send {error.status}")
                     return False
                 self._give_up(batch, error, accepted, rejected)
                 return True
@@ -461,6 +460,7 @@ class Sender:
 
     def _give_up(self, batch: Batch, error: DriftGuardError, sent: int, rejected: int) -> None:
         """Keep a batch in the spool if it may be taken later; otherwise count its rows as dropped or rejected."""
+        self._problems.report(error, f"send {error.status}")
         rest = batch.count - sent - rejected
         is_later = may_succeed_later(error)
         if not is_later and error.status not in FIXABLE:

@@ -91,14 +91,22 @@ class Transport:
     """Sends requests to one service. Each thread has a connection of its own, and so has each process after a fork."""
 
     def __init__(self, url: str, api_key: str, timeout: float, user_agent: str) -> None:
-        # Imported here and not with the package: http.client and ssl take longer to import than all the rest.
         self._opened: dict[int, http.client.HTTPConnection] = {}
+        # Imported here and not with the package: http.client and ssl take longer to import than all the rest.
+        # And all of it here: a module that the sending thread imports at the moment of a fork can never be imported
+        # by the child.
+        import datetime  # noqa: F401
+        import email.utils  # noqa: F401
+        import encodings.idna  # noqa: F401  the socket module looks names up with it
         import http.client
+        import socket  # noqa: F401
         import ssl
 
+        "".encode("idna")
         self._http = http.client
         self._ssl = ssl
         self._context: ssl.SSLContext | None = None
+        self._context_of = 0
         self.url = url
         self._arguments = (url, api_key, timeout, user_agent)
         scheme, _, rest = url.partition("://")
@@ -215,8 +223,9 @@ class Transport:
             connection.timeout = timeout
             return connection, True
         if self._secure:
-            if self._context is None:
-                self._context = self._ssl.create_default_context()
+            if self._context is None or self._context_of != os.getpid():
+                # A context whose lock another thread held at the moment of a fork would be locked for ever.
+                self._context, self._context_of = self._ssl.create_default_context(), os.getpid()
             connection = self._http.HTTPSConnection(self._host, timeout=timeout, context=self._context)
         else:
             connection = self._http.HTTPConnection(self._host, timeout=timeout)

@@ -94,6 +94,31 @@ def test_forks_lose_and_double_nothing(service: Service) -> None:
     assert sorted(service.ids) == sorted(expected)
 
 
+def test_the_thread_that_sends_imports_nothing(service: Service) -> None:
+    """A fork in the middle of an import would leave the child unable to import, so all is imported before."""
+    process = python(
+        """
+        import sys, threading
+        from driftguard_client import DriftGuard
+
+        class Watch:
+            def find_spec(self, name, *_):
+                if threading.current_thread() is not threading.main_thread():
+                    print(name, flush=True)
+
+        model = DriftGuard(sys.argv[1], "secret", flush_interval=0.01, max_retry_s=20).model("churn")
+        sys.meta_path.insert(0, Watch())
+        model.log({"age": 1.0}, 0.5)
+        model.client.flush(timeout=15)
+        DriftGuard("http://nobody.invalid:1", "secret").model("churn").log({"age": 1.0}, 0.5)
+        """,
+        service.url,
+    )
+    service.fault = lambda number: "throttle" if number == 0 else "close" if number == 1 else None
+    out, errors = process.communicate(timeout=30)
+    assert (out, len(service.rows)) == (b"", 1), errors
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_of_multiprocessing_send_their_rows(service: Service, method: str, tmp_path: Path) -> None:
     """They end without atexit, yet what they logged arrives."""
