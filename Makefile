@@ -9,7 +9,7 @@ ARCHITECTURE ?= arm64
 BUILT := .aws-sam/build
 PY := .venv/bin/python
 CONFIG ?= default
-BENCH := PYTHONPATH=layers/driftguard $(PY) -m bench
+BENCH := PYTHONPATH=layers/driftguard:clients/python $(PY) -m bench
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
@@ -36,7 +36,7 @@ wheels: setup ## Build the wheels of the client library and of the engine into d
 	@$(PY) -m scripts.build.wheels
 
 demo: build ## Start the stack here, find real drift in real flights, show it
-	@$(PY) -m local --port 0 --fresh --state .local/demo --run "$(PY) -m demo"
+	@$(PY) -m local --port 0 --fresh --state .local/demo --run "env PYTHONPATH=clients/python $(PY) -m demo"
 
 local: build ## Serve the stack here until stopped, keeping its data (PORT=3000)
 	@$(PY) -m local --port $(PORT)
@@ -67,6 +67,7 @@ undeploy: setup ## Take a deployed stack away with all its data, after asking (C
 bench: build ## Measure checks beside other tools, write docs/benchmarks.md; print import times, sizes, the local stack's speed
 	@$(BENCH) speed
 	@$(PY) -m bench.footprint
+	@$(PY) -m bench.client
 
 bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md (ALL=1: all kinds of traffic; EFFORT=1)
 	@$(BENCH) alarms $(if $(ALL),--all) $(if $(EFFORT),--effort $(EFFORT))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench import machine
+from bench.files.command import Timing, section
 from bench.speed.compare import (
     OWN,
     OWN_TESTS,
@@ -42,6 +43,7 @@ class Measured:
     reads: Mapping[int, Sequence[tuple[float, float]]]
     minutes: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[Timing] = ()
 
     @property
     def cases(self) -> list[Case]:
@@ -68,6 +70,10 @@ the features, exact by `scipy.stats.ks_2samp`. numpy sorts several times faster 
 the tools that sort all rows at each check: how far they are behind depends on the machine. NannyML compares the window
 as one chunk; Evidently tells a p-value and no D; each tool runs its Kolmogorov–Smirnov test on every feature. Nothing
 runs longer than {TIMEOUT} s.{_absent(measured.contenders)}
+
+## Two files, without a server
+
+{section(measured.files)}
 
 ## Against the rows in the window
 

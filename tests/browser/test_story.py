@@ -2,7 +2,9 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
+import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
@@ -293,18 +295,36 @@ def test_a_new_model_is_told_how_to_begin(visit: Visit) -> None:
 
 
 def test_the_snippet_logs_a_prediction_as_it_is(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Python shown, with features of the model's own baseline, runs and is accepted."""
+    """The Python shown, with all features of the model's own baseline, runs and is accepted."""
     page, stack = visit.page, visit.stack
     visit.open(f"#/models/{stack.steady}/connect")
     expect(page.locator(".snippet").nth(1)).to_contain_text("carrier")
     code = page.get_by_label("Python", exact=True).inner_text()
     monkeypatch.setenv("DRIFTGUARD_KEY", stack.keys["ingest"])
     before = stack.call("GET", f"/models/{stack.steady}/predictions?limit=1")[0]
-    exec(code.replace("import os, requests", "import os, httpx as requests"), {})
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["dg"].close()
     newest = stack.call("GET", f"/models/{stack.steady}/predictions?limit=1")[0]
     assert newest["prediction_id"] != before["prediction_id"]
+    baseline = stack.call("GET", f"/models/{stack.steady}/baseline")
+    assert set(newest["features"]) == {one["name"] for one in baseline["features"] if one["role"] == "feature"}
     assert HOSTILE in newest["features"]
     assert newest["features"]["carrier"] in {"UA", "B6", "DL", "AA"}
+
+
+def test_the_snippet_of_a_new_model_sets_its_baseline(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python shown for a model without a baseline makes one out of a DataFrame."""
+    page, stack = visit.page, visit.stack
+    model = stack.call("POST", "/models", {"name": 'quoted "name"'})
+    visit.open(f"#/models/{model['id']}/connect")
+    code = page.get_by_label("Python", exact=True).first.inner_text()
+    monkeypatch.setenv("DRIFTGUARD_ADMIN_KEY", stack.keys["admin"])
+    train = pd.DataFrame({"age": range(200), "pred": 0.5})
+    exec(code, {"train": train})
+    baseline = stack.call("GET", f"/models/{model['id']}/baseline")
+    assert (baseline["rows"], {one["name"] for one in baseline["features"]}) == (200, {"age", "prediction"})
+    stack.call("DELETE", f"/models/{model['id']}")
 
 
 def test_names_are_text_whatever_is_in_them(visit: Visit) -> None:

@@ -19,8 +19,8 @@ from driftguard_engine.verdicts.silence import Silence, silence
 
 from driftguard_client.comparing.backtest_result import Backtest, Point
 from driftguard_client.comparing.counting import Progress, Roles, Sample, Span, baseline_of, columns_of
+from driftguard_client.comparing.csv_files import CsvOptions
 from driftguard_client.comparing.errors import CompareError
-from driftguard_client.comparing.files import CsvOptions
 from driftguard_client.comparing.history import HOUR, History
 from driftguard_client.comparing.options import check_features, settings_of
 from driftguard_client.comparing.sources import Batch, Source, opened

@@ -19,8 +19,8 @@ from driftguard_engine.verdicts.judging import Verdict, judge
 from driftguard_engine.verdicts.moments import RHO_DAYS
 
 from driftguard_client.comparing.counting import DAY, Progress, Roles, Sample, Span, baseline_of, columns_of
+from driftguard_client.comparing.csv_files import CsvOptions
 from driftguard_client.comparing.errors import CompareError
-from driftguard_client.comparing.files import CsvOptions
 from driftguard_client.comparing.options import check_features, settings_of
 from driftguard_client.comparing.result import Comparison
 from driftguard_client.comparing.sources import Batch, Source, opened
