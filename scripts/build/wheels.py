@@ -1,4 +1,4 @@
-"""Builds the wheels of the client library and of the engine: `python -m scripts.build.wheels [FOLDER | --source]`.
+"""Builds the wheels of the client library and of the engine: `python -m scripts.build.wheels [FOLDER]`.
 
 With `--source` it only writes the engine's source, which the type check reads.
 
