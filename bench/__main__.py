@@ -16,6 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     match options.what:
         case "speed":
             speed.run(say)
+        case "intake":
+            speed.run_intake(say)
         case "alarms":
             alarms.run(options.effort, say)
         case "load":
@@ -36,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="what", required=True)
     commands.add_parser("speed", help="measure checks, folding and reads beside other tools, write docs/benchmarks.md")
+    commands.add_parser(
+        "intake", help="measure logging as rows and as columns, write that section of docs/benchmarks.md"
+    )
     alarms_parser = commands.add_parser("alarms", help="simulate months with and without drift, write docs/alarms.md")
     alarms_parser.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
     load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
