@@ -135,13 +135,16 @@ def _pack_part(kind: Kind, values: list[Any], mask: list[bool] | None, buffers: 
 
 def _pack_numbers(values: list[float], buffers: Buffers) -> Values:
     plain = Buffers()
-    candidates = [(plain, _pack_plain_numbers(values, plain))]
+    packed = _pack_plain_numbers(values, plain)
     most = min(MAX_DICTIONARY, len(values) // 2)
-    if len(set(values[: most + 1])) <= most and len(distinct := set(values)) <= most:
+    # A dictionary takes one plane too, so it cannot be shorter than integers in one plane.
+    short = packed.encoding == "i" and len(plain.stored) <= 1
+    if not short and len(set(values[: most + 1])) <= most and len(distinct := set(values)) <= most:
         coded = Buffers()
-        candidates.append((coded, _pack_codes(values, sorted(distinct), coded)))
-    chosen, packed = min(candidates, key=lambda candidate: candidate[0].size)
-    return packed._replace(first=buffers.extend(chosen))
+        by_dictionary = _pack_codes(values, sorted(distinct), coded)
+        if coded.size < plain.size:
+            return by_dictionary._replace(first=buffers.extend(coded))
+    return packed._replace(first=buffers.extend(plain))
 
 
 def _pack_plain_numbers(values: list[float], buffers: Buffers) -> Values:
