@@ -17,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     match options.what:
         case "speed":
             speed.run(say)
+        case "intake":
+            speed.run_intake(say)
         case "alarms":
             alarms.run(options.effort, say, everything=options.all)
         case "load":
@@ -39,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="what", required=True)
     commands.add_parser("speed", help="measure checks, folding and reads beside other tools, write docs/benchmarks.md")
+    commands.add_parser(
+        "intake", help="measure logging as rows and as columns, write that section of docs/benchmarks.md"
+    )
     alarms_parser = commands.add_parser("alarms", help="simulate months with and without drift, write docs/alarms.md")
     alarms_parser.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
     alarms_parser.add_argument("--all", action="store_true", help="also traffic that is not in the first tables")

@@ -124,5 +124,5 @@ def _warnings(accepted: int, rejected: int) -> list[str]:
 def ids_of(key: Key, ids: Sequence[str | None], rejected: Sequence[Any]) -> list[str]:
     """Return the ids of valid rows. A row without an id gets one from the batch's key and the row's index."""
     bad = {row["index"] for row in rejected}
-    indexes = [index for index in range(len(ids) + len(bad)) if index not in bad]
-    return [own or key.prediction_id(index) for own, index in zip(ids, indexes, strict=True)]
+    indexes = [index for index in range(len(ids) + len(bad)) if index not in bad] if bad else range(len(ids))
+    return [own or made for own, made in zip(ids, key.prediction_ids(indexes), strict=True)]

@@ -135,13 +135,16 @@ def _pack_part(kind: Kind, values: list[Any], mask: list[bool] | None, buffers: 
 
 def _pack_numbers(values: list[float], buffers: Buffers) -> Values:
     plain = Buffers()
-    candidates = [(plain, _pack_plain_numbers(values, plain))]
+    packed = _pack_plain_numbers(values, plain)
     most = min(MAX_DICTIONARY, len(values) // 2)
-    if len(set(values[: most + 1])) <= most and len(distinct := set(values)) <= most:
+    # A dictionary takes one plane too, so it cannot be shorter than integers in one plane.
+    short = packed.encoding == "i" and len(plain.stored) <= 1
+    if not short and len(set(values[: most + 1])) <= most and len(distinct := set(values)) <= most:
         coded = Buffers()
-        candidates.append((coded, _pack_codes(values, sorted(distinct), coded)))
-    chosen, packed = min(candidates, key=lambda candidate: candidate[0].size)
-    return packed._replace(first=buffers.extend(chosen))
+        by_dictionary = _pack_codes(values, sorted(distinct), coded)
+        if coded.size < plain.size:
+            return by_dictionary._replace(first=buffers.extend(coded))
+    return packed._replace(first=buffers.extend(plain))
 
 
 def _pack_plain_numbers(values: list[float], buffers: Buffers) -> Values:
@@ -173,7 +176,7 @@ def _scaled(values: list[float]) -> tuple[list[int], int] | None:
     # The first few values have the scale of most columns. All values are examined only if those were not enough.
     for sample in (values[:8], values):
         last, scale = scale, max(map(_decimals, sample))
-        if scale == last or scale > MAX_SCALE or not _are_exact(sample, scale) or not _are_exact(values, scale):
+        if scale == last or not _are_exact(sample, scale) or not _are_exact(values, scale):
             return None
         power = float(10**scale)
         integers = [round(value * power) for value in values]
@@ -184,7 +187,7 @@ def _scaled(values: list[float]) -> tuple[list[int], int] | None:
 
 def _are_exact(values: list[float], scale: int) -> bool:
     """Whether float64 holds the values times 10^scale, as whole numbers, exactly."""
-    return bool(max(map(abs, values)) * 10**scale < EXACT_INTEGER)
+    return scale <= MAX_SCALE and bool(max(map(abs, values)) * 10**scale < EXACT_INTEGER)
 
 
 def _decimals(value: float) -> int:
