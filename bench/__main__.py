@@ -1,4 +1,4 @@
-"""Benchmarks. `speed` writes docs/benchmarks.md, `alarms` writes docs/alarms.md, `load` writes docs/load.md."""
+"""Benchmarks, each of which writes a page: docs/benchmarks.md, docs/alarms.md, docs/load.md or docs/limits.md."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench import environments
 from bench.alarms import command as alarms
+from bench.limits import command as limits
 from bench.load import command as load
 from bench.speed import command as speed
 
@@ -20,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             alarms.run(options.effort, say)
         case "load":
             return load.run(options, say)
+        case "limits":
+            limits.run(say)
         case "peers":
             environments.install_all(say)
         case "lock-peers":
@@ -40,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     alarms_parser.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
     load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
     load.add_arguments(load_parser)
+    commands.add_parser("limits", help="measure functions at their documented maxima, write docs/limits.md")
     commands.add_parser("peers", help="install the tools that `speed` compares with, each in .venv-peers/<name>")
     commands.add_parser("lock-peers", help="resolve the peers' requirements again")
     return parser

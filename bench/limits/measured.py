@@ -16,15 +16,13 @@ from typing import Any
 from bench.limits import distant
 
 ROOT = Path(__file__).parents[2]
-FUNCTION_ERROR = "errorType"
 
 
 def main(job: dict[str, Any]) -> dict[str, Any]:
     """Return the answer of the function, its peak of memory in bytes, and its CPU time in seconds."""
     os.environ.update(job["variables"])
     distant.use(job["socket"])
-    if job["limit"]:
-        resource.setrlimit(resource.RLIMIT_DATA, (job["limit"], job["limit"]))
+    resource.setrlimit(resource.RLIMIT_DATA, (job["limit"], job["limit"]))
     module = _load(job["function"])
     event = json.loads(Path(job["event"]).read_text())
     begun = time.process_time()
@@ -50,17 +48,17 @@ def _load(name: str) -> Any:
         raise ImportError(f"functions/{name}/app.py cannot be loaded")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    if hasattr(module, "by_urllib3"):
+    outgoing: Any = sys.modules.get("driftguard.notifications.outgoing")
+    if outgoing is not None and hasattr(module, "by_urllib3"):
         # The provider accepts every message.
-        from driftguard.notifications.outgoing import Answer
-
-        module.by_urllib3 = lambda _call: Answer(200, {}, "ok")
-        module.system_resolver = lambda _host, _port: ["3.3.3.3"]
-    triggers = sys.modules.get("driftguard.checks.triggers")
+        names = vars(module)
+        names["by_urllib3"] = lambda _call: outgoing.Answer(200, {}, "ok")
+        names["system_resolver"] = lambda _host, _port: ["3.3.3.3"]
+    triggers: Any = sys.modules.get("driftguard.checks.triggers")
     if triggers is not None:
         # The time of this process only, so that neither moto nor the machine's other work count.
         clock = SimpleNamespace(monotonic=time.process_time, perf_counter=time.process_time)
-        triggers.time = clock  # type: ignore[attr-defined]
+        triggers.time = clock
     return module
 
 

@@ -12,7 +12,7 @@ from moto.dynamodb.models.table import Table
 @contextmanager
 def quick_moto() -> Iterator[None]:
     """In the block, moto sorts items once for a query, compares texts as texts, and sizes changed items correctly."""
-    cast = DynamoType.cast_value.fget
+    cast: Any = vars(DynamoType)["cast_value"].fget
     whole = LimitedSizeDict.__setitem__
 
     def cast_value(value: Any) -> Any:

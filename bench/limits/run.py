@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from bench.limits import distant
+from bench.limits import serving
 from bench.limits.quick import quick_moto
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform import aws, dynamodb
@@ -67,7 +67,7 @@ class Result:
     timeout: float
     cpu: float
     answer: int
-    items: distant.Items = field(default_factory=dict)
+    items: serving.Items = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -109,10 +109,10 @@ def tables() -> Iterator[dict[str, str]]:
             aws.client.cache_clear()
 
 
-def measure(case: Case, *, limited: bool = True) -> Result:
-    """Run a case in a process of its own. Raises OutOfMemory if the function needs more than its share of memory."""
+def measure(case: Case, share: float = KEPT) -> Result:
+    """Run a case in a process with this share of its memory. Raises OutOfMemory if the function needs more."""
     memory, timeout = limits_of(case.function)
-    with TemporaryDirectory() as place, tables() as variables, distant.served(Path(place)) as (address, items):
+    with TemporaryDirectory() as place, tables() as variables, serving.served(Path(place)) as (address, items):
         folder = Path(place)
         prepared = case.prepare()
         (folder / "event.json").write_text(json.dumps(prepared.event))
@@ -121,7 +121,7 @@ def measure(case: Case, *, limited: bool = True) -> Result:
         job = {
             "function": case.function,
             "event": str(folder / "event.json"),
-            "limit": round(memory * KEPT) if limited else None,
+            "limit": round(memory * share),
             "memory": memory // MEGABYTE,
             "seconds": 10 * timeout,
             "socket": address,

@@ -24,7 +24,7 @@ from driftguard.platform.dynamodb import chunks, put
 from driftguard.platform.times import hour_of, iso
 from driftguard.predictions.keys import Key
 from driftguard.predictions.tables import Predictions
-from driftguard.rows.columns import Row, milliseconds
+from driftguard.rows.columns import Row
 from driftguard.rows.examples import Examples
 from driftguard.rows.packed_format import HEADER_LENGTH_BYTES, Header
 from driftguard.rows.packing import pack
@@ -72,7 +72,12 @@ def store_batch(model: Models, packed: bytes, rows: int, begin: datetime, over: 
     first = round(begin.timestamp() * 1000)
     last = first + round(over.total_seconds() * 1000)
     head = Predictions.head(
-        key.place(model.model_id, model.partition_count), key, body_hash="", rows=rows, events=(first, last), now=arrived
+        key.place(model.model_id, model.partition_count),
+        key,
+        body_hash="",
+        rows=rows,
+        events=(first, last),
+        now=arrived,
     )
     head.write_chunks(chunks(data), secrets.token_hex(8))
     head.commit(arrived)
@@ -176,18 +181,3 @@ def check_event(model: Models) -> dict[str, Any]:
 def now() -> datetime:
     """Return the present time."""
     return datetime.now(UTC)
-
-
-__all__ = [
-    "FEATURES",
-    "TEXT_LENGTH",
-    "add_model",
-    "batch",
-    "check_event",
-    "logged",
-    "milliseconds",
-    "names",
-    "now",
-    "store_counts",
-    "text",
-]

@@ -29,7 +29,7 @@ from driftguard.platform.errors import Conflict, Invalid
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
 from driftguard.platform.times import hour_of, hour_start
 
-FEATURES_AN_HOURLY_CHECK = 100
+FEATURES_AN_HOURLY_CHECK = 50
 """With up to this many features, a check is replayed every hour. With up to twice as many, every second hour."""
 
 ALERT_BYTES = 500
