@@ -4,6 +4,7 @@ import json
 import os
 import random
 from datetime import timedelta
+from itertools import accumulate
 from typing import Any
 
 import boto3
@@ -20,6 +21,7 @@ from driftguard.checks.tables import Runs
 from driftguard.distributions.baseline import build
 from driftguard.models import registry
 from driftguard.models.schemas import NewModel
+from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.example import example
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL
@@ -221,9 +223,9 @@ def lines_of_ids() -> Prepared:
 
 def logged_request(rows: list[dict[str, Any]]) -> Prepared:
     """Return a request that logs as many of these rows as fit in a body."""
-    model_id = empty_model()
-    size = len(json.dumps(rows[:100], ensure_ascii=False, separators=(",", ":")).encode()) / len(rows[:100])
-    body = {"model_id": model_id, "predictions": rows[: int((MAX_BODY_BYTES - 100_000) / size)]}
+    sizes = accumulate(len(json.dumps(row, ensure_ascii=False).encode()) for row in rows)
+    kept = sum(1 for size in sizes if size < MAX_BODY_BYTES - 1_000)
+    body = {"model_id": empty_model(), "predictions": rows[:kept]}
     return Prepared(api_event("POST", "/predictions/batch", body), answered(202))
 
 
@@ -293,13 +295,13 @@ def message(kind: str) -> Prepared:
         "webhook": {"type": "webhook", "url": "https://hooks.example/in", "secret": "webhook-secret"},
     }[kind]
     now = wide.now()
-    for number in range(20):
-        Channels.add(StoredChannel(f"C{number}", ORGANIZATION, NEW_CHANNEL.validate_python(settings), now, now))
+    Channels.add(StoredChannel("C1", ORGANIZATION, NEW_CHANNEL.validate_python(settings), now, now))
     record = {"EventSource": "aws:sns", "Sns": {"Message": sent, "MessageId": "m"}}
 
     def check(answer: Any) -> None:
-        if (answer or {}).get("batchItemFailures"):
-            raise AssertionError(f"the message was not delivered: {answer}")
+        records = Deliveries.of(events[0].alert.id)
+        if [record.outcome for record in records] != ["delivered"]:
+            raise AssertionError(f"the message was not delivered: {records}")
 
     return Prepared({"Records": [record]}, check)
 
@@ -333,9 +335,9 @@ CASES = [
     Case("columns", "manage_baselines", "baseline in a request, 4 MB of columns", put_columns),
     Case("rows", "manage_baselines", "baseline in a request, 4 MB of texts in rows", put_rows),
     Case("logged", "manage_baselines", "baseline of 4,000,000 logged values", put_logged),
-    Case("e-mail", "notify_email", "the largest message, 20 channels of 10 addresses", lambda: message("email")),
-    Case("Slack", "notify_slack", "the largest message, 20 channels", lambda: message("slack")),
-    Case("webhook", "notify_webhook", "the largest message, 20 channels", lambda: message("webhook")),
+    Case("e-mail", "notify_email", "the largest message to 10 addresses", lambda: message("email")),
+    Case("Slack", "notify_slack", "the largest message", lambda: message("slack")),
+    Case("webhook", "notify_webhook", "the largest message", lambda: message("webhook")),
     Case(
         "report", "query_drift", "report of 500 long-named features", lambda: shown("/drift/models/{model_id}/report")
     ),
