@@ -30,6 +30,8 @@ ENGINE = [
     "driftguard.models.settings",
     "driftguard.alerts.findings",
     "driftguard.alerts.lifecycle",
+    "driftguard.alerts.transitions",
+    "driftguard.alerts.replaying",
     "driftguard.counting",
 ]
 

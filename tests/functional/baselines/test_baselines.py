@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from driftguard.baselines.tables import Baselines
-from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.retries import ConditionFailed
 from tests.functional.conftest import Stack, add_organization
 
 

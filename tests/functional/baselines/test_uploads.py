@@ -15,7 +15,7 @@ from driftguard.baselines.schemas import UploadedObject
 from driftguard.baselines.tables import Uploads
 from driftguard.models.activity import Change
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.s3 import Bucket
 from driftguard.rows import chunks
 from driftguard.rows import files as baseline_files

@@ -19,8 +19,8 @@ from driftguard.counting.layout import GROUP_SIZE, layout_of
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.distributions.categories import CELLS, cell_of, digest_of
 from driftguard.distributions.numbers import Numbers
-from driftguard.platform.dynamodb import MAX_ITEM_BYTES
 from driftguard.platform.serialization import Scalar
+from driftguard.platform.sizes import MAX_ITEM_BYTES
 from driftguard.rows.columns import Columns, Row, columns_of
 from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns

@@ -252,7 +252,7 @@ def test_pictures_of_odd_ranges_have_sensible_ends() -> None:
         ([-5e-324, 43.0, 86.26], ("0", "86.3")),
         ([1_793_000_000.0, 1_794_000_000.0, 1_796_600_000.0], ("1,793,000,000", "1,796,600,000")),
     ):
-        histogram = {"edges": edges, "baseline": [0.5, 0.5], "window": [0.1, 0.9]}
+        histogram = {"edges": edges, "categories": None, "baseline": [0.5, 0.5], "window": [0.1, 0.9]}
         picture = pictures.picture_of(AlertFeature.model_validate({**DELAY, "histogram": histogram}))
         assert picture is not None
         assert (picture.low, picture.high) == ends

@@ -13,7 +13,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard.alerts import lifecycle, words
+from driftguard.alerts import lifecycle, transitions, words
 from driftguard.alerts.advice import recommend
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.findings import Memory, Occasion
@@ -271,7 +271,7 @@ def test_unexpected_features_open_one_low_alert_per_baseline() -> None:
     assert (alert.status, alert.severity, alert.drift_score) == ("firing", "LOW", None)
     assert [event.kind for event in events] == ["opened"]
     later = NOW + timedelta(days=8)
-    closed = lifecycle.resolve(alert, memory, renotify_hours=24, now=later, actor="ops")
+    closed = transitions.resolve(alert, memory, renotify_hours=24, now=later, actor="ops")
     for version, opens in ((3, False), (4, True)):
         occasion = Occasion(**{**vars(verdict.occasion), "now": later + timedelta(days=2), "baseline_version": version})
         outcome = lifecycle.apply(quality(verdict), None, Memory.load(closed.memory.dump()), occasion)

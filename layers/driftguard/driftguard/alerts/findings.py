@@ -58,14 +58,12 @@ class Memory:
 
     hushed_until, hushed_baseline: set when a user resolves an alert while the drift continues. Until that time no new
     alert opens, unless the baseline is replaced.
-    preliminary_told: written by version 0.1 and not used any more.
     unexpected_told: the baseline version of the last alert that named features which the baseline lacks.
     outages: the times between which `no_data` alerts of the last OUTAGES_KEPT were open, oldest first.
     """
 
     hushed_until: datetime | None = None
     hushed_baseline: int | None = None
-    preliminary_told: int | None = None
     unexpected_told: int | None = None
     outages: tuple[tuple[datetime, datetime], ...] = ()
 
@@ -74,7 +72,6 @@ class Memory:
         values = {
             "hushed_until": iso(self.hushed_until) if self.hushed_until else None,
             "hushed_baseline": self.hushed_baseline,
-            "preliminary_told": self.preliminary_told,
             "unexpected_told": self.unexpected_told,
             "outages": [[iso(start), iso(end)] for start, end in self.outages] or None,
         }
@@ -93,7 +90,6 @@ class Memory:
         return cls(
             hushed_until=parse(hushed_until) if hushed_until else None,
             hushed_baseline=stored.get("hushed_baseline"),
-            preliminary_told=stored.get("preliminary_told"),
             unexpected_told=stored.get("unexpected_told"),
             outages=tuple((parse(start), parse(end)) for start, end in stored.get("outages", ())),
         )
@@ -108,6 +104,7 @@ class Occasion:
     warming_up: the model has had data for less than `warmup_hours`.
     actor: the API key that requested the check, or the schedule.
     silent: no prediction has arrived for `no_data_hours`. silence: a sentence that names the limit that applied.
+    looks: the number of checks that share `alpha`. None: the scheduled checks of a month.
     """
 
     now: datetime
@@ -125,6 +122,7 @@ class Occasion:
     new_id: Callable[[datetime], str] = new_id
     silence: str = ""
     actor: str = SCHEDULE
+    looks: int | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +157,6 @@ def trim_features(features: Sequence[AlertFeature]) -> list[AlertFeature]:
 
 
 def _short_labels(histogram: Histogram | None) -> Histogram | None:
-    if histogram is None or histogram.categories is None:
+    if histogram is None or histogram["categories"] is None:
         return histogram
-    return histogram.model_copy(update={"categories": [shorten(label) for label in histogram.categories]})
+    return {**histogram, "categories": [shorten(label) for label in histogram["categories"]]}

@@ -1,7 +1,6 @@
 """Defines alerts as they are stored and as the API returns them."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -45,14 +44,14 @@ class Shares(BaseModel):
     window: float
 
 
-class Histogram(BaseModel):
+class Histogram(TypedDict):
     """A histogram of the baseline and the window, as shares of the values in at most 32 bins.
 
     Numeric features have `edges`, one more than there are bins. Other features have `categories`, one label per bin.
     """
 
-    edges: list[float | None] | None = None
-    categories: list[str] | None = None
+    edges: list[float | None] | None
+    categories: list[str] | None
     baseline: list[float]
     window: list[float]
 
@@ -186,7 +185,7 @@ class Sent(BaseModel):
 
 
 class Alert(AlertFields):
-    """An alert as it is stored. Only `driftguard.alerts.lifecycle` creates and changes alerts.
+    """An alert as it is stored. Only `driftguard.alerts.lifecycle` and `transitions` create and change alerts.
 
     below_since: the time since when the score has been below the level that keeps the alert open.
     sent: the last message by the minimum severity of the channels that received it. A minimum is missing until the
@@ -294,15 +293,3 @@ class Snooze(Note):
 def dashboard_url(public_url: str, alert_id: str) -> str:
     """Return the URL of an alert in the dashboard."""
     return f"{public_url}/dashboard#/alerts/{alert_id}"
-
-
-@dataclass(frozen=True)
-class AlertFilters:
-    """The query parameters of a list of alerts."""
-
-    limit: int
-    days: int | None
-    status: AlertStatus | None
-    severity: Severity | None
-    alert_type: AlertType | None
-    cursor: str | None

@@ -18,8 +18,8 @@ from driftguard.distributions.large import BaselineBuilder
 from driftguard.models import registry
 from driftguard.models.activity import Change
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import NotFound
+from driftguard.platform.retries import ConditionFailed, retrying
 from driftguard.platform.s3 import Bucket, FileGone, ObjectReader
 from driftguard.platform.times import parse
 from driftguard.rows.chunks import BadFile

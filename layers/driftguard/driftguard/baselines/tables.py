@@ -9,7 +9,10 @@ from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute,
 
 from driftguard.models.activity import Change
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, put, transaction
+from driftguard.platform.bulk import put
+from driftguard.platform.dynamodb import KEYS, Options, Table, transaction
+from driftguard.platform.retries import ConditionFailed, conditional
+from driftguard.platform.sizes import chunks
 from driftguard.platform.times import DAY, iso
 
 EXAMPLES_FORMAT = 1

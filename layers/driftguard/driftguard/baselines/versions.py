@@ -17,10 +17,11 @@ from driftguard.models import registry
 from driftguard.models.activity import Change
 from driftguard.models.names import pack_names
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, longest_fit, retrying
 from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
+from driftguard.platform.retries import ConditionFailed, retrying
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, Scalar, answer_bytes
+from driftguard.platform.sizes import longest_fit
 from driftguard.platform.times import parse
 from driftguard.rows.examples import Examples
 

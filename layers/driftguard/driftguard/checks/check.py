@@ -12,7 +12,7 @@ from driftguard.alerts.publishing import publish_pending
 from driftguard.checks.commit import store
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
-from driftguard.checks.window import Moment, Past, decide, fresh_spans, load_series, occasion
+from driftguard.checks.window import Past, decide, fresh_spans, load_series
 from driftguard.counting.folding import Overtaken, fold, load_state
 from driftguard.counting.fresh import count_fresh
 from driftguard.counting.series import Fresh
@@ -23,10 +23,11 @@ from driftguard.models.schemas import State
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
-from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.ids import new_id
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of
 from driftguard.predictions.tables import Predictions
+from driftguard.verdicts.moments import Moment, occasion
 from driftguard.verdicts.report import report_of
 
 LEASE_MARGIN = timedelta(seconds=15)

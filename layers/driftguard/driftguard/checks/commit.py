@@ -13,7 +13,8 @@ from driftguard.checks.window import Past
 from driftguard.counting.folding import Overtaken
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, retrying, transaction
+from driftguard.platform.dynamodb import transaction
+from driftguard.platform.retries import ConditionFailed, retrying
 from driftguard.platform.times import iso
 from driftguard.verdicts.judging import Verdict
 

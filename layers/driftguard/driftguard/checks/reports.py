@@ -12,16 +12,17 @@ from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
+from driftguard.alerts.schemas import Histogram
 from driftguard.checks.schemas import HistoryRow
 from driftguard.checks.tables import MOST_ROW_BYTES, History
 from driftguard.distributions.baseline import key_of
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import MAX_ITEM_BYTES, longest_fit
 from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
+from driftguard.platform.sizes import MAX_ITEM_BYTES, longest_fit
 from driftguard.verdicts.bounds import bounded
-from driftguard.verdicts.shapes import Report, ReportFeature, ReportHistogram
+from driftguard.verdicts.shapes import Report, ReportFeature
 
 TRIES = 3
 
@@ -154,7 +155,7 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
 
 
-def _pack_picture(picture: ReportHistogram) -> list[Any]:
+def _pack_picture(picture: Histogram) -> list[Any]:
     """Return the kind, the labels or edges, the baseline's shares, and the window's differences from them.
 
     Edges are shortened to [low, high, number of bars] only if `even_ends` restores them exactly.
@@ -170,7 +171,7 @@ def _pack_picture(picture: ReportHistogram) -> list[Any]:
     return [kind, labels, before, [there - here for here, there in zip(before, after, strict=True)]]
 
 
-def _unpack_picture(packed: Sequence[Any]) -> ReportHistogram:
+def _unpack_picture(packed: Sequence[Any]) -> Histogram:
     kind, labels, before, change = packed
     after = [here + more for here, more in zip(before, change, strict=True)]
     if kind == "even":

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
-from driftguard.alerts import findings, lifecycle
+from driftguard.alerts.replaying import ReplayedAlerts
 from driftguard.alerts.schemas import Alert
 from driftguard.baselines.names import names_of
 from driftguard.checks.schemas import SimulatedAlert, Simulation
-from driftguard.checks.silence import Silence, silence
-from driftguard.checks.window import RHO_DAYS, Moment, load_series, verdict_on, whole_days
+from driftguard.checks.window import load_series
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import load_state
 from driftguard.counting.fresh import count_fresh
@@ -24,10 +23,12 @@ from driftguard.counting.tables import StoredCounts
 from driftguard.distributions.baseline import key_of
 from driftguard.models.settings import ModelSettings, SettingsPatch, check_features
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import longest_fit
 from driftguard.platform.errors import Conflict, Invalid
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
+from driftguard.platform.sizes import longest_fit
 from driftguard.platform.times import hour_of, hour_start
+from driftguard.verdicts.moments import RHO_DAYS, Moment, verdict_on, whole_days
+from driftguard.verdicts.silence import Silence, silence
 
 FEATURES_AN_HOURLY_CHECK = 50
 """With up to this many features, a check is replayed every hour. With up to twice as many, every second hour."""
@@ -50,10 +51,7 @@ class Replay:
     hours: Collection[int]
     days: Mapping[int, Counts]
     by_hour: Callable[[int], Mapping[int, Counts]]
-    open: dict[str, Alert] = field(default_factory=dict)
-    memory: dict[str, findings.Memory] = field(default_factory=dict)
-    seen: dict[str, Alert] = field(default_factory=dict)
-    messages: int = 0
+    alerts: ReplayedAlerts = field(default_factory=ReplayedAlerts)
 
     def __post_init__(self) -> None:
         self.nothing = Counts.empty(self.series.baseline)
@@ -71,23 +69,12 @@ class Replay:
             last_hour=last + 1,
             covered_since=self.first_hour,
             known_since=self.first_hour,
-            silence=self._silence(now, quiet_since, is_open="no_data" in self.open),
+            silence=self._silence(now, quiet_since, is_open="no_data" in self.alerts.open),
         )
         days = [self.days.get(day, self.nothing) for day in whole_days(moment)]
         counts = self._window(first, last)
-        verdict = verdict_on(self.model, self.settings, self.series, counts, days, moment)
-        for finding in verdict.findings:
-            kind = finding.alert_type
-            memory = self.memory.get(kind, findings.Memory())
-            outcome = lifecycle.apply(finding, self.open.get(kind), memory, verdict.occasion)
-            self.memory[kind] = outcome.memory
-            self.messages += sum(event.seen_from("LOW") is not None for event in outcome.events)
-            for alert in outcome.alerts:
-                self.seen[alert.id] = alert
-                if alert.is_open:
-                    self.open[kind] = alert
-                else:
-                    self.open.pop(kind, None)
+        verdict = verdict_on(self.model, self.settings, self.series.baseline, counts, days, moment)
+        self.alerts.apply(verdict.findings, verdict.occasion)
 
     def learn_outages(self, until: int) -> None:
         """Replay only the silences before the hour `until`, so that the first checks know which were outages."""
@@ -102,7 +89,7 @@ class Replay:
             if silent and opened is None:
                 opened = now
             elif opened is not None and not silent:
-                self.memory["no_data"] = self.memory.get("no_data", findings.Memory()).after_outage(opened, now)
+                self.alerts.memory["no_data"] = self.alerts.memory_of("no_data").after_outage(opened, now)
                 opened = None
 
     def _silence(self, now: datetime, quiet_since: int, *, is_open: bool) -> Silence:
@@ -111,7 +98,7 @@ class Replay:
             hour_start(quiet_since),
             now,
             [hour for hour in self.hours if hour < quiet_since],
-            self.memory.get("no_data", findings.Memory()).outages,
+            self.alerts.memory_of("no_data").outages,
             is_open=is_open,
         )
 
@@ -164,11 +151,12 @@ def simulate(
         if not may_go_on():
             raise Invalid.at(["body", "days"], "takes too long for this model. Choose fewer days.")
         replay.check(hour_start(hour))
+    seen = sorted(replay.alerts.seen.values(), key=lambda alert: alert.detected_at)
     return Simulation(
         checks=len(moments),
         hours_between_checks=step,
-        alerts=_bounded([_seen(alert) for alert in sorted(replay.seen.values(), key=lambda alert: alert.detected_at)]),
-        messages=replay.messages,
+        alerts=_bounded([_seen(alert) for alert in seen]),
+        messages=replay.alerts.messages,
     )
 
 

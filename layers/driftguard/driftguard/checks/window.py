@@ -1,26 +1,23 @@
 """Gathers the counts of the window and of the last whole days, and passes them to the verdict."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
-from driftguard.alerts.findings import Occasion
-from driftguard.alerts.schemas import Window
 from driftguard.baselines.tables import Baselines
-from driftguard.checks.silence import Outages, Silence, silence
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, Span, State, read_days, window
 from driftguard.distributions import encoding
 from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
-from driftguard.platform.times import hour_of, hour_start
+from driftguard.platform.times import hour_of
 from driftguard.rows.reading import MAX_AHEAD
-from driftguard.verdicts.judging import Verdict, judge
-
-RHO_DAYS = 14
+from driftguard.verdicts.judging import Verdict
+from driftguard.verdicts.moments import RHO_DAYS, Moment, verdict_on, whole_days
+from driftguard.verdicts.silence import Outages, silence
 
 FOREVER = 10_000_000
 """An hour after all others."""
@@ -46,23 +43,6 @@ def _digests(model_id: str, version: int) -> Mapping[int, "array[int]"]:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """The time of a verdict and its window, in hours since 1970.
-
-    first_hour, last_hour: the window. covered_since: the earliest hour for which the model has counts.
-    known_since: the earliest hour for which the model had data, whatever its baseline was.
-    silence: how long no prediction has arrived, and the limit.
-    """
-
-    now: datetime
-    first_hour: int
-    last_hour: int
-    covered_since: int
-    known_since: int
-    silence: Silence | None
-
-
-@dataclass(frozen=True)
 class Past:
     """What is known of a model whatever its baseline is.
 
@@ -80,7 +60,7 @@ def decide(model: Models, series: Series, state: State, fresh: Fresh, past: Past
     """Return the verdict on the window that ends now."""
     settings = model.settings
     counts, days, moment = gather(series, settings, state, fresh, past, now)
-    return verdict_on(model, settings, series, counts, days, moment)
+    return verdict_on(model, settings, series.baseline, counts, days, moment)
 
 
 def gather(
@@ -127,43 +107,6 @@ def since(hour: int) -> Span:
 def day_span(day: int) -> Span:
     """Return the hours of a day."""
     return day * 24, day * 24 + 23
-
-
-def verdict_on(
-    model: Models, settings: ModelSettings, series: Series, counts: Counts, days: Sequence[Counts], moment: Moment
-) -> Verdict:
-    """Return the verdict on a window's counts with `settings`. days: the counts of the days in `whole_days`."""
-    found = occasion(model, settings, moment, n_baseline=series.baseline.rows, n_window=counts.rows)
-    return judge(series.baseline, counts, days, found)
-
-
-def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseline: int, n_window: int) -> Occasion:
-    """Return the context of a check. n_baseline, n_window: the rows in the baseline and in the window."""
-    covered_hours = moment.last_hour - max(moment.known_since, moment.first_hour)
-    return Occasion(
-        now=moment.now,
-        organization_id=model.organization_id,
-        model_id=model.model_id,
-        model_name=str(model.name),
-        settings=settings,
-        baseline_version=None if model.baseline_version is None else int(model.baseline_version),
-        n_baseline=n_baseline,
-        n_window=n_window,
-        window=Window(start=hour_start(moment.first_hour), end=moment.now),
-        preliminary=moment.known_since > moment.first_hour,
-        warming_up=covered_hours < settings.warmup_hours,
-        silent=moment.silence is not None and moment.silence.silent,
-        silence=moment.silence.sentence if moment.silence is not None else "",
-    )
-
-
-def whole_days(moment: Moment) -> range:
-    """Return the last 14 whole days, oldest first, including days without data.
-
-    For a newer model the range starts with the first whole day after its first counts.
-    """
-    today = hour_of(moment.now) // 24
-    return range(max(-(-moment.covered_since // 24), today - RHO_DAYS), today)
 
 
 def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted: range) -> list[Counts]:

@@ -23,7 +23,7 @@ from driftguard.counting.series import Series, State, read_hours
 from driftguard.counting.steps import Step, next_step
 from driftguard.counting.tables import StoredCounts, day_key, hour_key
 from driftguard.models.traffic import Traffic
-from driftguard.platform.dynamodb import ConditionFailed
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of, hour_start, iso
 from driftguard.rows.reading import MAX_AHEAD
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import KEYS, Options, Table, conditional
+from driftguard.platform.dynamodb import KEYS, Options, Table
+from driftguard.platform.retries import conditional
 from driftguard.platform.times import DAY
 
 LIFE = 35 * DAY

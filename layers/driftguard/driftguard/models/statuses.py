@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.transactions import TransactWrite
 
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional
+from driftguard.platform.dynamodb import KEYS, Options, Table
+from driftguard.platform.retries import ConditionFailed, conditional
 from driftguard.platform.times import iso, parse
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ from pynamodb.exceptions import PutError
 from pynamodb.indexes import IncludeProjection, LocalSecondaryIndex
 
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, in_turn, put, transaction
+from driftguard.platform.bulk import in_turn, put
+from driftguard.platform.dynamodb import KEYS, Options, Table, transaction
+from driftguard.platform.retries import ConditionFailed, conditional
 from driftguard.platform.times import iso
 from driftguard.predictions.keys import Key, place
 from driftguard.rows.reading import MAX_AGE, MAX_AHEAD
@@ -77,7 +79,8 @@ class Predictions(Table):
     The partition follows from a hash of the key and the model's number of partitions, so a retry finds the first
     attempt. Chunks are written first. The head is then written on the condition that no such head exists, which stores
     the batch. The index `by_arrival` orders the heads of a partition by `arrived_at`, which is unique: the time of
-    arrival, `#`, and a part of the key.
+    arrival, `#`, and a part of the key. Batches with scores, probabilities or labels are packed in version 2 of the
+    format, and all others in version 1.
     """
 
     table_setting = "PREDICTIONS"

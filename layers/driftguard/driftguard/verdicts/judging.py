@@ -19,8 +19,9 @@ from driftguard.models.schemas import State
 from driftguard.statistics.arrays import Flags
 from driftguard.verdicts.bounds import bounded
 from driftguard.verdicts.drift import DriftTests, drift_tests
+from driftguard.verdicts.features import alert_feature, feature_rows
 from driftguard.verdicts.quality import QualityTest, quality_tests
-from driftguard.verdicts.report import NAMED, alert_feature, drift_reason, feature_rows, quality_reason, report_of
+from driftguard.verdicts.report import NAMED, drift_reason, quality_reason, report_of
 from driftguard.verdicts.rules import Rules
 from driftguard.verdicts.shapes import Report, ReportFeature
 from driftguard.verdicts.unwatched import unexpected, unexpected_reason, unwatched
@@ -47,7 +48,7 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
     """
     settings = occasion.settings
     layout = layout_of(baseline)
-    rules = Rules.of(layout, settings)
+    rules = Rules.of(layout, settings, occasion.looks)
     tests = drift_tests(layout, window, days, rules, window_days=settings.window_days, baseline_days=baseline.days)
     quality_testable, quality = quality_tests(layout, window, rules, settings.min_share_change)
     rows = feature_rows(layout, window, rules, tests, quality, settings.min_share_change)

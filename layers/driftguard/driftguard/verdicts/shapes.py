@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypedDict
 
 from pydantic import WithJsonSchema
 
-from driftguard.alerts.schemas import QualityKind
+from driftguard.alerts.schemas import Histogram, QualityKind
 from driftguard.models.schemas import State
 
 type Role = Literal["feature", "prediction"]
@@ -48,18 +48,6 @@ class RangePair(TypedDict):
 
     baseline: list[float] | None
     window: list[float] | None
-
-
-class ReportHistogram(TypedDict):
-    """A histogram of the baseline and the window, as shares of the values in at most 32 bins.
-
-    Numeric features have `edges`, one more than there are bins. Other features have `categories`, one label per bin.
-    """
-
-    edges: list[float] | None
-    categories: list[str] | None
-    baseline: list[float]
-    window: list[float]
 
 
 class QualityResult(TypedDict):
@@ -155,7 +143,7 @@ class ReportFeature(TypedDict):
     mean: MeanPair | None
     range: RangePair | None
     new_categories: list[str]
-    histogram: ReportHistogram
+    histogram: Histogram
     data_quality: list[QualityResult]
     type_change: TypeChange | None
 
