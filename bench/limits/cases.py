@@ -250,6 +250,13 @@ def log_texts() -> Prepared:
     return logged_request([{"features": {str(name): rng.choice(texts) for name in range(50)}} for _row in range(200)])
 
 
+def log_columns() -> Prepared:
+    """Columns of doubles."""
+    columns = {str(name): row for name, row in enumerate(np.random.default_rng(7).normal(size=(500, 385)).tolist())}
+    body = {"model_id": empty_model(), "columns": columns}
+    return Prepared(api_event("POST", "/predictions/batch", body), answered(202))
+
+
 def put_columns() -> Prepared:
     """Columns of doubles in a body of 4 MB."""
     columns = {str(name): row for name, row in enumerate(np.random.default_rng(7).normal(size=(500, 385)).tolist())}
@@ -298,7 +305,7 @@ def message(kind: str) -> Prepared:
     Channels.add(StoredChannel("C1", ORGANIZATION, NEW_CHANNEL.validate_python(settings), now, now))
     record = {"EventSource": "aws:sns", "Sns": {"Message": sent, "MessageId": "m"}}
 
-    def check(answer: Any) -> None:
+    def check(_answer: Any) -> None:
         records = Deliveries.of(events[0].alert.id)
         if [record.outcome for record in records] != ["delivered"]:
             raise AssertionError(f"the message was not delivered: {records}")
@@ -330,6 +337,7 @@ CASES = [
     Case("sparse", "build_baseline", "1,000,000 JSON Lines with one of 500 features each", sparse_lines),
     Case("ids", "build_baseline", "JSON Lines with 400,000 different texts of 253 characters", lines_of_ids),
     Case("batch of numbers", "log_predictions", "4 MB, 500 features per row", log_wide),
+    Case("batch of columns", "log_predictions", "4 MB of columns, 500 features", log_columns),
     Case("batch of names", "log_predictions", "4 MB, 5,000 rows whose names all differ", log_names),
     Case("batch of texts", "log_predictions", "4 MB of texts", log_texts),
     Case("columns", "manage_baselines", "baseline in a request, 4 MB of columns", put_columns),

@@ -152,6 +152,11 @@ def _columns(value: Callable[[int], Any], value_bytes: int) -> Callable[[int], A
     return body
 
 
+def _logged_columns(size: int) -> dict[str, Any]:
+    columns = {str(name): _numbers[: size // (20 * 250)] for name in range(250)}
+    return {"model": "wide", "batch_id": f"b{next(_batches)}", "columns": columns}
+
+
 PREDICTION = [
     Shape("POST", "/predictions", "one wide row", lambda size: {"model": "wide", "features": _wide(size)}),
     Shape("POST", "/predictions", "a long name", lambda size: {"model": "wide", "features": {"x" * size: 1}}),
@@ -161,7 +166,7 @@ ROWS: list[tuple[str, Callable[[int], dict[str, Any]], int]] = [
     ("names that differ", lambda row: {f"{row}.{n}": 1 for n in range(60)}, 600),
     ("texts", lambda row: {str(n): _texts[(row * 7 + n) % 1_000] for n in range(50)}, 12_500),
     ("texts of two letters", lambda row: {str(n): _two_letters[(row * 7 + n) % 1_000] for n in range(30)}, 7_800),
-    ("rows that are refused", lambda row: {"x" * 700: 1}, 730),
+    ("rows that are refused", lambda _row: {"x" * 700: 1}, 730),
     ("mixed types", lambda row: {str(n): (1, "a", True, None)[(row + n) % 4] for n in range(100)}, 950),
 ]
 
@@ -173,6 +178,7 @@ def _wide(size: int) -> dict[str, int]:
 SHAPES = [
     *PREDICTION,
     *(Shape("POST", "/predictions/batch", name, _batch(row, size)) for name, row, size in ROWS),
+    Shape("POST", "/predictions/batch", "columns", _logged_columns),
     *(Shape("PUT", "/models/{model_id}/baseline", f"rows: {name}", _baseline(row, size)) for name, row, size in ROWS),
     Shape("PUT", "/models/{model_id}/baseline", "columns of numbers", _columns(lambda n: _numbers[n % 1_000] + n, 19)),
     Shape("PUT", "/models/{model_id}/baseline", "columns of ids", _columns(lambda n: f"id {n:012}", 18)),

@@ -19,8 +19,9 @@ from driftguard.distributions.baseline import Baseline
 from driftguard.models import registry
 from driftguard.models.schemas import NewModel
 from driftguard.models.tables import Models
+from driftguard.platform.bulk import put
 from driftguard.platform.deflating import compact_json, deflate, inflate
-from driftguard.platform.dynamodb import chunks, put
+from driftguard.platform.sizes import chunks
 from driftguard.platform.times import hour_of, iso
 from driftguard.predictions.keys import Key
 from driftguard.predictions.tables import Predictions
