@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-categories bench-peers load cost wheels clean
+.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-categories bench-peers load limits cost wheels clean
 
 PORT ?= 3000
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -78,6 +78,9 @@ bench-categories: setup ## Count false alarms of categorical features, 2 to 20,0
 load: build ## Load a stack here with 100 organizations and 1,000 models, write docs/load.md: USERS=8 SECONDS=60 MODELS=1000 (HELP=1)
 	@$(BENCH) load $(if $(HELP),--help) $(if $(URL),--url $(URL)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(MODELS),--models $(MODELS)) $(if $(ORGANIZATIONS),--organizations $(ORGANIZATIONS)) $(if $(MINUTES),--minutes $(MINUTES))
+
+limits: setup ## Measure every function at its documented maximum, write docs/limits.md
+	@$(BENCH) limits
 
 bench-peers: setup ## Install the tools that `make bench` compares with, each in an environment of its own
 	@$(BENCH) peers

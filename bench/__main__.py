@@ -1,4 +1,4 @@
-"""Benchmarks. `speed` writes docs/benchmarks.md, `alarms` writes docs/alarms.md, `load` writes docs/load.md."""
+"""Benchmarks, each of which writes a page: docs/benchmarks.md, docs/alarms.md, docs/load.md or docs/limits.md."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bench import environments
 from bench.alarms import command as alarms
 from bench.files.command import compare_files, section
+from bench.limits import command as limits
 from bench.load import command as load
 from bench.speed import command as speed
 
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return load.run(options, say)
         case "files":
             say(section(compare_files(say)))
+        case "limits":
+            limits.run(say)
         case "peers":
             environments.install_all(say)
         case "lock-peers":
@@ -50,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
     load.add_arguments(load_parser)
     commands.add_parser("files", help="compare files beside other tools, print the table")
+    commands.add_parser("limits", help="measure functions at their documented maxima, write docs/limits.md")
     commands.add_parser("peers", help="install the tools that `speed` compares with, each in .venv-peers/<name>")
     commands.add_parser("lock-peers", help="resolve the peers' requirements again")
     return parser

@@ -35,7 +35,7 @@ from driftguard.verdicts.replayed_past import ReplayedPast
 from driftguard.verdicts.silence import Silence, silence
 from driftguard.verdicts.standing import Standing, bad_days
 
-FEATURES_AN_HOURLY_CHECK = 100
+FEATURES_AN_HOURLY_CHECK = 50
 """With up to this many features, a check is replayed every hour. With up to twice as many, every second hour."""
 
 ALERT_BYTES = 500
