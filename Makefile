@@ -69,8 +69,8 @@ bench: build ## Measure checks beside other tools, write docs/benchmarks.md; pri
 	@$(PY) -m bench.footprint
 	@$(PY) -m bench.client
 
-bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md
-	@$(BENCH) alarms
+bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md (ALL=1: all kinds of traffic; EFFORT=1)
+	@$(BENCH) alarms $(if $(ALL),--all) $(if $(EFFORT),--effort $(EFFORT))
 
 bench-categories: setup ## Count false alarms of categorical features, 2 to 20,000 categories (PAIRS=140 baselines a shape)
 	@PYTHONPATH=layers/driftguard $(PY) -m bench.alarms.categories $(PAIRS)

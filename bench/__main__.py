@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "speed":
             speed.run(say)
         case "alarms":
-            alarms.run(options.effort, say)
+            alarms.run(options.effort, say, everything=options.all)
         case "load":
             return load.run(options, say)
         case "files":
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("speed", help="measure checks, folding and reads beside other tools, write docs/benchmarks.md")
     alarms_parser = commands.add_parser("alarms", help="simulate months with and without drift, write docs/alarms.md")
     alarms_parser.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
+    alarms_parser.add_argument("--all", action="store_true", help="also traffic that is not in the first tables")
     load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
     load.add_arguments(load_parser)
     commands.add_parser("files", help="compare files beside other tools, print the table")

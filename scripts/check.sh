@@ -30,7 +30,7 @@ client_types() {
 
 step "format" ruff format --check .
 step "lint" ruff check .
-step "engine of the client" python -c "from scripts.build import wheels; wheels.write_engine(wheels.ENGINE / 'src')"
+step "engine source" python -m scripts.build.wheels --source
 step "types" mypy
 step "types of the client" client_types
 step "dashboard types" sh scripts/build/dashboard.sh types

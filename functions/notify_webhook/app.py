@@ -8,8 +8,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from driftguard.notifications.addresses import system_resolver
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import Notifier, to_queue
+from driftguard.notifications.http_client import by_urllib3
 from driftguard.notifications.messages import Message, events_in
-from driftguard.notifications.outgoing import Outgoing, by_urllib3
+from driftguard.notifications.outgoing import Outgoing
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect

@@ -7,7 +7,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from driftguard.alerts import actions
-from driftguard.alerts.schemas import AlertDetail, AlertFilters, AlertStatus, AlertSummary, AlertType, Severity
+from driftguard.alerts.actions import AlertFilters
+from driftguard.alerts.schemas import AlertDetail, AlertStatus, AlertSummary, AlertType, Severity
 from driftguard.api.lists import CursorText, Days, Limit, page_answer
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api

@@ -1,4 +1,6 @@
-"""Builds the wheels of the client library and of the engine: `python -m scripts.build.wheels [FOLDER | --source]`.
+"""Builds the wheels of the client library and of the engine: `python -m scripts.build.wheels [FOLDER]`.
+
+`python -m scripts.build.wheels --source` only writes the engine's source, which the type check reads.
 
 The engine is the pure part of the package `driftguard`, copied under the name `driftguard_engine`. On PyPI the name
 `driftguard` belongs to another project, and both must be installable together.
@@ -141,7 +143,7 @@ def build(folder: Path, *projects: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Build both wheels, or with --source write the engine's package alone, which the type checker reads."""
+    """Build both wheels, or write the engine's source."""
     if sys.argv[1:] == ["--source"]:
         write_engine(ENGINE / "src")
         return

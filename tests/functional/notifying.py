@@ -5,6 +5,7 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sqs.models import sqs_backends
 
@@ -40,6 +41,20 @@ class Provider:
     @property
     def hosts(self) -> list[str]:
         return [call.url for call in self.calls]
+
+
+def provider_of(notifier: str, deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """Put a provider in place of the real ones of notify_slack or notify_webhook, which gets its queues.
+
+    notifier: slack or webhook.
+    """
+    end = Provider()
+    app = function(f"notify_{notifier}")
+    monkeypatch.setattr(app, "by_urllib3", end)
+    monkeypatch.setattr(app, "system_resolver", lambda host, port: ["3.3.3.3"])
+    monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables[f"{notifier.upper()}_RETRY_QUEUE_URL"])
+    monkeypatch.setenv("EMAIL_QUEUE_URL", deployed.variables["EMAIL_RETRY_QUEUE_URL"])
+    return end
 
 
 SETTINGS: dict[str, dict[str, Any]] = {

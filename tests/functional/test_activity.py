@@ -9,7 +9,7 @@ import pytest
 
 from driftguard.models.activity import Activities, partition
 from driftguard.organizations.tables import ApiKeys
-from driftguard.platform.dynamodb import delete
+from driftguard.platform.bulk import delete
 from sandbox.gateway import function
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.faults import calls_to_aws

@@ -19,9 +19,9 @@ import pytest
 
 from driftguard.checks.messages import Incomplete
 from driftguard.checks.tables import History
-from driftguard.platform import dynamodb
+from driftguard.platform import sizes
 from driftguard.platform.times import DAY, hour_of
-from driftguard.predictions import intake
+from driftguard.predictions import intake, storing
 from driftguard.predictions.schemas import BatchBody
 from sandbox.calls import Call
 from sandbox.gateway import Answer, LambdaContext, function
@@ -174,8 +174,8 @@ def test_what_is_accepted_is_counted_and_told_once(day: Day, name: str) -> None:
 def test_what_a_batch_leaves_unprocessed_is_not_lost(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
     """With everything in many small chunks, of most batches that are read or written all but one is left out, oftener
     in a row than the SDK asks again; and SQS takes one of the schedule's messages at a time."""
-    monkeypatch.setattr(dynamodb.chunks, "__defaults__", (300,))
-    monkeypatch.setattr(intake, "MAX_ITEM_BYTES", 300)
+    monkeypatch.setattr(sizes.chunks, "__defaults__", (300,))
+    monkeypatch.setattr(storing, "MAX_ITEM_BYTES", 300)
     day.model_id = make_model(day.deployed)
     others = [day.deployed.call("POST", "/models", {"name": f"bare {number}"}).body["id"] for number in range(20)]
     fault, schedule = Partial(0.9, 1), Partial(0.4, 1)
@@ -357,7 +357,7 @@ def test_logging_killed_at_any_moment_is_made_good(day: Day, monkeypatch: pytest
     statuses, stored, counted, moments = set[str](), set[str](), set[str](), 0
     for name, (path, ids, headers) in REQUESTS.items():
         if "chunks" in name:
-            monkeypatch.setattr(dynamodb.chunks, "__defaults__", (600,))
+            monkeypatch.setattr(sizes.chunks, "__defaults__", (600,))
         body = {"model_id": day.model_id, **ids, **(sent[0] if path == "/predictions" else {"predictions": sent})}
         expected = 1 if path == "/predictions" else len(sent)
 

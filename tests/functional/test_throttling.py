@@ -9,8 +9,9 @@ import boto3
 import pytest
 
 from driftguard.baselines.tables import Baselines
+from driftguard.models import erasing
 from driftguard.models.tables import Models
-from driftguard.platform import aws
+from driftguard.platform import aws, bulk, dynamodb, retries
 from driftguard.predictions.tables import Predictions
 from sandbox.gateway import LambdaContext, function
 from sandbox.roles import under_role
@@ -25,7 +26,9 @@ MODEL_ITEMS = 6_500
 def slow(monkeypatch: pytest.MonkeyPatch) -> Throttled:
     """A limit of 100 items a second for each partition, and a clock that only sleeping moves."""
     limit = Throttled(items_a_second=100)
-    monkeypatch.setattr("driftguard.platform.dynamodb.time.sleep", limit.sleep)
+    # Only these modules' clock is replaced. Other threads of the process sleep too, and would move it.
+    for module in (bulk, dynamodb, erasing, retries):
+        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=limit.sleep))
     return limit
 
 

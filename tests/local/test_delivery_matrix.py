@@ -31,7 +31,7 @@ from botocore.config import Config
 from moto import mock_aws
 
 from driftguard.alerts.events import AlertEvent, news_of
-from driftguard.notifications import outgoing, transports
+from driftguard.notifications import http_client, outgoing, transports
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.example import example
 from driftguard.notifications.providers.base import StoredChannel
@@ -186,7 +186,7 @@ def to_here(port: int, context: ssl.SSLContext) -> outgoing.HttpClient:
         host = made.url.split("/")[2]
         assert made.address == "3.3.3.3"
         here = replace(made, url=made.url.replace(host, f"{host}:{port}", 1), address="127.0.0.1")
-        return dying(lambda: outgoing.by_urllib3(here, context))
+        return dying(lambda: http_client.by_urllib3(here, context))
 
     return call
 
@@ -306,7 +306,7 @@ def queues(certificate: Certificate) -> Iterator[dict[str, str]]:
         for name, value in {**variables, **own}.items():
             patch.setenv(name, value)
         dynamodb.connect(Environment())
-        patch.setattr(outgoing, "TIMEOUT", urllib3.Timeout(connect=1, read=PATIENCE))
+        patch.setattr(http_client, "TIMEOUT", urllib3.Timeout(connect=1, read=PATIENCE))
         patch.setattr(transports, "TIMEOUT_SECONDS", PATIENCE)
         client = boto3.client(
             "sesv2",

@@ -17,8 +17,9 @@ import urllib3
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from driftguard.notifications import outgoing
-from driftguard.notifications.outgoing import Call, DeliveryFailed, by_urllib3
+from driftguard.notifications import http_client, outgoing
+from driftguard.notifications.http_client import by_urllib3
+from driftguard.notifications.outgoing import Call, DeliveryFailed
 from driftguard.notifications.transports import SmtpServer, by_smtp
 from tests.local.ends import Certificate, certificate_in
 
@@ -126,7 +127,7 @@ def test_no_answer_is_a_failure_that_may_pass(
     provider: Provider, monkeypatch: pytest.MonkeyPatch, path: str, said: str
 ) -> None:
     """A provider that hangs or hangs up is given up, once and without retrying in place."""
-    monkeypatch.setattr(outgoing, "TIMEOUT", urllib3.Timeout(connect=1, read=0.3))
+    monkeypatch.setattr(http_client, "TIMEOUT", urllib3.Timeout(connect=1, read=0.3))
     before = len(provider.seen)
     with pytest.raises(DeliveryFailed, match=said) as caught:
         provider.call(path)
@@ -195,7 +196,7 @@ def test_a_hostile_answer_ends_at_the_deadline_and_is_never_read_whole(
     certificate: Certificate, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """Every answer gives a status or a failure within the deadline, with little memory and in one line of words."""
-    monkeypatch.setattr(outgoing, "DEADLINE", 0.6)
+    monkeypatch.setattr(http_client, "DEADLINE", 0.6)
     parts, status = HOSTILE[what]
     with raw(certificate, parts) as port:
         call, trusted = Call(f"https://hooks.example:{port}/", {}, b"{}", "127.0.0.1"), certificate.client()
@@ -218,7 +219,7 @@ def test_a_hostile_answer_ends_at_the_deadline_and_is_never_read_whole(
 
 def test_a_slow_handshake_ends_at_the_deadline(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that answers TLS with a byte now and then is given up at the deadline."""
-    monkeypatch.setattr(outgoing, "DEADLINE", 0.5)
+    monkeypatch.setattr(http_client, "DEADLINE", 0.5)
     listening = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
 

@@ -11,13 +11,15 @@ from driftguard.verdicts.directions import direction_of_categories, direction_of
 
 def feature_of(values: Mapping[str, Any]) -> AlertFeature:
     """A feature as a check finds it: its direction is told from its histogram."""
-    feature = AlertFeature.model_validate(values)
+    given = values.get("histogram")
+    complete = {"edges": None, "categories": None, **given} if given else None
+    feature = AlertFeature.model_validate({**values, "histogram": complete})
     if feature.histogram is None or feature.kind:
         return feature
     baseline, window = (
-        np.array(bars) / max(sum(bars), 1) for bars in (feature.histogram.baseline, feature.histogram.window)
+        np.array(bars) / max(sum(bars), 1) for bars in (feature.histogram["baseline"], feature.histogram["window"])
     )
-    labels = feature.histogram.categories
+    labels = feature.histogram["categories"]
     if labels is None:
         direction = direction_of_numbers(baseline.cumsum(), window.cumsum())
     else:

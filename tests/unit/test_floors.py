@@ -24,12 +24,13 @@ FLOORS = (
 
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 
-TABLE_READERS = {"folding", "series", "past", "tables"}
+TABLE_READERS = {"folding", "fresh", "past", "series", "steps", "tables"}
 ENGINE = [
     *(f"driftguard.{room}" for room in ("statistics", "rows", "distributions", "verdicts")),
     "driftguard.models.settings",
     "driftguard.alerts.findings",
     "driftguard.alerts.lifecycle",
+    "driftguard.alerts.transitions",
     "driftguard.alerts.replaying",
     "driftguard.counting",
 ]

@@ -113,6 +113,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
                 </li>
               ))}
             </ol>
+            {alert.timeline_left_out > 0 && <p class="muted">{plural(alert.timeline_left_out, "entry", "entries")} in the middle were removed, because the timeline is long.</p>}
           </section>
           <Deliveries alert={alert} />
         </aside>
@@ -258,6 +259,9 @@ function Moved({ features, alert, opened, children }: { features: Feature[]; ale
           Show all {count(features.length)}
         </button>
       )}
+      {alert.features_left_out > 0 && (
+        <p class="muted">The alert does not list {plural(alert.features_left_out, "more feature")}, because their names are very long. The model's page shows every feature.</p>
+      )}
     </>
   );
 }
@@ -294,6 +298,7 @@ function Deliveries({ alert }: { alert: AlertDetail }): JSX.Element {
           })}
         </ul>
       )}
+      {alert.deliveries_left_out > 0 && <p class="muted">{plural(alert.deliveries_left_out, "older message")} not listed here.</p>}
     </section>
   );
 }

@@ -3,9 +3,9 @@ import { useState } from "preact/hooks";
 import { at, call, forget } from "../api";
 import { plural } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
-import type { Channel, ChannelType, Model, Severity, TestResult } from "../types";
+import type { AlertType, Channel, ChannelType, Model, Severity, TestResult } from "../types";
 import { Dialog, Empty, Field, Loaded, Problem, Switch, Tag, Time } from "../ui";
-import { CHANNELS } from "../words";
+import { ALERT_TYPES, CHANNELS } from "../words";
 
 const FROM: Record<Severity, string> = { LOW: "alerts of every severity", MEDIUM: "alerts of medium and high severity", HIGH: "alerts of high severity" };
 
@@ -95,7 +95,8 @@ function ChannelCard({ channel, models, admin, edit, changed }: { channel: Chann
         </p>
         <p class="target">{target(channel)}</p>
         <p class="muted">
-          Receives {FROM[channel.min_severity]} from {names ? (names.length > 3 ? plural(names.length, "model") : names.join(", ")) : "all models"}.
+          Receives {FROM[channel.min_severity]}
+          {channel.alert_types && ` (${channel.alert_types.map((type) => ALERT_TYPES[type].toLowerCase()).join(", ")})`} from {names ? (names.length > 3 ? plural(names.length, "model") : names.join(", ")) : "all models"}.
         </p>
         {unhealthy && (
           <p class="bad">
@@ -155,6 +156,7 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
   const [region, setRegion] = useState<"us" | "eu">(channel?.region ?? "us");
   const [severity, setSeverity] = useState<Severity>(channel?.min_severity ?? "MEDIUM");
   const [some, setSome] = useState<string[] | null>(channel?.model_ids ?? null);
+  const [types, setTypes] = useState<AlertType[] | null>(channel?.alert_types ?? null);
   const { run, busy, error } = useAction(async () => {
     const body: Record<string, unknown> = { type, min_severity: severity };
     if (name.trim() !== (channel?.name ?? "")) body.name = name.trim() || null;
@@ -162,8 +164,8 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
     else if (address.trim()) body[REACHED[type].field] = address.trim();
     if (type === "webhook" && secret) body.secret = secret;
     if (type === "pagerduty") body.region = region;
-    if (channel) body.model_ids = some;
-    else if (some) body.model_ids = some;
+    if (channel || some) body.model_ids = some;
+    if (channel || types) body.alert_types = types;
     if (!channel && body.name === null) delete body.name;
     await call(channel ? "PATCH" : "POST", channel ? at`/alert-channels/${channel.id}` : "/alert-channels", { body });
     changed();
@@ -241,6 +243,29 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
           )}
         </Field>
         <fieldset class="field">
+          <legend>Alert types</legend>
+          <label class="check">
+            <input type="radio" name="types" checked={types === null} onChange={() => setTypes(null)} /> All types
+          </label>
+          <label class="check">
+            <input type="radio" name="types" checked={types !== null} onChange={() => setTypes(types ?? [])} /> Selected types
+          </label>
+          {types !== null && (
+            <div class="list">
+              {(Object.keys(ALERT_TYPES) as AlertType[]).map((type) => (
+                <label key={type} class="check">
+                  <input
+                    type="checkbox"
+                    checked={types.includes(type)}
+                    onChange={(event) => setTypes(event.currentTarget.checked ? [...types, type] : types.filter((one) => one !== type))}
+                  />{" "}
+                  {ALERT_TYPES[type]}
+                </label>
+              ))}
+            </div>
+          )}
+        </fieldset>
+        <fieldset class="field">
           <legend>Models</legend>
           <label class="check">
             <input type="radio" name="models" checked={some === null} onChange={() => setSome(null)} /> All models, including future ones
@@ -268,7 +293,7 @@ function Editor({ channel, models, onClose, changed }: { channel: Channel | null
           <button type="button" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" class="primary" disabled={busy || some?.length === 0}>
+          <button type="submit" class="primary" disabled={busy || some?.length === 0 || types?.length === 0}>
             {channel ? "Save" : "Add channel"}
           </button>
         </footer>

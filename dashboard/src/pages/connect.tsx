@@ -32,7 +32,7 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
       {model.baseline_version === null && (
         <section>
           <h2>1. Create the baseline</h2>
-          <p class="muted">Send all rows of the training or validation data in one request of at most 4 MB. Use an admin key.</p>
+          <p class="muted">Send all rows of the training or validation data in one request of at most 4 MB. Use an admin key. If you know when each row occurred, add <code>timestamps</code>: sudden changes are then found from the first hours on.</p>
           <div class="pair">
             <Snippet label="curl" text={`curl -X PUT ${BASE}/models/${model.id}/baseline \\\n  -H "x-api-key: $DRIFTGUARD_ADMIN_KEY" -H "content-type: application/json" \\\n  -d '${quoted(base)}'`} />
             <Snippet

@@ -117,7 +117,7 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
             <h2>Rule</h2>
             <div class="choices" role="radiogroup" aria-label="Rule">
               <Choice rule="budget" chosen={draft.rule} set={set} title="Budget" text="At most alpha false alarms per model and month, counted over all features and checks. The rule allows for the model's usual variation between days." />
-              <Choice rule="p_value" chosen={draft.rule} set={set} title="p-value" text="A feature has drifted if its p-value is below alpha. Each feature and check is tested separately, so expect false alarms in most months." />
+              <Choice rule="p_value" chosen={draft.rule} set={set} title="p-value" text="A feature has drifted if its p-value is below alpha. Each feature and check is tested separately, so expect several false alarms a month." />
             </div>
           </section>
           {GROUPS.map(({ title, about, entries }) => (
@@ -152,7 +152,7 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
       {admin && (
         <section class="danger">
           <h2>Delete this model</h2>
-          <p class="muted">The API stops showing the model at once. Its baseline, predictions, history and alerts are erased within 15 minutes.</p>
+          <p class="muted">The API stops showing the model at once. Its baseline, predictions, history and alerts are then erased in the background.</p>
           <button type="button" class="dangerous" onClick={() => setDeleting(true)}>
             Delete model
           </button>

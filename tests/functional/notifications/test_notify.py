@@ -21,19 +21,25 @@ from driftguard.notifications.tables import Channels
 from driftguard.platform import aws
 from sandbox.gateway import LambdaContext, function
 from tests.functional.conftest import Stack
-from tests.functional.notifying import HOOK, Provider, add, by_sns, by_sqs, happened, invoke, queued, record_of, told
+from tests.functional.notifying import (
+    HOOK,
+    Provider,
+    add,
+    by_sns,
+    by_sqs,
+    happened,
+    invoke,
+    provider_of,
+    queued,
+    record_of,
+    told,
+)
 
 
 @pytest.fixture
 def slack(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Provider:
     """notify_slack with a provider in place of Slack."""
-    end = Provider()
-    app = function("notify_slack")
-    monkeypatch.setattr(app, "by_urllib3", end)
-    monkeypatch.setattr(app, "system_resolver", lambda host, port: ["3.3.3.3"])
-    monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables["SLACK_RETRY_QUEUE_URL"])
-    monkeypatch.setenv("EMAIL_QUEUE_URL", deployed.variables["EMAIL_RETRY_QUEUE_URL"])
-    return end
+    return provider_of("slack", deployed, monkeypatch)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from moto.ses.models import ses_backends
 from driftguard.alerts.events import AlertEvent
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.delivery import MAX_ATTEMPTS
-from driftguard.notifications.outgoing import Answer, by_urllib3
+from driftguard.notifications.http_client import by_urllib3
+from driftguard.notifications.outgoing import Answer
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.providers.webhook import signature
 from driftguard.notifications.tables import Channels

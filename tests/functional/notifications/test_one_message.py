@@ -19,7 +19,7 @@ from driftguard.platform.dynamodb import transaction
 from sandbox.gateway import function
 from sandbox.roles import under_role
 from tests.functional.conftest import Stack
-from tests.functional.notifying import Provider, add, by_sqs, happened, invoke, queued, told
+from tests.functional.notifying import Provider, add, by_sqs, happened, invoke, provider_of, queued, told
 
 DOWN = Answer(503, {}, "down")
 
@@ -27,13 +27,7 @@ DOWN = Answer(503, {}, "down")
 @pytest.fixture
 def hook(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Provider:
     """notify_webhook with a provider in place of the real client."""
-    end = Provider()
-    app = function("notify_webhook")
-    monkeypatch.setattr(app, "by_urllib3", end)
-    monkeypatch.setattr(app, "system_resolver", lambda host, port: ["3.3.3.3"])
-    monkeypatch.setenv("RETRY_QUEUE_URL", deployed.variables["WEBHOOK_RETRY_QUEUE_URL"])
-    monkeypatch.setenv("EMAIL_QUEUE_URL", deployed.variables["EMAIL_RETRY_QUEUE_URL"])
-    return end
+    return provider_of("webhook", deployed, monkeypatch)
 
 
 def found(*kinds: tuple[AlertType, Severity]) -> list[AlertEvent]:

@@ -21,7 +21,7 @@ from driftguard.notifications.messages import ChannelNotice, Event
 from driftguard.notifications.tables import Channels
 from driftguard.organizations import administration
 from driftguard.platform import dynamodb
-from driftguard.predictions import intake
+from driftguard.predictions import storing
 from sandbox import stack
 from sandbox.gateway import Answer, LambdaContext, function
 from sandbox.roles import granted, under_role
@@ -247,7 +247,7 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
         many["batch_id"] = "b2"
         assert own.call("POST", "/predictions/batch", many, headers={"Idempotency-Key": "marker"}).status == 202
         with monkeypatch.context() as small:
-            small.setattr(intake, "MAX_ITEM_BYTES", 300)
+            small.setattr(storing, "MAX_ITEM_BYTES", 300)
             log(own, model_id, rows(8, 0.6, count=20), batch_id="b3")
     with monkeypatch.context() as settled:
         settled.setattr(folding, "SETTLED", -timedelta(minutes=1))
@@ -331,6 +331,22 @@ def test_an_organization_is_erased_from_every_table(
     assert traces(deployed, *ids, "Gone") == []
     assert sorted(traces(deployed, *others)) == theirs
     assert invoke(**command, name="Gone")["error"]["status"] == 404
+
+
+def test_open_alerts_are_resolved_and_told_before_an_organization_is_erased(
+    deployed: Stack, plan: str, published: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each open alert is resolved, and the channels live on while its last message may be on its way."""
+    organization, ids = lived_in(deployed, "Gone", monkeypatch)
+    models, channels = set(ids[2:4]), ids[6:8]
+    opened = {event["alert"]["id"] for event in published.refresh() if event["kind"] == "opened"}
+    assert opened >= set(ids[4:6])
+    published.clear()
+    invoke(action="erase_organization", organization_id=organization, name="Gone")
+    over = [event for event in published.refresh() if event["reason"] == "model_deleted"]
+    assert {event["model_id"] for event in over} == models
+    assert {event["alert"]["id"] for event in over} == opened
+    assert all(Channels.one(organization, channel) for channel in channels)
 
 
 def test_an_erased_model_leaves_no_item_whatever_it_had(

@@ -5,7 +5,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from driftguard.alerts import lifecycle
+from driftguard.alerts import timeline, transitions
 from driftguard.alerts.cutting import (
     ALERT_BYTES,
     ALERT_TEXT_BYTES,
@@ -16,7 +16,7 @@ from driftguard.alerts.cutting import (
 )
 from driftguard.alerts.events import AlertEvent, event_alert
 from driftguard.alerts.schemas import Alert, AlertFeature, Histogram, Shares
-from driftguard.platform.dynamodb import longest_fit, squeeze
+from driftguard.platform.sizes import longest_fit, squeeze
 
 START = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 LETTERS = [chr(code) for code in range(0x20000, 0x2A6D6)]
@@ -56,7 +56,7 @@ def alert(**changes: Any) -> Alert:
 def features(count: int) -> list[AlertFeature]:
     """Return features with the longest names and examples that an alert holds."""
     labels = [text(60, 10_000 + number) for number in range(32)]
-    picture = Histogram(categories=labels, baseline=[1 / 3] * 32, window=[1 / 3] * 32)
+    picture = Histogram(edges=None, categories=labels, baseline=[1 / 3] * 32, window=[1 / 3] * 32)
     return [
         AlertFeature(
             name=text(128, number),
@@ -102,11 +102,11 @@ def test_a_cut_alert_that_is_stored_again_keeps_its_count() -> None:
 
 def test_notes_added_one_by_one_never_make_an_alert_too_large() -> None:
     """The timeline keeps its first entry and the latest ones, and counts the entries between them."""
-    found = lifecycle._note(alert(), START, "opened", "first")
+    found = timeline.with_entry(alert(), START, "opened", "first")
     for number in range(60):
         now = START + timedelta(minutes=number)
         until = now + timedelta(hours=1)
-        found = cut_alert(lifecycle.snooze(found, until=until, now=now, actor="ops", note=text(2000, number)))
+        found = cut_alert(transitions.snooze(found, until=until, now=now, actor="ops", note=text(2000, number)))
         assert size(found) <= ALERT_BYTES
     notes = [entry.note or "" for entry in found.timeline]
     assert notes[0] == "first"
@@ -120,7 +120,7 @@ def test_a_short_timeline_counts_the_entries_that_it_dropped_at_its_longest() ->
     """A timeline of short entries is limited by their number."""
     found = alert()
     for number in range(520):
-        found = lifecycle._note(found, START + timedelta(minutes=number), "reminded")
+        found = timeline.with_entry(found, START + timedelta(minutes=number), "reminded")
     assert (len(found.timeline), found.timeline_left_out) == (500, 20)
 
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from driftguard.alerts import findings, lifecycle
+from driftguard.alerts import findings, lifecycle, transitions
 from driftguard.alerts.advice import recommend
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome
 from driftguard.alerts.schemas import SEVERITIES, Alert, Severity, Window, severity_rank
+from driftguard.alerts.timeline import TIMELINE_ENTRIES
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.errors import Conflict, Invalid
 from tests.unit.features import feature_of
@@ -126,15 +127,15 @@ class Model:
         return outcome
 
     def acknowledge(self) -> None:
-        self.keep(lifecycle.acknowledge(self.alert(), self.memory, now=self.now, actor="ana"))
+        self.keep(transitions.acknowledge(self.alert(), self.memory, now=self.now, actor="ana"))
 
     def snooze(self, hours: float) -> None:
         until = self.now + timedelta(hours=hours)
-        self.keep(Outcome([lifecycle.snooze(self.alert(), until=until, now=self.now, actor="ana")], [], self.memory))
+        self.keep(Outcome([transitions.snooze(self.alert(), until=until, now=self.now, actor="ana")], [], self.memory))
 
     def resolve(self) -> None:
         self.keep(
-            lifecycle.resolve(self.alert(), self.memory, renotify_hours=24, now=self.now, actor="ana", note="fixed")
+            transitions.resolve(self.alert(), self.memory, renotify_hours=24, now=self.now, actor="ana", note="fixed")
         )
 
 
@@ -433,16 +434,16 @@ def test_every_state_meets_every_event_as_the_table_says(state_name: str, happen
     assert (after.occurrences if after else None) == expected.occurrences
 
 
-@pytest.mark.parametrize("act", [lifecycle.acknowledge, lifecycle.snooze, lifecycle.resolve])
+@pytest.mark.parametrize("act", [transitions.acknowledge, transitions.snooze, transitions.resolve])
 def test_from_resolved_nothing_leads_on(act: Callable[..., Any]) -> None:
     """A resolved alert refuses every transition with a conflict."""
     model = STATES["resolved_by_hand"]()
     alert = model.stored["A1"]
     more: dict[str, Any] = {}
-    if act is lifecycle.snooze:
+    if act is transitions.snooze:
         more = {"until": model.now + hours(1)}
-    arguments = (alert,) if act is lifecycle.snooze else (alert, Memory())
-    if act is lifecycle.resolve:
+    arguments = (alert,) if act is transitions.snooze else (alert, Memory())
+    if act is transitions.resolve:
         more = {"renotify_hours": 24}
     with pytest.raises(Conflict):
         act(*arguments, now=model.now, actor="ana", **more)
@@ -453,7 +454,7 @@ def test_a_snooze_must_end_in_the_future(hours_ahead: float) -> None:
     """A time that is now or gone is refused, and the place is named."""
     model = opened()
     with pytest.raises(Invalid) as caught:
-        lifecycle.snooze(model.alert(), until=model.now + hours(hours_ahead), now=model.now, actor="ana")
+        transitions.snooze(model.alert(), until=model.now + hours(hours_ahead), now=model.now, actor="ana")
     assert caught.value.errors[0]["loc"] == ["body", "until"]
 
 
@@ -550,8 +551,8 @@ def test_a_reader_sees_that_a_snooze_has_ended_before_any_check() -> None:
     model = opened()
     model.snooze(1)
     until = model.alert().snoozed_until
-    assert lifecycle.lapse(model.alert(), START + hours(1)) is model.alert()
-    awake = lifecycle.lapse(model.alert(), START + hours(9))
+    assert transitions.lapse(model.alert(), START + hours(1)) is model.alert()
+    awake = transitions.lapse(model.alert(), START + hours(9))
     assert (awake.status, awake.snoozed_until) == ("firing", None)
     assert (awake.timeline[-1].event, awake.timeline[-1].at) == ("snooze_ended", until)
 
@@ -756,7 +757,7 @@ def test_every_transition_leaves_an_entry_in_the_timeline() -> None:
     model.check(finding("firing", "HIGH"))
     model.check(finding("firing", "LOW"))
     model.check("firing", hours(24))
-    model.keep(lifecycle.acknowledge(model.alert(), model.memory, now=model.now, actor="ben", note="on it"))
+    model.keep(transitions.acknowledge(model.alert(), model.memory, now=model.now, actor="ben", note="on it"))
     model.snooze(1)
     model.check("below", hours(2))
     model.resolve()
@@ -790,7 +791,7 @@ def test_the_timeline_of_a_flapping_alert_stays_bounded() -> None:
         kind = ("below", "firing")[turn % 2]
         outcome = lifecycle.apply(finding(kind), alert, Memory(), occasion(START + turn * STEP, renotify_hours=999))
         (alert,) = outcome.alerts
-    assert len(alert.timeline) == lifecycle.TIMELINE_ENTRIES
+    assert len(alert.timeline) == TIMELINE_ENTRIES
     assert alert.timeline[0].event == "opened"
 
 
@@ -906,11 +907,9 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
 def test_recommended_actions_fit_what_was_found(alert_type: Any, features: list[Any], said: str) -> None:
     """Each type and kind of finding gets its own actions, naming features and numbers."""
     found = [feature_of(feature) for feature in features]
-    actions = recommend(alert_type, found, preliminary=False)
+    actions = recommend(alert_type, found)
     assert said in "\n".join(actions)
     assert len(actions) == len(set(actions)) >= 2
-    assert not any("preliminary" in action for action in actions)
-    assert "preliminary" in recommend(alert_type, found, preliminary=True)[-1]
 
 
 class Life(RuleBasedStateMachine):
@@ -943,7 +942,7 @@ class Life(RuleBasedStateMachine):
     def hand(self, what: str) -> None:
         if self.model.open() is None:
             return
-        if what == "acknowledge" and lifecycle.lapse(self.model.alert(), self.model.now).status == "acknowledged":
+        if what == "acknowledge" and transitions.lapse(self.model.alert(), self.model.now).status == "acknowledged":
             return
         if what == "snooze":
             self.model.snooze(7)

@@ -8,6 +8,7 @@ import pytest
 from driftguard.alerts.findings import Finding, Occasion
 from driftguard.alerts.schemas import AlertFeature
 from driftguard.checks import simulation
+from driftguard.checks.replayed_past import ReplayedPast
 from driftguard.counting.batches import count
 from driftguard.counting.series import Series
 from driftguard.distributions.baseline import build
@@ -47,10 +48,13 @@ def test_an_alert_lives_on_through_checks_that_change_nothing(
     hours = count(baseline, [columns(pack([row]))])
     model = Models("acme", "model#m", organization_id="acme", model_id="m", name="churn")
     settings = ModelSettings()
-    replay = simulation.Replay(model, Series("m", 1, 1, baseline), settings, hour_of(START), hours)
+    days = {hour // 24: counts for hour, counts in hours.items()}
+    series = Series("m", 1, 1, baseline)
+    past = ReplayedPast(series, {}, None, hour_of(START) // 24)
+    replay = simulation.Replay(model, series, settings, hour_of(START), hours, days, lambda _day: hours, past)
     given = iter(findings)
 
-    def judging(_baseline: Any, _window: Any, _days: Any, occasion: Occasion) -> Verdict:
+    def judging(_baseline: Any, _window: Any, _past: Any, occasion: Occasion, _episodes: Any) -> Verdict:
         return Verdict(report_of(occasion, "ok", None), [next(given)], occasion)
 
     monkeypatch.setattr(moments, "judge", judging)

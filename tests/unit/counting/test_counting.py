@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftguard.counting.batches import count
-from driftguard.counting.counts import GROUP_SIZE, KINDS, NAME_LENGTH, RECENT_NAMES, Counts
+from driftguard.counting.counts import KINDS, NAME_LENGTH, RECENT_NAMES, Counts
 from driftguard.counting.edges import Edges, cells_of, digests_of
-from driftguard.counting.layout import layout_of
+from driftguard.counting.layout import GROUP_SIZE, layout_of
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.distributions.categories import CELLS, cell_of, digest_of
 from driftguard.distributions.numbers import Numbers
-from driftguard.platform.dynamodb import MAX_ITEM_BYTES
 from driftguard.platform.serialization import Scalar
+from driftguard.platform.sizes import MAX_ITEM_BYTES
 from driftguard.rows.columns import Columns, Row, columns_of
 from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns

@@ -193,7 +193,7 @@ def test_no_name_can_format_a_card(name: str) -> None:
 
 def test_a_card_fits_however_long_names_are() -> None:
     """A card stays under 28 kB, and features that are left out are counted."""
-    histogram = {"categories": ["語" * 60] * 5, "baseline": [1.0] * 5, "window": [1.0] * 5}
+    histogram = {"edges": None, "categories": ["語" * 60] * 5, "baseline": [1.0] * 5, "window": [1.0] * 5}
     sample = happened().alert.features[0]
     long = sample.model_validate({"name": "語" * 128, "drift_score": 0.5, "histogram": histogram})
     event = happened(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from driftguard.platform.dynamodb import ConditionFailed, retrying
+from driftguard.platform.retries import ConditionFailed, retrying
 
 
 def test_a_failed_condition_leads_to_the_next_try() -> None:

@@ -16,10 +16,11 @@ from driftguard.models import registry
 from driftguard.models.names import pack_names
 from driftguard.models.schemas import NewModel
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, connect, disconnect
+from driftguard.platform.dynamodb import connect, disconnect
 from driftguard.platform.environment import Environment
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, NotFound, TooLarge, Unavailable
 from driftguard.platform.paging import encode_cursor
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import iso
 from driftguard.predictions import intake, listing
 from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, PredictionBody

@@ -13,7 +13,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftguard.alerts import lifecycle, words
+from driftguard.alerts import lifecycle, transitions, words
 from driftguard.alerts.advice import recommend
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.findings import Memory, Occasion
@@ -57,7 +57,7 @@ def verdict_of(
         NOW, "acme", "m", "churn", ModelSettings(**settings), 3, baseline.rows, window.rows,
         Window(start=NOW - timedelta(days=7), end=NOW), False, False, False, lambda _now: "A1",
     )  # fmt: skip
-    return judge(baseline, window, (), occasion)
+    return judge(baseline, window, None, occasion)
 
 
 def row_of(verdict: Verdict, name: str = "x") -> dict[str, Any]:
@@ -250,7 +250,7 @@ def test_a_renamed_feature_is_suggested(new: str, suggested: str | None) -> None
     verdict = verdict_of(build({"age": ages, "page": ages}), {new: ages, "page": ages})
     (one,) = verdict.report["unwatched"] or []
     assert one["renamed_from"] == suggested
-    actions = "\n".join(recommend("data_quality", quality(verdict).features, preliminary=False))
+    actions = "\n".join(recommend("data_quality", quality(verdict).features))
     assert (f"renamed “age” to “{new}”" in actions) == (suggested is not None)
     kept = verdict_of(build({"age": ages, "page": ages}), {new: ages, "age": ages, "page": ages})
     assert [entry["renamed_from"] for entry in kept.report["unwatched"] or []] == [None]
@@ -271,7 +271,7 @@ def test_unexpected_features_open_one_low_alert_per_baseline() -> None:
     assert (alert.status, alert.severity, alert.drift_score) == ("firing", "LOW", None)
     assert [event.kind for event in events] == ["opened"]
     later = NOW + timedelta(days=8)
-    closed = lifecycle.resolve(alert, memory, renotify_hours=24, now=later, actor="ops")
+    closed = transitions.resolve(alert, memory, renotify_hours=24, now=later, actor="ops")
     for version, opens in ((3, False), (4, True)):
         occasion = Occasion(**{**vars(verdict.occasion), "now": later + timedelta(days=2), "baseline_version": version})
         outcome = lifecycle.apply(quality(verdict), None, Memory.load(closed.memory.dump()), occasion)

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from driftguard_engine.rows import files as engine_files
 from driftguard_engine.rows.chunks import BadFile
-from driftguard_engine.rows.csv_cells import MISSING, Cells
+from driftguard_engine.rows.csv_cells import MISSING, Cells, almost_value
 from driftguard_engine.rows.csv_layout import Layout, layout_of
 from driftguard_engine.rows.csv_lines import Header, header_of
 from driftguard_engine.rows.file_format import FileFormat
@@ -164,6 +164,12 @@ def _typed(name: str, column: pa.Array, cells: Cells) -> Values:
     values = cells.values(name, names, bad)
     if bad or name in names or any(text != text.strip() for text in names):
         raise Doubtful
+    if any(map(almost_value, names)):
+        # Whether the engine refuses such texts depends on how many there are, so it sees every cell.
+        every = cells.values(name, column.fill_null("").to_pylist(), bad)
+        if bad:
+            raise Doubtful
+        return list(every)
     kinds = set(map(type, values))
     if kinds <= {str}:
         return pa.DictionaryArray.from_arrays(distinct.indices, distinct.dictionary)

@@ -2,22 +2,25 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from driftguard.alerts import findings, lifecycle
+from driftguard.alerts import findings, lifecycle, transitions
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.publishing import Publish, publish_pending
-from driftguard.alerts.schemas import Alert, AlertDetail, AlertFilters, DeliveryRecord, Note, Snooze
+from driftguard.alerts.schemas import Alert, AlertDetail, AlertStatus, AlertType, DeliveryRecord, Note, Severity, Snooze
 from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.models.activity import ActivityKind, Change
 from driftguard.models.registry import MAX_ID
 from driftguard.models.settings import ModelSettings
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import retrying, transaction
+from driftguard.platform.dynamodb import transaction
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import earliest_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
-from driftguard.platform.times import iso
+from driftguard.platform.retries import retrying
+from driftguard.platform.times import hour_of, iso
 
 TRIES = 6
 
@@ -34,6 +37,18 @@ def find(organization_id: str, alert_id: str) -> Alert:
     if alert is None or Models.one(organization_id, alert.model_id) is None:
         raise NotFound("No alert has this id. Check the id, or list alerts at GET /drift/alerts.")
     return alert
+
+
+@dataclass(frozen=True)
+class AlertFilters:
+    """The query parameters of a list of alerts."""
+
+    limit: int
+    days: int | None
+    status: AlertStatus | None
+    severity: Severity | None
+    alert_type: AlertType | None
+    cursor: str | None
 
 
 def page(organization_id: str, filters: AlertFilters, *, model_id: str | None, now: datetime) -> Page[Alert]:
@@ -53,7 +68,7 @@ def page(organization_id: str, filters: AlertFilters, *, model_id: str | None, n
         severity=filters.severity,
         alert_type=filters.alert_type,
         limit=filters.limit,
-        as_of=lambda alert: lifecycle.lapse(alert, now),
+        as_of=lambda alert: transitions.lapse(alert, now),
     )
     there = {model_id} if model_id else Models.existing(organization_id, {alert.model_id for alert in found})
     return Page(
@@ -74,19 +89,19 @@ def detail(
 
     deliveries_of: returns the records of an alert's latest deliveries, and the number of earlier deliveries.
     """
-    alert = lifecycle.lapse(find(organization_id, alert_id), now)
+    alert = transitions.lapse(find(organization_id, alert_id), now)
     return alert.detail(base_url, *deliveries_of(alert_id))
 
 
 def acknowledging(body: Note, now: datetime, actor: str) -> Action:
     """Return the transition to `acknowledged`."""
-    return lambda alert, memory: lifecycle.acknowledge(alert, memory, now=now, actor=actor, note=body.note)
+    return lambda alert, memory: transitions.acknowledge(alert, memory, now=now, actor=actor, note=body.note)
 
 
 def snoozing(body: Snooze, now: datetime, actor: str) -> Action:
     """Return the transition to `snoozed`."""
     return lambda alert, memory: findings.Outcome(
-        [lifecycle.snooze(alert, until=body.until, now=now, actor=actor, note=body.note)], [], memory
+        [transitions.snooze(alert, until=body.until, now=now, actor=actor, note=body.note)], [], memory
     )
 
 
@@ -99,7 +114,7 @@ def resolving(body: Note, now: datetime, actor: str) -> Action:
     def resolve(alert: Alert, memory: findings.Memory) -> findings.Outcome:
         model = Models.one(alert.organization_id, alert.model_id)
         hours = model.settings.renotify_hours if model else ModelSettings().renotify_hours
-        return lifecycle.resolve(alert, memory, renotify_hours=hours, now=now, actor=actor, note=body.note)
+        return transitions.resolve(alert, memory, renotify_hours=hours, now=now, actor=actor, note=body.note)
 
     return resolve
 
@@ -118,7 +133,7 @@ def recording(kind: ActivityKind, body: Note, now: datetime, actor: str) -> Reco
 def act(
     organization_id: str, alert_id: str, action: Action, *, publish: Publish, recorded: Recorded | None = None
 ) -> Alert:
-    """Apply a transition of `driftguard.alerts.lifecycle` to an alert, and update its model's status.
+    """Apply a transition of `driftguard.alerts.transitions` to an alert, and update its model's status.
 
     recorded: returns the record of the change, which is stored with it.
     Raises NotFound if there is no such alert, and Conflict if its status does not allow the transition.
@@ -134,7 +149,7 @@ def replace_baseline(model: Models, *, publish: Publish, now: datetime, actor: s
     def close(alert: Alert, memory: findings.Memory) -> findings.Outcome:
         if alert.alert_type == "no_data":
             return findings.Outcome([], [], memory)
-        return lifecycle.replace_baseline(alert, memory, now=now, actor=actor)
+        return transitions.replace_baseline(alert, memory, now=now, actor=actor)
 
     _close_open(model, close, publish=publish)
 
@@ -144,7 +159,7 @@ def close_deleted(model: Models, *, publish: Publish, now: datetime, actor: str)
     hours = model.settings.renotify_hours
     _close_open(
         model,
-        lambda alert, memory: lifecycle.delete_model(alert, memory, renotify_hours=hours, now=now, actor=actor),
+        lambda alert, memory: transitions.delete_model(alert, memory, renotify_hours=hours, now=now, actor=actor),
         publish=publish,
     )
 
@@ -171,25 +186,29 @@ def _apply(organization_id: str, alert_id: str, action: Action, recorded: Record
         if not outcome.alerts:
             return alert
         with attempt:
-            _store(status, alert.alert_type, outcome, recorded(outcome.alerts[-1]) if recorded else None)
+            _store(status, alert, outcome, recorded(outcome.alerts[-1]) if recorded else None)
         if attempt.succeeded:
             return outcome.alerts[-1]
     raise Conflict("Other requests are changing this alert. Please try again in a second.", retry_after=1)
 
 
-def _store(status: Statuses, alert_type: str, outcome: findings.Outcome, change: Change | None) -> None:
+def _store(status: Statuses, before: Alert, outcome: findings.Outcome, change: Change | None) -> None:
     """Write the outcome, the model's status and the record of the change in one transaction.
+
+    before: the alert before the change.
 
     Raises ConditionFailed if the alert or the status changed since it was read.
     """
-    open_alerts, memory = lifecycle.remember(status.open_alerts or {}, status.memory or {}, outcome, alert_type)
+    open_alerts, memory = lifecycle.remember(status.open_alerts or {}, status.memory or {}, outcome, before.alert_type)
     revision = status.revision
+    episodes = _episodes_after(status, before, outcome.alerts[-1])
     with transaction() as write:
         write.update(
             Statuses(status.pk, status.sk),
             actions=[
                 Statuses.open_alerts.set(open_alerts),
                 Statuses.memory.set(memory),
+                *([Statuses.episodes.set(episodes)] if episodes is not None else []),
                 Statuses.revision.set(revision + 1),
             ],
             condition=Statuses.revision == revision,
@@ -197,3 +216,12 @@ def _store(status: Statuses, alert_type: str, outcome: findings.Outcome, change:
         add_outcomes(write, [outcome])
         if change is not None:
             change.record(write)
+
+
+def _episodes_after(status: Statuses, before: Alert, after: Alert) -> bytes | None:
+    """Return the episodes after a person resolved an alert, or None if they stay as they are."""
+    version = before.baseline_version
+    if version is None or after.is_open or after.resolved_at is None or not status.episodes:
+        return None
+    episodes = Episodes.load(status.episodes, version)
+    return episodes.resolved_by_hand(before.alert_type, hour_of(after.resolved_at)).dump(version)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import Alert, AlertFeature, TimelineEntry
-from driftguard.platform.dynamodb import longest_fit, squeeze
+from driftguard.platform.sizes import longest_fit, squeeze
 
 TIMELINE_BYTES = 50_000
 """Most compressed bytes of a timeline. Its JSON has at most ten times as many bytes."""

@@ -38,6 +38,8 @@ class Finding:
     features: the features that fired come first, in descending order of their scores.
     limit: what the score and the p-value were compared with.
     unexpected: features come that the baseline lacks. They open one alert of LOW severity per baseline version.
+    onset: since when the values have changed. settled: whether the values of a feature in the alert are still changed
+    but do not differ from the baseline. Unless another feature holds the alert, it is resolved.
     """
 
     alert_type: AlertType
@@ -50,6 +52,8 @@ class Finding:
     features: Sequence[AlertFeature] = ()
     limit: Limit | None = None
     unexpected: bool = False
+    onset: datetime | None = None
+    settled: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,12 @@ class Memory:
 
     hushed_until, hushed_baseline: set when a user resolves an alert while the drift continues. Until that time no new
     alert opens, unless the baseline is replaced.
-    preliminary_told: written by version 0.1 and not used any more.
     unexpected_told: the baseline version of the last alert that named features which the baseline lacks.
     outages: the times between which `no_data` alerts of the last OUTAGES_KEPT were open, oldest first.
     """
 
     hushed_until: datetime | None = None
     hushed_baseline: int | None = None
-    preliminary_told: int | None = None
     unexpected_told: int | None = None
     outages: tuple[tuple[datetime, datetime], ...] = ()
 
@@ -74,7 +76,6 @@ class Memory:
         values = {
             "hushed_until": iso(self.hushed_until) if self.hushed_until else None,
             "hushed_baseline": self.hushed_baseline,
-            "preliminary_told": self.preliminary_told,
             "unexpected_told": self.unexpected_told,
             "outages": [[iso(start), iso(end)] for start, end in self.outages] or None,
         }
@@ -93,7 +94,6 @@ class Memory:
         return cls(
             hushed_until=parse(hushed_until) if hushed_until else None,
             hushed_baseline=stored.get("hushed_baseline"),
-            preliminary_told=stored.get("preliminary_told"),
             unexpected_told=stored.get("unexpected_told"),
             outages=tuple((parse(start), parse(end)) for start, end in stored.get("outages", ())),
         )
@@ -161,6 +161,6 @@ def trim_features(features: Sequence[AlertFeature]) -> list[AlertFeature]:
 
 
 def _short_labels(histogram: Histogram | None) -> Histogram | None:
-    if histogram is None or histogram.categories is None:
+    if histogram is None or histogram["categories"] is None:
         return histogram
-    return histogram.model_copy(update={"categories": [shorten(label) for label in histogram.categories]})
+    return {**histogram, "categories": [shorten(label) for label in histogram["categories"]]}

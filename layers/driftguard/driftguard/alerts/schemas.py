@@ -1,10 +1,10 @@
 """Defines alerts as they are stored and as the API returns them."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from driftguard.alerts.changes import Change
 from driftguard.platform.serialization import Note as NoteText
 from driftguard.platform.serialization import Wire
 from driftguard.platform.times import UtcTime
@@ -45,14 +45,14 @@ class Shares(BaseModel):
     window: float
 
 
-class Histogram(BaseModel):
+class Histogram(TypedDict):
     """A histogram of the baseline and the window, as shares of the values in at most 32 bins.
 
     Numeric features have `edges`, one more than there are bins. Other features have `categories`, one label per bin.
     """
 
-    edges: list[float | None] | None = None
-    categories: list[str] | None = None
+    edges: list[float | None] | None
+    categories: list[str] | None
     baseline: list[float]
     window: list[float]
 
@@ -98,7 +98,7 @@ class AlertFeature(BaseModel):
     `kind` and `shares` are set in data-quality alerts only: the tested problem, and the shares of affected rows.
     `new_categories` lists examples of values that the baseline does not contain. `direction` describes the shift in
     words, such as `towards higher values`. `renamed_from` names the feature of the baseline that an unexpected feature
-    probably is.
+    probably is. `change` is set if another part than the week found the feature.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -121,6 +121,7 @@ class AlertFeature(BaseModel):
     type_change: WrongType | None = None
     renamed_from: str | None = None
     histogram: Histogram | None = None
+    change: Change | None = None
 
 
 class Window(BaseModel):
@@ -164,6 +165,7 @@ class AlertFields(BaseModel):
     p_value: float | None
     peak_score: float | None
     limit: Limit | None = None
+    onset: UtcTime | None = Field(default=None, description="Since when the values have changed, if that is known.")
     detected_at: UtcTime
     last_detected_at: UtcTime
     resolved_at: UtcTime | None = None
@@ -186,7 +188,7 @@ class Sent(BaseModel):
 
 
 class Alert(AlertFields):
-    """An alert as it is stored. Only `driftguard.alerts.lifecycle` creates and changes alerts.
+    """An alert as it is stored. Only `driftguard.alerts.lifecycle` and `transitions` create and change alerts.
 
     below_since: the time since when the score has been below the level that keeps the alert open.
     sent: the last message by the minimum severity of the channels that received it. A minimum is missing until the
@@ -294,15 +296,3 @@ class Snooze(Note):
 def dashboard_url(public_url: str, alert_id: str) -> str:
     """Return the URL of an alert in the dashboard."""
     return f"{public_url}/dashboard#/alerts/{alert_id}"
-
-
-@dataclass(frozen=True)
-class AlertFilters:
-    """The query parameters of a list of alerts."""
-
-    limit: int
-    days: int | None
-    status: AlertStatus | None
-    severity: Severity | None
-    alert_type: AlertType | None
-    cursor: str | None

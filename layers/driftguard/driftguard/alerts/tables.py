@@ -10,8 +10,9 @@ from pynamodb.transactions import TransactWrite
 from driftguard.alerts.cutting import cut_alert, cut_event
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import Alert
-from driftguard.platform.dynamodb import KEYS, Options, Table, squeeze, unsqueeze
+from driftguard.platform.dynamodb import KEYS, Options, Table
 from driftguard.platform.serialization import MAX_ANSWER_BYTES
+from driftguard.platform.sizes import squeeze, unsqueeze
 from driftguard.platform.times import iso
 
 if TYPE_CHECKING:  # functions that only need this table do not load settings

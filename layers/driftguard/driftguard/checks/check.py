@@ -7,22 +7,26 @@ message that is delivered twice leaves only one.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.findings import Memory
 from driftguard.alerts.publishing import publish_pending
 from driftguard.checks.commit import store
+from driftguard.checks.onsets import with_onsets
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
-from driftguard.checks.window import Past, decide, load_series
-from driftguard.counting.folding import Overtaken, arrival_time, count_fresh, fold, load_state
+from driftguard.checks.window import Past, decide, fresh_spans, load_series
+from driftguard.counting.folding import Overtaken, fold, load_state
+from driftguard.counting.fresh import count_fresh, latest
 from driftguard.counting.series import Fresh
 from driftguard.counting.series import State as Folded
+from driftguard.counting.steps import Arrivals, arrival_time
 from driftguard.counting.tables import StoredCounts
 from driftguard.models.schemas import State
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
-from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.ids import new_id
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of
 from driftguard.predictions.tables import Predictions
 from driftguard.verdicts.moments import Moment, occasion
@@ -69,14 +73,19 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     if model.baseline_version is None:
         return _skip(task, "no_baseline", "The model has no baseline yet. Create a baseline first.")
     series = load_series(model)
-    state, complete = fold(series, load_state(series, now), now, task.may_go_on)
-    fresh = count_fresh(series, state.cursor, now, task.may_go_on) if complete else None
+    state = load_state(series, now)
+    arrivals = Arrivals(series, state.cursor, latest(now))
+    state, complete = fold(series, state, now, task.may_go_on, arrivals)
+    episodes = Episodes.load(status.episodes, series.version)
+    spans = fresh_spans(model.settings, now, episodes)
+    fresh = count_fresh(series, state.cursor, now, spans, task.may_go_on, arrivals) if complete else None
     if fresh is None:
         return Result("checked", None, finished=False)
     past = _past(model, status, state, fresh)
     if past is None:
         return _skip(task, "no_data", "No predictions have been logged yet.", series.baseline.rows)
-    verdict = decide(task.model, series, state, fresh, past, now)
+    verdict = decide(task.model, series, state, fresh, past, now, episodes)
+    verdict = with_onsets(series, verdict, episodes, status)
     store(task, check_id, status, verdict, past)
     return Result("checked", verdict.report)
 

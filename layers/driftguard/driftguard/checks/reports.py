@@ -12,16 +12,17 @@ from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
+from driftguard.alerts.schemas import Histogram
 from driftguard.checks.schemas import HistoryRow
 from driftguard.checks.tables import MOST_ROW_BYTES, History
 from driftguard.distributions.baseline import key_of
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import MAX_ITEM_BYTES, longest_fit
 from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
+from driftguard.platform.sizes import MAX_ITEM_BYTES, longest_fit
 from driftguard.verdicts.bounds import bounded
-from driftguard.verdicts.shapes import Report, ReportFeature, ReportHistogram
+from driftguard.verdicts.shapes import Report, ReportFeature
 
 TRIES = 3
 
@@ -34,9 +35,10 @@ BZ2: Final = b"BZh"
 
 LACKING: Final[dict[str, Any]] = {
     **dict.fromkeys(["direction", "at", "mean", "range", "expected_by_chance", "wasserstein_error_bound"]),
+    **dict.fromkeys(["part", "sudden", "window_start"]),
     "new_categories": [],
 }
-"""Defaults for fields of a feature that stored reports of older versions may lack."""
+"""Defaults for fields of a feature that a stored report lacks: it is older than the field, or all features have it."""
 
 LACKING_IN_REPORT: Final[dict[str, Any]] = {
     "unwatched": None,
@@ -45,12 +47,19 @@ LACKING_IN_REPORT: Final[dict[str, Any]] = {
     "histograms_left_out": 0,
 }
 LACKING_IN_TYPE_CHANGE: Final[dict[str, Any]] = {"expected": None, "example": None}
-LACKING_IN_QUALITY: Final[dict[str, Any]] = {"threshold": None}
+LACKING_IN_QUALITY: Final[dict[str, Any]] = {"threshold": None, "hours": None, "surprise": None}
 
 
 def pack(report: Report) -> bytes:
     """Return a report as bytes for storage. Raises ValueError if the report contains NaN or infinity."""
-    features = [{**one, "histogram": _pack_picture(one["histogram"])} for one in report["features"]]
+    features = [
+        {
+            **one,
+            "histogram": _pack_picture(one["histogram"]),
+            "data_quality": [_without(test, LACKING_IN_QUALITY) for test in one["data_quality"]],
+        }
+        for one in report["features"]
+    ]
     return bz2.compress(_json({**report, "features": _columns(features)}))
 
 
@@ -65,14 +74,43 @@ def unpack(data: bytes) -> Report:
     return bounded(cast("Report", {**LACKING_IN_REPORT, **stored, "features": features}))
 
 
-def _columns(features: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Return the fields of all features, one list per field. Equal fields side by side compress better."""
-    return {name: [feature[name] for feature in features] for name in features[0]} if features else {}
+def _columns(features: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the fields of all features, one list per field. Equal fields side by side compress better.
+
+    Fields that have their default in all features are left out. The comparisons with the past are columns themselves,
+    and a column of equal values is its value.
+    """
+    if not features:
+        return {}
+    columns: dict[str, Any] = {name: [feature[name] for feature in features] for name in features[0]}
+    sudden = columns.get("sudden", ())
+    columns = {
+        name: values
+        for name, values in columns.items()
+        if name not in LACKING or any(v != LACKING[name] for v in values)
+    }
+    if sudden and None not in sudden:
+        fields = {name: [one[name] for one in sudden] for name in sudden[0]}
+        columns["sudden"] = {
+            name: values[0] if values.count(values[0]) == len(values) else values for name, values in fields.items()
+        }
+    return columns
 
 
-def _rows(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the features again, one dict per feature."""
+    count = len(columns.get("name", ()))
+    if isinstance(columns.get("sudden"), dict):
+        fields = {
+            name: values if isinstance(values, list) else [values] * count for name, values in columns["sudden"].items()
+        }
+        columns["sudden"] = [dict(zip(fields, values, strict=True)) for values in zip(*fields.values(), strict=True)]
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _without(values: Any, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that differ from their defaults."""
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
 
 def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
@@ -154,7 +192,7 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
 
 
-def _pack_picture(picture: ReportHistogram) -> list[Any]:
+def _pack_picture(picture: Histogram) -> list[Any]:
     """Return the kind, the labels or edges, the baseline's shares, and the window's differences from them.
 
     Edges are shortened to [low, high, number of bars] only if `even_ends` restores them exactly.
@@ -170,7 +208,7 @@ def _pack_picture(picture: ReportHistogram) -> list[Any]:
     return [kind, labels, before, [there - here for here, there in zip(before, after, strict=True)]]
 
 
-def _unpack_picture(packed: Sequence[Any]) -> ReportHistogram:
+def _unpack_picture(packed: Sequence[Any]) -> Histogram:
     kind, labels, before, change = packed
     after = [here + more for here, more in zip(before, change, strict=True)]
     if kind == "even":

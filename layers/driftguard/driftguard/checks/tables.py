@@ -11,7 +11,9 @@ from pynamodb.attributes import (
 )
 
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, chunks, conditional, first_of
+from driftguard.platform.dynamodb import KEYS, Options, Table
+from driftguard.platform.retries import ConditionFailed, conditional
+from driftguard.platform.sizes import chunks, first_of
 from driftguard.platform.times import DAY, iso
 
 MOST_ROW_BYTES = 1_500_000

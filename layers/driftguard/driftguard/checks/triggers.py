@@ -13,10 +13,10 @@ from driftguard.checks.messages import CheckMessage, Queues, go_on, record_failu
 from driftguard.checks.schemas import Queued
 from driftguard.checks.task import Busy, Result, Task
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import is_transient
 from driftguard.platform.errors import Conflict
 from driftguard.platform.ids import new_id
 from driftguard.platform.observability import count, logger, milliseconds
+from driftguard.platform.retries import is_transient
 from driftguard.verdicts.shapes import Report
 
 BY_HAND = timedelta(seconds=20)

@@ -7,7 +7,9 @@ from typing import Protocol
 
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import Table, delete, is_transient, pause
+from driftguard.platform.bulk import delete
+from driftguard.platform.dynamodb import Table
+from driftguard.platform.retries import is_transient, pause
 from driftguard.platform.times import iso
 
 

@@ -10,10 +10,10 @@ from driftguard.models.schemas import MAX_LABELS, Model, ModelPatch, ModelRefere
 from driftguard.models.settings import ModelSettings, check_features, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import ConditionFailed, retrying
 from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
+from driftguard.platform.retries import ConditionFailed, retrying
 from driftguard.platform.serialization import MAX_ANSWER_BYTES
 from driftguard.platform.times import iso, parse
 

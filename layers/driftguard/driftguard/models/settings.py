@@ -40,8 +40,10 @@ WarmupHours = Annotated[int, Field(ge=0, le=24 * 28, strict=True)]
 WindowDays = Annotated[int, Field(ge=1, le=14, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 
-OVERRIDABLE = ("rule", "alpha", "min_drift_score", "min_samples", "enabled")
+OVERRIDABLE = ("rule", "alpha", "min_drift_score", "sudden_score", "min_samples", "enabled")
 """The settings that a feature may override."""
+
+SUDDEN_FACTOR = 1.5
 
 MAX_OVERRIDES = 501
 """500 features and the prediction."""
@@ -105,6 +107,21 @@ class ModelValues(Suggesting):
         default=0.05,
         description="Smallest score (KS distance or total variation) that counts as drift, for any number of rows.",
     )
+    sudden: Flag = Field(
+        default=True,
+        description="Whether the last hours are compared with the model's own past at the same hours of the week. "
+        "Finds changes within hours. The rule `p_value` has no such test.",
+    )
+    sudden_score: Score | None = Field(
+        default=None,
+        description="Smallest sudden change that counts, as a KS distance or total variation at the same hours of the "
+        "week. Null: 1.5 times `min_drift_score`.",
+    )
+    first_week_score: Score = Field(
+        default=0.2,
+        description="Difference from the baseline that daily and weekly cycles may cause before the data covers a "
+        "whole window. Not used if the baseline's rows have timestamps.",
+    )
     min_share_change: Score = Field(
         default=0.02,
         description="Smallest reported rise in the share of missing, new, out-of-range or wrongly typed values.",
@@ -130,6 +147,11 @@ class ModelValues(Suggesting):
         "`auto`: 1.5 times the longest gap of the last 14 days, at least 24.",
     )
     enabled: Flag = Field(default=True, description="Whether the schedule checks the model.")
+
+    @property
+    def least_sudden_score(self) -> float:
+        """The smallest sudden change that counts: `sudden_score`, else SUDDEN_FACTOR times `min_drift_score`."""
+        return SUDDEN_FACTOR * self.min_drift_score if self.sudden_score is None else self.sudden_score
 
 
 def optional_fields(

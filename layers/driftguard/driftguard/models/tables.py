@@ -12,9 +12,11 @@ from pynamodb.transactions import TransactWrite
 from driftguard.models.activity import Change
 from driftguard.models.settings import ModelSettings
 from driftguard.models.statuses import Statuses
-from driftguard.platform.dynamodb import Json, Options, Table, conditional, first_of, transaction
+from driftguard.platform.dynamodb import Json, Options, Table, transaction
 from driftguard.platform.ids import random_byte
+from driftguard.platform.retries import conditional
 from driftguard.platform.serialization import MAX_ANSWER_BYTES
+from driftguard.platform.sizes import first_of
 from driftguard.platform.times import iso
 
 SHARDS = 16

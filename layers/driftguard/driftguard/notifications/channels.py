@@ -24,10 +24,10 @@ from driftguard.notifications.schemas import (
     TestResult,
 )
 from driftguard.notifications.tables import Channels
-from driftguard.platform.dynamodb import ConditionFailed
 from driftguard.platform.errors import BadGateway, Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.serialization import field_errors
 
 

@@ -15,16 +15,9 @@ from driftguard.alerts.schemas import DeliveryRecord
 from driftguard.alerts.tables import Alerts
 from driftguard.notifications.messages import Event, Message, events_in
 from driftguard.notifications.providers.base import StoredChannel
-from driftguard.platform.dynamodb import (
-    KEYS,
-    ConditionFailed,
-    Options,
-    Table,
-    conditional,
-    delete,
-    retrying,
-    transaction,
-)
+from driftguard.platform.bulk import delete
+from driftguard.platform.dynamodb import KEYS, Options, Table, transaction
+from driftguard.platform.retries import ConditionFailed, conditional, retrying
 from driftguard.platform.serialization import answer_bytes
 from driftguard.platform.times import DAY, iso, parse
 

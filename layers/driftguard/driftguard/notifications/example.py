@@ -35,6 +35,7 @@ def example(organization_id: str, now: datetime) -> AlertEvent:
                 "p_value": 1.3e-112,
                 "histogram": {
                     "edges": [0, 12, 24, 36, 48, 60, 72],
+                    "categories": None,
                     "baseline": [0.10, 0.20, 0.25, 0.20, 0.15, 0.10],
                     "window": [0.22, 0.26, 0.22, 0.15, 0.09, 0.06],
                 },

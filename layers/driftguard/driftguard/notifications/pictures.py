@@ -46,11 +46,12 @@ def picture_of(feature: AlertFeature) -> Picture | None:
             return None
         return Picture([Bar(QUALITY[feature.kind], feature.shares.baseline, feature.shares.window)], upright=False)
     histogram = feature.histogram
-    if histogram is None or not histogram.baseline or len(histogram.baseline) != len(histogram.window):
+    if histogram is None or not histogram["baseline"] or len(histogram["baseline"]) != len(histogram["window"]):
         return None
-    before, now = _shares(histogram.baseline), _shares(histogram.window)
-    if histogram.categories is not None and len(histogram.categories) == len(before):
-        return _categories(histogram.categories, before, now)
+    before, now = _shares(histogram["baseline"]), _shares(histogram["window"])
+    labels = histogram["categories"]
+    if labels is not None and len(labels) == len(before):
+        return _categories(labels, before, now)
     before, now = merge(before, BINS), merge(now, BINS)
     low, high = _ends(histogram)
     bars = [Bar("", old, new) for old, new in zip(before, now, strict=True)]
@@ -67,7 +68,7 @@ def _categories(labels: Sequence[str], before: Sequence[float], now: Sequence[fl
 
 
 def _ends(histogram: Histogram) -> tuple[str, str]:
-    edges = [_without_neighbour(edge) for edge in histogram.edges or [] if edge is not None and math.isfinite(edge)]
+    edges = [_without_neighbour(edge) for edge in histogram["edges"] or [] if edge is not None and math.isfinite(edge)]
     return span(edges[0], edges[-1]) if edges else ("", "")
 
 

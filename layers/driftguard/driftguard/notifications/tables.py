@@ -10,7 +10,8 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from driftguard.models.activity import Change
 from driftguard.notifications.providers.base import STORED, ChannelHealth, StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL, AnyStoredChannel
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, transaction
+from driftguard.platform.dynamodb import KEYS, Options, Table, transaction
+from driftguard.platform.retries import ConditionFailed, conditional
 from driftguard.platform.times import iso, parse
 
 if TYPE_CHECKING:  # functions that only need this table do not load settings

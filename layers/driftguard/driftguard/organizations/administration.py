@@ -18,9 +18,10 @@ from driftguard.organizations.commands import (
     SpreadModel,
 )
 from driftguard.organizations.tables import ApiKeys
-from driftguard.platform.dynamodb import ConditionFailed, delete
+from driftguard.platform.bulk import delete
 from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import new_id
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import parse
 
 LAST_REQUEST = timedelta(seconds=60)
@@ -33,6 +34,7 @@ def run(
     tables: Iterable[type[Owned]],
     gateway: Any,
     usage_plan_id: Callable[[], str],
+    close: Callable[[Models], None],
     erase: Callable[[str, str], None],
     may_go_on: Callable[[], bool],
     now: datetime,
@@ -47,6 +49,7 @@ def run(
         tables: every table, those first that find their items through another one.
         gateway: the API Gateway client.
         usage_plan_id: returns the usage plan of new keys.
+        close: resolves the open alerts of a model that is about to be deleted, and tells its channels.
         erase: requests the erasure of a deleted model (organization, model).
         may_go_on: whether there is time for another model.
     """
@@ -68,7 +71,7 @@ def run(
         case SpreadModel() as wanted:
             return _spread(wanted)
         case EraseOrganization() as wanted:
-            return _erase(wanted, tables, gateway, erase, may_go_on, now)
+            return _erase(wanted, tables, gateway, close, erase, may_go_on, now)
 
 
 def _issue(wanted: IssueKey, gateway: Any, usage_plan_id: str, now: datetime) -> dict[str, Any]:
@@ -105,6 +108,7 @@ def _erase(
     wanted: EraseOrganization,
     tables: Iterable[type[Owned]],
     gateway: Any,
+    close: Callable[[Models], None],
     erase: Callable[[str, str], None],
     may_go_on: Callable[[], bool],
     now: datetime,
@@ -122,17 +126,19 @@ def _erase(
     for model in Models.query(organization_id, Models.sk.startswith("model#"), consistent_read=True):
         if not may_go_on():
             break
+        close(model)
         with suppress(ConditionFailed):  # another request deletes the model and requests its erasure
             model.remove(now)
             erase(organization_id, str(model.model_id))
     # Whatever is left of a model (`model#`, `erase#`, `name#`, `status#`) keeps its organization. This is read before
     # the deletions below, so that nothing of a model can write after the last of them.
     left = {item.sk.partition("#")[2] for item in Models.query(organization_id, consistent_read=True)}
-    for table in tables:
-        if not delete(table.of_organization(organization_id), may_go_on):
-            return {"erased": False, "models_left": len(left)}
+    # The channels stay until the notifiers have had time to tell them that the alerts are resolved.
     if left or now - closed_at < LAST_REQUEST:
         return {"erased": False, "models_left": len(left)}
+    for table in tables:
+        if not delete(table.of_organization(organization_id), may_go_on):
+            return {"erased": False, "models_left": 0}
     ApiKeys(f"org#{organization_id}", "org").delete()
     return {"erased": True, "models_left": 0}
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pynamodb.attributes import UnicodeAttribute
 
-from driftguard.platform.dynamodb import ConditionFailed, Options, Table, conditional, transaction
+from driftguard.platform.dynamodb import Options, Table, transaction
+from driftguard.platform.retries import ConditionFailed, conditional
 from driftguard.platform.times import iso
 
 if TYPE_CHECKING:  # functions that only need this table do not load settings

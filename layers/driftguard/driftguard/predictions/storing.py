@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import MAX_ITEM_BYTES, chunks, retrying
 from driftguard.platform.errors import Conflict, Invalid, Unavailable, shown_errors
+from driftguard.platform.retries import retrying
+from driftguard.platform.sizes import MAX_ITEM_BYTES, chunks
 from driftguard.predictions.keys import Key
 from driftguard.predictions.requests import Request
 from driftguard.predictions.schemas import BatchLogged, RejectedRow

@@ -12,7 +12,9 @@ from pynamodb.exceptions import PutError
 from pynamodb.indexes import IncludeProjection, LocalSecondaryIndex
 
 from driftguard.models.tables import Models
-from driftguard.platform.dynamodb import KEYS, ConditionFailed, Options, Table, conditional, in_turn, put, transaction
+from driftguard.platform.bulk import in_turn, put
+from driftguard.platform.dynamodb import KEYS, Options, Table, transaction
+from driftguard.platform.retries import ConditionFailed, conditional
 from driftguard.platform.times import iso
 from driftguard.predictions.keys import Key, place
 from driftguard.rows.reading import MAX_AGE, MAX_AHEAD
@@ -30,6 +32,9 @@ ROUNDING = timedelta(seconds=1)
 
 ROWS_AT_ONCE = 20_000
 """Rows in memory at once: four of the largest batches."""
+
+RECOUNT_DAYS = 14
+"""A new baseline version counts the predictions of today and of this many days before, in event time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,9 +148,17 @@ class Columns:
     rows: number of rows.
     times: event time of each row in milliseconds since the epoch, as little-endian int64.
     names: the features with at least one value, in the order of first appearance.
+    memory: the bytes that the batch takes until a column is read, at most.
     """
 
-    def __init__(self, times: bytes, readers: Mapping[str, Callable[[], Column]], prediction: Callable[[], Column]):
+    def __init__(
+        self,
+        times: bytes,
+        readers: Mapping[str, Callable[[], Column]],
+        prediction: Callable[[], Column],
+        memory: int = 0,
+    ):
+        self.memory = memory
         self.rows = len(times) // 8
         self.times = times
         self.names = list(readers)
@@ -168,15 +176,15 @@ class Columns:
         return self._prediction()
 
 
-def columns_of(rows: Sequence[Row]) -> Columns:
-    """Return rows that are not packed as columns."""
+def columns_of(rows: Sequence[Row], memory: int = 0) -> Columns:
+    """Return rows that are not packed as columns. memory: the bytes that the rows take."""
     times = array("q", [milliseconds(row) for row in rows])
 
     def reader(name: str) -> Callable[[], Column]:
         return lambda: plain_column([row.features.get(name) for row in rows])
 
     readers = {name: reader(name) for name in names_of(rows)}
-    return Columns(little_endian(times), readers, lambda: plain_column([row.prediction for row in rows]))
+    return Columns(little_endian(times), readers, lambda: plain_column([row.prediction for row in rows]), memory)
 
 
 def names_of(rows: Iterable[Row]) -> list[str]:

@@ -29,6 +29,9 @@ from driftguard.rows.packed_format import (
     Truth,
 )
 
+MEMORY_OF_JSON = 40
+"""The most memory that rows or a header take as objects, per byte of their JSON."""
+
 
 def unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
     """Return the rows and the list of rejected rows of a packed batch.
@@ -36,11 +39,11 @@ def unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
     A feature that was null is absent in the result. Raises ValueError if `pack` did not write the data.
     """
     with _what_is_damaged():
-        return _unpack_rows(data) if _mode(data) == ROWS else _unpack_columns(data)
+        return _unpack_rows(inflate(data[2:])) if _mode(data) == ROWS else _unpack_columns(data)
 
 
 def _unpack_columns(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
-    header, buffers = _open(data)
+    header, buffers, _memory = _open(data)
     count = header.rows
     times = array("q", _unpack_times(header.times, count, buffers))
     features: list[dict[str, Scalar]] = [{} for _ in range(count)]
@@ -90,11 +93,12 @@ def columns(data: bytes) -> Columns:
 
     with _what_is_damaged():
         if _mode(data) == ROWS:
-            return columns_of(_unpack_rows(data)[0])
-        header, buffers = _open(data)
+            text = inflate(data[2:])
+            return columns_of(_unpack_rows(text)[0], MEMORY_OF_JSON * len(text))
+        header, buffers, memory = _open(data)
         count = header.rows
         readers = {name: reader(column) for name, column in header.columns}
-        return Columns(_unpack_times(header.times, count, buffers), readers, reader(header.predictions))
+        return Columns(_unpack_times(header.times, count, buffers), readers, reader(header.predictions), memory)
 
 
 @contextmanager
@@ -112,17 +116,20 @@ def _mode(data: bytes) -> bytes:
     return bytes([data[1]])
 
 
-def _open(data: bytes) -> tuple[Header, BufferReader]:
+def _open(data: bytes) -> tuple[Header, BufferReader, int]:
+    """Return the header of a batch in columns, its buffers, and the memory that both take at most."""
     start = 2 + HEADER_LENGTH_BYTES
     end = start + int.from_bytes(data[2:start], "little")
-    header = Header.read(json.loads(inflate(data[start:end])))
+    text = inflate(data[start:end])
+    header = Header.read(json.loads(text))
     if type(header.rows) is not int or not 0 <= header.rows <= MAX_COUNT:
         raise ValueError("damaged batch: the header has no valid number of rows")
-    return header, BufferReader(data, end, header.lengths)
+    memory = len(data) + 8 * header.rows + MEMORY_OF_JSON * len(text)
+    return header, BufferReader(data, end, header.lengths), memory
 
 
-def _unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
-    rows, rejected = json.loads(inflate(data[2:]))
+def _unpack_rows(text: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
+    rows, rejected = json.loads(text)
     return [
         Row(time / 1000, {name: value for name, value in features.items() if value is not None}, *others)
         for time, features, *others in rows

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from driftguard.alerts.schemas import Histogram
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
-from driftguard.verdicts.shapes import Report, ReportFeature, ReportHistogram
+from driftguard.verdicts.shapes import Report, ReportFeature
 
-NO_PICTURE: ReportHistogram = {"edges": None, "categories": None, "baseline": [], "window": []}
+NO_PICTURE: Histogram = {"edges": None, "categories": None, "baseline": [], "window": []}
 
 
 def bounded(report: Report) -> Report:

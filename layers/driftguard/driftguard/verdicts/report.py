@@ -1,40 +1,16 @@
-"""Builds the JSON report of a check, its reason text, and the features of alerts."""
+"""Builds the report of a check and the sentence that gives its reason."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
+from driftguard.alerts.change_words import change_words
 from driftguard.alerts.findings import Occasion
-from driftguard.alerts.schemas import AlertFeature, Histogram, Place, QualityKind, Shares, WrongType
+from driftguard.alerts.schemas import AlertFeature, QualityKind, WrongType
 from driftguard.alerts.words import type_change
-from driftguard.counting.counts import KINDS, Counts
-from driftguard.counting.layout import Layout
 from driftguard.distributions.baseline import key_of
-from driftguard.distributions.categories import NEW, RARE, Categories
-from driftguard.distributions.numbers import Numbers
 from driftguard.models.schemas import State
 from driftguard.platform.times import iso
-from driftguard.statistics import pictures
-from driftguard.statistics.arrays import Floats
-from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers, place_of_d
-from driftguard.verdicts.drift import DriftTests
 from driftguard.verdicts.quality import QualityTest
-from driftguard.verdicts.rules import Rules
-from driftguard.verdicts.shapes import (
-    FeatureType,
-    MeanPair,
-    PlaceOfD,
-    RangePair,
-    Report,
-    ReportFeature,
-    ReportHistogram,
-    TestName,
-    TypeChange,
-    Unwatched,
-)
-
-TYPE_OF_KIND: dict[str, FeatureType] = {"number": "numeric", "string": "categorical", "boolean": "boolean"}
+from driftguard.verdicts.shapes import Report, ReportFeature, Unwatched
 
 NAMED = 3
 """Maximum number of features named in a reason."""
@@ -82,151 +58,16 @@ def report_of(
     }
 
 
-def feature_rows(
-    layout: Layout,
-    window: Counts,
-    rules: Rules,
-    tests: DriftTests,
-    quality: Sequence[QualityTest],
-    min_change: float,
-) -> dict[int, ReportFeature]:
-    """Return the report's entry of each enabled feature by index, without NaN or infinity.
+def drift_reason(drifted: Sequence[AlertFeature], tested: int) -> str:
+    """Return a sentence that names the drifted features, the largest score first, and how the first one changed.
 
-    min_change: the smallest rise of a share that a data-quality test reports.
+    tested: the number of features in the report.
     """
-    grown: dict[int, list[QualityTest]] = {}
-    for test in quality:
-        grown.setdefault(test.index, []).append(test)
-    shown = np.flatnonzero(rules.enabled).tolist()
-    drawn = _pictures(layout, window, tests, shown)
-    return {
-        index: _row(layout, window, tests, index, drawn[index], grown.get(index, ()), min_change) for index in shown
-    }
-
-
-def _row(
-    layout: Layout,
-    window: Counts,
-    tests: DriftTests,
-    index: int,
-    picture: ReportHistogram,
-    quality: Sequence[QualityTest],
-    min_change: float,
-) -> ReportFeature:
-    feature = layout.features[index]
-    testable, fired = bool(tests.testable[index]), bool(tests.fired[index])
-    rows = int(tests.n[index] + window.missing[index] + window.invalid[index].sum())
-    numbers = feature.values if isinstance(feature.values, Numbers) else None
-    return {
-        "name": feature.name,
-        "role": feature.role,
-        "type": feature.type,
-        "test": _test_of(layout, tests, index),
-        "status": ("drift" if fired else "ok") if testable else "insufficient_data",
-        "drift_score": float(tests.score[index]) if testable else None,
-        "score_error_bound": float(tests.error_bound[index]) if testable else None,
-        "expected_by_chance": _finite(tests.expected_by_chance[index]),
-        "p_value": float(tests.p_value[index]) if testable else None,
-        "threshold": _finite(tests.threshold[index]),
-        "p_threshold": _finite(tests.p_threshold[index]),
-        "min_detectable_score": None if testable else float(tests.detectable[index]),
-        "rho": float(tests.rho[index]),
-        "drifted": fired,
-        "direction": _direction(layout, window, tests, index),
-        "at": _place(layout, window, tests, index),
-        "n_baseline": int(tests.m[index]),
-        "n_window": int(tests.n[index]),
-        "missing": {
-            "baseline": feature.missing / max(feature.rows, 1),
-            "window": int(window.missing[index]) / max(rows, 1),
-        },
-        "psi": _finite(tests.psi[index]) if tests.n[index] and tests.m[index] else None,
-        "wasserstein": _finite(tests.wasserstein[index]),
-        "wasserstein_error_bound": _rounded_up(_finite(tests.wasserstein_error[index])),
-        "mean": _means(numbers, feature.present, window, index) if numbers else None,
-        "range": _ranges(numbers, window, index) if numbers else None,
-        "new_categories": [] if numbers else list(window.recent.get(index, ())),
-        "histogram": picture,
-        "data_quality": [
-            {
-                "kind": test.kind,
-                "baseline": test.baseline,
-                "window": test.window,
-                "drift_score": test.score,
-                "p_value": test.p_value,
-                "threshold": min_change,
-                "p_threshold": test.p_threshold,
-                "fired": test.fired,
-            }
-            for test in quality
-        ],
-        "type_change": _type_change(feature.type, window, index, quality),
-    }
-
-
-def _test_of(layout: Layout, tests: DriftTests, index: int) -> TestName:
-    if tests.by_distance[index]:
-        return "ks"
-    return "fisher" if layout.numeric[index] else "chi2"
-
-
-def _means(numbers: Numbers, present: int, window: Counts, index: int) -> MeanPair:
-    return {
-        "baseline": _mean(numbers.total, present),
-        "window": _mean(window.total[index], int(window.present[index])),
-    }
-
-
-def _ranges(numbers: Numbers, window: Counts, index: int) -> RangePair:
-    return {
-        "baseline": _extremes(numbers.quantiles),
-        "window": _extremes([window.least[index], window.greatest[index]]),
-    }
-
-
-def alert_feature(row: ReportFeature, quality: QualityTest | None = None, min_change: float = 0.0) -> AlertFeature:
-    """Return a feature for an alert, with the result of the data-quality test if given, else of the drift test."""
-    feature = AlertFeature(
-        name=row["name"],
-        role=row["role"],
-        type=row["type"],
-        test=row["test"],
-        drift_score=row["drift_score"],
-        p_value=row["p_value"],
-        threshold=row["threshold"],
-        p_threshold=row["p_threshold"],
-        drifted=row["drifted"],
-        direction=row["direction"],
-        at=Place.model_validate(row["at"]) if row["at"] else None,
-        missing=Shares.model_validate(row["missing"]),
-        histogram=Histogram.model_validate(row["histogram"]),
-        new_categories=row["new_categories"],
-    )
-    if quality is None:
-        return feature
-    tested = {
-        "test": "fisher",
-        "drift_score": quality.score,
-        "p_value": quality.p_value,
-        "threshold": min_change,
-        "p_threshold": quality.p_threshold,
-        "drifted": quality.fired,
-        "at": None,
-        "kind": quality.kind,
-        "shares": Shares(baseline=quality.baseline, window=quality.window),
-    }
-    if quality.kind == "wrong_type" and row["type_change"]:
-        tested["type_change"] = WrongType.model_validate(row["type_change"])
-    return feature.model_copy(update=tested)
-
-
-def drift_reason(rows: Iterable[ReportFeature]) -> str:
-    """Return a sentence that names the drifted features, the largest score first."""
-    rows = list(rows)
-    drifted = sorted((row for row in rows if row["drifted"]), key=lambda row: -(row["drift_score"] or 0.0))
-    named = ", ".join(f"{key_of(row['name'], row['role'])} ({row['drift_score']:.3g})" for row in drifted[:NAMED])
+    drifted = sorted(drifted, key=lambda feature: -(feature.drift_score or 0.0))
+    named = ", ".join(f"{key_of(one.name, one.role)} ({one.drift_score:.3g})" for one in drifted[:NAMED])
     more = f" and {len(drifted) - NAMED} more" if len(drifted) > NAMED else ""
-    return f"{len(drifted)} of {len(rows)} features drifted: {named}{more}."
+    how = change_words(drifted[0])
+    return f"{len(drifted)} of {tested} features drifted: {named}{more}.{f' {how}' if how else ''}"
 
 
 def quality_reason(rows: Mapping[int, ReportFeature], quality: Iterable[QualityTest]) -> str:
@@ -240,129 +81,10 @@ def quality_reason(rows: Mapping[int, ReportFeature], quality: Iterable[QualityT
 def _grew(row: ReportFeature, test: QualityTest) -> str:
     name = key_of(row["name"], row["role"])
     usual = "expected by chance" if test.kind == "new_categories" else "in the baseline"
-    grew = f"{name} has {test.window:.1%} {GREW[test.kind]} ({test.baseline:.1%} {usual}"
+    lately = ""
+    if test.hours is not None:
+        usual, lately = "usual at the same hours", f" in the last {test.hours} hours"
+    grew = f"{name} has {test.window:.1%} {GREW[test.kind]}{lately} ({test.baseline:.1%} {usual}"
     if test.kind == "wrong_type" and row["type_change"]:
         return f"{grew}; {type_change(WrongType.model_validate(row['type_change']))})"
     return f"{grew})"
-
-
-def _pictures(layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]) -> dict[int, ReportHistogram]:
-    """Return the histograms of the given features by index."""
-    found = {index: _bars(layout, window, tests, index) for index in features if index in layout.categories}
-    numeric = [index for index in features if index in layout.numbers and len(layout.numbers[index].values)]
-    spans = [np.arange(layout.starts[index], layout.starts[index] + layout.sizes[index]) for index in numeric]
-    places = np.concatenate([np.zeros(0, np.int64), *spans])
-    drawn = pictures.histograms(
-        [layout.numbers[index].values for index in numeric],
-        tests.baseline_cdf[places],
-        tests.window_cdf[places],
-        least=window.least[numeric],
-        greatest=window.greatest[numeric],
-        values=[_distinct(layout, index) for index in numeric],
-    )
-    for index, (ends, first, second) in zip(numeric, drawn, strict=True):
-        found[index] = {"edges": ends, "categories": None, "baseline": first, "window": second}
-    nothing: ReportHistogram = {"edges": [], "categories": None, "baseline": [], "window": []}
-    return {index: found.get(index, nothing) for index in features}
-
-
-def _distinct(layout: Layout, index: int) -> Floats | None:
-    values = layout.features[index].values
-    return np.asarray(values.cuts) if isinstance(values, Numbers) and all(values.own) else None
-
-
-def _bars(layout: Layout, window: Counts, tests: DriftTests, index: int) -> ReportHistogram:
-    values = layout.features[index].values
-    names = values.names if isinstance(values, Categories) else ()
-    before, now = _category_shares(layout, window, tests, index, len(names))
-    shown, first, second = pictures.bars(before, now, len(names))
-    labels = [*names[:shown], RARE, NEW]
-    # The bars for rare and new values are left out if both samples have no such values.
-    kept = [k for k in range(len(labels)) if k < shown or first[k] or second[k]]
-    return {
-        "edges": None,
-        "categories": [labels[k] for k in kept],
-        "baseline": [first[k] for k in kept],
-        "window": [second[k] for k in kept],
-    }
-
-
-def _category_shares(
-    layout: Layout, window: Counts, tests: DriftTests, index: int, named: int
-) -> tuple[Floats, Floats]:
-    """Return the shares of the named categories, of rare ones, and of new ones, in the baseline and in the window."""
-    span = layout.span(index)
-    new = window.unseen[index] / max(tests.n[index], 1)
-    return _with_new(tests.baseline_shares[span], named, 0.0), _with_new(tests.window_shares[span], named, new)
-
-
-def _with_new(shares: Floats, named: int, new: float) -> Floats:
-    """Return the shares of the named categories, of rare ones, and of new ones. shares: of the feature's bins."""
-    others = float(shares[named:].sum())
-    # A boolean value that the baseline lacks is new and has a name. It is shown under its name.
-    new = min(new, others)
-    return np.concatenate([shares[:named], [others - new, new]])
-
-
-def _type_change(
-    expected: FeatureType, window: Counts, index: int, quality: Iterable[QualityTest]
-) -> TypeChange | None:
-    """Return the most common type of the values with a wrong type, or None if their share did not grow."""
-    for test in quality:
-        if test.kind == "wrong_type" and test.holding:
-            kind = KINDS[int(window.invalid[index].argmax())]
-            example, _time = window.notes.wrong.get(index, {}).get(kind, (None, 0))
-            return {"type": TYPE_OF_KIND[kind], "share": test.window, "expected": expected, "example": example}
-    return None
-
-
-def _direction(layout: Layout, window: Counts, tests: DriftTests, index: int) -> str | None:
-    span = layout.span(index)
-    values = layout.features[index].values
-    if not isinstance(values, Categories):
-        return direction_of_numbers(tests.baseline_cdf[span], tests.window_cdf[span])
-    before, now = _category_shares(layout, window, tests, index, len(values.names))
-    return direction_of_categories(values.names, before, now, new=True)
-
-
-def _place(layout: Layout, window: Counts, tests: DriftTests, index: int) -> PlaceOfD | None:
-    """Return the place of D of a numeric feature, or None without values on both sides."""
-    numbers = layout.features[index].values
-    if not isinstance(numbers, Numbers) or not tests.n[index] or not tests.m[index]:
-        return None
-    span = layout.span(index)
-    of_window = [window.least[index], window.greatest[index], window.total[index], window.squares[index]]
-    return place_of_d(
-        layout.highs[span],
-        layout.bins[span],
-        tests.baseline_cdf[span],
-        tests.window_cdf[span],
-        greatest=float(window.greatest[index]),
-        whole=_whole(np.asarray(numbers.cuts)) and _whole(np.array(of_window)),
-    )
-
-
-def _whole(values: Floats) -> bool:
-    return bool(np.all(np.isfinite(values) & (np.floor(values) == values)))
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _rounded_up(bound: float | None) -> float | None:
-    """Return a bound of three digits that is not smaller than `bound`. A stored report pays for each digit."""
-    if bound is None:
-        return None
-    rounded = float(f"{bound:.2e}")
-    return rounded if rounded >= bound else float(f"{1.005 * bound:.2e}")
-
-
-def _mean(total: float, count: int) -> float | None:
-    return _finite(total / count) if count else None
-
-
-def _extremes(values: Sequence[float]) -> list[float] | None:
-    if not len(values) or not math.isfinite(values[0]):
-        return None
-    return [float(values[0]), float(values[-1])]
