@@ -177,6 +177,8 @@ def _are_plain(values: Sequence[Any]) -> bool:
     texts = values if types == {str} else [value for value in values if type(value) is str] if str in types else ()
     if texts and not _are_texts(texts):
         return False
+    if not types & _NUMBERS:
+        return True
     if types <= _NUMBERS:
         numbers: Sequence[Scalar] = values
     else:

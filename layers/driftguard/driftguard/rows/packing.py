@@ -173,7 +173,7 @@ def _scaled(values: list[float]) -> tuple[list[int], int] | None:
     # The first few values have the scale of most columns. All values are examined only if those were not enough.
     for sample in (values[:8], values):
         last, scale = scale, max(map(_decimals, sample))
-        if scale == last or scale > MAX_SCALE or not _are_exact(sample, scale) or not _are_exact(values, scale):
+        if scale == last or not _are_exact(sample, scale) or not _are_exact(values, scale):
             return None
         power = float(10**scale)
         integers = [round(value * power) for value in values]
@@ -184,7 +184,7 @@ def _scaled(values: list[float]) -> tuple[list[int], int] | None:
 
 def _are_exact(values: list[float], scale: int) -> bool:
     """Whether float64 holds the values times 10^scale, as whole numbers, exactly."""
-    return bool(max(map(abs, values)) * 10**scale < EXACT_INTEGER)
+    return scale <= MAX_SCALE and bool(max(map(abs, values)) * 10**scale < EXACT_INTEGER)
 
 
 def _decimals(value: float) -> int:
