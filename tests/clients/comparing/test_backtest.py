@@ -16,16 +16,22 @@ from driftguard_engine.rows.columns import columns_of, values_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.replaying import ReplayedAlerts
 from driftguard.counting.batches import count
 from driftguard.counting.counts import Counts
+from driftguard.counting.layout import layout_of
+from driftguard.counting.profiles import Profile
 from driftguard.distributions.baseline import build
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.times import hour_of
 from driftguard.rows.columns import Row
 from driftguard.rows.columns import columns_of as service_columns
-from driftguard.verdicts.moments import Moment, verdict_on, whole_days
+from driftguard.verdicts.comparison import first_day_of
+from driftguard.verdicts.moments import Moment, verdict_on
+from driftguard.verdicts.replayed_past import ReplayedPast
 from driftguard.verdicts.silence import silence
+from driftguard.verdicts.standing import Standing, bad_days
 from driftguard_client.comparing import Backtest, CompareError, backtest
 from driftguard_client.comparing.history import HOUR, History
 from driftguard_client.comparing.slicing import Ordered
@@ -82,7 +88,7 @@ def replayed(before: pd.DataFrame, rows: pd.DataFrame, settings: ModelSettings, 
         Row(time.timestamp(), dict(zip("abc", values, strict=True)), None, None)
         for time, *values in zip(moments, *(plain(rows, name) for name in "abc"), strict=True)
     ]
-    alerts = ReplayedAlerts()
+    alerts, episodes, layout = ReplayedAlerts(), Episodes(), layout_of(baseline)
     hours = sorted({hour_of(moment) for moment in moments})
     width = step.total_seconds()
     span = min(step, timedelta(hours=1)).total_seconds()
@@ -108,13 +114,19 @@ def replayed(before: pd.DataFrame, rows: pd.DataFrame, settings: ModelSettings, 
             ),
         )
         nothing = Counts.empty(baseline)
+        standing = Standing.of(episodes, len(baseline.features))
         window = sum((counts for hour, counts in by_hour.items() if hour >= first), nothing)
-        days = [
-            sum((counts for hour, counts in by_hour.items() if hour // 24 == day), nothing)
-            for day in whole_days(moment)
-        ]
-        verdict = verdict_on(Model(), settings, baseline, window, days, moment)
+        for day in sorted({*standing.first_days.tolist()}):
+            if day * 24 > first:
+                later = sum((counts for hour, counts in by_hour.items() if hour >= day * 24), nothing)
+                window = window.replaced(standing.first_days == day, later)
+        running = hour_of(now - timedelta(microseconds=1))
+        profiles = {day: Profile.of(layout, day, by_hour) for day in {hour // 24 for hour in by_hour}}
+        past = ReplayedPast(layout, profiles, None, first_day_of(hours[0]))
+        past.bad = bad_days(episodes, len(baseline.features), running // 24)
+        verdict = verdict_on(Model(), settings, baseline, window, past.comparison(running), moment, episodes)
         alerts.apply(verdict.findings, verdict.occasion)
+        episodes = episodes.after(verdict.sights, alerts.open.keys(), verdict.now_hour, settings.resolve_after_hours)
     return alerts
 
 

@@ -205,7 +205,7 @@ def service_report(train: dict[str, Any], current: dict[str, Any], days: int | N
         warming_up=False,
         silent=False,
     )
-    return {one["name"]: one for one in judge(baseline, total, [], occasion).report["features"]}
+    return {one["name"]: one for one in judge(baseline, total, None, occasion).report["features"]}
 
 
 def test_with_the_looks_of_a_month_it_is_the_check_of_the_service(

@@ -13,7 +13,6 @@ import pytest
 
 from driftguard.alerts.episodes import Episodes
 from driftguard.baselines.tables import Baselines
-from driftguard.checks.comparisons import NO_BAD_DAYS, BadDays
 from driftguard.checks.window import Past, fresh_spans, gather
 from driftguard.counting import folding, past
 from driftguard.counting.batches import count
@@ -36,7 +35,7 @@ from driftguard.predictions import intake
 from driftguard.predictions.schemas import BatchBody
 from driftguard.predictions.tables import Predictions
 from driftguard.rows.unpacking import columns
-from driftguard.verdicts.comparison import Comparison
+from driftguard.verdicts.comparison import NO_BAD_DAYS, BadDays, Comparison
 from sandbox.calls import Call
 from tests.functional.conftest import Stack
 from tests.functional.faults import calls_to_aws, put_back, tables_of_moto

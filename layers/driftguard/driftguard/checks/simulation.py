@@ -14,7 +14,7 @@ from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.replaying import ReplayedAlerts
 from driftguard.alerts.schemas import Alert
 from driftguard.baselines.names import names_of
-from driftguard.checks.replayed_past import ReplayedPast
+from driftguard.checks.replayed_past import read_past
 from driftguard.checks.schemas import SimulatedAlert, Simulation
 from driftguard.checks.window import later_days, load_series
 from driftguard.counting.counts import Counts
@@ -31,6 +31,7 @@ from driftguard.platform.sizes import longest_fit
 from driftguard.platform.times import hour_of, hour_start
 from driftguard.verdicts.judging import NO_EPISODES
 from driftguard.verdicts.moments import Moment, verdict_on
+from driftguard.verdicts.replayed_past import ReplayedPast
 from driftguard.verdicts.silence import Silence, silence
 from driftguard.verdicts.standing import Standing, bad_days
 
@@ -203,7 +204,7 @@ def _replay(
         for counts in unstored[day].values():
             days[day] = days[day] + counts if day in days else counts.copy()
     first_hour = min((hour for hour in (state.first_hour, *fresh.hours) if hour is not None), default=end)
-    past = ReplayedPast.of(series, first, rolled_up.stop if rolled_up else first // 24, unstored, first_hour)
+    past = read_past(series, first, rolled_up.stop if rolled_up else first // 24, unstored, first_hour)
     return Replay(model, series, settings, first_hour, filled, days, by_hour, past)
 
 
