@@ -267,7 +267,7 @@ def test_a_channel_is_added_tested_changed_and_deleted(visit: Visit) -> None:
 
 
 def test_a_new_model_is_told_how_to_begin(visit: Visit) -> None:
-    """The snippets carry the address and the model's id; the same name twice is refused in place."""
+    """The snippets carry the address and the model's id or name; the same name twice is refused in place."""
     page = visit.page
     visit.open()
     page.get_by_role("button", name="New model").click()
@@ -282,7 +282,7 @@ def test_a_new_model_is_told_how_to_begin(visit: Visit) -> None:
     assert model is not None
     for snippet in page.locator(".snippet code").all_text_contents():
         assert visit.stack.url in snippet
-        assert model[1] in snippet
+        assert model[1] in snippet or 'dg.model("brand new")' in snippet
     visit.go(f"#/models/{model[1]}/settings")
     page.get_by_role("button", name="Delete model").click()
     delete = page.get_by_role("button", name="Delete permanently")

@@ -87,9 +87,8 @@ class Report(Result):
 
     def __str__(self) -> str:
         score = "no score" if self.drift_score is None else f"score {self.drift_score:.3f}"
-        lines = [
-            f"{self.status}: {score}, {_count(self.n_window)} rows against {_count(self.n_baseline)} of the baseline"
-        ]
+        status = f"{self.status} (preliminary)" if self.preliminary else self.status
+        lines = [f"{status}: {score}, {_count(self.n_window)} rows against {_count(self.n_baseline)} of the baseline"]
         if self.reason:
             lines.append(f"  {self.reason}")
         ranked = sorted(self.features, key=lambda one: -(one.drift_score or 0.0))

@@ -5,7 +5,8 @@ from sklearn.datasets import make_classification
 
 columns, _ = make_classification(4000, n_features=6, random_state=1)
 train = pd.DataFrame(columns[:2000], columns=[f"feature_{index}" for index in range(6)])
-today = pd.DataFrame(columns[2000:] + 0.5, columns=train.columns)
+week = pd.DataFrame(columns[2000:] + 0.5, columns=train.columns)
+week["ts"] = pd.date_range(end=pd.Timestamp.now("UTC"), periods=2000, freq="6min")  # eight days
 
 # start of the eight lines
 from driftguard_client import DriftGuard  # noqa: E402  the README's lines begin here
@@ -13,7 +14,7 @@ from driftguard_client import DriftGuard  # noqa: E402  the README's lines begin
 dg = DriftGuard()
 model = dg.model("churn", create=True)
 model.set_baseline(train)
-model.log_frame(today)
+model.log_frame(week, timestamp="ts")
 report = model.check()
 print(report)
 # end of the eight lines
