@@ -45,6 +45,7 @@ OVERRIDABLE = ("rule", "alpha", "min_drift_score", "sudden_score", "min_samples"
 """The settings that a feature may override."""
 
 SUDDEN_FACTOR = 1.5
+
 MAX_SUGGESTIONS, COMPARED, LONGEST_NAME = 10, 10, 128
 """Unknown names of features that get a suggestion, the names that each is compared with exactly, and characters of an
 unknown field that are compared."""
