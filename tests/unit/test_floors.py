@@ -31,6 +31,7 @@ ENGINE = [
     "driftguard.alerts.findings",
     "driftguard.alerts.lifecycle",
     "driftguard.alerts.transitions",
+    "driftguard.alerts.episodes",
     "driftguard.counting",
 ]
 

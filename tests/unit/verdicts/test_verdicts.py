@@ -88,7 +88,7 @@ def judged(
     """The verdict under these settings."""
     verdict = judge(baseline, window, comparison, occasion(baseline, window, silent=no_data, **settings))
     TypeAdapter(Report).validate_python(verdict.report, strict=True, extra="forbid")
-    assert reports.unpack(reports.pack(verdict.report)) == json.loads(json.dumps(verdict.report, allow_nan=False))
+    assert json.dumps(reports.unpack(reports.pack(verdict.report))) == json.dumps(verdict.report, allow_nan=False)
     for finding in verdict.findings:
         assert finding.holding or not finding.firing
     return verdict

@@ -30,6 +30,8 @@ KEPT_STARTS = 15
 
 HOURS = 24
 
+FORMAT = 1
+
 _PARTS: tuple[Part, ...] = get_args(Part.__value__)
 _TYPES: tuple[AlertType, ...] = get_args(AlertType)
 
@@ -154,6 +156,7 @@ class Episodes:
             for one in self.current.values()
         ]
         stored = {
+            "format": FORMAT,
             "version": version,
             "current": rows,
             "bad": {str(feature): spans for feature, spans in self.bad.items()},
@@ -163,10 +166,15 @@ class Episodes:
 
     @classmethod
     def load(cls, data: bytes | None, version: int | None) -> "Episodes":
-        """Return what `dump` wrote for the same baseline version. Those of another version are forgotten."""
+        """Return what `dump` wrote for the same baseline version. Those of another version are forgotten.
+
+        Raises ValueError for another format.
+        """
         stored = json.loads(unsqueeze(data)) if data else {}
         if not stored or stored["version"] != version:
             return cls()
+        if stored["format"] != FORMAT:
+            raise ValueError(f"episodes of unknown format {stored['format']}; this code reads format {FORMAT}")
         rows = [
             Episode(_TYPES[kind], feature, _PARTS[part], onset, held)
             for kind, feature, part, onset, held in stored["current"]

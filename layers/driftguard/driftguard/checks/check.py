@@ -11,7 +11,7 @@ from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.findings import Memory
 from driftguard.alerts.publishing import publish_pending
 from driftguard.checks.commit import store
-from driftguard.checks.onsets import with_onsets
+from driftguard.checks.onsets import Stored, with_onsets
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
 from driftguard.checks.window import Moment, Past, decide, fresh_spans, load_series, occasion
@@ -84,7 +84,8 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     if past is None:
         return _skip(task, "no_data", "No predictions have been logged yet.", series.baseline.rows)
     verdict = decide(task.model, series, state, fresh, past, now, episodes)
-    verdict = with_onsets(series, verdict, episodes, status)
+    stored = Stored(series, fresh, lambda others: count_fresh(series, state.cursor, now, others, task.may_go_on))
+    verdict = with_onsets(verdict, episodes, status, stored)
     store(task, check_id, status, verdict, past)
     return Result("checked", verdict.report)
 

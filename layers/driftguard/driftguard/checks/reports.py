@@ -22,7 +22,7 @@ from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
 from driftguard.platform.sizes import MAX_ITEM_BYTES, longest_fit
 from driftguard.verdicts.bounds import bounded
-from driftguard.verdicts.shapes import Report, ReportFeature
+from driftguard.verdicts.shapes import QualityResult, Report, ReportFeature
 
 TRIES = 3
 
@@ -114,11 +114,18 @@ def _without(values: Any, defaults: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
-    feature: Any = {**LACKING, **stored, "histogram": _unpack_picture(stored["histogram"])}
-    feature["data_quality"] = [{**LACKING_IN_QUALITY, **one} for one in stored.get("data_quality", [])]
+    feature = _in_order(ReportFeature, {**LACKING, **stored, "histogram": _unpack_picture(stored["histogram"])})
+    feature["data_quality"] = [
+        _in_order(QualityResult, {**LACKING_IN_QUALITY, **one}) for one in stored.get("data_quality", [])
+    ]
     if stored.get("type_change"):
         feature["type_change"] = {**LACKING_IN_TYPE_CHANGE, **stored["type_change"]}
     return cast("ReportFeature", feature)
+
+
+def _in_order(shape: type, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields in the order of a typed dictionary, so that a stored report has the bytes of a fresh one."""
+    return {name: fields[name] for name in shape.__annotations__ if name in fields}
 
 
 def pack_row(report: Report) -> bytes:

@@ -175,6 +175,9 @@ def alert_feature(
             "threshold": float(tests.combined.limit[index]),
             "p_threshold": None,
             "change": change,
+            # Place and direction are those of the whole window, which a change of some hours may not have moved yet.
+            "at": None,
+            "direction": None if change.part == "sudden" else feature.direction,
         }
         return feature.model_copy(update=own)
     tested: dict[str, Any] = {
