@@ -29,6 +29,8 @@ def batch(times: Ints, values: Floats) -> Columns:
 def _column(values: Floats) -> Column:
     """Return a column. NaN is a missing value."""
     there = ~np.isnan(values)
+    if not there.any():
+        return ()
     mask = None if there.all() else there.tobytes()
     data = np.ascontiguousarray(values[there], "<f8").tobytes()
     return (Part("number", mask, int(there.sum()), "floats", data, "<f8"),)

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from driftguard.alerts import findings, lifecycle
 from driftguard.checks import reports
-from driftguard.checks.window import Gathered, Past, gather, verdict_on
+from driftguard.checks.window import Gathered, Past, gather
 from driftguard.counting import past
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import layout_of
@@ -23,6 +23,7 @@ from driftguard.models.tables import Models
 from driftguard.models.traffic import NO_TRAFFIC
 from driftguard.platform.times import hour_of, iso
 from driftguard.verdicts.judging import Verdict
+from driftguard.verdicts.moments import verdict_on
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 """Half a day after midnight: the window has 12 hours on one side of its whole days and 13 on the other."""
@@ -144,7 +145,7 @@ def gathered(of: Series) -> Gathered:
 
 def judged(of: Series, found: Gathered) -> Verdict:
     """The second half: test and judge what is in memory."""
-    return verdict_on(model(), model().settings, of, found.counts, found.comparison, found.moment)
+    return verdict_on(model(), model().settings, of.baseline, found.counts, found.comparison, found.moment)
 
 
 def settled(verdict: Verdict) -> bytes:

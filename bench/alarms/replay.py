@@ -11,10 +11,10 @@ from bench.alarms.history import A_DAY, QUARTERS, History, milliseconds
 from bench.alarms.parts import Parts
 from bench.alarms.past import DAY_0, Past
 from bench.stored import model
-from driftguard.alerts import lifecycle
 from driftguard.alerts.episodes import Episodes
-from driftguard.alerts.findings import Finding, Memory, Occasion
-from driftguard.alerts.schemas import Alert, Window
+from driftguard.alerts.findings import Occasion
+from driftguard.alerts.replaying import ReplayedAlerts
+from driftguard.alerts.schemas import Window
 from driftguard.counting.counts import Counts
 from driftguard.counting.profiles import HOURS, Table
 from driftguard.models.settings import ModelSettings
@@ -55,8 +55,7 @@ class Replay:
     skipping: bool = True
     every: int = 1
     openings: list[Opening] = field(default_factory=list)
-    open: dict[str, Alert] = field(default_factory=dict)
-    memory: dict[str, Memory] = field(default_factory=dict)
+    alerts: ReplayedAlerts = field(default_factory=ReplayedAlerts)
     episodes: Episodes = field(default_factory=Episodes)
     judged: int = 0
     firing_checks: int = 0
@@ -76,13 +75,13 @@ class Replay:
         flagged: dict[int, Flags] = {}
         for quarter in range(self.start + self.every, end + 1, self.every):
             day, place = divmod(quarter - 1, A_DAY)
-            if self.skipping and not self.open:
+            if self.skipping and not self.alerts.open:
                 if day not in flagged:
                     flagged = {day: self.past.may_fire(day) | self.parts.may_fire(day)}
                 if not flagged[day][place]:
                     continue
             self._check(quarter)
-            if self.open:
+            if self.alerts.open:
                 flagged = {}
             if until_opened and self.openings:
                 break
@@ -92,10 +91,10 @@ class Replay:
         self.judged += 1
         verdict = self._verdict(quarter)
         self.firing_checks += any(finding.firing for finding in verdict.findings)
-        for finding in verdict.findings:
-            self._apply(finding, verdict.occasion, quarter)
+        for alert in self.alerts.apply(verdict.findings, verdict.occasion):
+            self.openings.append(Opening(quarter, alert.alert_type, alert.preliminary))
         hours = self.settings.resolve_after_hours
-        open_types = {alert.alert_type for alert in self.open.values()}
+        open_types = {alert.alert_type for alert in self.alerts.open.values()}
         self.episodes = self.episodes.after(verdict.sights, open_types, verdict.now_hour, hours)
         features = len(self.history.layout.features)
         self.past.set_bad(bad_days(self.episodes, features, DAY_0 + (quarter - 1) // A_DAY))
@@ -142,19 +141,6 @@ class Replay:
             for name in ("missing", "invalid", "total", "squares", "least", "greatest", "beyond", "unseen"):
                 getattr(counts, name)[feature] = getattr(later, name)[feature]
         return counts
-
-    def _apply(self, finding: Finding, occasion: Occasion, quarter: int) -> None:
-        kind = finding.alert_type
-        before = self.open.pop(kind, None)
-        outcome = lifecycle.apply(finding, before, self.memory.get(kind, Memory()), occasion)
-        self.memory[kind] = outcome.memory
-        if before is not None and not outcome.alerts:
-            self.open[kind] = before
-        for alert in outcome.alerts:
-            if alert.is_open:
-                self.open[kind] = alert
-                if before is None or alert.id != before.id:
-                    self.openings.append(Opening(quarter, kind, alert.preliminary))
 
 
 def window_start(quarter: int, settings: ModelSettings) -> int:

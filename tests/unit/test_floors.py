@@ -32,6 +32,7 @@ ENGINE = [
     "driftguard.alerts.lifecycle",
     "driftguard.alerts.transitions",
     "driftguard.alerts.episodes",
+    "driftguard.alerts.replaying",
     "driftguard.counting",
 ]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ import pytest
 
 from driftguard.alerts.episodes import Episodes
 from driftguard.baselines.tables import Baselines
-from driftguard.checks.comparisons import NO_BAD_DAYS, BadDays
 from driftguard.checks.window import Past, fresh_spans, gather
 from driftguard.counting import folding, past
 from driftguard.counting.batches import count
@@ -36,7 +36,7 @@ from driftguard.predictions import intake
 from driftguard.predictions.schemas import BatchBody
 from driftguard.predictions.tables import Predictions
 from driftguard.rows.unpacking import columns
-from driftguard.verdicts.comparison import Comparison
+from driftguard.verdicts.comparison import NO_BAD_DAYS, BadDays, Comparison
 from sandbox.calls import Call
 from tests.functional.conftest import Stack
 from tests.functional.faults import calls_to_aws, put_back, tables_of_moto
@@ -118,6 +118,7 @@ class Clean:
     series: Series
     until: datetime
 
+    @cached_property
     def profiles(self) -> dict[int, Profile]:
         """The profile of each finished day."""
         since = iso(folding.recount_from(START))
@@ -129,7 +130,7 @@ class Clean:
 
     def knowledge(self, day: int, table: Table | None = None, bad: BadDays = NO_BAD_DAYS) -> Knowledge:
         """What is known at the start of a day."""
-        profiles = {number: one for number, one in self.profiles().items() if day - REACH <= number < day}
+        profiles = {number: one for number, one in self.profiles.items() if day - REACH <= number < day}
         return learn(layout_of(self.series.baseline), day, profiles, table, bad, self.first_day)
 
 
@@ -155,10 +156,12 @@ def stored_knowledge(series: Series, day: int) -> Knowledge | None:
     return None if parts is None else parts.knowledge
 
 
-def same_past(series: Series, now: datetime, comparison: Comparison, bad: BadDays = NO_BAD_DAYS) -> None:
+def same_past(
+    series: Series, now: datetime, comparison: Comparison, bad: BadDays = NO_BAD_DAYS, clean: Clean | None = None
+) -> None:
     """Fail if the stored past differs from one clean pass over everything that had settled at `now`."""
-    clean = Clean(series, now - folding.SETTLED)
-    same_profiles(read_profiles(series, 0, 9_999_999), clean.profiles())
+    clean = clean or Clean(series, now - folding.SETTLED)
+    same_profiles(read_profiles(series, 0, 9_999_999), clean.profiles)
     assert comparison.knowledge is not None
     day = comparison.knowledge.day
     expected = clean.knowledge(day, bad=bad)
@@ -237,12 +240,13 @@ def test_a_check_killed_at_any_call_is_made_good(almost_a_week: Series) -> None:
         check(series, now)
     kinds = {item.sk.split("#")[1] for item in stored(series)}
     assert kinds == {"state", "h", "d", "p", "k"}
+    later = now + timedelta(minutes=15)
+    clean = Clean(series, later - folding.SETTLED)
     for number, after in moments(killer.calls):
         put_back(before)
         with calls_to_aws(Killer(number, after=after)), pytest.raises(Killed):
             check(series, now)
-        later = now + timedelta(minutes=15)
-        same_past(series, later, check(series, later))
+        same_past(series, later, check(series, later), clean=clean)
 
 
 def test_two_checks_at_once_leave_one_past(almost_a_week: Series) -> None:
@@ -260,6 +264,8 @@ def test_two_checks_at_once_leave_one_past(almost_a_week: Series) -> None:
 
     with calls_to_aws(counting):
         check(series, now)
+    later = now + timedelta(minutes=15)
+    clean = Clean(series, later - folding.SETTLED)
     for moment in range(1, seen + 1):
         put_back(before)
         left = moment
@@ -274,8 +280,7 @@ def test_two_checks_at_once_leave_one_past(almost_a_week: Series) -> None:
 
         with calls_to_aws(second), suppress(folding.Overtaken):
             check(series, now)
-        later = now + timedelta(minutes=15)
-        same_past(series, later, check(series, later))
+        same_past(series, later, check(series, later), clean=clean)
 
 
 def test_a_baseline_replaced_in_the_middle_has_a_past_of_its_own(model_id: str, baseline: Baseline) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftguard.checks import replayed_past
-from driftguard.checks.replayed_past import ReplayedPast
+from driftguard.checks import replayed_past as reading
 from driftguard.counting.batches import count
 from driftguard.counting.knowledge import AXES, Knowledge
 from driftguard.counting.layout import layout_of
@@ -17,6 +16,8 @@ from driftguard.counting.series import Series
 from driftguard.distributions.baseline import build
 from driftguard.platform.times import hour_of, hour_start
 from driftguard.rows.columns import Row, columns_of
+from driftguard.verdicts import replayed_past
+from driftguard.verdicts.replayed_past import ReplayedPast
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 FIRST_DAY = hour_of(START) // 24
@@ -46,7 +47,7 @@ def same(found: Knowledge | None, expected: Knowledge) -> bool:
 
 def test_a_replayed_hour_sees_its_day_up_to_that_hour(series: Series, profiles: dict[int, Profile]) -> None:
     """Later hours are hidden, earlier days are whole, and what is known is that of the day's start."""
-    past = ReplayedPast(series, profiles, None, FIRST_DAY)
+    past = ReplayedPast(layout_of(series.baseline), profiles, None, FIRST_DAY)
     day = FIRST_DAY + 9
     found = past.comparison(day * 24 + 5)
     assert sorted(found.profiles) == [day - 3, day - 2, day - 1, day]
@@ -59,7 +60,7 @@ def test_a_replayed_hour_sees_its_day_up_to_that_hour(series: Series, profiles: 
 
 def test_a_day_without_rows_yet_is_held_against_the_day_before(series: Series, profiles: dict[int, Profile]) -> None:
     """Before the first row of a day, what is known is that of the last day with rows; after days of silence nothing."""
-    past = ReplayedPast(series, profiles, None, FIRST_DAY)
+    past = ReplayedPast(layout_of(series.baseline), profiles, None, FIRST_DAY)
     end = FIRST_DAY + DAYS
     found = past.comparison(end * 24 + 2)
     assert found.knowledge is not None
@@ -78,7 +79,7 @@ def test_knowledge_is_learned_once_a_day_and_again_for_new_bad_days(
         return learn(*arguments)
 
     monkeypatch.setattr(replayed_past, "learn", learning)
-    past = ReplayedPast(series, profiles, None, FIRST_DAY)
+    past = ReplayedPast(layout_of(series.baseline), profiles, None, FIRST_DAY)
     day = FIRST_DAY + 9
     for hour in range(24):
         past.comparison(day * 24 + hour)
@@ -92,7 +93,7 @@ def test_knowledge_is_learned_once_a_day_and_again_for_new_bad_days(
 
 def test_a_replay_knows_from_when_its_sudden_part_could_judge(series: Series, profiles: dict[int, Profile]) -> None:
     """The first check with a reference is remembered; a model of a few days has none."""
-    past = ReplayedPast(series, profiles, None, FIRST_DAY)
+    past = ReplayedPast(layout_of(series.baseline), profiles, None, FIRST_DAY)
     for hour in range(FIRST_DAY * 24, (FIRST_DAY + 6) * 24, 5):
         past.comparison(hour)
     assert past.judges_from is None
@@ -110,12 +111,12 @@ def test_late_rows_are_added_to_the_stored_profiles(
     series: Series, profiles: dict[int, Profile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stored profiles, hours without a profile and rows that are not folded yet make up the days of a replay."""
-    monkeypatch.setattr(replayed_past, "read_profiles", lambda *_arguments: dict(profiles))
+    monkeypatch.setattr(reading, "read_profiles", lambda *_arguments: dict(profiles))
     row = Row((START + timedelta(days=3, hours=4)).timestamp(), {"age": 5.0}, None, None)
     late = count(series.baseline, [columns_of([row])])
     (hour,) = late
     first = (FIRST_DAY + 8) * 24
-    past = ReplayedPast.of(series, first, FIRST_DAY + DAYS, {hour // 24: late, FIRST_DAY + DAYS: {}}, first_hour=hour)
+    past = reading.read_past(series, first, FIRST_DAY + DAYS, {hour // 24: late, FIRST_DAY + DAYS: {}}, first_hour=hour)
     assert past.profiles[FIRST_DAY + 3].rows[4] == 4
     assert past.profiles[FIRST_DAY + 3].groups[4].sum() == 4
     assert past.profiles[FIRST_DAY + 4].rows.sum() == 72

@@ -7,9 +7,9 @@ import pytest
 
 from driftguard.alerts.findings import Finding, Occasion
 from driftguard.alerts.schemas import AlertFeature
-from driftguard.checks import simulation, window
-from driftguard.checks.replayed_past import ReplayedPast
+from driftguard.checks import simulation
 from driftguard.counting.batches import count
+from driftguard.counting.layout import layout_of
 from driftguard.counting.series import Series
 from driftguard.distributions.baseline import build
 from driftguard.models.settings import ModelSettings
@@ -18,7 +18,9 @@ from driftguard.platform.times import hour_of
 from driftguard.rows.columns import Row
 from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns
+from driftguard.verdicts import moments
 from driftguard.verdicts.judging import Verdict
+from driftguard.verdicts.replayed_past import ReplayedPast
 from driftguard.verdicts.report import report_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -49,15 +51,15 @@ def test_an_alert_lives_on_through_checks_that_change_nothing(
     settings = ModelSettings()
     days = {hour // 24: counts for hour, counts in hours.items()}
     series = Series("m", 1, 1, baseline)
-    past = ReplayedPast(series, {}, None, hour_of(START) // 24)
+    past = ReplayedPast(layout_of(baseline), {}, None, hour_of(START) // 24)
     replay = simulation.Replay(model, series, settings, hour_of(START), hours, days, lambda _day: hours, past)
     given = iter(findings)
 
     def judging(_baseline: Any, _window: Any, _past: Any, occasion: Occasion, _episodes: Any) -> Verdict:
         return Verdict(report_of(occasion, "ok", None), [next(given)], occasion)
 
-    monkeypatch.setattr(window, "judge", judging)
+    monkeypatch.setattr(moments, "judge", judging)
     for number in range(len(findings)):
         replay.check(START + timedelta(days=8, hours=number))
-    assert len(replay.seen) == alerts
-    assert bool(replay.open) is still_open
+    assert len(replay.alerts.seen) == alerts
+    assert bool(replay.alerts.open) is still_open

@@ -5,6 +5,7 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from driftguard.models.settings import ModelSettings
 from driftguard.platform.serialization import Scalar
 from driftguard.rows.columns import Row, columns_of
 from driftguard.verdicts.judging import Verdict, judge
+from driftguard.verdicts.unwatched import _nearest
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 START = (NOW - timedelta(days=3)).timestamp()
@@ -311,3 +313,12 @@ def test_an_alert_of_drift_says_what_decided() -> None:
         assert [name for name, value in found.limit.model_dump().items() if value is not None] == [decides]
         assert found.features[0].at is not None
         assert found.features[0].at.model_dump() == row["at"]
+
+
+def test_many_long_names_are_compared_at_once() -> None:
+    """The exact comparison of a name with 500 similar names takes seconds. The nearest name is found all the same."""
+    gone = tuple(f"{'feature of the model ':x<120}{number:03}" for number in range(500))
+    begun = process_time()
+    found = [_nearest(f"{'feature of the model ':x<120}{number:03}_vv", gone) for number in range(10)]
+    assert process_time() - begun < 5
+    assert found == list(gone[:10])

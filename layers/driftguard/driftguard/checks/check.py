@@ -14,7 +14,7 @@ from driftguard.checks.commit import store
 from driftguard.checks.onsets import Stored, with_onsets
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
-from driftguard.checks.window import Moment, Past, decide, fresh_spans, load_series, occasion
+from driftguard.checks.window import Past, decide, fresh_spans, load_series
 from driftguard.counting.folding import Overtaken, fold, load_state
 from driftguard.counting.fresh import count_fresh, latest
 from driftguard.counting.series import Fresh
@@ -29,6 +29,7 @@ from driftguard.platform.ids import new_id
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of
 from driftguard.predictions.tables import Predictions
+from driftguard.verdicts.moments import Moment, occasion
 from driftguard.verdicts.report import report_of
 
 LEASE_MARGIN = timedelta(seconds=15)

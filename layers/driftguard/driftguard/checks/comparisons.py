@@ -1,8 +1,6 @@
 """Gathers what a check compares with the model's own past: the last hours, and what is known of their day."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from driftguard.baselines.tables import Baselines
 from driftguard.counting.counts import Counts
@@ -13,19 +11,7 @@ from driftguard.counting.series import Fresh, Series, Span, State
 from driftguard.distributions.weeks import Weeks
 from driftguard.platform.times import hour_of
 from driftguard.rows.reading import MAX_AHEAD
-from driftguard.statistics.arrays import Flags
-from driftguard.verdicts.comparison import Comparison
-
-DAYS_BEFORE = 3
-"""Days before the last one that a window of the sudden part can reach."""
-
-FIRST_DAYS = 6
-"""Days before the last one that a window of the first week can reach."""
-
-BadDays = Mapping[int, Flags]
-"""By day, bool (F,): the features for which the day says nothing about what is normal."""
-
-NO_BAD_DAYS: BadDays = MappingProxyType({})
+from driftguard.verdicts.comparison import DAYS_BEFORE, BadDays, Comparison, days_before, first_day_of, last_hour_of
 
 
 class Hours:
@@ -82,22 +68,6 @@ def compare(series: Series, state: State, fresh: Fresh, unrolled: Hours, bad: Ba
     running = hour_of(now - timedelta(microseconds=1))
     now_hour = min(max(running, last_hour or running), end * HOURS + HOURS - 1)
     return Comparison(knowledge, profiles, now_hour, first_day, timed=series.timed)
-
-
-def first_day_of(first_hour: int) -> int:
-    """Return the first whole day with counts from the first hour with counts."""
-    return -(-first_hour // HOURS)
-
-
-def days_before(today: int, first_day: int) -> int:
-    """Return how many days before today windows can reach."""
-    return FIRST_DAYS if today - first_day <= FIRST_DAYS else DAYS_BEFORE
-
-
-def last_hour_of(profiles: Mapping[int, Profile]) -> int | None:
-    """Return the last hour with rows, None without rows."""
-    hours = (day * HOURS + int(one.rows.nonzero()[0][-1]) for day, one in profiles.items() if one.rows.any())
-    return max(hours, default=None)
 
 
 def table_of(series: Series) -> Table | None:

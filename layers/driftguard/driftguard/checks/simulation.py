@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
-from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.episodes import Episodes
-from driftguard.alerts.schemas import Alert, AlertType
+from driftguard.alerts.replaying import ReplayedAlerts
+from driftguard.alerts.schemas import Alert
 from driftguard.baselines.names import names_of
-from driftguard.checks.replayed_past import ReplayedPast
+from driftguard.checks.replayed_past import read_past
 from driftguard.checks.schemas import SimulatedAlert, Simulation
-from driftguard.checks.silence import Silence, silence
-from driftguard.checks.window import Moment, later_days, load_series, verdict_on
+from driftguard.checks.window import later_days, load_series
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import load_state
 from driftguard.counting.fresh import count_fresh
@@ -31,9 +30,12 @@ from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
 from driftguard.platform.sizes import longest_fit
 from driftguard.platform.times import hour_of, hour_start
 from driftguard.verdicts.judging import NO_EPISODES
+from driftguard.verdicts.moments import Moment, verdict_on
+from driftguard.verdicts.replayed_past import ReplayedPast
+from driftguard.verdicts.silence import Silence, silence
 from driftguard.verdicts.standing import Standing, bad_days
 
-FEATURES_AN_HOURLY_CHECK = 100
+FEATURES_AN_HOURLY_CHECK = 50
 """With up to this many features, a check is replayed every hour. With up to twice as many, every second hour."""
 
 ALERT_BYTES = 500
@@ -57,10 +59,7 @@ class Replay:
     by_hour: Callable[[int], Mapping[int, Counts]]
     past: ReplayedPast
     episodes: Episodes = NO_EPISODES
-    open: dict[AlertType, Alert] = field(default_factory=dict)
-    memory: dict[str, findings.Memory] = field(default_factory=dict)
-    seen: dict[str, Alert] = field(default_factory=dict)
-    messages: int = 0
+    alerts: ReplayedAlerts = field(default_factory=ReplayedAlerts)
 
     def check(self, now: datetime) -> None:
         """Replay a check at `now` on the hours that had ended by then."""
@@ -75,7 +74,7 @@ class Replay:
             last_hour=last + 1,
             covered_since=self.first_hour,
             known_since=self.first_hour,
-            silence=self._silence(now, quiet_since, is_open="no_data" in self.open),
+            silence=self._silence(now, quiet_since, is_open="no_data" in self.alerts.open),
         )
         features = len(self.series.baseline.features)
         self.past.bad = bad_days(self.episodes, features, last // 24)
@@ -84,21 +83,10 @@ class Replay:
         for day in later_days(standing, first):
             counts = counts.replaced(standing.first_days == day, self._window(day * 24, last))
         comparison = self.past.comparison(last)
-        verdict = verdict_on(self.model, self.settings, self.series, counts, comparison, moment, self.episodes)
-        for finding in verdict.findings:
-            kind = finding.alert_type
-            memory = self.memory.get(kind, findings.Memory())
-            outcome = lifecycle.apply(finding, self.open.get(kind), memory, verdict.occasion)
-            self.memory[kind] = outcome.memory
-            self.messages += sum(event.seen_from("LOW") is not None for event in outcome.events)
-            for alert in outcome.alerts:
-                self.seen[alert.id] = alert
-                if alert.is_open:
-                    self.open[kind] = alert
-                else:
-                    self.open.pop(kind, None)
+        verdict = verdict_on(self.model, self.settings, self.series.baseline, counts, comparison, moment, self.episodes)
+        self.alerts.apply(verdict.findings, verdict.occasion)
         kept_for = self.settings.resolve_after_hours
-        self.episodes = self.episodes.after(verdict.sights, self.open.keys(), verdict.now_hour, kept_for)
+        self.episodes = self.episodes.after(verdict.sights, self.alerts.open.keys(), verdict.now_hour, kept_for)
 
     def learn_outages(self, until: int) -> None:
         """Replay only the silences before the hour `until`, so that the first checks know which were outages."""
@@ -113,7 +101,7 @@ class Replay:
             if silent and opened is None:
                 opened = now
             elif opened is not None and not silent:
-                self.memory["no_data"] = self.memory.get("no_data", findings.Memory()).after_outage(opened, now)
+                self.alerts.memory["no_data"] = self.alerts.memory_of("no_data").after_outage(opened, now)
                 opened = None
 
     def _silence(self, now: datetime, quiet_since: int, *, is_open: bool) -> Silence:
@@ -122,7 +110,7 @@ class Replay:
             hour_start(quiet_since),
             now,
             [hour for hour in self.hours if hour < quiet_since],
-            self.memory.get("no_data", findings.Memory()).outages,
+            self.alerts.memory_of("no_data").outages,
             is_open=is_open,
         )
 
@@ -175,11 +163,12 @@ def simulate(
         if not may_go_on():
             raise Invalid.at(["body", "days"], "takes too long for this model. Choose fewer days.")
         replay.check(hour_start(hour))
+    seen = sorted(replay.alerts.seen.values(), key=lambda alert: alert.detected_at)
     return Simulation(
         checks=len(moments),
         hours_between_checks=step,
-        alerts=_bounded([_seen(alert) for alert in sorted(replay.seen.values(), key=lambda alert: alert.detected_at)]),
-        messages=replay.messages,
+        alerts=_bounded([_seen(alert) for alert in seen]),
+        messages=replay.alerts.messages,
         sudden_from=replay.past.judges_from,
     )
 
@@ -215,7 +204,7 @@ def _replay(
         for counts in unstored[day].values():
             days[day] = days[day] + counts if day in days else counts.copy()
     first_hour = min((hour for hour in (state.first_hour, *fresh.hours) if hour is not None), default=end)
-    past = ReplayedPast.of(series, first, rolled_up.stop if rolled_up else first // 24, unstored, first_hour)
+    past = read_past(series, first, rolled_up.stop if rolled_up else first // 24, unstored, first_hour)
     return Replay(model, series, settings, first_hour, filled, days, by_hour, past)
 
 

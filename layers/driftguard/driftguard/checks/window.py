@@ -10,21 +10,20 @@ from typing import NamedTuple
 import numpy as np
 
 from driftguard.alerts.episodes import Episodes
-from driftguard.alerts.findings import Occasion
-from driftguard.alerts.schemas import Window
 from driftguard.baselines.tables import Baselines
 from driftguard.checks.comparisons import Hours, compare, fresh_hours
-from driftguard.checks.silence import Outages, Silence, silence
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, Span, State, read_days, window
 from driftguard.distributions import encoding
 from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
-from driftguard.platform.times import hour_of, hour_start
+from driftguard.platform.times import hour_of
 from driftguard.rows.reading import MAX_AHEAD
 from driftguard.verdicts.comparison import Comparison
-from driftguard.verdicts.judging import NO_EPISODES, Verdict, judge
+from driftguard.verdicts.judging import NO_EPISODES, Verdict
+from driftguard.verdicts.moments import Moment, verdict_on
+from driftguard.verdicts.silence import Outages, silence
 from driftguard.verdicts.standing import Standing, bad_days
 
 FOREVER = 10_000_000
@@ -49,23 +48,6 @@ def _digests(model_id: str, version: int) -> Mapping[int, "array[int]"]:
     head = Baselines.head(model_id, version)
     data = b"" if head is None else head.digests()
     return encoding.decode_digests(data) if data else {}
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The time of a verdict and its window, in hours since 1970.
-
-    first_hour, last_hour: the window. covered_since: the earliest hour for which the model has counts.
-    known_since: the earliest hour for which the model had data, whatever its baseline was.
-    silence: how long no prediction has arrived, and the limit.
-    """
-
-    now: datetime
-    first_hour: int
-    last_hour: int
-    covered_since: int
-    known_since: int
-    silence: Silence | None
 
 
 @dataclass(frozen=True)
@@ -96,7 +78,7 @@ def decide(
     """Return the verdict on the window that ends now. episodes: what earlier checks found."""
     settings = model.settings
     found = gather(series, settings, state, fresh, past, now, episodes)
-    return verdict_on(model, settings, series, found.counts, found.comparison, found.moment, episodes)
+    return verdict_on(model, settings, series.baseline, found.counts, found.comparison, found.moment, episodes)
 
 
 def gather(
@@ -162,40 +144,3 @@ def later_days(standing: Standing, first_hour: int) -> list[int]:
 def since(hour: int) -> Span:
     """Return the span from an hour on."""
     return hour, FOREVER
-
-
-def verdict_on(
-    model: Models,
-    settings: ModelSettings,
-    series: Series,
-    counts: Counts,
-    comparison: Comparison | None,
-    moment: Moment,
-    episodes: Episodes = NO_EPISODES,
-) -> Verdict:
-    """Return the verdict on a window's counts with `settings`.
-
-    comparison: the last hours and the model's own past, if they are known. episodes: what earlier checks found.
-    """
-    found = occasion(model, settings, moment, n_baseline=series.baseline.rows, n_window=counts.rows)
-    return judge(series.baseline, counts, comparison, found, episodes)
-
-
-def occasion(model: Models, settings: ModelSettings, moment: Moment, *, n_baseline: int, n_window: int) -> Occasion:
-    """Return the context of a check. n_baseline, n_window: the rows in the baseline and in the window."""
-    covered_hours = moment.last_hour - max(moment.known_since, moment.first_hour)
-    return Occasion(
-        now=moment.now,
-        organization_id=model.organization_id,
-        model_id=model.model_id,
-        model_name=str(model.name),
-        settings=settings,
-        baseline_version=None if model.baseline_version is None else int(model.baseline_version),
-        n_baseline=n_baseline,
-        n_window=n_window,
-        window=Window(start=hour_start(moment.first_hour), end=moment.now),
-        preliminary=moment.known_since > moment.first_hour,
-        warming_up=covered_hours < settings.warmup_hours,
-        silent=moment.silence is not None and moment.silence.silent,
-        silence=moment.silence.sentence if moment.silence is not None else "",
-    )

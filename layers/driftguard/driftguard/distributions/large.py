@@ -66,7 +66,7 @@ class BaselineBuilder:
     def __init__(self, folder: Path, *, before: int | None = None) -> None:
         self.rows = 0
         self._folder = folder
-        self._features: dict[tuple[Role, str], _Column] = {}
+        self._features: dict[tuple[Role, str], ColumnBuilder] = {}
         self._calendar = Calendar(before)
         self._spool = Spool()
 
@@ -90,17 +90,21 @@ class BaselineBuilder:
             raise ValueError(f"the columns of a baseline must have equal length; these have {sorted(lengths)} values")
         slots = np.frombuffer(self._calendar.add(hours), np.uint8)
         for name, values in columns.items():
-            column = self._column("feature", name)
+            column = self.column("feature", name)
             column.add(values)
             if len(slots):
                 own = places.get(name) if places else None
                 column.times.add(values, slots if own is None else slots[np.asarray(own, np.int64)])
         if predictions is not None:
-            column = self._column("prediction", PREDICTION)
+            column = self.column("prediction", PREDICTION)
             column.add(predictions)
             if len(slots):
                 column.times.add(predictions, slots)
-        self.rows += max(lengths, default=0) if rows is None else rows
+        self.count(max(lengths, default=0) if rows is None else rows)
+
+    def count(self, rows: int) -> None:
+        """End a chunk of rows whose values were added column by column."""
+        self.rows += rows
         if sum(column.name_bytes for column in self._features.values()) > MAX_NAME_BYTES:
             for column in self._features.values():
                 column.keep_names(FEWEST_NAMES, KEPT_NAME_BYTES // len(self._features))
@@ -131,15 +135,16 @@ class BaselineBuilder:
             progress()
         return self._calendar.weeks(tallies)
 
-    def _column(self, role: Role, name: str) -> "_Column":
+    def column(self, role: Role, name: str) -> "ColumnBuilder":
+        """Return the values of one feature so far, to add more."""
         key = (role, name)
         if key not in self._features:
             path = self._folder / f"{len(self._features)}"
-            self._features[key] = _Column(_Runs(path), Times(path, self._spool))
+            self._features[key] = ColumnBuilder(_Runs(path), Times(path, self._spool))
         return self._features[key]
 
 
-class _Column:
+class ColumnBuilder:
     """The values of one feature while a baseline is built."""
 
     def __init__(self, runs: "_Runs", times: Times) -> None:
@@ -154,25 +159,35 @@ class _Column:
         self._booleans: Counter[str] = Counter()
 
     def add(self, values: Sequence[Scalar]) -> None:
+        """Add values of any kind."""
         kinds = set(map(type, values))
         if kinds & {int, float}:
             # mypy does not narrow a type by `type(value) in`.
             given = [to_double(value) for value in values if type(value) in NUMBERS]  # type: ignore[arg-type]
-            found = np.array(given, np.float64)
-            finite = found[np.isfinite(found)]
-            self._numbers += len(found)
-            self._odd += len(found) - len(finite)
-            self._runs.add(finite)
+            self.add_numbers(np.array(given, np.float64))
         if str in kinds:
-            names = [value for value in values if isinstance(value, str)]
-            self._strings += len(names)
-            counted = Counter(names)
-            self.name_bytes += sum(map(_name_bytes, counted.keys() - self._names.keys()))
-            self._names.update(counted)
-            if len(self._names) > MAX_NAMES:
-                self.keep_names(KEPT_NAMES, MAX_NAME_BYTES)
+            self.add_names(Counter(value for value in values if isinstance(value, str)))
         if bool in kinds:
-            self._booleans.update(BOOLEANS[value] for value in values if isinstance(value, bool))
+            self.add_booleans(Counter(BOOLEANS[value] for value in values if isinstance(value, bool)))
+
+    def add_numbers(self, found: Floats) -> None:
+        """Add numbers. Those that are not finite count as invalid."""
+        finite = found[np.isfinite(found)]
+        self._numbers += len(found)
+        self._odd += len(found) - len(finite)
+        self._runs.add(finite)
+
+    def add_names(self, seen: Mapping[str, int]) -> None:
+        """Add texts: the number of values of each category."""
+        self._strings += sum(seen.values())
+        self.name_bytes += sum(map(_name_bytes, seen.keys() - self._names.keys()))
+        self._names.update(seen)
+        if len(self._names) > MAX_NAMES:
+            self.keep_names(KEPT_NAMES, MAX_NAME_BYTES)
+
+    def add_booleans(self, seen: Mapping[str, int]) -> None:
+        """Add booleans: the number of values of each of BOOLEANS."""
+        self._booleans.update(seen)
 
     def keep_names(self, count: int, size: int) -> None:
         """Keep only the most frequent categories: at most `count`, and as many as fit in `size` bytes."""

@@ -51,8 +51,11 @@ class Times:
 
     def add(self, values: Sequence[Scalar], slots: Slots) -> None:
         """Add values with their hours of the week."""
-        kinds = np.fromiter(map(_kind, values), np.uint8, len(values))
         known = slots != NO_HOUR
+        if set(map(type, values)) == {float}:
+            self._add_numbers(np.array(values, np.float64)[known], slots[known])
+            return
+        kinds = np.fromiter(map(_kind, values), np.uint8, len(values))
         for kind in range(len(KINDS)):
             places = np.flatnonzero(known & (kinds == kind))
             if not len(places):
@@ -61,8 +64,7 @@ class Times:
             given = [values[place] for place in places.tolist()]
             if kind == 0:
                 numbers = np.array(list(map(to_double, given)), np.float64)  # type: ignore[arg-type]  # they are numbers
-                finite = np.isfinite(numbers)
-                self._write(self._numbers, numbers[finite], own[finite])
+                self._add_numbers(numbers, own)
             elif kind == 1:
                 digests = {name: digest_of(str(name)) for name in set(given)}
                 self._write(self._texts, np.array([digests[name] for name in given], np.uint32), own)
@@ -70,6 +72,10 @@ class Times:
                 flags = np.array(given, np.int64)
                 for flag in range(len(BOOLEANS)):
                     self._flags[flag] += np.bincount(own[flags == flag], minlength=HOURS_OF_WEEK)
+
+    def _add_numbers(self, numbers: npt.NDArray[np.float64], slots: Slots) -> None:
+        finite = np.isfinite(numbers)
+        self._write(self._numbers, numbers[finite], slots[finite])
 
     def _write(self, paths: tuple[Path, Path], values: npt.NDArray[np.generic], slots: Slots) -> None:
         step = self._spool.step(len(values))

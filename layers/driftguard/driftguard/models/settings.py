@@ -3,6 +3,7 @@
 Each setting is declared once, in `ModelValues`. `FeatureOverride` and `SettingsPatch` take their fields from there.
 """
 
+import heapq
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, get_type_hints
@@ -45,6 +46,10 @@ OVERRIDABLE = ("rule", "alpha", "min_drift_score", "sudden_score", "min_samples"
 
 SUDDEN_FACTOR = 1.5
 
+MAX_SUGGESTIONS, COMPARED, LONGEST_NAME = 10, 10, 128
+"""Unknown names of features that get a suggestion, the names that each is compared with exactly, and characters of an
+unknown field that are compared."""
+
 MAX_OVERRIDES = 501
 """500 features and the prediction."""
 
@@ -82,7 +87,7 @@ def _suggesting(entry: Mapping[str, Any], known: Iterable[str]) -> InitErrorDeta
     elif _is_unknown(entry):
         import difflib  # noqa: PLC0415  only a wrong request needs it
 
-        for nearest in difflib.get_close_matches(entry["loc"][0], known, n=1):
+        for nearest in difflib.get_close_matches(entry["loc"][0][:LONGEST_NAME], known, n=1):
             kind = PydanticCustomError(UNKNOWN_SETTING, f"unknown field; did you mean {nearest}?")
     return InitErrorDetails(type=kind, loc=entry["loc"], input=entry["input"], ctx=entry.get("ctx", {}))
 
@@ -241,20 +246,31 @@ def check_features(patch: "SettingsPatch | None", known: Callable[[], Iterable[s
     overrides = (patch.model_dump(exclude_unset=True).get("features") if patch is not None else None) or {}
     given = [name for name, override in overrides.items() if override is not None]
     names = list(known()) if given else []
-    errors: list[FieldError] = [
-        {"loc": ["body", "settings", "features", name], "msg": _lacking(name, names)}
-        for name in given
-        if name not in names
-    ]
-    if errors:
-        raise Invalid(errors[:MAX_ERRORS])
+    lacking = [name for name in given if name not in names][:MAX_ERRORS]
+    if lacking:
+        errors: list[FieldError] = [
+            {
+                "loc": ["body", "settings", "features", name],
+                "msg": _lacking(name, names if place < MAX_SUGGESTIONS else ()),
+            }
+            for place, name in enumerate(lacking)
+        ]
+        raise Invalid(errors)
 
 
 def _lacking(name: str, names: Sequence[str]) -> str:
     import difflib  # noqa: PLC0415  only a wrong request needs it
 
     folded = {known.casefold(): known for known in reversed(names)}
-    for nearest in difflib.get_close_matches(name.casefold(), folded, n=1):
+    matcher = difflib.SequenceMatcher(b=name.casefold())
+
+    def bound(known: str) -> float:
+        matcher.set_seq1(known)
+        return matcher.quick_ratio()
+
+    # The exact similarity of 500 long names takes seconds, and an upper bound of it milliseconds.
+    likely = heapq.nlargest(COMPARED, folded, key=bound)
+    for nearest in difflib.get_close_matches(name.casefold(), likely, n=1):
         return f"the baseline has no feature of this name; did you mean {folded[nearest]}?"
     return "the baseline has no feature of this name; GET /models/{model_id}/baseline lists its features"
 

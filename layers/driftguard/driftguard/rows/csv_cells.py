@@ -121,7 +121,7 @@ class Cells:
         if cell == NO_TIME:
             return None
         try:
-            return hour_of(_time(cell))
+            return hour_of(time_of(cell))
         except (ValueError, OverflowError):
             raise BadRow(
                 loc,
@@ -144,7 +144,7 @@ def _text(cell: str, loc: Location) -> Scalar:
     return scalar(cell, loc)
 
 
-def _time(cell: str) -> datetime:
+def time_of(cell: str) -> datetime:
     """Return the UTC time of a cell: an ISO time, in UTC if it has no offset, or a Unix time. Raises ValueError."""
     number = _number(cell)
     if number is not None:
@@ -162,7 +162,7 @@ def _refuse_almost_values(
 
     As texts they would change the type of the column, or leave out its large numbers, and nobody would see it.
     """
-    texts = {value for value in values if type(value) is str}
+    texts = {value for value in values if type(value) is str and almost_value(value)}
     almost = {text for text in texts if _ALMOST_NUMBER.fullmatch(text)}
     lists = {text for text in texts if _LIST.fullmatch(text)}
     if not almost and not lists:
@@ -184,6 +184,11 @@ def _refuse_almost_values(
             f"{shown(cells[place])} holds several values; give each a column of its own, or send one number, "
             "such as the probability of one class",
         )
+
+
+def almost_value(text: str) -> bool:
+    """Whether a text is a number in another notation, or a list. A column of such texts may be refused."""
+    return bool(_ALMOST_NUMBER.fullmatch(text) or _LIST.fullmatch(text))
 
 
 def shown(cell: str) -> str:

@@ -12,20 +12,21 @@ from driftguard.platform.deflating import inflate
 from driftguard.platform.planes import array_of, little_endian
 from driftguard.platform.serialization import Scalar
 from driftguard.rows.buffers import MAX_COUNT, BufferReader, unpack_flags
-from driftguard.rows.columns import Column, Columns, Part, Row, columns_of, values_of
+from driftguard.rows.columns import Column, Columns, Part, Probabilities, Row, columns_of, values_of
 from driftguard.rows.packed_format import (
     ENCODINGS,
     HEADER_LENGTH_BYTES,
     KINDS,
     MAX_SCALE,
     ROWS,
-    VERSION,
+    VERSIONS,
     CodesFields,
     Header,
     Integers,
     PartSpec,
     ScaledFields,
     Times,
+    Truth,
 )
 
 MEMORY_OF_JSON = 40
@@ -53,11 +54,28 @@ def _unpack_columns(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
                 row[name] = value
     predictions = _scalars(header.predictions, count, buffers)
     ids = _scalars(header.ids, count, buffers)
+    truth = [] if header.truth is None else _unpack_truth(header.truth, count, buffers)
     rows = [
-        Row(time / 1000, row, prediction, prediction_id)
-        for time, row, prediction, prediction_id in zip(times, features, predictions, ids, strict=True)
+        Row(time / 1000, row, prediction, prediction_id, *rest)
+        for time, row, prediction, prediction_id, *rest in zip(times, features, predictions, ids, *truth, strict=True)
     ]
     return rows, header.rejected
+
+
+def _unpack_truth(truth: Truth, count: int, buffers: BufferReader) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return the scores, the probabilities and the labels of all rows."""
+    by_class: list[dict[str | int, float]] = [{} for _ in range(count)]
+    for name, column in truth.probabilities:
+        for row, value in zip(by_class, _scalars(column, count, buffers), strict=True):
+            if value is not None:
+                row[name] = value
+    probabilities = [_probabilities(row) for row in by_class]
+    return _scalars(truth.scores, count, buffers), probabilities, _scalars(truth.labels, count, buffers)
+
+
+def _probabilities(by_class: dict[Any, float]) -> Probabilities | None:
+    """Return probabilities as they were sent: a class that is a number is a place in a list."""
+    return list(by_class.values()) if 0 in by_class else by_class or None
 
 
 def columns(data: bytes) -> Columns:
@@ -93,8 +111,8 @@ def _what_is_damaged() -> Iterator[None]:
 
 
 def _mode(data: bytes) -> bytes:
-    if data[0] != VERSION:
-        raise ValueError(f"packed batch of unknown version {data[0]}; this code reads version {VERSION}")
+    if data[0] not in VERSIONS:
+        raise ValueError(f"packed batch of unknown version {data[0]}; this code reads versions up to {VERSIONS[-1]}")
     return bytes([data[1]])
 
 
@@ -113,8 +131,8 @@ def _open(data: bytes) -> tuple[Header, BufferReader, int]:
 def _unpack_rows(text: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
     rows, rejected = json.loads(text)
     return [
-        Row(time / 1000, {name: value for name, value in features.items() if value is not None}, prediction, key)
-        for time, features, prediction, key in rows
+        Row(time / 1000, {name: value for name, value in features.items() if value is not None}, *others)
+        for time, features, *others in rows
     ], rejected
 
 

@@ -8,12 +8,12 @@ CHECKS = 2880
 """Scheduled checks in 30 days, one every 15 minutes."""
 
 
-def critical(tests: int, alpha: Floats) -> Floats:
-    """Return c = sqrt(ln(2·F·L/alpha)/2) for F = `tests` tests per check and L = CHECKS checks: (F,).
+def critical(tests: int, alpha: Floats, looks: int = CHECKS) -> Floats:
+    """Return c = sqrt(ln(2·F·L/alpha)/2) for F = `tests` tests per check and L = `looks` checks: (F,).
 
     Source: the inequality of Dvoretzky, Kiefer and Wolfowitz.
     """
-    return np.sqrt(np.log(2 * max(tests, 1) * CHECKS / alpha) / 2)
+    return np.sqrt(np.log(2 * max(tests, 1) * looks / alpha) / 2)
 
 
 def threshold(

@@ -90,7 +90,7 @@ def drift_tests(layout: Layout, window: Counts, week: Week, rules: Rules, *, bas
     by_score = rules.budget & found.by_distance
     graded = np.where(found.by_distance, score, score - by_chance)
     threshold = np.where(by_score, needed, np.where(rules.budget, needed, np.nan))
-    corrected = rules.alpha / (max(tests, 1) * budget.CHECKS)
+    corrected = rules.alpha / (max(tests, 1) * rules.looks)
     p_threshold = np.where(by_score, np.nan, np.where(rules.budget, corrected, rules.alpha))
     # With very few values even the largest possible score cannot fire, so the feature counts as not testable.
     blind = np.where(found.by_distance, by_score & (needed > 1), found.least_p >= p_threshold)

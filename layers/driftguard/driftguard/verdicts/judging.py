@@ -71,7 +71,7 @@ def judge(
     """
     settings = occasion.settings
     layout = layout_of(baseline)
-    rules = Rules.of(layout, settings)
+    rules = Rules.of(layout, settings, occasion.looks)
     tests = run_tests(layout, baseline, window, comparison, rules, occasion, episodes)
     rows = feature_rows(layout, window, rules, tests, settings.min_share_change)
     lacking = unwatched(layout, window)

@@ -7,12 +7,14 @@ import numpy as np
 from driftguard.counting.layout import Layout
 from driftguard.models.settings import ModelSettings
 from driftguard.statistics.arrays import Flags, Floats, Ints
+from driftguard.statistics.budget import CHECKS
 
 
 @dataclass(frozen=True)
 class Rules:
     """The test settings of each feature, arrays (F,). budget: true for the rule `budget`, false for `p_value`.
 
+    looks: the number of checks that share `alpha`.
     sudden: whether the sudden part tests a feature.
     """
 
@@ -25,9 +27,10 @@ class Rules:
     sudden_score: Floats
     first_week_score: Floats
     min_share_change: Floats
+    looks: int = CHECKS
 
     @classmethod
-    def of(cls, layout: Layout, settings: ModelSettings) -> "Rules":
+    def of(cls, layout: Layout, settings: ModelSettings, looks: int | None = None) -> "Rules":
         """Return the rules for the features of a baseline."""
         each = settings.for_features(feature.key for feature in layout.features)
         return cls(
@@ -40,4 +43,5 @@ class Rules:
             sudden_score=np.array([one.least_sudden_score for one in each], np.float64),
             first_week_score=np.full(len(each), settings.first_week_score),
             min_share_change=np.full(len(each), settings.min_share_change),
+            looks=CHECKS if looks is None else looks,
         )

@@ -65,7 +65,7 @@ class Week:
         rows, the score above chance is limited, and only what φ and ρ add counts: φ − 1 takes the place of φ.
         """
         return budget.threshold(
-            budget.critical(tests, rules.alpha),
+            budget.critical(tests, rules.alpha, rules.looks),
             n,
             m,
             phi=np.where(by_distance, self.phi, self.phi - 1),
