@@ -71,7 +71,7 @@ def unpack(data: bytes) -> Report:
     else:  # version 0.1
         stored = json.loads(zlib.decompress(data))
     features = [_unpack_feature(one) for one in stored["features"]]
-    return bounded(cast("Report", {**LACKING_IN_REPORT, **stored, "features": features}))
+    return bounded(cast("Report", _in_order(Report, {**LACKING_IN_REPORT, **stored, "features": features})))
 
 
 def _columns(features: Sequence[dict[str, Any]]) -> dict[str, Any]:
