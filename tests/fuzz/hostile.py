@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 from collections.abc import Callable
-from copy import copy
 from typing import Any
 
 import schemathesis
@@ -134,11 +133,9 @@ def flatmap_case(context: HookContext, case: schemathesis.Case[Any]) -> st.Searc
     """Replace every part of a request."""
 
     def replaced(path: Any, query: Any, some: Any, body: Any) -> schemathesis.Case[Any]:
-        made = copy(case)
-        made.path_parameters, made.query = path, query
-        made.headers = CaseInsensitiveDict({**(case.headers or {}), **some})
-        made.body = body
-        return made
+        case.path_parameters, case.query, case.body = path, query, body
+        case.headers = CaseInsensitiveDict({**(case.headers or {}), **some})
+        return case
 
     bodies = st.just(case.body)
     if case.method.upper() in ("POST", "PUT", "PATCH"):
