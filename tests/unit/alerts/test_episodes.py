@@ -70,6 +70,13 @@ def test_an_episode_ends_with_its_alert() -> None:
     assert ended.bad_days(DAY + 1) == {DAY: [2]}
 
 
+def test_a_feature_that_is_not_tested_any_more_does_not_stay_taken() -> None:
+    """The episode of a disabled feature ends with the alert, although no check sees the feature."""
+    still = begun().after({"data_drift": []}, {"data_drift"}, ONSET + 5, RESOLVE)
+    assert still.current
+    assert not still.after({"data_drift": []}, (), ONSET + 6, RESOLVE).current
+
+
 @pytest.mark.parametrize("settled", [False, True])
 def test_a_new_level_makes_the_days_before_its_onset_bad(settled: bool) -> None:
     """Values that settle, or are still changed when the alert ends, are the reference from the onset on."""
