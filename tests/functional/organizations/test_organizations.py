@@ -169,6 +169,7 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "a chunk of a baseline": ("BASELINES", "", "chunk#"),
     "digests of a baseline's categories": ("BASELINES", "", "digests#"),
     "values of another type in a baseline": ("BASELINES", "", "examples#"),
+    "when a baseline's values occurred": ("BASELINES", "", "week#"),
     "an upload": ("BASELINES", "", "upload#"),
     "a batch": ("PREDICTIONS", "", "b#"),
     "a prediction": ("PREDICTIONS", "", "p#"),
@@ -179,6 +180,8 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "how far a model is counted": ("COUNTS", "", r"\d{8}#state$"),
     "an hour": ("COUNTS", "", r"\d{8}#h#"),
     "a day": ("COUNTS", "", r"\d{8}#d#"),
+    "a day by hour": ("COUNTS", "", r"\d{8}#p#"),
+    "what is known of the past": ("COUNTS", "", r"\d{8}#k#"),
     "a check": ("HISTORY", "", "h#"),
     "a report": ("HISTORY", "", "report#"),
     "an alert": ("ALERTS", r"\w+$", ""),
@@ -200,6 +203,8 @@ EXPIRING = {
     "a chunk of a batch": 21,
     "an hour": 35,
     "a day": 35,
+    "a day by hour": 100,
+    "what is known of the past": 4,
     "a check": 90,
     "an alert": 90,  # once it is resolved
     "a delivery": 90,
@@ -233,7 +238,15 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
     models = [make_model(own, f"{name} {number}") for number in range(2)]
     invoke(action="spread_model", organization_id=organization, model_id=models[0], partitions=8)
     for model_id in models:
-        sample = [{"features": row["features"], "prediction": row["prediction"]} for row in rows(1, 0.0, count=2000)]
+        begun = datetime.now(UTC) - timedelta(days=60)
+        sample = [
+            {
+                "features": row["features"],
+                "prediction": row["prediction"],
+                "timestamp": (begun + timedelta(minutes=10 * number)).isoformat(),
+            }
+            for number, row in enumerate(rows(1, 0.0, count=2000))
+        ]
         for number in range(120):  # more categories than are kept by name, and ages that are no numbers
             sample[number]["features"] = {"age": "old", "plan": f"seldom {number}"}
         assert own.call("PUT", f"/models/{model_id}/baseline", {"rows": sample, "days": 14}).status == 200
