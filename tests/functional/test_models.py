@@ -333,6 +333,7 @@ def test_a_change_between_the_read_and_the_write_of_another_is_kept(deployed: St
         "rule": None,
         "alpha": 0.1,
         "min_drift_score": None,
+        "sudden_score": None,
         "min_samples": None,
         "enabled": False,
     }
