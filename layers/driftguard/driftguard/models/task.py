@@ -5,8 +5,8 @@ Values compare as numbers, booleans or texts. `1`, `true` and the texts "1" and 
 """
 
 import bisect
-import math
 import re
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Literal, Self
@@ -98,8 +98,7 @@ class Task(Wire):
         """Return a value of a regression; None if the value is not a finite number."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
-        number = float(value) if abs(value) <= 1.8e308 else math.inf
-        return number if math.isfinite(number) else None
+        return float(value) if abs(value) <= sys.float_info.max else None
 
     def truth_of(self, value: Scalar) -> float | None:
         """Return a label as it is stored: the code of its class, or the number; None if the task has no such label."""
