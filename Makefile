@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-categories bench-peers load cost clean
+.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-categories bench-peers load cost wheels clean
 
 PORT ?= 3000
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -31,6 +31,9 @@ template: setup ## Join the files in template/ into template.yaml
 
 build: setup ## Build functions and layers for this machine (sam build)
 	@sh scripts/build/build.sh $(MACHINE) $(BUILT)
+
+wheels: setup ## Build the wheels of the client library and of the engine into dist/
+	@$(PY) -m scripts.build.wheels
 
 demo: build ## Start the stack here, find real drift in real flights, show it
 	@$(PY) -m local --port 0 --fresh --state .local/demo --run "$(PY) -m demo"

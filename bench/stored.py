@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from driftguard.alerts import findings, lifecycle
 from driftguard.checks import reports
-from driftguard.checks.window import RHO_DAYS, Moment, Past, gather, verdict_on
+from driftguard.checks.window import Past, gather
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, State
 from driftguard.counting.tables import StoredCounts
@@ -19,6 +19,7 @@ from driftguard.models.tables import Models
 from driftguard.models.traffic import NO_TRAFFIC
 from driftguard.platform.times import hour_of, iso
 from driftguard.verdicts.judging import Verdict
+from driftguard.verdicts.moments import RHO_DAYS, Moment, verdict_on
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 """Half a day after midnight: the window has 12 hours on one side of its whole days and 13 on the other."""
@@ -110,7 +111,7 @@ def gathered(of: Series) -> tuple[Counts, list[Counts], Moment]:
 
 def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> Verdict:
     """The second half: test and judge what is in memory."""
-    return verdict_on(model(), model().settings, of, *found)
+    return verdict_on(model(), model().settings, of.baseline, *found)
 
 
 def settled(verdict: Verdict) -> bytes:

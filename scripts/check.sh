@@ -25,6 +25,7 @@ policies() {
 
 step "format" ruff format --check .
 step "lint" ruff check .
+step "engine source" python -m scripts.build.wheels --source
 step "types" mypy
 step "dashboard types" sh scripts/build/dashboard.sh types
 step "template" python -m scripts.generate.template --check

@@ -9,14 +9,13 @@ import numpy as np
 from bench.alarms.history import A_DAY, QUARTERS, History, cumulative, milliseconds
 from bench.alarms.scenarios import DAY, MONDAY
 from bench.columns import Floats, Ints
-from bench.stored import model, series
-from driftguard.alerts import findings, lifecycle
-from driftguard.alerts.schemas import Alert
-from driftguard.checks.window import Moment, verdict_on, whole_days
+from bench.stored import model
+from driftguard.alerts.replaying import ReplayedAlerts
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.times import hour_of
 from driftguard.statistics import budget, ks
 from driftguard.verdicts.drift import STAY_OPEN_SCORE
+from driftguard.verdicts.moments import Moment, verdict_on, whole_days
 
 DAY_0 = MONDAY // DAY
 """The first day, counted since 1970."""
@@ -48,8 +47,7 @@ class Replay:
     skipping: bool = True
     every: int = 1
     openings: list[Opening] = field(default_factory=list)
-    open: dict[str, Alert] = field(default_factory=dict)
-    memory: dict[str, findings.Memory] = field(default_factory=dict)
+    alerts: ReplayedAlerts = field(default_factory=ReplayedAlerts)
     judged: int = 0
     firing_checks: int = 0
 
@@ -58,7 +56,7 @@ class Replay:
         quarters = np.arange(self.start + self.every, end + 1, self.every)
         flagged = may_fire(self.history, self.settings, quarters) if self.skipping else np.ones(len(quarters), np.bool_)
         for quarter, may in zip(quarters.tolist(), flagged.tolist(), strict=True):
-            if may or self.open:
+            if may or self.alerts.open:
                 self._check(quarter)
             if until_opened and self.openings:
                 break
@@ -78,27 +76,14 @@ class Replay:
         verdict = verdict_on(
             model(),
             self.settings,
-            series(self.history.baseline),
+            self.history.baseline,
             self.history.between(max(first, 0), quarter),
             [self.history.days[day - DAY_0] for day in whole_days(moment)],
             moment,
         )
         self.firing_checks += any(finding.firing for finding in verdict.findings)
-        for finding in verdict.findings:
-            self._apply(finding, verdict.occasion, quarter)
-
-    def _apply(self, finding: findings.Finding, occasion: findings.Occasion, quarter: int) -> None:
-        kind = finding.alert_type
-        before = self.open.pop(kind, None)
-        outcome = lifecycle.apply(finding, before, self.memory.get(kind, findings.Memory()), occasion)
-        self.memory[kind] = outcome.memory
-        if before is not None and not outcome.alerts:
-            self.open[kind] = before
-        for alert in outcome.alerts:
-            if alert.is_open:
-                self.open[kind] = alert
-                if before is None or alert.id != before.id:
-                    self.openings.append(Opening(quarter, kind, alert.preliminary))
+        for alert in self.alerts.apply(verdict.findings, verdict.occasion):
+            self.openings.append(Opening(quarter, alert.alert_type, alert.preliminary))
 
 
 def window_start(quarter: int, settings: ModelSettings) -> int:

@@ -113,7 +113,7 @@ class Day:
     def counted(self) -> int:
         """The number of rows in the hourly counts. Fails if a bin differs from a count of all stored rows."""
         series = load_series(find("acme", self.model_id))
-        hours = {hour: counts for hour, counts in read_hours(series, 0, 9_999_999).items() if counts.rows}
+        hours = {hour: counts for hour, counts in read_hours(series, 0, 9_999_999) if counts.rows}
         heads = Predictions.arrivals(self.model_id, series.partitions)
         expected = count(series.baseline, [columns(payload) for _head, payload in Predictions.payloads(heads)])
         assert hours.keys() == expected.keys()

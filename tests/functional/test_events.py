@@ -47,6 +47,7 @@ EVENTS = Path(__file__).parents[2] / "events"
 STATUSES = {
     "log_predictions.single": 202,
     "log_predictions.batch": 202,
+    "log_predictions.columns": 202,
     "manage_baselines.create_upload": 201,
     "manage_models.create": 201,
     "manage_models.delete": 204,

@@ -21,7 +21,7 @@ from driftguard.checks.messages import Incomplete
 from driftguard.checks.tables import History
 from driftguard.platform import sizes
 from driftguard.platform.times import DAY, hour_of
-from driftguard.predictions import intake
+from driftguard.predictions import intake, storing
 from driftguard.predictions.schemas import BatchBody
 from sandbox.calls import Call
 from sandbox.gateway import Answer, LambdaContext, function
@@ -175,7 +175,7 @@ def test_what_a_batch_leaves_unprocessed_is_not_lost(day: Day, monkeypatch: pyte
     """With everything in many small chunks, of most batches that are read or written all but one is left out, oftener
     in a row than the SDK asks again; and SQS takes one of the schedule's messages at a time."""
     monkeypatch.setattr(sizes.chunks, "__defaults__", (300,))
-    monkeypatch.setattr(intake, "MAX_ITEM_BYTES", 300)
+    monkeypatch.setattr(storing, "MAX_ITEM_BYTES", 300)
     day.model_id = make_model(day.deployed)
     others = [day.deployed.call("POST", "/models", {"name": f"bare {number}"}).body["id"] for number in range(20)]
     fault, schedule = Partial(0.9, 1), Partial(0.4, 1)

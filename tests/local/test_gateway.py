@@ -1,6 +1,9 @@
 """The API as API Gateway would serve it: each test fails without its change in local/patches/gateway.py."""
 
 import base64
+import gzip
+import zlib
+from collections.abc import Callable
 
 import pytest
 
@@ -75,6 +78,49 @@ def test_a_binary_body_arrives_encoded(small: Launched) -> None:
     event = small.http("POST", "/any/thing", content=b"\x89PNG\xff", headers=headers).json()["event"]
     assert event["isBase64Encoded"]
     assert base64.b64decode(event["body"]) == b"\x89PNG\xff"
+
+
+@pytest.mark.parametrize(
+    ("coding", "compress"), [("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress)]
+)
+def test_a_compressed_body_arrives_inflated(small: Launched, coding: str, compress: Callable[[bytes], bytes]) -> None:
+    """The gateway inflates what the header declares, so a function sees text."""
+    headers = {"x-api-key": small.key, "content-type": "application/json", "content-encoding": coding}
+    sent = '{"city": "Łódź"}'
+    event = small.http("POST", "/any/thing", content=compress(sent.encode()), headers=headers).json()["event"]
+    assert (event["body"], event["isBase64Encoded"]) == (sent, False)
+
+
+@pytest.mark.parametrize(
+    ("coding", "content"),
+    [
+        ("br", b"{}"),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"{}"))),
+        ("gzip", b"{}"),
+        ("gzip", gzip.compress(b"{}")[:-1]),
+        ("gzip", gzip.compress(b"{}") + b"more"),
+        ("deflate", b"{}"),
+    ],
+)
+def test_a_body_that_cannot_be_inflated_is_refused(small: Launched, coding: str, content: bytes) -> None:
+    """Another coding, and bytes that are not what the header says, are 415 from the gateway itself."""
+    answer = small.http(
+        "POST", "/any/thing", content=content, headers={"x-api-key": small.key, "content-encoding": coding}
+    )
+    assert (answer.status_code, answer.json()) == (415, {"refused": "Unsupported Media Type"})
+
+
+def test_a_body_that_inflates_beyond_ten_megabytes_is_refused(small: Launched) -> None:
+    """The limit holds for the inflated body too, and inflating stops there."""
+    headers = {"x-api-key": small.key, "content-encoding": "gzip"}
+    answer = small.http("POST", "/any/thing", content=gzip.compress(bytes(200_000_000), 1), headers=headers)
+    assert (answer.status_code, answer.json()) == (413, {"refused": "Request Too Long"})
+
+
+def test_a_header_without_a_body_is_no_error(small: Launched) -> None:
+    """A request without a body has nothing to inflate."""
+    answer = small.http("GET", "/any/thing", headers={"x-api-key": small.key, "content-encoding": "gzip"})
+    assert answer.status_code == 200
 
 
 def test_a_disabled_key_is_refused(small: Launched) -> None:

@@ -24,7 +24,7 @@ FLOORS = (
 
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 
-TABLE_READERS = {"folding", "series", "past", "tables", "joining"}
+TABLE_READERS = {"folding", "fresh", "past", "series", "steps", "tables", "joining", "storing"}
 ENGINE = [
     *(f"driftguard.{room}" for room in ("statistics", "rows", "distributions", "verdicts")),
     "driftguard.models.settings",
@@ -32,6 +32,7 @@ ENGINE = [
     "driftguard.alerts.findings",
     "driftguard.alerts.lifecycle",
     "driftguard.alerts.transitions",
+    "driftguard.alerts.replaying",
     "driftguard.counting",
     "driftguard.performance",
 ]

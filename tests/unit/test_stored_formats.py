@@ -380,7 +380,7 @@ def test_stored_hours_and_days_hold_their_rows(store: None) -> None:
     for row in fixture("counted.json")["rows"]:
         by_hour.setdefault(hour_of(parse(row["timestamp"])), []).append(row)
     assert sorted(by_hour) == expected("counted")["hours"]
-    hours = read_hours(series, min(by_hour), max(by_hour))
+    hours = dict(read_hours(series, min(by_hour), max(by_hour)))
     assert hours.keys() == by_hour.keys()
     for hour, rows in by_hour.items():
         check_counts(hours[hour], rows)

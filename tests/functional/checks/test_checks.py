@@ -13,7 +13,7 @@ from driftguard.alerts.tables import Outbox
 from driftguard.baselines.tables import Baselines
 from driftguard.checks import check, task, triggers
 from driftguard.checks.tables import History, Runs
-from driftguard.counting import folding
+from driftguard.counting import folding, steps
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.paging import encode_cursor
@@ -286,7 +286,7 @@ def test_a_fold_that_outlasts_the_function_goes_on_in_the_next_message(
     for number in range(4):
         log(deployed, model_id, rows(30 + number, 0.6, count=200))
     monkeypatch.setattr(folding, "SETTLED", -timedelta(minutes=1))
-    monkeypatch.setattr(folding, "HEADS_A_STEP", 1)
+    monkeypatch.setattr(steps, "HEADS_A_STEP", 1)
 
     def four_steps(*_arguments: object) -> Any:
         answers = iter([60, 60, 60, 60])

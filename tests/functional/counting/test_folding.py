@@ -3,15 +3,17 @@
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
 
 import numpy as np
 import pytest
 
-from driftguard.checks.window import Past, gather
-from driftguard.counting import folding
+from driftguard.checks.window import Past, fresh_spans, gather, since
+from driftguard.counting import batches, folding, fresh, steps
 from driftguard.counting.batches import count
 from driftguard.counting.counts import Counts
-from driftguard.counting.series import Fresh, Series, State, _decode, read_days, window
+from driftguard.counting.fresh import count_fresh
+from driftguard.counting.series import Fresh, Series, State, read_days, read_hours, window
 from driftguard.counting.tables import StoredCounts
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.models.settings import ModelSettings
@@ -60,9 +62,9 @@ def log(model_id: str, arrived: datetime, hours_ago: list[float], seed: int) -> 
     intake.log_batch("acme", BatchBody(model_id=model_id, predictions=rows, batch_id=f"b{seed}"), now=arrived)
 
 
-def log_a_week(model_id: str, batches: int = 12) -> None:
+def log_a_week(model_id: str, number_of_batches: int = 12) -> None:
     """Batches over five hours of arrivals: on time, one and two days late, ten days late."""
-    for number in range(batches):
+    for number in range(number_of_batches):
         arrived = NOW - timedelta(hours=5) + timedelta(minutes=25 * number)
         on_time = (NOW - arrived).total_seconds() / 3600
         log(
@@ -97,7 +99,7 @@ def one_clean_pass(series: Series, until: datetime) -> dict[int, Counts]:
 def check(series: Series, until: datetime) -> None:
     """Hours and days hold what one clean pass counts."""
     expected = one_clean_pass(series, until)
-    hours = _decode(series, StoredCounts.hours(series.model_id, series.version, 0, 9_999_999))
+    hours = dict(read_hours(series, 0, 9_999_999))
     assert {hour for hour, counts in hours.items() if counts.rows} == set(expected)
     for hour, counts in expected.items():
         assert hours[hour].rows == counts.rows
@@ -121,9 +123,10 @@ def test_a_fold_counts_what_has_settled_and_nothing_later(model_id: str, baselin
     series = series_of(model_id, baseline)
     state = fold(series)
     check(series, NOW - folding.SETTLED)
-    fresh = folding.count_fresh(series, state.cursor, NOW, lambda: True)
-    assert fresh is not None
-    assert sum(counts.rows for counts in fresh.by_hour.values()) == 2
+    late = count_fresh(series, state.cursor, NOW, [since(0)], lambda: True)
+    assert late is not None
+    assert late.counts[since(0)].rows == 2
+    assert late.hours == {hour_of(NOW - timedelta(hours=hours)) for hours in (0.1, 30)}
     later = NOW + timedelta(minutes=15)
     fold(series, later)
     check(series, later - folding.SETTLED)
@@ -173,14 +176,14 @@ class Saboteur:
             yield number, True
 
 
-@pytest.mark.parametrize("steps", [1, 1000], ids=["step by step", "in one step"])
+@pytest.mark.parametrize("heads", [1, 1000], ids=["step by step", "in one step"])
 def test_a_fold_killed_around_any_write_is_made_good(
-    model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch, steps: int
+    model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch, heads: int
 ) -> None:
     """Kill the fold before and after every single write; more arrives meanwhile; the next fold ends with the counts of
     one clean pass."""
-    monkeypatch.setattr(folding, "HEADS_A_STEP", steps)
-    log_a_week(model_id, batches=2)
+    monkeypatch.setattr(steps, "HEADS_A_STEP", heads)
+    log_a_week(model_id, number_of_batches=2)
     saboteur = Saboteur(monkeypatch)
     fold(series_of(model_id, baseline, version=1))
     writes = saboteur.writes
@@ -224,19 +227,54 @@ def test_two_folds_at_once_count_once(model_id: str, baseline: Baseline, monkeyp
 def test_a_fold_stops_at_a_safe_point_when_time_runs_out(
     model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Step by step, one fold after another, to the same counts."""
-    monkeypatch.setattr(folding, "HEADS_A_STEP", 3)
+    """A fold that stops between steps, or after any write of a step, goes on to the same counts."""
+    monkeypatch.setattr(steps, "HEADS_A_STEP", 3)
     log_a_week(model_id)
+    for version, (questions, least_rounds) in enumerate([(1, 10), (2, 10), (7, 4), (40, 2)], start=1):
+        series = series_of(model_id, baseline, version)
+        rounds = 0
+        complete = False
+        while not complete:
+            answers = chain([True] * questions, repeat(False))
+            _state, complete = folding.fold(series, folding.load_state(series, NOW), NOW, answers.__next__)
+            rounds += 1
+            assert rounds < 400
+        assert rounds >= least_rounds
+        check(series, NOW - folding.SETTLED)
+
+
+def test_counts_that_do_not_fit_in_memory_are_folded_group_by_group_and_batch_by_batch(
+    model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for one group and one batch only, the stored bytes are those of a fold in one go."""
+    log_a_week(model_id)
+    whole = series_of(model_id, baseline, version=1)
+    fold(whole)
+    monkeypatch.setattr(batches, "COUNT_BYTES", 1)
+    monkeypatch.setattr(batches, "BYTES_AT_ONCE", 1)
+    narrow = series_of(model_id, baseline, version=2)
+    fold(narrow)
+    assert [*stored(narrow).values()] == [*stored(whole).values()]
+    monkeypatch.setattr(steps, "BYTES_A_STEP", 1)
+    in_steps = series_of(model_id, baseline, version=3)
+    fold(in_steps)
+    check(in_steps, NOW - folding.SETTLED)
+
+
+def test_counts_of_fresh_predictions_that_do_not_fit_in_memory_are_left_to_the_next_check(
+    model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for one span, two spans are refused and one is counted."""
+    log(model_id, NOW - timedelta(minutes=9), [0.1, 30], 100)
     series = series_of(model_id, baseline)
-    rounds = 0
-    complete = False
-    while not complete:
-        answers = iter([True, False])
-        _state, complete = folding.fold(series, folding.load_state(series, NOW), NOW, answers.__next__)
-        rounds += 1
-        assert rounds < 20
-    assert rounds >= 4
-    check(series, NOW - folding.SETTLED)
+    state = fold(series)
+    monkeypatch.setattr(fresh, "FRESH_BYTES", batches.hour_bytes(baseline))
+    hours = [hour_of(NOW - timedelta(hours=hours)) for hours in (0.1, 30)]
+    spans = [(hour, hour) for hour in hours]
+    assert count_fresh(series, state.cursor, NOW, spans, lambda: True) is None
+    late = count_fresh(series, state.cursor, NOW, spans[:1], lambda: True)
+    assert late is not None
+    assert late.counts[spans[0]].rows == 1
 
 
 def test_a_late_row_goes_to_its_own_hour_and_day(model_id: str, baseline: Baseline) -> None:
@@ -285,14 +323,14 @@ def test_the_window_is_the_same_from_hours_and_from_rolled_up_days(model_id: str
     log(model_id, NOW - timedelta(minutes=3), [0.05, 50, 100], 400)
     series = series_of(model_id, baseline)
     state = fold(series)
-    fresh = folding.count_fresh(series, state.cursor, NOW, lambda: True)
-    assert fresh is not None
     expected = one_clean_pass(series, NOW)
     last = hour_of(NOW)
     for days in (1, 7, 14):
         first = hour_of(NOW - timedelta(days=days))
+        late = count_fresh(series, state.cursor, NOW, [since(first)], lambda: True)
+        assert late is not None
         whole = read_days(series, last // 24 - 14, last // 24 - 1)
-        counts = window(series, fresh, whole, first, last, state.rolled_before)
+        counts = window(series, whole, first, last, state.rolled_before) + late.counts[since(first)]
         parts = [part for hour, part in expected.items() if first <= hour <= last]
         np.testing.assert_array_equal(counts.bins, sum(part.bins for part in parts))
 
@@ -310,10 +348,11 @@ def test_a_row_ahead_of_the_clock_stays_in_the_window_once_it_is_folded(
     for later in (1, 9, 11, 14, 16, 75):
         now = arrived + timedelta(minutes=later)
         state, complete = folding.fold(series, folding.load_state(series, now), now, lambda: True)
-        fresh = folding.count_fresh(series, state.cursor, now, lambda: True)
+        spans = fresh_spans(model.settings, now)
+        late = count_fresh(series, state.cursor, now, spans, lambda: True)
         assert complete
-        assert fresh is not None
-        counts, _days, _moment = gather(series, model.settings, state, fresh, Past(arrived, Traffic()), now)
+        assert late is not None
+        counts, _days, _moment = gather(series, model.settings, state, late, Past(arrived, Traffic()), now)
         assert counts.rows == 1, later
 
 

@@ -21,7 +21,7 @@ from driftguard.notifications.messages import ChannelNotice, Event
 from driftguard.notifications.tables import Channels
 from driftguard.organizations import administration
 from driftguard.platform import dynamodb
-from driftguard.predictions import intake
+from driftguard.predictions import storing
 from sandbox import stack
 from sandbox.gateway import Answer, LambdaContext, function
 from sandbox.roles import granted, under_role
@@ -247,7 +247,7 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
         many["batch_id"] = "b2"
         assert own.call("POST", "/predictions/batch", many, headers={"Idempotency-Key": "marker"}).status == 202
         with monkeypatch.context() as small:
-            small.setattr(intake, "MAX_ITEM_BYTES", 300)
+            small.setattr(storing, "MAX_ITEM_BYTES", 300)
             log(own, model_id, rows(8, 0.6, count=20), batch_id="b3")
     with monkeypatch.context() as settled:
         settled.setattr(folding, "SETTLED", -timedelta(minutes=1))

@@ -132,6 +132,68 @@ def test_an_ingest_key_logs_by_the_name_of_a_model(model: str) -> None:
     assert len(listed(model)) == 2
 
 
+def test_columns_are_accepted_and_wrong_values_reported(model: str) -> None:
+    """Columns are answered like rows, and errors name the column and the index."""
+    text = (
+        f'{{"model_id": "{model}", "columns": {{"a": [1, NaN, 3, null], "b": ["x", "y", {{}}, null]}}, '
+        '"scores": [0.5, 0.5, 0.5, 2], "labels": [1, 0, null, 1]}'
+    )
+    answer = request("POST", BATCH, text)
+    assert (answer.status, answer.headers["x-rejected-rows"]) == (202, "3")
+    assert (answer.body["accepted"], answer.body["rejected"]) == (1, 3)
+    assert [(error["index"], error["loc"]) for error in answer.body["errors"]] == [
+        (1, ["body", "columns", "a", 1]),
+        (2, ["body", "columns", "b", 2]),
+        (3, ["body", "scores", 3]),
+    ]
+    assert answer.body["warnings"] == ["3 of 4 rows were rejected. `errors` has the reason for each of them."]
+    (row,) = listed(model)
+    assert (row["features"], row["score"], row["label"]) == ({"a": 1, "b": "x"}, 0.5, 1)
+    assert row["prediction_id"] == answer.body["prediction_ids"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"columns": {}}, ["columns"]),
+        ({"columns": {"a": []}}, ["columns"]),
+        ({"columns": []}, ["columns"]),
+        ({"columns": {"a": 7}}, ["columns", "a"]),
+        ({"columns": {"a": {"0": 1}}}, ["columns", "a"]),
+        ({"columns": {"a": [1], "b": [1, 2]}}, ["columns", "b"]),
+        ({"scores": [1, 1]}, ["scores"]),
+        ({"scores": {"a": 1}}, ["scores"]),
+        ({"labels": []}, ["labels"]),
+        ({"timestamps": "now"}, ["timestamps"]),
+        ({"predictions": [{"features": {}}]}, ["predictions", 0]),
+        ({"columns": {"\n": [1]}}, ["columns", "\n"]),
+        ({"columns": {"a": [[]]}}, ["columns", "a", 0]),
+        ({"columns": None}, ["predictions"]),
+        ({"columns": None, "predictions": [{"features": {}}], "labels": [1]}, ["labels"]),
+    ],
+)
+def test_wrong_columns_are_named_by_their_place(model: str, change: dict[str, Any], place: list[str | int]) -> None:
+    """Columns that are wrong as a whole are 422, and nothing is stored."""
+    body = {"model_id": model, "columns": {"a": [1]}, **change}
+    assert places(request("POST", BATCH, body)) == [["body", *place]]
+    assert listed(model) == []
+
+
+def test_too_many_rows_in_columns_are_413(model: str) -> None:
+    """5,001 rows are too many as columns too, and 5,000 are taken."""
+    assert problem(request("POST", BATCH, {"model_id": model, "columns": {"a": [1] * 5001}})) == 413
+    assert request("POST", BATCH, {"model_id": model, "columns": {"a": [1] * 5000}}).body["accepted"] == 5000
+
+
+def test_columns_of_another_organizations_model_are_not_found(model: str) -> None:
+    """404 for the models of others, and by an unknown name; an ingest key logs columns by the model's name."""
+    body = {"columns": {"a": [1]}}
+    assert problem(request("POST", BATCH, {"model_id": model, **body}, key="acme-admin")) == 404
+    assert problem(request("POST", BATCH, {"model": "unknown", **body})) == 404
+    name = registry.show("other", model).name
+    assert request("POST", BATCH, {"model": name, **body}, key="other-ingest").status == 202
+
+
 def test_a_flat_prediction_is_told_where_values_go(model: str) -> None:
     """Values beside `model_id` are told to go under `features`."""
     answer = request("POST", ONE, {"model_id": model, "age": 41})
@@ -224,6 +286,9 @@ def test_what_is_no_request_is_refused(route: str, body: str | None) -> None:
         ({"model_id": "x" * 10**6}, ["model_id"]),
         ({"unknown": 1}, ["unknown"]),
         ({"batch_id": "a"}, ["batch_id"]),
+        ({"score": 2}, ["score"]),
+        ({"probabilities": [0.5]}, ["probabilities"]),
+        ({"label": {}}, ["label"]),
     ],
 )
 def test_a_wrong_prediction_is_named_by_its_place(model: str, change: dict[str, Any], place: list[str]) -> None:
@@ -329,8 +394,10 @@ def test_the_openapi_description_names_the_routes_and_their_answers() -> None:
     assert [parameter["name"].lower() for parameter in batch["parameters"]] == ["idempotency-key"]
     answer = batch["responses"]["202"]["content"]["application/json"]["schema"]
     assert answer == {"$ref": "#/components/schemas/BatchLogged"}
-    rows = described["components"]["schemas"]["BatchBody"]["properties"]["predictions"]
-    assert rows["items"]["properties"].keys() == {"features", "prediction", "prediction_id", "timestamp"}
+    fields = described["components"]["schemas"]["BatchBody"]["properties"]
+    row = {"features", "prediction", "prediction_id", "timestamp", "score", "probabilities", "label"}
+    assert fields["predictions"]["anyOf"][0]["items"]["properties"].keys() == row
+    assert {"columns", "prediction_ids", "timestamps", "scores", "probabilities", "labels"} <= fields.keys()
     names = {parameter["name"] for parameter in described["paths"][LIST]["get"]["parameters"]}
     assert names == {"model_id", "limit", "cursor", "start", "end"}
     page = described["paths"][LIST]["get"]["responses"]["200"]["content"]["application/json"]["schema"]

@@ -7,7 +7,7 @@ import pytest
 
 from driftguard.alerts.findings import Finding, Occasion
 from driftguard.alerts.schemas import AlertFeature
-from driftguard.checks import simulation, window
+from driftguard.checks import simulation
 from driftguard.counting.batches import count
 from driftguard.counting.series import Series
 from driftguard.distributions.baseline import build
@@ -17,6 +17,7 @@ from driftguard.platform.times import hour_of
 from driftguard.rows.columns import Row
 from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns
+from driftguard.verdicts import moments
 from driftguard.verdicts.judging import Verdict
 from driftguard.verdicts.report import report_of
 
@@ -46,14 +47,16 @@ def test_an_alert_lives_on_through_checks_that_change_nothing(
     hours = count(baseline, [columns(pack([row]))])
     model = Models("acme", "model#m", organization_id="acme", model_id="m", name="churn")
     settings = ModelSettings()
-    replay = simulation.Replay(model, Series("m", 1, 1, baseline), settings, hour_of(START), hours)
+    days = {hour // 24: counts for hour, counts in hours.items()}
+    series = Series("m", 1, 1, baseline)
+    replay = simulation.Replay(model, series, settings, hour_of(START), hours, days, lambda _day: hours)
     given = iter(findings)
 
     def judging(_baseline: Any, _window: Any, _days: Any, occasion: Occasion) -> Verdict:
         return Verdict(report_of(occasion, "ok", None), [next(given)], occasion)
 
-    monkeypatch.setattr(window, "judge", judging)
+    monkeypatch.setattr(moments, "judge", judging)
     for number in range(len(findings)):
         replay.check(START + timedelta(days=8, hours=number))
-    assert len(replay.seen) == alerts
-    assert bool(replay.open) is still_open
+    assert len(replay.alerts.seen) == alerts
+    assert bool(replay.alerts.open) is still_open

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftguard.counting.batches import count
-from driftguard.counting.counts import GROUP_SIZE, KINDS, NAME_LENGTH, RECENT_NAMES, Counts
+from driftguard.counting.counts import KINDS, NAME_LENGTH, RECENT_NAMES, Counts
 from driftguard.counting.edges import Edges, cells_of, digests_of
-from driftguard.counting.layout import layout_of
+from driftguard.counting.layout import GROUP_SIZE, layout_of
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.distributions.categories import CELLS, cell_of, digest_of
 from driftguard.distributions.numbers import Numbers

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from driftguard.counting import notes
 from driftguard.counting.batches import count
-from driftguard.counting.counts import GROUP_SIZE, Counts
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import GROUP_SIZE
 from driftguard.counting.notes import Notes
 from driftguard.distributions.baseline import Baseline, build
 from driftguard.platform.serialization import Scalar

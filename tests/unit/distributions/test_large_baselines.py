@@ -114,14 +114,15 @@ def test_too_many_categories_are_forgotten_not_lost(tmp_path: Path, monkeypatch:
 
 
 def test_many_features_of_many_categories_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Together they hold no more names than allowed; frequent ones stay, and every row is still counted."""
-    monkeypatch.setattr(large, "MAX_NAMES_TOGETHER", 1000)
-    monkeypatch.setattr(large, "FEWEST_NAMES", 30)
+    """Together they hold no more bytes than allowed; frequent names stay, and every row is still counted."""
+    monkeypatch.setattr(large, "MAX_NAME_BYTES", 400_000)
+    monkeypatch.setattr(large, "KEPT_NAME_BYTES", 0)
     builder = BaselineBuilder(tmp_path)
     for first, last in pairwise(range(0, 1001, 100)):
         ids = ["often"] * 50 + [f"id {number}" for number in range(first, last)]
         builder.add({**{f"id {number}": ids for number in range(8)}, "plan": ["gold", "silver", "bronze"] * 50})
-    assert sum(column.names_held for column in builder._features.values()) <= 1000
+        assert sum(column.name_bytes for column in builder._features.values()) <= 400_000
+    assert all(column._forgotten for key, column in builder._features.items() if key[1] != "plan")
     *features, plan = [feature.values for feature in builder.finish().features]
     assert isinstance(plan, Categories)
     assert (plan.names, plan.rare) == (("bronze", "gold", "silver"), 0)

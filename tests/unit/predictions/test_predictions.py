@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 
 from driftguard.models import registry
+from driftguard.models.names import pack_names
 from driftguard.models.schemas import NewModel
 from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import connect, disconnect
@@ -110,6 +111,134 @@ def test_what_is_logged_is_listed(model: Models) -> None:
             "prediction": 0.7,
         }
     ]
+
+
+TRUTH: dict[str, Any] = {"score": 0.7, "probabilities": {"yes": 0.7, "no": 0.3}, "label": "yes"}
+
+
+def test_scores_probabilities_and_labels_are_listed(model: Models) -> None:
+    """They come back with their row, from single predictions and from small and large batches, where they were sent."""
+    one(model, features={"x": 21}, **TRUTH)
+    batch(model, [{"features": {"x": number}, **(TRUTH if number % 2 else {})} for number in range(20)])
+    found = listed(model)
+    assert len(found) == 21
+    plain = {"prediction_id", "timestamp", "features", "prediction"}
+    for row in found:
+        truth = {name: value for name, value in row.items() if name not in plain}
+        assert truth == (TRUTH if row["features"]["x"] % 2 else {})
+
+
+def test_another_label_is_another_body(model: Models) -> None:
+    """A retry must have the same score, probabilities and label."""
+    one(model, prediction_id="a", **TRUTH)
+    one(model, prediction_id="a", **TRUTH)
+    with pytest.raises(Conflict):
+        one(model, prediction_id="a", **{**TRUTH, "label": "no"})
+    assert stored(model) == 1
+
+
+def columns(model: Models, features: dict[str, list[Any]], *, header: str | None = None, **fields: Any) -> BatchLogged:
+    """Log a batch as columns."""
+    body = BatchBody.model_validate({"model_id": model.model_id, "columns": features, **fields})
+    return intake.log_batch("org", body, idempotency_key=header, now=NOW)
+
+
+def test_columns_store_what_rows_store(model: Models) -> None:
+    """The list and the answer are those of the same data sent as rows."""
+    other = registry.find("org", registry.create("org", NewModel(name="by rows"), partitions=4, now=NOW).id)
+    times = [iso(NOW - number * MINUTE) for number in range(9)]
+    answer = columns(
+        model,
+        {"x": [*range(8), {}], "y": ["a", None, True] * 3},
+        predictions=[0.5] * 9,
+        prediction_ids=list("abcdefghi"),
+        timestamps=times,
+        scores=[0.25] * 9,
+        labels=[1, None, 0] * 3,
+    )
+    items: list[dict[str, Any]] = [
+        {
+            "features": {"x": number if number < 8 else {}, "y": ["a", None, True][number % 3]},
+            "prediction": 0.5,
+            "prediction_id": "abcdefghi"[number],
+            "timestamp": times[number],
+            "score": 0.25,
+            "label": [1, None, 0][number % 3],
+        }
+        for number in range(9)
+    ]
+    by_rows = batch(other, items)
+    assert listed(model) == listed(other)
+    assert answer.errors == [{**by_rows.errors[0], "loc": ["body", "columns", "x", 8]}]
+    assert answer.model_copy(update={"errors": []}) == by_rows.model_copy(update={"errors": []})
+
+
+def test_columns_with_a_batch_id_are_stored_once(model: Models) -> None:
+    """A retry answers like the first time, with its columns and fields in any order; other values are a conflict."""
+    first = columns(model, {"x": [1, 2, []], "y": [0.5, None, 1]}, batch_id="night", labels=[1, 0, 1])
+    assert (first.accepted, first.rejected) == (2, 1)
+    again = columns(model, {"y": [0.5, None, 1], "x": [1, 2, []]}, labels=[1, 0, 1], scores=None, batch_id="night")
+    assert again == first
+    others: list[Any] = [
+        {"features": {"x": [1, 2, []], "y": [0.5, None, 1]}},
+        {"features": {"x": [1, 2, []], "y": [0.5, None, 1]}, "labels": [1, 0, 0]},
+        {"features": {"x": [1, 2, []], "y": [0.5, None, 1]}, "predictions": [1, 0, 1]},
+        {"features": {"x": [1.0, 2, []], "y": [0.5, None, 1]}, "labels": [1, 0, 1]},
+        {"features": {"y": [1, 2, []], "x": [0.5, None, 1]}, "labels": [1, 0, 1]},
+    ]
+    for other in others:
+        with pytest.raises(Conflict):
+            columns(model, **other, batch_id="night")
+    with pytest.raises(Conflict):
+        batch(model, rows(2), "night")
+    assert stored(model) == 2
+
+
+def test_columns_with_an_id_in_every_row_are_stored_once_in_any_order(model: Models) -> None:
+    """The set of ids is the batch's id, and each row keeps its values; ids in another form are the same ids."""
+    first = columns(model, {"x": [10, 20, 30]}, prediction_ids=["1", "2", "3"])
+    assert columns(model, {"x": [30, 10, 20]}, prediction_ids=[3, 1.0, "2"]) == first
+    with pytest.raises(Conflict):
+        columns(model, {"x": [30, 20, 10]}, prediction_ids=["3", "1", "2"])
+    assert stored(model) == 3
+
+
+def test_columns_without_any_id_count_each_time(model: Models) -> None:
+    """Neither an id in some rows nor the same content makes a retry, but an Idempotency-Key does."""
+    for _ in range(2):
+        columns(model, {"x": [1, 2]})
+        columns(model, {"x": [1, 2]}, prediction_ids=["a", None])
+        columns(model, {"x": [1, 2]}, header="key")
+    assert stored(model) == 2 * 2 + 2 * 2 + 2
+
+
+def test_columns_and_rows_name_what_the_baseline_lacks(model: Models) -> None:
+    """Features with values that the baseline lacks are in `warnings`, and features without values are not."""
+    model.update(actions=[Models.baseline_names.set(pack_names(["a"], predicted=False))])
+    features: dict[str, list[Any]] = {"a": [1, 2], "b": [None, 1], "c": [None, None]}
+    by_columns = columns(model, features, predictions=[None, 1])
+    by_rows = batch(
+        model,
+        [
+            {"features": {name: values[row] for name, values in features.items()}, "prediction": row or None}
+            for row in range(2)
+        ],
+    )
+    assert by_columns.warnings == by_rows.warnings
+    assert by_rows.warnings[0].startswith("Not in the model's baseline, so not watched: prediction, b.")
+    assert columns(model, {"a": [1], "c": [None]}).warnings == []
+
+
+def test_columns_of_any_numbers_are_told_apart(model: Models) -> None:
+    """Integers beyond 64 bits, floats and mixtures each have their own identity."""
+    number = count()
+    for values in ([2**63, 1], [2.0**63, 1.0], [2.0**63, 1], [2**63 - 1, 1], [True, True]):
+        key = f"key {next(number)}"
+        columns(model, {"x": values}, batch_id=key)
+        columns(model, {"x": list(values)}, batch_id=key)
+        with pytest.raises(Conflict):
+            columns(model, {"x": [*values[:1], 0]}, batch_id=key)
+    assert stored(model) == 10
 
 
 def test_without_any_id_every_request_counts(model: Models) -> None:
@@ -501,8 +630,8 @@ def test_chunks_are_read_in_portions_and_a_batch_without_all_of_its_own_has_gone
 ) -> None:
     """Batches in chunks come back joined and in order; one that is just being removed is left out."""
     monkeypatch.setattr("driftguard.predictions.tables.CHUNKS_AT_ONCE", 3)
-    monkeypatch.setattr("driftguard.predictions.intake.MAX_ITEM_BYTES", 10_000)
-    monkeypatch.setattr("driftguard.predictions.intake.chunks", lambda data: [data[:9000], data[9000:]])
+    monkeypatch.setattr("driftguard.predictions.storing.MAX_ITEM_BYTES", 10_000)
+    monkeypatch.setattr("driftguard.predictions.storing.chunks", lambda data: [data[:9000], data[9000:]])
     for number in range(5):
         batch(model, wide(3 + number), now=NOW + number * MINUTE)
     stored_batches = heads(model)

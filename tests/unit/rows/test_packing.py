@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from driftguard.platform.serialization import Scalar
 from driftguard.rows import packing
-from driftguard.rows.columns import Column, Row, columns_of
-from driftguard.rows.packed_format import VERSION
-from driftguard.rows.packing import pack
+from driftguard.rows.columns import Batch, Column, Row, columns_of, names_of
+from driftguard.rows.packed_format import VERSIONS, WITH_TRUTH, WITHOUT_TRUTH
+from driftguard.rows.packing import pack, pack_columns
 from driftguard.rows.unpacking import columns, unpack_rows
 
 SCALARS = st.one_of(
@@ -33,12 +33,22 @@ SCALARS = st.one_of(
     st.sampled_from([0.1, 5e-324, 1.7976931348623157e308, -0.0, 1e22, 1e23, 2.0**53, 2.0**53 + 2, 1e-22]),
     st.text(max_size=8),
 )
-ROWS = st.builds(
-    Row,
+SHARES = st.floats(0, 1) | st.integers(0, 1)
+PLAIN = (
     st.integers(0, 4_000_000_000_000).map(lambda milliseconds: milliseconds / 1000),
     st.dictionaries(st.sampled_from(["age", "tenure", "Größe", "b.c", "prediction"]), SCALARS, max_size=5),
     SCALARS,
     st.none() | st.text(min_size=1, max_size=5),
+)
+TRUTH = (
+    st.none() | SHARES,
+    st.none()
+    | st.dictionaries(st.sampled_from(["a", "b", "0", "1"]) | st.text(max_size=3), SHARES, min_size=1, max_size=4)
+    | st.lists(SHARES, min_size=1, max_size=4),
+    SCALARS,
+)
+ROWS = st.lists(st.tuples(*PLAIN).map(lambda fields: Row(*fields)), max_size=30) | st.lists(
+    st.tuples(*PLAIN, *TRUTH).map(lambda fields: Row(*fields)), max_size=30
 )
 
 
@@ -55,6 +65,9 @@ def comparable(rows: list[Row]) -> list[tuple[object, ...]]:
             {name: (kind(value), value) for name, value in row.features.items() if value is not None},
             (kind(row.prediction), row.prediction),
             row.prediction_id,
+            row.score,
+            row.probabilities,
+            (kind(row.label), row.label),
         )
         for row in rows
     ]
@@ -81,13 +94,38 @@ def values(column: Column, rows: int) -> list[Scalar]:
     return result
 
 
-@given(st.lists(ROWS, max_size=30), st.lists(st.fixed_dictionaries({"index": st.integers(0), "msg": st.text()})))
+@given(ROWS, st.lists(st.fixed_dictionaries({"index": st.integers(0), "msg": st.text()})))
 def test_whatever_is_packed_comes_back(rows: list[Row], rejected: list[dict[str, object]]) -> None:
     """Any mixture of values, kinds and missing features comes back equal, with the rejected list."""
     data = pack(rows, rejected)
     back, refused = unpack_rows(data)
     assert comparable(back) == comparable(rows)
     assert refused == rejected
+
+
+@given(ROWS)
+def test_columns_are_packed_into_the_same_bytes_as_their_rows(rows: list[Row]) -> None:
+    """What is stored does not tell whether rows or columns were sent."""
+    names = dict.fromkeys(name for row in rows for name in row.features)
+    complete = [row._replace(features={name: row.features.get(name) for name in names}) for row in rows]
+    assert pack_columns(Batch.of(rows, names_of(rows))) == pack(complete)
+    assert comparable(Batch.of(rows, names_of(rows)).rows()) == comparable(rows)
+
+
+@given(ROWS)
+def test_only_scores_probabilities_and_labels_need_version_two(rows: list[Row]) -> None:
+    """A batch without them is stored in version 1, which earlier releases read."""
+    assert pack(rows)[0] == (WITH_TRUTH if any(row.has_truth for row in rows) else WITHOUT_TRUTH)
+
+
+def test_rows_of_many_classes_stay_small() -> None:
+    """Probabilities of classes that no other row has do not become a column for each class."""
+    rows = [Row(n, {"x": n}, None, None, None, {f"{n}_{k}": 0.02 for k in range(50)}) for n in range(1000)]
+    started = time.process_time()
+    data = pack_columns(Batch.of(rows, names_of(rows)))
+    assert time.process_time() - started < 2
+    assert len(data) < 300_000
+    assert comparable(unpack_rows(data)[0]) == comparable(rows)
 
 
 @given(st.lists(SCALARS, min_size=packing.FEW_ROWS, max_size=40))
@@ -135,7 +173,7 @@ def test_rows_without_names_in_common_stay_small() -> None:
 
 def test_an_unknown_version_is_refused() -> None:
     """Data of a format to come is never misread."""
-    data = bytes([VERSION + 1]) + pack([Row(0, {}, None, None)])[1:]
+    data = bytes([VERSIONS[-1] + 1]) + pack([Row(0, {}, None, None)])[1:]
     for read in (unpack_rows, columns):
         with pytest.raises(ValueError, match="unknown version"):
             read(data)

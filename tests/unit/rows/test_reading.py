@@ -231,3 +231,66 @@ def test_reading_is_linear_in_names_that_differ_from_row_to_row() -> None:
     """Eight times the rows take about eight times as long, not 64 times, although each row brings names of its own."""
     rows = [{"features": {f"{row} {name}": 1 for name in range(50)}} for row in range(4_000)]
     assert seconds(rows) < 24 * seconds(rows[:500])
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.0, 0.5, 1.0, 5e-324])
+def test_a_score_is_a_number_from_zero_to_one(value: float) -> None:
+    """Both ends belong to it, and the number is kept as it was sent."""
+    assert read(score=value).score == value
+
+
+@pytest.mark.parametrize("value", [-5e-324, 1.0000001, 10**400, True, False, "0.5", [0.5], {}, float("nan")])
+def test_another_score_is_refused(value: object) -> None:
+    """Numbers beyond 0 and 1, booleans, texts and nested values are refused at their place."""
+    assert refusal({"features": {}, "score": value}).loc == [*PLACE, "score"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *({"a": 1}, {"a": 0.3, "b": 0.7}, {"": 0.5, "größer": 0.5}, {"x" * 256: 1.0}, [1], [0, 1], [0.02] * 50),
+        *([0.33, 0.33, 0.33], [0.5, 0.51], [0.1] * 10),
+    ],
+)
+def test_probabilities_sum_to_one(value: dict[str, float] | list[float]) -> None:
+    """Objects and lists of up to 50 classes are taken, and their sum may differ from 1 by 0.01."""
+    assert read(probabilities=value).probabilities == value
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "words"),
+    [
+        ({}, [], "has 0 classes"),
+        ([], [], "has 0 classes"),
+        ([0.02] * 51, [], "has 51 classes"),
+        ([0.5, 0.489], [], "sum to 0.989"),
+        ({"a": 0.6, "b": 0.42}, [], "sum to 1.02"),
+        (0.5, [], "must be an object"),
+        ("a", [], "must be an object"),
+        ([0.5, None], [1], "must be a number from 0 to 1"),
+        ([1.5, -0.5], [0], "must be a number from 0 to 1"),
+        ({"a": True}, ["a"], "must be a number from 0 to 1"),
+        ({"a": float("nan")}, ["a"], "NaN is not valid here"),
+        ({"a": [1]}, ["a"], "must be a number from 0 to 1"),
+        ({"x" * 257: 1}, ["x" * 128], "has 257 characters"),
+        ({"\ud800": 1}, ["\ufffd"], "is not valid Unicode"),
+    ],
+)
+def test_other_probabilities_are_refused(value: object, place: list[str | int], words: str) -> None:
+    """The reason names the class, the sum or the number of classes."""
+    error = refusal({"features": {}, "probabilities": value})
+    assert error.loc == [*PLACE, "probabilities", *place]
+    assert words in error.msg
+
+
+@pytest.mark.parametrize("value", [0, 1.5, True, "yes", "", "x" * 256])
+def test_a_label_is_any_value(value: Scalar) -> None:
+    """Numbers, booleans and texts are labels, and null is none."""
+    assert read(label=value).label == value
+    assert read(label=None).label is None
+
+
+@pytest.mark.parametrize("value", ["x" * 257, [], {"a": 1}, float("nan"), float("inf"), "\ud800"])
+def test_another_label_is_refused(value: object) -> None:
+    """Long texts, nested values and numbers that JSON cannot hold are refused at their place."""
+    assert refusal({"features": {}, "label": value}).loc == [*PLACE, "label"]

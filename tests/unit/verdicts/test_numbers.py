@@ -194,17 +194,25 @@ def test_numbers_of_numeric_features_are_those_of_scipy(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_psi_and_wasserstein_are_those_of_the_rows(name: str) -> None:
-    """PSI is that of tenths of the baseline, and Wasserstein-1 is scipy's, where each value has a bin of its own."""
+    """PSI is that of tenths of the baseline where each value has a bin of its own. Wasserstein-1 is scipy's: there
+    exactly, else within its bound, and within 2 % for what moved in the flights."""
+    shown_wide = 0
     for column, entry in entries(name).items():
         if entry["type"] != "numeric":
             continue
         before, now = numbers(name, column)
-        if len(set(before)) > MOST_OWN:
-            continue
-        assert entry["psi"] == pytest.approx(psi_of(before, now), rel=1e-9)
-        if set(now) <= set(before):
-            exact = scipy.stats.wasserstein_distance(before, now)
+        exact = scipy.stats.wasserstein_distance(before, now)
+        if len(set(before)) <= MOST_OWN:
+            assert entry["psi"] == pytest.approx(psi_of(before, now), rel=1e-9)
+        if len(set(before)) <= MOST_OWN and set(now) <= set(before):
             assert entry["wasserstein"] == pytest.approx(exact, rel=1e-9, abs=1e-12)
+        elif entry["wasserstein"] is not None:
+            shown_wide += 1
+            assert abs(entry["wasserstein"] - exact) <= entry["wasserstein_error_bound"] * (1 + 1e-9) + 1e-12
+            if name == "flights" and entry["drifted"]:
+                assert entry["wasserstein"] == pytest.approx(exact, rel=0.02)
+    if name in ("flights", "breast_cancer"):
+        assert shown_wide >= 4
 
 
 def psi_of(before: "np.ndarray[Any, Any]", now: "np.ndarray[Any, Any]") -> float:

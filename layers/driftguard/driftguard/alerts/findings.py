@@ -104,6 +104,7 @@ class Occasion:
     warming_up: the model has had data for less than `warmup_hours`.
     actor: the API key that requested the check, or the schedule.
     silent: no prediction has arrived for `no_data_hours`. silence: a sentence that names the limit that applied.
+    looks: the number of checks that share `alpha`. None: the scheduled checks of a month.
     """
 
     now: datetime
@@ -121,6 +122,7 @@ class Occasion:
     new_id: Callable[[datetime], str] = new_id
     silence: str = ""
     actor: str = SCHEDULE
+    looks: int | None = None
 
 
 @dataclass(frozen=True)

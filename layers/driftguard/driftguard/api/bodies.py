@@ -1,8 +1,13 @@
-"""The body of a request: its size, its media type and its encoding are checked here, for every route."""
+"""The body of a request: its size, its media type and its encoding are checked here, for every route.
+
+API Gateway inflates a body that is declared with `Content-Encoding: gzip`, so a function on AWS receives plain text.
+A gateway that hands bodies on as bytes, in base64, may leave that to the function.
+"""
 
 import base64
 import binascii
 import re
+import zlib
 from typing import Any
 
 from driftguard.platform.errors import BadRequest, Invalid, TooLarge, UnsupportedMediaType
@@ -14,7 +19,12 @@ MAX_BODY_BYTES = 4_000_000
 _MEDIA_TYPE = re.compile(r"application/(json|[\w.!#$&^-]+\+json)", re.ASCII)
 _CHARSET = re.compile(r"""\bcharset\s*=\s*["']?([^\s;"']+)""")
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
-_GZIP = (b"\x1f\x8b", "\x1f\ufffd")
+_GZIP_BYTES = b"\x1f\x8b"
+_GZIP_AS_TEXT = "\x1f\ufffd"
+_GZIP_ALONE = 16
+"""Tells zlib to read gzip and no other format."""
+
+_SEND_AGAIN = "Compress the body again, or send it without compression."
 _REPLACEMENT = "\ufffd"
 """API Gateway decodes the bytes of a body and puts this character where they are not UTF-8."""
 
@@ -62,6 +72,8 @@ def _raw(body: str, *, encoded: bool) -> str | bytes:
             raise BadRequest("The body is marked as base64 and is not valid base64.") from None
     else:
         raw = body
+    if isinstance(raw, bytes) and raw.startswith(_GZIP_BYTES):
+        raw = _inflated(raw)
     size = len(raw)
     if isinstance(raw, str) and size <= MAX_BODY_BYTES:
         size = len(raw.encode("utf-8", "surrogatepass"))
@@ -70,6 +82,20 @@ def _raw(body: str, *, encoded: bool) -> str | bytes:
             f"The body is larger than {MAX_BODY_BYTES:,} bytes. Send smaller batches. "
             "Upload a large baseline as a file with POST /models/{model_id}/baseline/uploads."
         )
+    return raw
+
+
+def _inflated(body: bytes) -> bytes:
+    """Return a gzip body inflated, cut off after the first byte too many. Raises BadRequest if the gzip is damaged."""
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | _GZIP_ALONE)
+    try:
+        raw = unpacker.decompress(body, MAX_BODY_BYTES + 1)
+    except zlib.error:
+        raise BadRequest(f"The body begins like gzip and is not valid gzip. {_SEND_AGAIN}") from None
+    if len(raw) <= MAX_BODY_BYTES and not unpacker.eof:
+        raise BadRequest(f"The gzip of the body ends too early. {_SEND_AGAIN}")
+    if unpacker.unused_data:
+        raise BadRequest(f"The body goes on behind the end of its gzip. {_SEND_AGAIN}")
     return raw
 
 
@@ -89,8 +115,10 @@ def _check_type(content_type: str) -> None:
 
 def _text(raw: str | bytes, encoding: str) -> str:
     """Return the body as text. Raises UnsupportedMediaType if it is compressed and BadRequest if it is not UTF-8."""
-    if raw.startswith(_GZIP[0]) if isinstance(raw, bytes) else raw.startswith(_GZIP[1]):
-        raise UnsupportedMediaType("The body is compressed with gzip. Send it without compression.")
+    if isinstance(raw, str) and raw.startswith(_GZIP_AS_TEXT):
+        raise UnsupportedMediaType(
+            "The body is compressed with gzip, and no header says so. Send the header Content-Encoding: gzip."
+        )
     text = raw if isinstance(raw, str) else _decoded(raw)
     # In text, the gateway has already replaced what is not UTF-8. In bytes, the character was sent as such.
     if text is not None and "\x00" not in text[:4] and (isinstance(raw, bytes) or _REPLACEMENT not in text):

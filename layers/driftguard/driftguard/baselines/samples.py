@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from sys import getsizeof
 from typing import Any
 
 from driftguard.baselines import schemas
@@ -16,6 +17,12 @@ from driftguard.rows.unpacking import unpack_rows
 MAX_BASELINE_ROWS = 500_000
 MAX_BASELINE_VALUES = 4_000_000
 """An API call builds a baseline of this size in pure Python within 28 seconds. Upload larger baselines as a file."""
+
+MAX_BASELINE_TEXT = 300_000_000
+"""Bytes in memory of the different texts of a baseline that consists of logged predictions."""
+
+ENTRY_BYTES = 100
+"""Memory of a text beside itself."""
 
 MAX_ERRORS = 100
 
@@ -93,9 +100,11 @@ def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
     columns: dict[str, list[Any]] = {}
     predictions: list[Any] = []
     days: set[int] = set()
-    for event_time, features, prediction in _logged(model, period):
+    texts = _Texts()
+    for event_time, found, given in _logged(model, period):
+        features, prediction = {name: texts.once(value) for name, value in found.items()}, texts.once(given)
         count = len(predictions)
-        if count >= MAX_BASELINE_ROWS or count * len(columns) > MAX_BASELINE_VALUES:
+        if count >= MAX_BASELINE_ROWS or count * len(columns) > MAX_BASELINE_VALUES or texts.size > MAX_BASELINE_TEXT:
             raise Invalid.at(place, "has more predictions than one baseline can hold; choose a shorter time range")
         for name in features:
             if name not in columns:
@@ -109,6 +118,24 @@ def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
     _check_width(columns, place)
     source = f"predictions {period.start:%Y-%m-%dT%H:%MZ} to {period.end:%Y-%m-%dT%H:%MZ}"
     return Sample(columns, _known(predictions), len(days), source)
+
+
+class _Texts:
+    """The different texts of a sample, each kept once. size: their bytes in memory."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._known: dict[str, str] = {}
+
+    def once(self, value: Any) -> Any:
+        """Return the first text that equals the value, or a value that is no text as it is."""
+        if type(value) is not str:
+            return value
+        kept = self._known.get(value)
+        if kept is None:
+            kept = self._known[value] = value
+            self.size += getsizeof(value) + ENTRY_BYTES
+        return kept
 
 
 def _logged(model: Models, period: schemas.FromPredictions) -> Iterator[tuple[float, Mapping[str, Any], Any]]:

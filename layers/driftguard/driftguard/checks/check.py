@@ -12,10 +12,12 @@ from driftguard.alerts.publishing import publish_pending
 from driftguard.checks.commit import store
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
-from driftguard.checks.window import Moment, Past, decide, load_series, occasion
-from driftguard.counting.folding import Overtaken, arrival_time, count_fresh, fold, load_state
+from driftguard.checks.window import Past, decide, fresh_spans, load_series
+from driftguard.counting.folding import Overtaken, fold, load_state
+from driftguard.counting.fresh import count_fresh
 from driftguard.counting.series import Fresh
 from driftguard.counting.series import State as Folded
+from driftguard.counting.steps import arrival_time
 from driftguard.counting.tables import StoredCounts
 from driftguard.models.schemas import State
 from driftguard.models.statuses import Statuses
@@ -25,6 +27,7 @@ from driftguard.platform.ids import new_id
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of
 from driftguard.predictions.tables import Predictions
+from driftguard.verdicts.moments import Moment, occasion
 from driftguard.verdicts.report import report_of
 
 LEASE_MARGIN = timedelta(seconds=15)
@@ -69,7 +72,8 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
         return _skip(task, "no_baseline", "The model has no baseline yet. Create a baseline first.")
     series = load_series(model)
     state, complete = fold(series, load_state(series, now), now, task.may_go_on)
-    fresh = count_fresh(series, state.cursor, now, task.may_go_on) if complete else None
+    spans = fresh_spans(model.settings, now)
+    fresh = count_fresh(series, state.cursor, now, spans, task.may_go_on) if complete else None
     if fresh is None:
         return Result("checked", None, finished=False)
     past = _past(model, status, state, fresh)

@@ -1,24 +1,25 @@
 """Simulates which alerts other settings would have opened.
 
 A simulation replays the stored hourly counts through the same verdicts and alert transitions as the real checks. It
-stores nothing and sends nothing.
+stores nothing and sends nothing. The counts of each day are in memory, and the counts of each hour only for the days at
+both ends of the window.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial, reduce
-from operator import add
+from functools import lru_cache, partial
 
-from driftguard.alerts import findings, lifecycle
+from driftguard.alerts.replaying import ReplayedAlerts
 from driftguard.alerts.schemas import Alert
 from driftguard.baselines.names import names_of
 from driftguard.checks.schemas import SimulatedAlert, Simulation
-from driftguard.checks.silence import Silence, silence
-from driftguard.checks.window import RHO_DAYS, Moment, load_series, verdict_on, whole_days
+from driftguard.checks.window import load_series
 from driftguard.counting.counts import Counts
-from driftguard.counting.folding import count_fresh, load_state
-from driftguard.counting.series import Series, read_hours
+from driftguard.counting.folding import load_state
+from driftguard.counting.fresh import count_fresh
+from driftguard.counting.series import Fresh, Series, State, read_days, read_hours
+from driftguard.counting.tables import StoredCounts
 from driftguard.distributions.baseline import key_of
 from driftguard.models.settings import ModelSettings, SettingsPatch, check_features
 from driftguard.models.tables import Models
@@ -26,6 +27,8 @@ from driftguard.platform.errors import Conflict, Invalid
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
 from driftguard.platform.sizes import longest_fit
 from driftguard.platform.times import hour_of, hour_start
+from driftguard.verdicts.moments import RHO_DAYS, Moment, verdict_on, whole_days
+from driftguard.verdicts.silence import Silence, silence
 
 FEATURES_AN_HOURLY_CHECK = 100
 """With up to this many features, a check is replayed every hour. With up to twice as many, every second hour."""
@@ -36,24 +39,22 @@ ALERT_BYTES = 500
 
 @dataclass
 class Replay:
-    """One replay of a model's past. hours: the counts by event hour. days: the sums of the counts by day."""
+    """One replay of a model's past.
+
+    hours: the event hours that have counts. days: the counts by day. by_hour: returns the counts of a day's hours.
+    """
 
     model: Models
     series: Series
     settings: ModelSettings
     first_hour: int
-    hours: Mapping[int, Counts]
-    days: dict[int, Counts] = field(default_factory=dict)
-    open: dict[str, Alert] = field(default_factory=dict)
-    memory: dict[str, findings.Memory] = field(default_factory=dict)
-    seen: dict[str, Alert] = field(default_factory=dict)
-    messages: int = 0
+    hours: Collection[int]
+    days: Mapping[int, Counts]
+    by_hour: Callable[[int], Mapping[int, Counts]]
+    alerts: ReplayedAlerts = field(default_factory=ReplayedAlerts)
 
     def __post_init__(self) -> None:
         self.nothing = Counts.empty(self.series.baseline)
-        for hour, counts in self.hours.items():
-            day = hour // 24
-            self.days[day] = self.days[day] + counts if day in self.days else counts
 
     def check(self, now: datetime) -> None:
         """Replay a check at `now` on the hours that had ended by then."""
@@ -68,23 +69,12 @@ class Replay:
             last_hour=last + 1,
             covered_since=self.first_hour,
             known_since=self.first_hour,
-            silence=self._silence(now, quiet_since, is_open="no_data" in self.open),
+            silence=self._silence(now, quiet_since, is_open="no_data" in self.alerts.open),
         )
         days = [self.days.get(day, self.nothing) for day in whole_days(moment)]
         counts = self._window(first, last)
-        verdict = verdict_on(self.model, self.settings, self.series, counts, days, moment)
-        for finding in verdict.findings:
-            kind = finding.alert_type
-            memory = self.memory.get(kind, findings.Memory())
-            outcome = lifecycle.apply(finding, self.open.get(kind), memory, verdict.occasion)
-            self.memory[kind] = outcome.memory
-            self.messages += sum(event.seen_from("LOW") is not None for event in outcome.events)
-            for alert in outcome.alerts:
-                self.seen[alert.id] = alert
-                if alert.is_open:
-                    self.open[kind] = alert
-                else:
-                    self.open.pop(kind, None)
+        verdict = verdict_on(self.model, self.settings, self.series.baseline, counts, days, moment)
+        self.alerts.apply(verdict.findings, verdict.occasion)
 
     def learn_outages(self, until: int) -> None:
         """Replay only the silences before the hour `until`, so that the first checks know which were outages."""
@@ -99,7 +89,7 @@ class Replay:
             if silent and opened is None:
                 opened = now
             elif opened is not None and not silent:
-                self.memory["no_data"] = self.memory.get("no_data", findings.Memory()).after_outage(opened, now)
+                self.alerts.memory["no_data"] = self.alerts.memory_of("no_data").after_outage(opened, now)
                 opened = None
 
     def _silence(self, now: datetime, quiet_since: int, *, is_open: bool) -> Silence:
@@ -108,7 +98,7 @@ class Replay:
             hour_start(quiet_since),
             now,
             [hour for hour in self.hours if hour < quiet_since],
-            self.memory.get("no_data", findings.Memory()).outages,
+            self.alerts.memory_of("no_data").outages,
             is_open=is_open,
         )
 
@@ -119,9 +109,15 @@ class Replay:
             *range(first, min(first_day * 24, last + 1)),
             *range(max(end_day * 24, first_day * 24, first), last + 1),
         ]
-        parts = [self.days[day] for day in whole if day in self.days]
-        parts += [self.hours[hour] for hour in ends if hour in self.hours]
-        return reduce(add, parts, self.nothing)
+        total = Counts.empty(self.series.baseline)
+        for day in whole:
+            if day in self.days:
+                total += self.days[day]
+        for hour in ends:
+            counts = self.by_hour(hour // 24).get(hour)
+            if counts is not None:
+                total += counts
+        return total
 
 
 def simulate(
@@ -139,18 +135,15 @@ def simulate(
     check_features(patch, lambda: names_of(series.baseline.features))
     settings = patch.apply(model.settings)
     state = load_state(series, now)
-    fresh = count_fresh(series, state.cursor, now, may_go_on)
+    end = hour_of(now)
+    reach = days + max(settings.window_days, RHO_DAYS) + 1
+    first = end - reach * 24
+    fresh = count_fresh(series, state.cursor, now, [(hour, hour) for hour in range(first, end + 1)], may_go_on)
     if fresh is None:
         raise Conflict(
             "Too many predictions are waiting to be counted. Please try again after the next check.", retry_after=900
         )
-    end = hour_of(now)
-    reach = days + max(settings.window_days, RHO_DAYS) + 1
-    hours = read_hours(series, end - reach * 24, end)
-    for hour, counts in fresh.by_hour.items():
-        hours[hour] = hours[hour] + counts if hour in hours else counts
-    first_hour = min((hour for hour in (state.first_hour, *fresh.by_hour) if hour is not None), default=end)
-    replay = Replay(model, series, settings, first_hour, hours)
+    replay = _replay(model, series, settings, state, fresh, first, end)
     step = max(1, -(-len(series.baseline.features) // FEATURES_AN_HOURLY_CHECK))
     moments = range(end - days * 24 + step, end + 1, step)
     replay.learn_outages(end - days * 24)
@@ -158,12 +151,43 @@ def simulate(
         if not may_go_on():
             raise Invalid.at(["body", "days"], "takes too long for this model. Choose fewer days.")
         replay.check(hour_start(hour))
+    seen = sorted(replay.alerts.seen.values(), key=lambda alert: alert.detected_at)
     return Simulation(
         checks=len(moments),
         hours_between_checks=step,
-        alerts=_bounded([_seen(alert) for alert in sorted(replay.seen.values(), key=lambda alert: alert.detected_at)]),
-        messages=replay.messages,
+        alerts=_bounded([_seen(alert) for alert in seen]),
+        messages=replay.alerts.messages,
     )
+
+
+def _replay(
+    model: Models, series: Series, settings: ModelSettings, state: State, fresh: Fresh, first: int, end: int
+) -> Replay:
+    """Return a replay of the hours from `first` to `end`, both included. Reads the counts of its days."""
+    filled = {hour for hour, _last in fresh.counts} | set(
+        StoredCounts.filled_hours(series.model_id, series.version, first, end)
+    )
+
+    @lru_cache(maxsize=2)
+    def by_hour(day: int) -> Mapping[int, Counts]:
+        hours = dict(read_hours(series, max(first, day * 24), min(end, day * 24 + 23)))
+        for hour in range(day * 24, day * 24 + 24):
+            late = fresh.counts.get((hour, hour))
+            if late is not None:
+                hours[hour] = hours[hour] + late if hour in hours else late
+        return hours
+
+    rolled_up = range(-(-first // 24), min(end // 24, state.rolled_before or 0))
+    days = read_days(series, rolled_up.start, rolled_up.stop - 1)
+    for (hour, _last), late in fresh.counts.items():
+        day = hour // 24
+        if day in rolled_up:
+            days[day] = days[day] + late if day in days else late.copy()
+    for day in range(rolled_up.stop, end // 24 + 1) if rolled_up else range(first // 24, end // 24 + 1):
+        for counts in by_hour(day).values():
+            days[day] = days[day] + counts if day in days else counts.copy()
+    first_hour = min((hour for hour in (state.first_hour, *fresh.hours) if hour is not None), default=end)
+    return Replay(model, series, settings, first_hour, filled, days, by_hour)
 
 
 def _seen(alert: Alert) -> SimulatedAlert:

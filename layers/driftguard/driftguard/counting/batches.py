@@ -1,7 +1,7 @@
 """Count the rows of packed batches by hour.
 
 Batches are joined before counting, and all hours of a feature are counted together. Each numpy call then handles many
-values.
+values. If the counts of all features and hours do not fit in memory, the groups of features are counted in turn.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,16 +11,23 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.counting.counts import KINDS, NAME_LENGTH, RECENT_NAMES, Counts, Names, later, latest
+from driftguard.counting.counts import FIELDS, KINDS, NAME_LENGTH, RECENT_NAMES, Counts, Names, later, latest
 from driftguard.counting.edges import Codes
-from driftguard.counting.layout import Layout, layout_of
+from driftguard.counting.layout import Group, groups_of, layout_of
 from driftguard.counting.notes import Notes, note_examples, note_unwatched
 from driftguard.distributions.baseline import Baseline
 from driftguard.distributions.categories import BOOLEANS
 from driftguard.rows.columns import Columns, Part
+from driftguard.rows.unpacking import columns
 from driftguard.statistics.arrays import Floats, Ints
 
 ROWS_AT_ONCE = 50_000
+BYTES_AT_ONCE = 100_000_000
+"""Memory of the batches that are joined."""
+
+COUNT_BYTES = 128_000_000
+"""Memory of the counts of several groups. The counts of one group alone may take more: 210 MB for 21 days."""
+
 HOUR = 3_600_000
 """In milliseconds."""
 
@@ -33,44 +40,102 @@ WIDE = 2**64 - 1
 KIND_OF_TYPE = dict(zip(("numeric", "categorical", "boolean"), range(len(KINDS)), strict=True))
 
 
-def count(baseline: Baseline, batches: Iterable[Columns]) -> dict[int, Counts]:
-    """Return the counts of all batches by hour of event time, in hours since 1970-01-01T00:00Z."""
+type ByHour = dict[int, Counts]
+"""Counts by hour of event time, in hours since 1970-01-01T00:00Z."""
+
+
+def count(baseline: Baseline, batches: Iterable[Columns]) -> ByHour:
+    """Return the counts of all batches."""
+    return _count([Group(0, baseline, baseline)], batches)[0]
+
+
+def count_groups(
+    baseline: Baseline, payloads: Sequence[bytes], hours: int, groups: Sequence[int] | None = None
+) -> Iterator[dict[int, ByHour]]:
+    """Yield the counts of packed batches by group. Each result has the groups that fit in memory together.
+
+    hours: how many hours the rows have at most. groups: the wanted groups; None for all.
+    """
+    wanted = [group for group in groups_of(baseline) if groups is None or group.number in groups]
+    for some in _fitting(wanted, hours):
+        yield _count(some, map(columns, payloads))
+
+
+def hour_bytes(baseline: Baseline) -> int:
+    """Return the memory that the counts of one hour take, without names."""
     layout = layout_of(baseline)
-    by_hour: dict[int, Counts] = {}
-    for chunk in _chunks(batches):
-        for hour, counts in _Chunk(layout, chunk).count():
-            by_hour[hour] = by_hour[hour] + counts if hour in by_hour else counts
-    return by_hour
+    return layout.bins.itemsize * (len(layout.bins) + FIELDS * len(layout.features))
+
+
+def _fitting(groups: Sequence[Group], hours: int) -> Iterator[list[Group]]:
+    """Yield the groups in order, as many together as fit in COUNT_BYTES, and at least one."""
+    some: list[Group] = []
+    size = 0
+    for group in groups:
+        own = hours * hour_bytes(group.baseline)
+        if some and size + own > COUNT_BYTES:
+            yield some
+            some, size = [], 0
+        some.append(group)
+        size += own
+    yield some
+
+
+def _count(groups: Sequence[Group], batches: Iterable[Columns]) -> dict[int, ByHour]:
+    counted: dict[int, ByHour] = {group.number: {} for group in groups}
+    for batches_at_once in _chunks(batches):
+        rows = _Rows(batches_at_once)
+        for group in groups:
+            _add(counted[group.number], _Chunk(group, rows).count())
+    return counted
+
+
+def _add(by_hour: ByHour, counted: Iterator[tuple[int, Counts]]) -> None:
+    known = bool(by_hour)
+    for hour, counts in counted:
+        if hour in by_hour:
+            by_hour[hour] += counts
+        else:
+            # Counts of a chunk are parts of large arrays. A copy lets the arrays go.
+            by_hour[hour] = counts.copy() if known else counts
 
 
 def _chunks(batches: Iterable[Columns]) -> Iterator[list[Columns]]:
     chunk: list[Columns] = []
-    rows = 0
+    rows = size = 0
     for batch in batches:
         if not batch.rows:
             continue
         chunk.append(batch)
         rows += batch.rows
-        if rows >= ROWS_AT_ONCE:
+        size += batch.memory
+        if rows >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
             yield chunk
-            chunk, rows = [], 0
+            chunk, rows, size = [], 0, 0
     if chunk:
         yield chunk
 
 
-class _Chunk:
-    """Some batches and the counts of their rows. The arrays are those of Counts, with a first axis of hours.
+class _Rows:
+    """The times of the rows of some batches. The slot of a row is the index of its hour."""
 
-    The slot of a row is the index of its hour.
-    """
-
-    def __init__(self, layout: Layout, batches: Sequence[Columns]) -> None:
-        self.layout = layout
+    def __init__(self, batches: Sequence[Columns]) -> None:
         self.batches = batches
         self.times = [np.frombuffer(batch.times, "<i8").astype(np.int64, copy=False) for batch in batches]
         self.hours, self.slot = np.unique(np.concatenate(self.times) // HOUR, return_inverse=True)
         self.slots = np.split(self.slot, np.cumsum([batch.rows for batch in batches])[:-1])
         self.in_order = bool(np.all(self.slot[1:] >= self.slot[:-1]))
+
+
+class _Chunk:
+    """The counts of some batches. The arrays are those of Counts, with a first axis of hours."""
+
+    def __init__(self, group: Group, rows: _Rows) -> None:
+        layout = layout_of(group.baseline)
+        self.group = group
+        self.layout = layout
+        self.batches, self.times, self.hours = rows.batches, rows.times, rows.hours
+        self.slot, self.slots, self.in_order = rows.slot, rows.slots, rows.in_order
         hours, features = len(self.hours), len(layout.features)
         self.bins = np.zeros((hours, len(layout.bins)), np.int64)
         self.invalid = np.zeros((hours, features, len(KINDS)), np.int64)
@@ -85,8 +150,9 @@ class _Chunk:
         """Yield every hour with its counts."""
         for index in range(len(self.layout.features)):
             self._count_feature(index)
-        names, predicted = self.layout.names, self.layout.predicted
-        note_unwatched(self.notes, names, self.batches, self.slots, predictions=not predicted)
+        if self.group.number == 0:
+            whole = layout_of(self.group.whole)
+            note_unwatched(self.notes, whole.names, self.batches, self.slots, predictions=not whole.predicted)
         rows = np.bincount(self.slot)
         for place, hour in enumerate(self.hours.tolist()):
             counts = Counts(

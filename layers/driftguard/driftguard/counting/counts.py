@@ -16,22 +16,21 @@ Format 1 has no `unseen`.
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.counting.layout import Layout, layout_of
+from driftguard.counting.layout import GROUP_SIZE, Layout, layout_of
 from driftguard.counting.notes import Notes
 from driftguard.distributions.baseline import Baseline
 from driftguard.platform.deflating import deflate_shortest, inflate, inflate_first
 from driftguard.platform.planes import SIZE, cut_planes, join_planes, split_planes
 from driftguard.rows.columns import Kind
 from driftguard.statistics.arrays import Floats, Ints
-
-GROUP_SIZE = 100
-"""Features in one encoded group. One table item holds one group."""
 
 KINDS: tuple[Kind, ...] = ("number", "string", "boolean")
 
@@ -40,6 +39,9 @@ RECENT_NAMES = 5
 
 NAME_LENGTH = 64
 """Characters kept of a new category's name."""
+
+FIELDS = 10
+"""Numbers per feature in memory beside its bins."""
 
 FORMAT = 2
 MOMENTS = 5
@@ -84,7 +86,11 @@ class Counts:
     @classmethod
     def empty(cls, baseline: Baseline) -> "Counts":
         """Return counts of zero rows."""
-        layout = layout_of(baseline)
+        return cls.zero(layout_of(baseline))
+
+    @classmethod
+    def zero(cls, layout: Layout) -> "Counts":
+        """Return counts of zero rows on a layout."""
         features = len(layout.features)
         return cls(
             layout=layout,
@@ -108,6 +114,22 @@ class Counts:
             return np.zeros(0, np.int64)
         return np.add.reduceat(self.bins, self.layout.starts)
 
+    def __iadd__(self, other: "Counts") -> "Counts":
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.rows += other.rows
+            self.bins += other.bins
+            self.missing += other.missing
+            self.invalid += other.invalid
+            self.total += other.total
+            self.squares += other.squares
+            np.minimum(self.least, other.least, out=self.least)
+            np.maximum(self.greatest, other.greatest, out=self.greatest)
+            self.beyond += other.beyond
+            self.unseen += other.unseen
+        self.recent = _merge(self.recent, other.recent)
+        self.notes = self.notes + other.notes
+        return self
+
     def __add__(self, other: "Counts") -> "Counts":
         with np.errstate(over="ignore", invalid="ignore"):
             return Counts(
@@ -125,6 +147,35 @@ class Counts:
                 recent=_merge(self.recent, other.recent),
                 notes=self.notes + other.notes,
             )
+
+    @classmethod
+    def joined(cls, baseline: Baseline, groups: Sequence["Counts"]) -> "Counts":
+        """Return the counts of all features from the counts of each group."""
+        if len(groups) == 1:
+            return groups[0]
+        return cls(
+            layout=layout_of(baseline),
+            rows=groups[0].rows,
+            bins=np.concatenate([one.bins for one in groups]),
+            missing=np.concatenate([one.missing for one in groups]),
+            invalid=np.concatenate([one.invalid for one in groups]),
+            total=np.concatenate([one.total for one in groups]),
+            squares=np.concatenate([one.squares for one in groups]),
+            least=np.concatenate([one.least for one in groups]),
+            greatest=np.concatenate([one.greatest for one in groups]),
+            beyond=np.concatenate([one.beyond for one in groups]),
+            unseen=np.concatenate([one.unseen for one in groups]),
+            recent={
+                number * GROUP_SIZE + index: names
+                for number, one in enumerate(groups)
+                for index, names in one.recent.items()
+            },
+            notes=reduce(add, [one.notes.moved(number * GROUP_SIZE) for number, one in enumerate(groups)]),
+        )
+
+    def copy(self) -> "Counts":
+        """Return counts that can be changed without changing these."""
+        return self + Counts.zero(self.layout)
 
     def encode(self, group: int) -> bytes:
         """Return the counts of one group of features: about 120 bytes per feature for 600 rows on 257 bins."""

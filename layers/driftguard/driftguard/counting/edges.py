@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import repeat
+from sys import getsizeof
 from zlib import crc32
 
 import numpy as np
@@ -26,6 +27,9 @@ TRIMS = (1000, 64, 16, 8)
 
 MAX_REMEMBERED = 10_000
 """Names whose bin is remembered, so that a name in every batch is hashed only once."""
+
+ENTRY_BYTES = 150
+"""Memory of a remembered name beside its text."""
 
 
 class Edges:
@@ -86,9 +90,11 @@ class Codes:
     """The bins of categories by name: first the named categories, then the hash cells.
 
     A baseline of format 1 has two bins after the named categories: `rare`, then `new`.
+    room: bytes of memory for remembered names.
     """
 
-    def __init__(self, values: Categories) -> None:
+    def __init__(self, values: Categories, room: int) -> None:
+        self._room = room
         self.named = len(values.names)
         self.size = self.named + (2 if values.others is None else len(values.others.cells))
         self._values = values
@@ -105,10 +111,18 @@ class Codes:
         if len(left):
             others = [names[place] for place in left.tolist()]
             codes[left] = self._place(others)
-            room = MAX_REMEMBERED - len(self._codes)
-            if room > 0:
-                self._codes.update(zip(others[:room], codes[left[:room]].tolist(), strict=True))
+            self._remember(others, codes[left])
         return codes >> 1, (codes & 1).astype(np.bool_)
+
+    def _remember(self, names: Sequence[str], codes: Ints) -> None:
+        most = MAX_REMEMBERED - len(self._codes)
+        for name, code in zip(names[: max(0, most)], codes.tolist(), strict=False):
+            if name in self._codes:
+                continue
+            self._room -= getsizeof(name) + ENTRY_BYTES
+            if self._room < 0:
+                return
+            self._codes[name] = code
 
     def _place(self, names: Sequence[str]) -> Ints:
         others = self._values.others

@@ -6,23 +6,26 @@ for one verdict only.
 Stored counts carry a watermark, the last arrival that they include. A fold replaces them only if the watermark is still
 the one it has read, and moves the model's cursor after all counts are written. So a fold that stopped after any of its
 writes can be repeated, and of two simultaneous folds one stops.
+
+A step folds the next batches in order of arrival, as many as fit in memory. Its counts are written group by group, so
+that the counts of few features are in memory at the same time.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import batched
 
-from driftguard.counting.batches import count
+from driftguard.counting.batches import ByHour, count_groups
 from driftguard.counting.counts import Counts
-from driftguard.counting.series import Fresh, Series, State, read_hours
+from driftguard.counting.layout import groups_of
+from driftguard.counting.series import Series, State, read_hours
+from driftguard.counting.steps import Step, next_step
 from driftguard.counting.tables import StoredCounts, day_key, hour_key
-from driftguard.models.traffic import NO_TRAFFIC, Traffic
+from driftguard.models.traffic import Traffic
 from driftguard.platform.retries import ConditionFailed
-from driftguard.platform.times import DAY, hour_of, hour_start, iso, parse
-from driftguard.predictions.tables import Head, Predictions
-from driftguard.rows.columns import Columns
+from driftguard.platform.times import hour_of, hour_start, iso
 from driftguard.rows.reading import MAX_AHEAD
-from driftguard.rows.unpacking import columns
 
 SETTLED = timedelta(minutes=10)
 """Longer than a writer runs plus the error of its clock. Later predictions get an arrival after now - SETTLED."""
@@ -30,8 +33,8 @@ SETTLED = timedelta(minutes=10)
 RECOUNT_DAYS = 14
 """A new baseline version counts the predictions of today and of this many days before, in event time."""
 
-ROWS_A_STEP = 200_000
-HEADS_A_STEP = 1000
+KEYS_AT_ONCE = 100
+"""Stored counts that are read at the same time, for an item has up to 400 kB."""
 
 
 class Overtaken(Exception):
@@ -66,14 +69,17 @@ def recount_from(now: datetime) -> datetime:
 def fold(series: Series, state: State, now: datetime, may_go_on: Callable[[], bool]) -> tuple[State, bool]:
     """Fold all predictions that have settled. Returns the new state and whether all of them are folded.
 
-    The fold asks `may_go_on` before each step, and can stop safely after each step. Raises Overtaken.
+    The fold asks `may_go_on` before each step and after each write, and can stop safely there. Raises Overtaken.
     """
     until = iso(now - SETTLED)
     try:
         while may_go_on():
-            heads, more = _next_heads(series, state.cursor, until)
-            if heads:
-                state = _fold_step(series, state, heads, now)
+            step, more = next_step(series, state.cursor, until)
+            if step is not None:
+                after = _fold_step(series, state, step, now, may_go_on)
+                if after is None:
+                    break
+                state = after
             if not more:
                 return _roll_finished_days(series, state, now), True
         return state, False
@@ -81,101 +87,84 @@ def fold(series: Series, state: State, now: datetime, may_go_on: Callable[[], bo
         raise Overtaken from error
 
 
-def count_fresh(series: Series, after: str, now: datetime, may_go_on: Callable[[], bool]) -> Fresh | None:
-    """Count the predictions that arrived after the cursor `after`, in memory. Returns None if time runs out."""
-    by_hour: dict[int, Counts] = {}
-    last_arrival = None
-    traffic = NO_TRAFFIC
-    until = iso(now + DAY)
-    while may_go_on():
-        heads, more = _next_heads(series, after, until)
-        if heads:
-            after = last_arrival = heads[-1].arrived_at
-        counted = count(series.baseline, _decoded(heads))
-        for hour, counts in counted.items():
-            by_hour[hour] = by_hour[hour] + counts if hour in by_hour else counts
-        traffic = traffic.seen(_arrival_hours(heads), counted)
-        if not more:
-            return Fresh(by_hour, last_arrival, traffic)
-    return None
-
-
-def _next_heads(series: Series, after: str, until: str) -> tuple[list[Head], bool]:
-    """Return the next batches of one step in order of arrival, and whether there may be more."""
-    heads: list[Head] = []
-    rows = 0
-    for head in Predictions.arrivals(series.model_id, series.partitions, after=after, until=until):
-        rows += head.rows
-        if heads and rows > ROWS_A_STEP:
-            return heads, True
-        heads.append(head)
-        if len(heads) == HEADS_A_STEP:
-            return heads, True
-    return heads, False
-
-
-def _decoded(heads: Sequence[Head]) -> Iterable[Columns]:
-    for _head, payload in Predictions.payloads(heads):
-        yield columns(payload)
-
-
-def _arrival_hours(heads: Iterable[Head]) -> set[int]:
-    return {hour_of(arrival_time(head.arrived_at)) for head in heads}
-
-
-def arrival_time(arrived_at: str) -> datetime:
-    """Return the time of arrival from a batch's `arrived_at` key."""
-    return parse(arrived_at.partition("#")[0])
-
-
-def _fold_step(series: Series, state: State, heads: Sequence[Head], now: datetime) -> State:
-    reached = heads[-1].arrived_at
-    batches = [(head.arrived_at, columns(payload)) for head, payload in Predictions.payloads(heads)]
-    counted = count(series.baseline, [batch for _arrived, batch in batches])
-    stored = StoredCounts.of_hours(series.model_id, series.version, sorted(counted), series.groups)
-    later: dict[str, dict[int, Counts]] = {}
-    for hour, counts in sorted(counted.items()):
-        for group in range(series.groups):
-            old = stored.get((hour, group))
-            watermark = str(old.watermark) if old is not None else None
-            new: Counts | None = counts
-            if watermark is not None and watermark > state.cursor:
-                # An earlier attempt stopped after this write. Only later arrivals are missing here.
-                if watermark not in later:
-                    rest = [batch for arrived, batch in batches if arrived > watermark]
-                    later[watermark] = count(series.baseline, rest) if rest else {}
-                new = later[watermark].get(hour)
-            if new is None:
-                continue
-            if old is not None:
-                new = new + Counts.decode(series.baseline, {group: old.data})
-            StoredCounts.put(
-                series.model_id,
-                hour_key(series.version, hour, group),
-                new.encode(group),
-                max(reached, watermark or ""),
-                read=watermark,
-                now=now,
-            )
+def _fold_step(series: Series, state: State, step: Step, now: datetime, may_go_on: Callable[[], bool]) -> State | None:
+    """Fold some batches. Returns None if time runs out; the next fold then skips what is already written."""
+    hours: set[int] = set()
+    for counted in count_groups(series.baseline, step.payloads, len(step.hours)):
+        hours.update(*counted.values())
+        for _write in _fold_groups(series, state, step, counted, now):
+            if not may_go_on():
+                return None
     today = hour_of(now) // 24
-    days = {hour // 24 for hour in counted}
+    days = {hour // 24 for hour in hours}
     finished = {day for day in days if day < (state.rolled_before or 0)}
     for day in sorted(finished):
-        _roll_up(series, day, reached, now)
-    first = min(counted, default=None)
+        _roll_up(series, day, step.reached, now)
+        if not may_go_on():
+            return None
+    first = min(hours, default=None)
     return _advance(
         series,
         state,
         replace(
             state,
-            cursor=reached,
+            cursor=step.reached,
             first_hour=min((hour for hour in (state.first_hour, first) if hour is not None), default=None),
             rolled_before=state.rolled_before if state.rolled_before is not None else min({*days, today}),
-            last_arrival=reached,
+            last_arrival=step.reached,
             rolled_at=iso(now) if finished else state.rolled_at,
-            traffic=state.traffic.seen(_arrival_hours(heads), counted),
+            traffic=state.traffic.seen(step.arrival_hours, hours),
         ),
     )
+
+
+def _fold_groups(series: Series, state: State, step: Step, counted: dict[int, ByHour], now: datetime) -> Iterator[None]:
+    """Write the counts of some groups of features. Yields after each write."""
+    groups = {group.number: group for group in groups_of(series.baseline)}
+    places = sorted((hour, number) for number, by_hour in counted.items() for hour in by_hour)
+    rest = _Rest(series, step, list(counted))
+    for some in batched(places, KEYS_AT_ONCE, strict=False):
+        stored = StoredCounts.at(series.model_id, series.version, some)
+        for hour, number in some:
+            old = stored.get((hour, number))
+            watermark = str(old.watermark) if old is not None else None
+            new: Counts | None = counted[number][hour]
+            if watermark is not None and watermark > state.cursor:
+                # An earlier attempt stopped after this write. Only later arrivals are missing here.
+                new = rest.after(watermark)[number].get(hour)
+            if new is None:
+                continue
+            if old is not None:
+                new += Counts.decode(groups[number].baseline, {0: old.data})
+            StoredCounts.put(
+                series.model_id,
+                hour_key(series.version, hour, number),
+                new.encode(0),
+                max(step.reached, watermark or ""),
+                read=watermark,
+                now=now,
+            )
+            yield
+
+
+class _Rest:
+    """The counts of the batches of a step that arrived after a watermark. Memory holds those of the last one asked."""
+
+    def __init__(self, series: Series, step: Step, groups: Sequence[int]) -> None:
+        self._series, self._step, self._groups = series, step, groups
+        self._watermark: str | None = None
+        self._counted: dict[int, ByHour] = {}
+
+    def after(self, watermark: str) -> dict[int, ByHour]:
+        """Return the counts by group."""
+        if watermark != self._watermark:
+            self._counted = {number: {} for number in self._groups}
+            payloads = self._step.after(watermark)
+            if payloads:
+                for counted in count_groups(self._series.baseline, payloads, len(self._step.hours), self._groups):
+                    self._counted |= counted
+            self._watermark = watermark
+        return self._counted
 
 
 def _roll_finished_days(series: Series, state: State, now: datetime) -> State:
@@ -193,12 +182,11 @@ def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
     old = {
         item.place[1]: item for item in StoredCounts.days(series.model_id, series.version, day, day, consistent=True)
     }
-    hours = read_hours(series, day * 24, day * 24 + 23)
-    if not hours:
-        return
     total = Counts.empty(series.baseline)
-    for counts in hours.values():
-        total = total + counts
+    for _hour, counts in read_hours(series, day * 24, day * 24 + 23):
+        total += counts
+    if not total.rows:
+        return
     for group in range(series.groups):
         item = old.get(group)
         StoredCounts.put(

@@ -9,9 +9,9 @@ rare categories and new categories, and each bin is a cell.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,12 @@ from driftguard.distributions.baseline import Baseline
 from driftguard.distributions.categories import MIN_COUNT, Categories
 from driftguard.distributions.numbers import Numbers
 from driftguard.statistics.arrays import Floats, Ints
+
+GROUP_SIZE = 100
+"""Features in one group. One table item holds one group, and memory need not hold more than one group at a time."""
+
+REMEMBERED_BYTES = 16_000_000
+"""Memory for the categories whose bins are remembered, of all features of a layout together."""
 
 MERGED = 10
 """Groups of bins per feature for a coarse comparison, with about equal baseline counts or the top categories."""
@@ -58,7 +64,8 @@ class Layout:
         self.two_valued[[i for i, one in numeric.items() if len(one.cuts) == 2 and all(one.own)]] = True
         self.sizes = np.zeros(len(self.features), np.int64)
         self.sizes[self.numeric] = bins.sizes
-        self.categories = {index: Codes(values) for index, values in named.items()}
+        room = REMEMBERED_BYTES // max(1, len(named))
+        self.categories = {index: Codes(values, room) for index, values in named.items()}
         self.sizes[~self.numeric] = [codes.size for codes in self.categories.values()]
         self.starts = np.cumsum(self.sizes) - self.sizes
         of_numbers = self._spread(self.numeric)
@@ -152,10 +159,38 @@ def _cells_of(values: Categories) -> Ints:
     return np.concatenate([np.arange(kept), kept + hashed, kept + np.arange(len(values.others.cells))])
 
 
-@lru_cache(maxsize=4)
+@dataclass(frozen=True)
+class Group:
+    """One group of a baseline's features. baseline: the baseline with these features only."""
+
+    number: int
+    baseline: Baseline
+    whole: Baseline
+
+
+_layouts: WeakKeyDictionary[Baseline, Layout] = WeakKeyDictionary()
+_groups: WeakKeyDictionary[Baseline, Sequence[Baseline]] = WeakKeyDictionary()
+
+
 def layout_of(baseline: Baseline) -> Layout:
-    """Return the layout of a baseline. The result is cached."""
-    return Layout(baseline)
+    """Return the layout of a baseline. The result is kept as long as the baseline."""
+    layout = _layouts.get(baseline)
+    if layout is None:
+        layout = _layouts[baseline] = Layout(baseline)
+    return layout
+
+
+def groups_of(baseline: Baseline) -> list[Group]:
+    """Return the groups of a baseline's features, at least one."""
+    if len(baseline.features) <= GROUP_SIZE:
+        return [Group(0, baseline, baseline)]
+    parts = _groups.get(baseline)
+    if parts is None:
+        features = [
+            baseline.features[first : first + GROUP_SIZE] for first in range(0, len(baseline.features), GROUP_SIZE)
+        ]
+        parts = _groups[baseline] = [replace(baseline, features=some) for some in features]
+    return [Group(number, part, baseline) for number, part in enumerate(parts)]
 
 
 def _with_roundings(numbers: Numbers, edges: Floats) -> tuple[Floats, Floats]:

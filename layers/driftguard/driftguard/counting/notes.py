@@ -59,6 +59,11 @@ class Notes:
         kept, left_out = _most_frequent(names)
         return Notes(wrong, kept, self.more + other.more + left_out, self.predictions + other.predictions)
 
+    def moved(self, by: int) -> "Notes":
+        """Return the notes with every feature index increased."""
+        wrong = {index + by: examples for index, examples in self.wrong.items()}
+        return Notes(wrong, self.unwatched, self.more, self.predictions)
+
     def encode(self, features: slice) -> bytes:
         """Return the notes of one group of features, nothing if there are none."""
         values: dict[str, Any] = {

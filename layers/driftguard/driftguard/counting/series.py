@@ -1,10 +1,12 @@
 """The stored counts of a model for one baseline version, and how far they reach."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 
-from driftguard.counting.counts import GROUP_SIZE, Counts
+from driftguard.counting.counts import Counts
+from driftguard.counting.layout import GROUP_SIZE
 from driftguard.counting.tables import StoredCounts
 from driftguard.distributions.baseline import Baseline
 from driftguard.models.traffic import NO_TRAFFIC, Traffic
@@ -52,24 +54,31 @@ class Series:
         return max(1, -(-len(self.baseline.features) // GROUP_SIZE))
 
 
+type Span = tuple[int, int]
+"""The first and the last hour of a span of event time."""
+
+
 @dataclass(frozen=True)
 class Fresh:
-    """Predictions that arrived after the fold: counts by event hour, the last arrival, and the hours of traffic."""
+    """Predictions that arrived after the fold: what they add to each span, and the hours of traffic.
 
-    by_hour: Mapping[int, Counts] = field(default_factory=dict)
+    hours: the event hours of all predictions, also of those outside the spans.
+    """
+
+    counts: Mapping[Span, Counts] = field(default_factory=dict)
+    hours: frozenset[int] = frozenset()
     last_arrival: str | None = None
     traffic: Traffic = NO_TRAFFIC
 
 
 def window(
     series: Series,
-    fresh: Fresh,
     days: Mapping[int, Counts],
     first_hour: int,
     last_hour: int,
     rolled_before: int | None,
 ) -> Counts:
-    """Return the counts of the hours from `first_hour` to `last_hour`, including `fresh`.
+    """Return the stored counts of the hours from `first_hour` to `last_hour`.
 
     Whole days that are rolled up come from `days`, which must hold every day of the window that has counts.
     """
@@ -79,31 +88,25 @@ def window(
         spans = [(first_hour, first_day * 24 - 1), (end_day * 24, last_hour)]
         for day in range(first_day, end_day):
             if day in days:
-                total = total + days[day]
+                total += days[day]
     else:
         spans = [(first_hour, last_hour)]
     for first, last in spans:
-        for counts in read_hours(series, first, last).values():
-            total = total + counts
-    for hour, counts in fresh.by_hour.items():
-        if first_hour <= hour <= last_hour:
-            total = total + counts
+        for _hour, counts in read_hours(series, first, last):
+            total += counts
     return total
 
 
-def read_hours(series: Series, first: int, last: int) -> dict[int, Counts]:
-    """Return the hours from `first` to `last`, both included, that have counts."""
+def read_hours(series: Series, first: int, last: int) -> Iterator[tuple[int, Counts]]:
+    """Yield the hours from `first` to `last`, both included, that have counts."""
     return _decode(series, StoredCounts.hours(series.model_id, series.version, first, last))
 
 
 def read_days(series: Series, first: int, last: int, *, consistent: bool = True) -> dict[int, Counts]:
     """Return the rolled-up days from `first` to `last`, both included, that have counts."""
-    return _decode(series, StoredCounts.days(series.model_id, series.version, first, last, consistent=consistent))
+    return dict(_decode(series, StoredCounts.days(series.model_id, series.version, first, last, consistent=consistent)))
 
 
-def _decode(series: Series, items: Iterable[StoredCounts]) -> dict[int, Counts]:
-    by_moment: dict[int, dict[int, bytes]] = {}
-    for item in items:
-        moment, group = item.place
-        by_moment.setdefault(moment, {})[group] = item.data
-    return {moment: Counts.decode(series.baseline, groups) for moment, groups in by_moment.items()}
+def _decode(series: Series, items: Iterable[StoredCounts]) -> Iterator[tuple[int, Counts]]:
+    for moment, of_moment in groupby(items, lambda item: item.place[0]):
+        yield moment, Counts.decode(series.baseline, {item.place[1]: item.data for item in of_moment})

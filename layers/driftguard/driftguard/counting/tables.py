@@ -1,6 +1,6 @@
 """The table of hourly and daily counts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
@@ -53,28 +53,35 @@ class StoredCounts(Table):
         return ()
 
     @classmethod
-    def hours(cls, model_id: str, version: int, first: int, last: int) -> "list[StoredCounts]":
-        """Return the counts of the hours `first` to `last`, both included, in order."""
+    def hours(cls, model_id: str, version: int, first: int, last: int) -> "Iterator[StoredCounts]":
+        """Yield the counts of the hours `first` to `last`, both included, in order."""
         return cls._range(model_id, f"{version:08d}#h#", first, last, consistent=True)
 
     @classmethod
-    def days(cls, model_id: str, version: int, first: int, last: int, *, consistent: bool) -> "list[StoredCounts]":
-        """Return the counts of the days `first` to `last`, both included, in order."""
+    def days(cls, model_id: str, version: int, first: int, last: int, *, consistent: bool) -> "Iterator[StoredCounts]":
+        """Yield the counts of the days `first` to `last`, both included, in order."""
         return cls._range(model_id, f"{version:08d}#d#", first, last, consistent=consistent)
 
     @classmethod
-    def _range(cls, model_id: str, prefix: str, first: int, last: int, *, consistent: bool) -> "list[StoredCounts]":
-        if first > last:
-            return []
-        between = cls.sk.between(f"{prefix}{first:07d}", f"{prefix}{last:07d}~")
-        return list(cls.query(model_id, between, consistent_read=consistent))
+    def _range(cls, model_id: str, prefix: str, first: int, last: int, *, consistent: bool) -> "Iterator[StoredCounts]":
+        if first <= last:
+            between = cls.sk.between(f"{prefix}{first:07d}", f"{prefix}{last:07d}~")
+            yield from cls.query(model_id, between, consistent_read=consistent)
 
     @classmethod
-    def of_hours(
-        cls, model_id: str, version: int, hours: Iterable[int], groups: int
+    def filled_hours(cls, model_id: str, version: int, first: int, last: int) -> list[int]:
+        """Return which of the hours `first` to `last`, both included, have counts."""
+        prefix = f"{version:08d}#h#"
+        between = cls.sk.between(f"{prefix}{first:07d}", f"{prefix}{last:07d}~")
+        items = cls.query(model_id, between, consistent_read=True, attributes_to_get=KEYS)
+        return sorted({item.place[0] for item in items})
+
+    @classmethod
+    def at(
+        cls, model_id: str, version: int, places: Iterable[tuple[int, int]]
     ) -> "dict[tuple[int, int], StoredCounts]":
-        """Return the stored counts of these hours, by hour and group."""
-        keys = [(model_id, hour_key(version, hour, group)) for hour in hours for group in range(groups)]
+        """Return the stored counts of these hours and groups."""
+        keys = [(model_id, hour_key(version, hour, group)) for hour, group in places]
         return {item.place: item for item in cls.batch_get(keys, consistent_read=True)}
 
     @property

@@ -8,13 +8,24 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, islice, takewhile
 from pathlib import Path
+from sys import getsizeof
 from typing import Any
 
 import numpy as np
 
 from driftguard.distributions.baseline import PREDICTION, Baseline, FeatureBaseline, Role, feature_type
-from driftguard.distributions.categories import BOOLEANS, CELLS, Categories, booleans, categories, cell_of, digest_of
+from driftguard.distributions.categories import (
+    BOOLEANS,
+    CELLS,
+    MAX_CATEGORIES,
+    Categories,
+    booleans,
+    categories,
+    cell_of,
+    digest_of,
+)
 from driftguard.distributions.numbers import Numbers, numbers, to_double
 from driftguard.platform.serialization import Scalar
 from driftguard.statistics.arrays import Floats, Ints
@@ -30,24 +41,30 @@ KEPT_NAMES = 200_000
 """Categories that a feature with more than MAX_NAMES keeps: the most frequent. All others are only counted by hash
 cell, so the baseline cannot tell their values from new values."""
 
-MAX_NAMES_TOGETHER = 2_000_000
+MAX_NAME_BYTES = 400_000_000
+"""Memory of the categories of all features together: about 2,000,000 names of usual length."""
+
 FEWEST_NAMES = 2_000
-"""Categories that each feature keeps if all features together have more than MAX_NAMES_TOGETHER (about 400 MB).
-Only files with hundreds of id columns have so many, and nobody compares ids as categories."""
+KEPT_NAME_BYTES = 200_000_000
+"""Categories that each feature keeps if all features together exceed MAX_NAME_BYTES. All features together then keep at
+most KEPT_NAME_BYTES. Only files with hundreds of id columns have so many, and nobody compares ids as categories."""
+
+ENTRY_BYTES = 130
+"""Memory of a category beside its text."""
 
 
 class BaselineBuilder:
     """Builds a baseline from chunks of tens of thousands of rows.
 
-    The result differs from `distributions.baseline.build` only if a feature has more than MAX_NAMES categories or all
-    features together have more than MAX_NAMES_TOGETHER. Such a baseline has no digests, and a category that was dropped
+    The result differs from `distributions.baseline.build` only if a feature has more than MAX_NAMES categories or those
+    of all features together exceed MAX_NAME_BYTES. Such a baseline has no digests, and a category that was dropped
     before it became frequent has some of its values in its hash cell.
     """
 
     def __init__(self, folder: Path) -> None:
         self.rows = 0
         self._folder = folder
-        self._features: dict[tuple[Role, str], _Column] = {}
+        self._features: dict[tuple[Role, str], ColumnBuilder] = {}
 
     def add(
         self,
@@ -65,13 +82,17 @@ class BaselineBuilder:
         if rows is None and len(lengths) > 1:
             raise ValueError(f"the columns of a baseline must have equal length; these have {sorted(lengths)} values")
         for name, values in columns.items():
-            self._column("feature", name).add(values)
+            self.column("feature", name).add(values)
         if predictions is not None:
-            self._column("prediction", PREDICTION).add(predictions)
-        self.rows += max(lengths, default=0) if rows is None else rows
-        if sum(column.names_held for column in self._features.values()) > MAX_NAMES_TOGETHER:
+            self.column("prediction", PREDICTION).add(predictions)
+        self.count(max(lengths, default=0) if rows is None else rows)
+
+    def count(self, rows: int) -> None:
+        """End a chunk of rows whose values were added column by column."""
+        self.rows += rows
+        if sum(column.name_bytes for column in self._features.values()) > MAX_NAME_BYTES:
             for column in self._features.values():
-                column.keep_names(FEWEST_NAMES)
+                column.keep_names(FEWEST_NAMES, KEPT_NAME_BYTES // len(self._features))
 
     def finish(
         self, *, days: int | None = None, progress: Callable[[int, int], None] = lambda _done, _all: None
@@ -86,17 +107,19 @@ class BaselineBuilder:
             progress(done, len(columns))
         return Baseline(self.rows, days, tuple(features))
 
-    def _column(self, role: Role, name: str) -> "_Column":
+    def column(self, role: Role, name: str) -> "ColumnBuilder":
+        """Return the values of one feature so far, to add more."""
         key = (role, name)
         if key not in self._features:
-            self._features[key] = _Column(_Runs(self._folder / f"{len(self._features)}"))
+            self._features[key] = ColumnBuilder(_Runs(self._folder / f"{len(self._features)}"))
         return self._features[key]
 
 
-class _Column:
+class ColumnBuilder:
     """The values of one feature while a baseline is built."""
 
     def __init__(self, runs: "_Runs") -> None:
+        self.name_bytes = 0
         self._runs = runs
         self._numbers = 0
         self._odd = 0
@@ -106,37 +129,48 @@ class _Column:
         self._booleans: Counter[str] = Counter()
 
     def add(self, values: Sequence[Scalar]) -> None:
+        """Add values of any kind."""
         kinds = set(map(type, values))
         if kinds & {int, float}:
             # mypy does not narrow a type by `type(value) in`.
             given = [to_double(value) for value in values if type(value) in NUMBERS]  # type: ignore[arg-type]
-            found = np.array(given, np.float64)
-            finite = found[np.isfinite(found)]
-            self._numbers += len(found)
-            self._odd += len(found) - len(finite)
-            self._runs.add(finite)
+            self.add_numbers(np.array(given, np.float64))
         if str in kinds:
-            names = [value for value in values if isinstance(value, str)]
-            self._strings += len(names)
-            self._names.update(names)
-            if len(self._names) > MAX_NAMES:
-                self.keep_names(KEPT_NAMES)
+            self.add_names(Counter(value for value in values if isinstance(value, str)))
         if bool in kinds:
-            self._booleans.update(BOOLEANS[value] for value in values if isinstance(value, bool))
+            self.add_booleans(Counter(BOOLEANS[value] for value in values if isinstance(value, bool)))
 
-    @property
-    def names_held(self) -> int:
-        return len(self._names)
+    def add_numbers(self, found: Floats) -> None:
+        """Add numbers. Those that are not finite count as invalid."""
+        finite = found[np.isfinite(found)]
+        self._numbers += len(found)
+        self._odd += len(found) - len(finite)
+        self._runs.add(finite)
 
-    def keep_names(self, count: int) -> None:
-        """Keep only the most frequent categories."""
-        if len(self._names) <= count:
-            return
+    def add_names(self, seen: Mapping[str, int]) -> None:
+        """Add texts: the number of values of each category."""
+        self._strings += sum(seen.values())
+        self.name_bytes += sum(map(_name_bytes, seen.keys() - self._names.keys()))
+        self._names.update(seen)
+        if len(self._names) > MAX_NAMES:
+            self.keep_names(KEPT_NAMES, MAX_NAME_BYTES)
+
+    def add_booleans(self, seen: Mapping[str, int]) -> None:
+        """Add booleans: the number of values of each of BOOLEANS."""
+        self._booleans.update(seen)
+
+    def keep_names(self, count: int, size: int) -> None:
+        """Keep only the most frequent categories: at most `count`, and as many as fit in `size` bytes."""
         ranked = self._names.most_common()
+        sizes = accumulate(_name_bytes(name) for name, _values in ranked)
+        count = max(MAX_CATEGORIES, sum(1 for _size in takewhile(size.__ge__, islice(sizes, count))))
+        if len(ranked) <= count:
+            return
         forgotten = self._forgotten or array("Q", bytes(8 * CELLS))
         for name, values in ranked[count:]:
             forgotten[cell_of(digest_of(name))] += values
         self._forgotten, self._names = forgotten, Counter(dict(ranked[:count]))
+        self.name_bytes = sum(map(_name_bytes, self._names))
 
     def finish(self, name: str, role: Role, rows: int) -> FeatureBaseline:
         flags = self._booleans.total()
@@ -150,7 +184,12 @@ class _Column:
         else:
             values, present = booleans(self._booleans), flags
         self._runs.remove()
+        self._names = Counter()
         return FeatureBaseline(name, role, kind, rows, rows - filled, filled - present, values)
+
+
+def _name_bytes(name: str) -> int:
+    return getsizeof(name) + ENTRY_BYTES
 
 
 class _Runs:

@@ -8,13 +8,24 @@ MAX_UNPACKED = 1 << 25
 """Bytes that `inflate` returns at most: over twice as many as a request of 4 MB can become."""
 
 LEVEL = 6
+LOOK_AHEAD = 262
+"""Bytes of a window that zlib does not use for matches."""
+
+LEAST_BITS = 9
+BITS_OVER_MEMORY = 6
+"""With this difference, zlib's buffer of symbols holds the whole window."""
+
 MOST_MEMORY = 9
 """The most memory that zlib can use. The stored bytes of counts depend on this level."""
 
 
 def deflate(data: bytes) -> bytes:
     """Return the data as raw DEFLATE."""
-    return zlib.compress(data, LEVEL, -zlib.MAX_WBITS)
+    # zlib clears its window and tables for each call. For a few hundred bytes, a window of 32 kB takes five times as
+    # long as a window that just holds the data and zlib's look-ahead.
+    bits = min(max((len(data) + LOOK_AHEAD).bit_length(), LEAST_BITS), zlib.MAX_WBITS)
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -bits, min(bits - BITS_OVER_MEMORY, zlib.DEF_MEM_LEVEL))
+    return packer.compress(data) + packer.flush()
 
 
 def deflate_shortest(data: bytes) -> bytes:

@@ -11,8 +11,8 @@ from driftguard.platform.errors import Invalid
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, to_json
 from driftguard.platform.times import iso
-from driftguard.predictions.intake import ids_of
 from driftguard.predictions.keys import Key
+from driftguard.predictions.storing import ids_of
 from driftguard.predictions.tables import Head, Predictions
 from driftguard.rows.columns import Row
 from driftguard.rows.unpacking import unpack_rows
@@ -50,7 +50,8 @@ def list_logged(
     for head, packed in Predictions.payloads(chosen, rows_at_once=max(limit, 500)):
         key = Key.read(head.sk)
         rows, rejected = unpack_rows(packed)
-        for number, (row, prediction_id) in enumerate(zip(rows, ids_of(key, rows, rejected), strict=True)):
+        ids = ids_of(key, [row.prediction_id for row in rows], rejected)
+        for number, (row, prediction_id) in enumerate(zip(rows, ids, strict=True)):
             if (head.arrived_at == since and number < skip) or not _within(row, start, end):
                 continue
             item = _view(row, prediction_id)
@@ -88,9 +89,11 @@ def _within(row: Row, start: datetime | None, end: datetime | None) -> bool:
 
 
 def _view(row: Row, prediction_id: str) -> dict[str, Any]:
+    truth = {"score": row.score, "probabilities": row.probabilities, "label": row.label}
     return {
         "prediction_id": prediction_id,
         "timestamp": iso(datetime.fromtimestamp(row.event_time, UTC)),
         "features": row.features,
         "prediction": row.prediction,
+        **{name: value for name, value in truth.items() if value is not None},
     }

@@ -4,13 +4,13 @@
 here is only for the OpenAPI document.
 """
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema, model_validator
 
 from driftguard.models.schemas import ModelReference
 from driftguard.platform.times import UtcTime
-from driftguard.rows.reading import VALUES_UNDER_FEATURES
+from driftguard.rows.reading import MAX_CLASSES, MAX_FEATURES, VALUES_UNDER_FEATURES
 
 MAX_ROWS = 5000
 
@@ -34,6 +34,21 @@ _TIMESTAMP = {
     "anyOf": [{"type": "string", "format": "date-time"}, _NULL],
     "description": "Time of the prediction: at most 15 minutes ahead and at most 21 days old. Default: now.",
 }
+_SCORE = {
+    "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, _NULL],
+    "description": "The probability of the positive class, from 0 to 1. Stored, and not watched for drift.",
+}
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_PROBABILITIES = {
+    "anyOf": [
+        {"type": "object", "minProperties": 1, "maxProperties": MAX_CLASSES, "additionalProperties": _SHARE},
+        {"type": "array", "minItems": 1, "maxItems": MAX_CLASSES, "items": _SHARE},
+        _NULL,
+    ],
+    "description": "The probability of each class: by its name, or as a list in the order of your classes. "
+    "They sum to 1. Stored, and not watched for drift.",
+}
+_LABEL = {**_SCALAR, "description": "The true value, if it is already known. Stored, and not watched for drift."}
 _ROW = {
     "type": "object",
     "required": ["features"],
@@ -43,7 +58,37 @@ _ROW = {
         "prediction": _PREDICTION,
         "prediction_id": _PREDICTION_ID,
         "timestamp": _TIMESTAMP,
+        "score": _SCORE,
+        "probabilities": _PROBABILITIES,
+        "label": _LABEL,
     },
+}
+
+
+def _column(items: dict[str, Any], what: str) -> dict[str, Any]:
+    """Return the schema of a column, which may be missing."""
+    values = {"type": "array", "maxItems": MAX_ROWS, "items": items}
+    return {"anyOf": [values, _NULL], "description": f"Only with `columns`: {what} of each row."}
+
+
+_PREDICTIONS = {
+    "anyOf": [
+        {"type": "array", "minItems": 1, "maxItems": MAX_ROWS, "items": _ROW},
+        {"type": "array", "maxItems": MAX_ROWS, "items": _SCALAR},
+        _NULL,
+    ],
+    "description": "The rows; or, with `columns`, the prediction of each row.",
+}
+_COLUMNS = {
+    "anyOf": [
+        {
+            "type": "object",
+            "maxProperties": MAX_FEATURES,
+            "additionalProperties": {"type": "array", "maxItems": MAX_ROWS, "items": _SCALAR},
+        },
+        _NULL,
+    ],
+    "description": "The values of each feature by its name, instead of rows. All columns have the same length.",
 }
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128, strict=True)]
@@ -56,6 +101,9 @@ class PredictionBody(ModelReference):
     prediction: Annotated[Any, WithJsonSchema(_PREDICTION)] = None
     prediction_id: Annotated[Any, WithJsonSchema(_PREDICTION_ID)] = None
     timestamp: Annotated[Any, WithJsonSchema(_TIMESTAMP)] = None
+    score: Annotated[Any, WithJsonSchema(_SCORE)] = None
+    probabilities: Annotated[Any, WithJsonSchema(_PROBABILITIES)] = None
+    label: Annotated[Any, WithJsonSchema(_LABEL)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -65,12 +113,28 @@ class PredictionBody(ModelReference):
         return data
 
 
-class BatchBody(ModelReference):
-    """The body of POST /predictions/batch."""
+type _Values = list[Any] | None
 
-    predictions: Annotated[
-        list[Any], WithJsonSchema({"type": "array", "minItems": 1, "maxItems": MAX_ROWS, "items": _ROW})
-    ]
+
+class BatchBody(ModelReference):
+    """The body of POST /predictions/batch: rows, or columns of one length.
+
+    Rows go under `predictions`. With `columns`, `predictions` and the other lists have one value for each row.
+    """
+
+    # Powertools formats each body for its debug log, even if that is off. Without `repr=False`, that takes as long as
+    # reading the body.
+    predictions: Annotated[_Values, WithJsonSchema(_PREDICTIONS)] = Field(default=None, repr=False)
+    columns: Annotated[dict[str, list[Any]] | None, WithJsonSchema(_COLUMNS)] = Field(default=None, repr=False)
+    prediction_ids: Annotated[_Values, WithJsonSchema(_column(_PREDICTION_ID, "your id"))] = Field(
+        default=None, repr=False
+    )
+    timestamps: Annotated[_Values, WithJsonSchema(_column(_TIMESTAMP, "the time"))] = Field(default=None, repr=False)
+    scores: Annotated[_Values, WithJsonSchema(_column(_SCORE, "the score"))] = Field(default=None, repr=False)
+    probabilities: Annotated[_Values, WithJsonSchema(_column(_PROBABILITIES, "the probabilities"))] = Field(
+        default=None, repr=False
+    )
+    labels: Annotated[_Values, WithJsonSchema(_column(_LABEL, "the label"))] = Field(default=None, repr=False)
     batch_id: Id | None = Field(
         default=None,
         description="Your id for deduplication: a batch with the same id is stored once.",
@@ -105,10 +169,13 @@ class BatchLogged(Logged):
     errors_left_out: int = 0
 
 
-class LoggedRow(BaseModel):
-    """A logged prediction. Features without a value are left out."""
+class LoggedRow(TypedDict):
+    """A logged prediction. Without a value, features are left out, and so are score, probabilities and label."""
 
     prediction_id: str
     timestamp: UtcTime
     features: dict[str, float | int | str | bool | None]
     prediction: float | int | str | bool | None
+    score: NotRequired[float | int]
+    probabilities: NotRequired[dict[str, float | int] | list[float | int]]
+    label: NotRequired[float | int | str | bool]

@@ -1,7 +1,7 @@
-"""A batch of rows, and the same rows as columns of plain buffers."""
+"""A batch of rows: row by row, column by column, and as columns of plain buffers."""
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Literal, NamedTuple
@@ -11,15 +11,104 @@ from driftguard.platform.serialization import Scalar
 
 type Kind = Literal["number", "string", "boolean"]
 type Encoding = Literal["integers", "floats", "codes", "flags"]
+type Probabilities = dict[str, float] | list[float]
+"""The probabilities of the classes: by class, or in the order of the model's classes."""
 
 
 class Row(NamedTuple):
-    """One logged prediction. `event_time` is in seconds since the epoch and keeps its milliseconds."""
+    """One logged prediction. `event_time` is in seconds since the epoch and keeps its milliseconds.
+
+    score: the probability of the positive class. label: the true value, if it is already known.
+    """
 
     event_time: float
     features: dict[str, Scalar]
     prediction: Scalar
     prediction_id: str | None
+    score: float | None = None
+    probabilities: Probabilities | None = None
+    label: Scalar = None
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the row has a score, probabilities or a label."""
+        return self.score is not None or self.probabilities is not None or self.label is not None
+
+
+class Batch(NamedTuple):
+    """Logged predictions column by column, before they are packed. Every sequence has one value for each row.
+
+    times: event times in milliseconds since the epoch. features: values by feature, None where a row has no value.
+    The last three are None if no row has such a value, or hold None where a row has none.
+    """
+
+    times: Sequence[int]
+    features: Mapping[str, Sequence[Scalar]]
+    predictions: Sequence[Scalar]
+    ids: Sequence[str | None]
+    scores: Sequence[float | None] | None = None
+    probabilities: Sequence[Probabilities | None] | None = None
+    labels: Sequence[Scalar] | None = None
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], names: Iterable[str]) -> "Batch":
+        """Return the columns of rows. names: the features, in order."""
+        batch = cls(
+            times=[milliseconds(row) for row in rows],
+            features={name: [row.features.get(name) for row in rows] for name in names},
+            predictions=[row.prediction for row in rows],
+            ids=[row.prediction_id for row in rows],
+        )
+        if not any(row.has_truth for row in rows):
+            return batch
+        return batch._replace(
+            scores=[row.score for row in rows],
+            probabilities=[row.probabilities for row in rows],
+            labels=[row.label for row in rows],
+        )
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether any row has a score, probabilities or a label."""
+        columns = (self.scores, self.probabilities, self.labels)
+        return any(value is not None for column in columns for value in column or ())
+
+    def without(self, rows: Container[int]) -> "Batch":
+        """Return the batch without the rows of these numbers."""
+        kept = [number not in rows for number in range(len(self.times))]
+
+        def cut[T](column: Sequence[T]) -> list[T]:
+            return list(compress(column, kept))
+
+        return Batch(
+            cut(self.times),
+            {name: cut(values) for name, values in self.features.items()},
+            cut(self.predictions),
+            cut(self.ids),
+            self.scores and cut(self.scores),
+            self.probabilities and cut(self.probabilities),
+            self.labels and cut(self.labels),
+        )
+
+    def rows(self) -> list[Row]:
+        """Return the rows of the columns."""
+        count = len(self.times)
+        names = list(self.features)
+        values = zip(*self.features.values(), strict=True) if names else iter([()] * count)
+        nothing = [None] * count
+        return [
+            Row(time / 1000, dict(zip(names, features, strict=True)), *others)
+            for time, features, *others in zip(
+                self.times,
+                values,
+                self.predictions,
+                self.ids,
+                self.scores or nothing,
+                self.probabilities or nothing,
+                self.labels or nothing,
+                strict=True,
+            )
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +148,17 @@ class Columns:
     rows: number of rows.
     times: event time of each row in milliseconds since the epoch, as little-endian int64.
     names: the features with at least one value, in the order of first appearance.
+    memory: the bytes that the batch takes until a column is read, at most.
     """
 
-    def __init__(self, times: bytes, readers: Mapping[str, Callable[[], Column]], prediction: Callable[[], Column]):
+    def __init__(
+        self,
+        times: bytes,
+        readers: Mapping[str, Callable[[], Column]],
+        prediction: Callable[[], Column],
+        memory: int = 0,
+    ):
+        self.memory = memory
         self.rows = len(times) // 8
         self.times = times
         self.names = list(readers)
@@ -79,22 +176,23 @@ class Columns:
         return self._prediction()
 
 
-def columns_of(rows: Sequence[Row]) -> Columns:
-    """Return rows that are not packed as columns."""
+def columns_of(rows: Sequence[Row], memory: int = 0) -> Columns:
+    """Return rows that are not packed as columns. memory: the bytes that the rows take."""
     times = array("q", [milliseconds(row) for row in rows])
 
     def reader(name: str) -> Callable[[], Column]:
-        return lambda: _plain_column([row.features.get(name) for row in rows])
+        return lambda: plain_column([row.features.get(name) for row in rows])
 
     readers = {name: reader(name) for name in names_of(rows)}
-    return Columns(little_endian(times), readers, lambda: _plain_column([row.prediction for row in rows]))
+    return Columns(little_endian(times), readers, lambda: plain_column([row.prediction for row in rows]), memory)
 
 
 def names_of(rows: Iterable[Row]) -> list[str]:
     """Return the names of all features, in the order of first appearance."""
     names: dict[str, None] = {}
     for row in rows:
-        names |= dict.fromkeys(row.features)
+        if not row.features.keys() <= names.keys():
+            names |= dict.fromkeys(row.features)
     return list(names)
 
 
@@ -129,7 +227,8 @@ def values_of(part: Part) -> list[Any]:
     return values if part.divisor == 1 else [value / part.divisor for value in values]
 
 
-def _plain_column(values: Sequence[Scalar]) -> Column:
+def plain_column(values: Sequence[Scalar]) -> Column:
+    """Return one column of values that are not packed."""
     return tuple(
         _plain_part(kind, present, None if mask is None else bytes(mask))
         for kind, present, mask in split_by_kind(values)

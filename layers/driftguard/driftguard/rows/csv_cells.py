@@ -120,7 +120,7 @@ class Cells:
         if cell == NO_TIME:
             return None
         try:
-            return _time(cell).date()
+            return time_of(cell).date()
         except (ValueError, OverflowError):
             raise BadRow(
                 loc,
@@ -143,7 +143,7 @@ def _text(cell: str, loc: Location) -> Scalar:
     return scalar(cell, loc)
 
 
-def _time(cell: str) -> datetime:
+def time_of(cell: str) -> datetime:
     """Return the UTC time of a cell: an ISO time, in UTC if it has no offset, or a Unix time. Raises ValueError."""
     number = _number(cell)
     if number is not None:

@@ -38,7 +38,7 @@ def read_csv(lines: Lines, layout: Layout, about: FileFormat, errors: Errors, no
     wrong: dict[int, BadRow] = {}
     for number, row in _records(lines, layout, wrong):
         if header is None:
-            header = _header(row, layout, about, number, notes)
+            header = header_of(row, layout, about, number, notes)
         elif len(row) != header.width:
             wrong[number] = BadRow([], f"has {len(row)} values, the header has {header.width} names")
         elif len(row) > 1 and row == header.cells:
@@ -127,7 +127,7 @@ class _Splitter:
             place = found.end()
 
 
-def _header(row: Sequence[str], layout: Layout, about: FileFormat, line: int, notes: list[str]) -> Header:
+def header_of(row: Sequence[str], layout: Layout, about: FileFormat, line: int, notes: list[str]) -> Header:
     """Return the columns that the first record names. Raises BadFile if its names are invalid or do not fit."""
     asked = {about.prediction_column, about.timestamp_column, *about.text_columns}
     offset = 1 if layout.extra == "first" else 0

@@ -1,11 +1,15 @@
 """The stored format of a batch of logged rows. `rows.packing` writes the format and `rows.unpacking` reads it.
 
-A batch is a version byte (1), a mode byte and the content:
+A batch is a version byte (1 or 2), a mode byte and the content:
 
 | mode | content | batches |
 |---|---|---|
 | `R` | deflated JSON: `[[[time, features, prediction, id], …], rejected]` | few rows, or few names in common |
 | `C` | length of the header (4 bytes, little-endian), header, buffers in order | all other batches |
+
+Version 2 also stores scores, probabilities and labels. It is written only for a batch with at least one of them. All
+other batches stay in version 1, so they cost no further byte and earlier releases can still read them after a rollback.
+In mode `R` of version 2, each row has three more entries: score, probabilities and label.
 
 Times are milliseconds since the epoch. Deflated data are raw DEFLATE without a zlib header.
 
@@ -20,6 +24,9 @@ The header of mode `C` is deflated JSON, an object with these keys:
 | `c` | feature columns: `[[name, column], …]` in the order of first appearance |
 | `x` | rejected rows, as the response listed them |
 | `b` | length of each buffer in bytes; a negative length means that the buffer is deflated |
+| `s` | version 2: column of scores |
+| `l` | version 2: column of labels |
+| `q` | version 2: columns of probabilities, `[[class, column], …]`; a class is its name, or its place in a list |
 
 A column is a list of parts, one part for each kind of value in the column. Rows without a part are missing values. A
 part is `[kind, encoding, mask, length, first, …]`, see `PartSpec`. The kinds are `n` (number), `s` (string) and `b`
@@ -44,7 +51,11 @@ from typing import Any, NamedTuple
 
 from driftguard.rows.columns import Encoding, Kind
 
-VERSION = 1
+WITHOUT_TRUTH = 1
+WITH_TRUTH = 2
+"""The version of a batch with a score, probabilities or a label."""
+
+VERSIONS = (WITHOUT_TRUTH, WITH_TRUTH)
 ROWS, COLUMNS = b"R", b"C"
 HEADER_LENGTH_BYTES = 4
 
@@ -132,6 +143,14 @@ class PartSpec(NamedTuple):
         return [*self[:5], *self.fields]
 
 
+class Truth(NamedTuple):
+    """The columns that version 2 adds. Probabilities have a column for each class."""
+
+    scores: list[list[Any]]
+    labels: list[list[Any]]
+    probabilities: list[tuple[str | int, list[list[Any]]]]
+
+
 class Header(NamedTuple):
     """The header of mode `C`. A column is a list of stored parts, and the reader parses it when it is needed."""
 
@@ -142,6 +161,7 @@ class Header(NamedTuple):
     columns: list[tuple[str, list[list[Any]]]]
     rejected: list[Any]
     lengths: list[int]
+    truth: Truth | None = None
 
     @classmethod
     def read(cls, stored: dict[str, Any]) -> "Header":
@@ -154,6 +174,7 @@ class Header(NamedTuple):
             columns=stored["c"],
             rejected=stored["x"],
             lengths=stored["b"],
+            truth=Truth(stored["s"], stored["l"], stored["q"]) if "s" in stored else None,
         )
 
     def stored(self) -> dict[str, Any]:
@@ -166,4 +187,5 @@ class Header(NamedTuple):
             "c": self.columns,
             "x": self.rejected,
             "b": self.lengths,
+            **(dict(zip("slq", self.truth, strict=True)) if self.truth else {}),
         }

@@ -6,28 +6,30 @@ exactly. Packing needs only the standard library.
 
 import math
 from array import array
-from collections.abc import Callable, Mapping, Sequence
-from operator import eq, sub
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import sub
 from typing import Any
 
 from driftguard.platform.deflating import compact_json, deflate
 from driftguard.platform.planes import SIZE, little_endian
 from driftguard.platform.serialization import Scalar
 from driftguard.rows.buffers import Buffers, pack_flags
-from driftguard.rows.columns import Kind, Row, milliseconds, names_of, split_by_kind
+from driftguard.rows.columns import Batch, Kind, Probabilities, Row, milliseconds, names_of, split_by_kind
 from driftguard.rows.packed_format import (
     COLUMNS,
     HEADER_LENGTH_BYTES,
     KIND_LETTERS,
     MAX_SCALE,
     ROWS,
-    VERSION,
+    WITH_TRUTH,
+    WITHOUT_TRUTH,
     CodesFields,
     Header,
     Integers,
     PartSpec,
     ScaledFields,
     Times,
+    Truth,
     Values,
 )
 
@@ -47,31 +49,73 @@ def pack(rows: Sequence[Row], rejected: Sequence[Mapping[str, Any]] = ()) -> byt
     The values are finite numbers, strings, booleans or None. `rejected` lists the rejected rows as JSON values.
     """
     names = names_of(rows)
-    values = sum(len(row.features) for row in rows)
-    if len(rows) < FEW_ROWS or len(names) * len(rows) > SPARSE * (values + len(rows)):
+    if len(rows) < FEW_ROWS or _is_sparse(len(names), sum(len(row.features) for row in rows), len(rows)):
         return _pack_rows(rows, rejected)
+    return pack_columns(Batch.of(rows, names), rejected)
+
+
+def pack_columns(batch: Batch, rejected: Sequence[Mapping[str, Any]] = ()) -> bytes:
+    """Return a packed batch of valid rows that came as columns. The result is that of `pack` for the same rows."""
+    count = len(batch.times)
+    with_truth = batch.has_truth
+    classes = _classes(batch.probabilities or ()) if with_truth else []
+    if count < FEW_ROWS or _is_sparse(len(classes), sum(map(len, filter(None, batch.probabilities or ()))), count):
+        return _pack_rows(batch.rows(), rejected)
     buffers = Buffers()
     # The calls below fill `buffers` in the order of the arguments, and the stored bytes depend on that order.
     header = Header(
-        rows=len(rows),
-        times=_pack_times([milliseconds(row) for row in rows], buffers),
-        predictions=_pack_column([row.prediction for row in rows], buffers),
-        ids=_pack_column([row.prediction_id for row in rows], buffers),
-        columns=[(name, _pack_column([row.features.get(name) for row in rows], buffers)) for name in names],
+        rows=count,
+        times=_pack_times(batch.times, buffers),
+        predictions=_pack_column(batch.predictions, buffers),
+        ids=_pack_column(batch.ids, buffers),
+        columns=[(name, _pack_column(values, buffers)) for name, values in batch.features.items()],
         rejected=list(rejected),
         lengths=buffers.lengths,
+        truth=_pack_truth(batch, classes, buffers) if with_truth else None,
     )
     head = deflate(compact_json(header.stored()))
     length = len(head).to_bytes(HEADER_LENGTH_BYTES, "little")
-    return b"".join([bytes([VERSION]), COLUMNS, length, head, *buffers.stored])
+    version = WITH_TRUTH if with_truth else WITHOUT_TRUTH
+    return b"".join([bytes([version]), COLUMNS, length, head, *buffers.stored])
+
+
+def _is_sparse(names: int, values: int, rows: int) -> bool:
+    return names * rows > SPARSE * (values + rows)
 
 
 def _pack_rows(rows: Sequence[Row], rejected: Sequence[Mapping[str, Any]]) -> bytes:
-    body = [[[milliseconds(row), row.features, row.prediction, row.prediction_id] for row in rows], list(rejected)]
-    return bytes([VERSION]) + ROWS + deflate(compact_json(body))
+    with_truth = any(row.has_truth for row in rows)
+    listed = [
+        [
+            *(milliseconds(row), row.features, row.prediction, row.prediction_id),
+            *((row.score, row.probabilities, row.label) if with_truth else ()),
+        ]
+        for row in rows
+    ]
+    version = WITH_TRUTH if with_truth else WITHOUT_TRUTH
+    return bytes([version]) + ROWS + deflate(compact_json([listed, list(rejected)]))
 
 
-def _pack_times(times: list[int], buffers: Buffers) -> Times:
+def _classes(column: Iterable[Probabilities | None]) -> list[str | int]:
+    """Return the classes of the probabilities: names, and places for those that are lists."""
+    found: dict[str | int, None] = {}
+    for row in filter(None, column):
+        found |= dict.fromkeys(row if isinstance(row, dict) else range(len(row)))
+    return list(found)
+
+
+def _pack_truth(batch: Batch, classes: Sequence[str | int], buffers: Buffers) -> Truth:
+    by_class: list[Mapping[Any, float]] = [
+        dict(enumerate(row)) if isinstance(row, list) else row or {} for row in batch.probabilities or ()
+    ]
+    return Truth(
+        scores=_pack_column(batch.scores or (), buffers),
+        labels=_pack_column(batch.labels or (), buffers),
+        probabilities=[(name, _pack_column([row.get(name) for row in by_class], buffers)) for name in classes],
+    )
+
+
+def _pack_times(times: Sequence[int], buffers: Buffers) -> Times:
     steps = list(map(sub, times[1:], times))
     # Most batches are in order of time. The steps between rows are then far smaller than the times.
     if steps and min(steps) >= 0:
@@ -92,8 +136,8 @@ def _pack_part(kind: Kind, values: list[Any], mask: list[bool] | None, buffers: 
 def _pack_numbers(values: list[float], buffers: Buffers) -> Values:
     plain = Buffers()
     candidates = [(plain, _pack_plain_numbers(values, plain))]
-    distinct = set(values)
-    if len(distinct) <= min(MAX_DICTIONARY, len(values) // 2):
+    most = min(MAX_DICTIONARY, len(values) // 2)
+    if len(set(values[: most + 1])) <= most and len(distinct := set(values)) <= most:
         coded = Buffers()
         candidates.append((coded, _pack_codes(values, sorted(distinct), coded)))
     chosen, packed = min(candidates, key=lambda candidate: candidate[0].size)
@@ -106,16 +150,13 @@ def _pack_plain_numbers(values: list[float], buffers: Buffers) -> Values:
         integers, scale = scaled
         first, *fields = _pack_integers(integers, buffers)
         return Values("i", first, ScaledFields(scale, *fields))
-    if all(map(eq, map(_float, values), values)):
-        return Values("f", buffers.add_planes(little_endian(array("d", values)), SIZE))
-    return Values("j", buffers.add(compact_json(values)))
-
-
-def _float(value: float) -> float:
     try:
-        return float(value)
+        floats = array("d", values)
     except OverflowError:
-        return math.nan
+        return Values("j", buffers.add(compact_json(values)))
+    if floats.tolist() == values:
+        return Values("f", buffers.add_planes(little_endian(floats), SIZE))
+    return Values("j", buffers.add(compact_json(values)))
 
 
 def _scaled(values: list[float]) -> tuple[list[int], int] | None:
@@ -123,18 +164,22 @@ def _scaled(values: list[float]) -> tuple[list[int], int] | None:
     if set(map(type, values)) == {int}:
         integers: list[Any] = values
         return (integers, 0) if min(integers) >= INT64_MIN and max(integers) <= INT64_MAX else None
-    largest = max(map(abs, values))
     scale = -1
     # The first few values have the scale of most columns. All values are examined only if those were not enough.
     for sample in (values[:8], values):
         last, scale = scale, max(map(_decimals, sample))
-        if scale == last or scale > MAX_SCALE or largest * 10**scale >= EXACT_INTEGER:
+        if scale == last or scale > MAX_SCALE or not _are_exact(sample, scale) or not _are_exact(values, scale):
             return None
-        power = 10**scale
+        power = float(10**scale)
         integers = [round(value * power) for value in values]
-        if all(map(eq, [integer / power for integer in integers], values)):
+        if [integer / power for integer in integers] == values:
             return integers, scale
     return None
+
+
+def _are_exact(values: list[float], scale: int) -> bool:
+    """Whether float64 holds the values times 10^scale, as whole numbers, exactly."""
+    return bool(max(map(abs, values)) * 10**scale < EXACT_INTEGER)
 
 
 def _decimals(value: float) -> int:

@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 from driftguard.platform.errors import FieldError, Location
 from driftguard.platform.serialization import UNFIT_IN_NAMES, Scalar
 from driftguard.platform.times import parse
-from driftguard.rows.columns import Row
+from driftguard.rows.columns import Probabilities, Row
 
 MAX_FEATURES = 500
 MAX_NAME = 128
 MAX_STRING = 256
+MAX_CLASSES = 50
+SUM_TOLERANCE = 0.01
+"""How far the sum of probabilities may be from 1. Rounded and single-precision numbers do not add up exactly."""
 EXACT_INTEGER = 2**53
 """Above this size, a float no longer tells which whole number was sent."""
 MAX_AHEAD = timedelta(minutes=15)
@@ -24,9 +27,10 @@ MAX_AGE = timedelta(days=21)
 
 _UNFIT_IN_TEXT = re.compile("[\ud800-\udfff]")
 VALUES_UNDER_FEATURES = 'values go under `features`: send {"features": {"age": 41}} instead of {"age": 41}'
+REPEATED_ID = "occurs earlier in this batch; give each row its own id"
 UNKNOWN_FIELD = "unknown field; values go under `features`"
 
-_LOGGED_FIELDS = frozenset({"features", "prediction", "prediction_id", "timestamp"})
+_LOGGED_FIELDS = frozenset({"features", "prediction", "prediction_id", "timestamp", "score", "probabilities", "label"})
 _BASELINE_FIELDS = frozenset({"features", "prediction", "timestamp"})
 
 
@@ -63,13 +67,19 @@ class RowReader:
         self._names: set[str] = set()
 
     def logged(self, item: Any, loc: Location) -> Row:
-        """Return a row to log: features, prediction?, prediction_id?, timestamp?. Raises BadRow with the place."""
+        """Return a row to log. Raises BadRow with the place.
+
+        Its fields: features, prediction?, prediction_id?, timestamp?, score?, probabilities?, label?.
+        """
         fields = _fields(item, _LOGGED_FIELDS, loc)
         return Row(
-            event_time=self._time(fields.get("timestamp"), [*loc, "timestamp"]),
+            event_time=event_time(fields.get("timestamp"), [*loc, "timestamp"], self._now),
             features=self.features(fields.get("features"), [*loc, "features"]),
             prediction=scalar(fields.get("prediction"), [*loc, "prediction"]),
             prediction_id=prediction_id(fields.get("prediction_id"), [*loc, "prediction_id"]),
+            score=score(fields.get("score"), [*loc, "score"]),
+            probabilities=probabilities(fields.get("probabilities"), [*loc, "probabilities"]),
+            label=scalar(fields.get("label"), [*loc, "label"]),
         )
 
     def baseline(self, item: Any, loc: Location) -> BaselineRow:
@@ -90,7 +100,7 @@ class RowReader:
             raise BadRow(loc, f"has {len(features)} features; {MAX_FEATURES} at most")
         if not features.keys() <= self._names:
             for feature in features:
-                check_name(feature, [*loc, _shown(feature)])
+                check_name(feature, [*loc, shown(feature)])
             self._names.update(features)  # `|=` with the keys of a dict would copy the whole set for each row
         for feature, value in features.items():
             kind = type(value)
@@ -102,19 +112,21 @@ class RowReader:
             scalar(value, [*loc, feature])
         return features
 
-    def _time(self, timestamp: Any, loc: Location) -> float:
-        if timestamp is None:
-            return self._now.timestamp()
-        time = moment(timestamp, loc)
-        if time > self._now + MAX_AHEAD:
-            raise BadRow(loc, "is more than 15 minutes ahead; check the clock of the sender")
-        if time < self._now - MAX_AGE:
-            raise BadRow(
-                loc,
-                "is more than 21 days old; leave such rows out, or send them as a baseline "
-                "with PUT /models/{model_id}/baseline",
-            )
-        return time.timestamp()
+
+def event_time(timestamp: Any, loc: Location, now: datetime) -> float:
+    """Return the time of a logged row in seconds since the epoch; `now` without a timestamp. Raises BadRow."""
+    if timestamp is None:
+        return now.timestamp()
+    time = moment(timestamp, loc)
+    if time > now + MAX_AHEAD:
+        raise BadRow(loc, "is more than 15 minutes ahead; check the clock of the sender")
+    if time < now - MAX_AGE:
+        raise BadRow(
+            loc,
+            "is more than 21 days old; leave such rows out, or send them as a baseline "
+            "with PUT /models/{model_id}/baseline",
+        )
+    return time.timestamp()
 
 
 def moment(timestamp: Any, loc: Location) -> datetime:
@@ -134,7 +146,7 @@ def scalar(value: Any, loc: Location) -> Scalar:
     if isinstance(value, str):
         if len(value) > MAX_STRING:
             raise BadRow(loc, f"has {len(value)} characters; {MAX_STRING} at most")
-        if _UNFIT_IN_TEXT.search(value):
+        if not is_unicode(value):
             raise BadRow(loc, "is not valid Unicode")
         return value
     if isinstance(value, (int, float)):
@@ -142,6 +154,41 @@ def scalar(value: Any, loc: Location) -> Scalar:
             raise BadRow(loc, _not_finite(value))
         return value
     raise BadRow(loc, "must be a number, a string, a boolean or null, not a nested value")
+
+
+def score(value: Any, loc: Location) -> float | None:
+    """Return the probability of the positive class; None if there is none. Raises BadRow."""
+    if value is None:
+        return None
+    _check_share(value, loc)
+    share: float = value
+    return share
+
+
+def probabilities(value: Any, loc: Location) -> Probabilities | None:
+    """Return the probabilities of the classes, as an object or a list; None if there are none. Raises BadRow."""
+    if value is None:
+        return None
+    if not isinstance(value, (dict, list)):
+        raise BadRow(loc, "must be an object with a number for each class, or a list of numbers")
+    if not 1 <= len(value) <= MAX_CLASSES:
+        raise BadRow(loc, f"has {len(value)} classes; 1 to {MAX_CLASSES} are possible")
+    for name, share in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(name, str):
+            scalar(name, [*loc, shown(name)])
+        _check_share(share, [*loc, name])
+    total = math.fsum(value.values() if isinstance(value, dict) else value)
+    if abs(total - 1) > SUM_TOLERANCE * (1 + 1e-9):
+        raise BadRow(loc, f"sum to {total:.4g}; probabilities sum to 1, give or take {SUM_TOLERANCE}")
+    found: Probabilities = value
+    return found
+
+
+def _check_share(value: Any, loc: Location) -> None:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise BadRow(loc, "must be a number from 0 to 1")
+    if not 0 <= value <= 1:
+        raise BadRow(loc, "must be a number from 0 to 1" if _is_finite(value) else _not_finite(value))
 
 
 def check_name(name: str, loc: Location) -> None:
@@ -161,7 +208,7 @@ def prediction_id(value: Any, loc: Location) -> str | None:
         raise BadRow(loc, "must be a string or a whole number")
     if not 1 <= len(text) <= MAX_NAME:
         raise BadRow(loc, f"has {len(text)} characters; an id has 1 to {MAX_NAME}")
-    if _UNFIT_IN_TEXT.search(text):
+    if not is_unicode(text):
         raise BadRow(loc, "is not valid Unicode")
     return text
 
@@ -183,13 +230,18 @@ def _fields(item: Any, known: frozenset[str], loc: Location) -> dict[str, Any]:
     if unknown is not None and "features" not in item:
         raise BadRow(loc, VALUES_UNDER_FEATURES)
     if unknown is not None:
-        raise BadRow([*loc, _shown(unknown)], UNKNOWN_FIELD)
+        raise BadRow([*loc, shown(unknown)], UNKNOWN_FIELD)
     if "features" not in item:
         raise BadRow([*loc, "features"], "is required")
     return item
 
 
-def _shown(name: str) -> str:
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold the text."""
+    return text.isascii() or not _UNFIT_IN_TEXT.search(text)
+
+
+def shown(name: str) -> str:
     """Return any name in a form that a response can show."""
     return _UNFIT_IN_TEXT.sub("\ufffd", name[:MAX_NAME])
 

@@ -12,21 +12,25 @@ from driftguard.platform.deflating import inflate
 from driftguard.platform.planes import array_of, little_endian
 from driftguard.platform.serialization import Scalar
 from driftguard.rows.buffers import MAX_COUNT, BufferReader, unpack_flags
-from driftguard.rows.columns import Column, Columns, Part, Row, columns_of, values_of
+from driftguard.rows.columns import Column, Columns, Part, Probabilities, Row, columns_of, values_of
 from driftguard.rows.packed_format import (
     ENCODINGS,
     HEADER_LENGTH_BYTES,
     KINDS,
     MAX_SCALE,
     ROWS,
-    VERSION,
+    VERSIONS,
     CodesFields,
     Header,
     Integers,
     PartSpec,
     ScaledFields,
     Times,
+    Truth,
 )
+
+MEMORY_OF_JSON = 40
+"""The most memory that rows or a header take as objects, per byte of their JSON."""
 
 
 def unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
@@ -35,11 +39,11 @@ def unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
     A feature that was null is absent in the result. Raises ValueError if `pack` did not write the data.
     """
     with _what_is_damaged():
-        return _unpack_rows(data) if _mode(data) == ROWS else _unpack_columns(data)
+        return _unpack_rows(inflate(data[2:])) if _mode(data) == ROWS else _unpack_columns(data)
 
 
 def _unpack_columns(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
-    header, buffers = _open(data)
+    header, buffers, _memory = _open(data)
     count = header.rows
     times = array("q", _unpack_times(header.times, count, buffers))
     features: list[dict[str, Scalar]] = [{} for _ in range(count)]
@@ -50,11 +54,28 @@ def _unpack_columns(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
                 row[name] = value
     predictions = _scalars(header.predictions, count, buffers)
     ids = _scalars(header.ids, count, buffers)
+    truth = [] if header.truth is None else _unpack_truth(header.truth, count, buffers)
     rows = [
-        Row(time / 1000, row, prediction, prediction_id)
-        for time, row, prediction, prediction_id in zip(times, features, predictions, ids, strict=True)
+        Row(time / 1000, row, prediction, prediction_id, *rest)
+        for time, row, prediction, prediction_id, *rest in zip(times, features, predictions, ids, *truth, strict=True)
     ]
     return rows, header.rejected
+
+
+def _unpack_truth(truth: Truth, count: int, buffers: BufferReader) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return the scores, the probabilities and the labels of all rows."""
+    by_class: list[dict[str | int, float]] = [{} for _ in range(count)]
+    for name, column in truth.probabilities:
+        for row, value in zip(by_class, _scalars(column, count, buffers), strict=True):
+            if value is not None:
+                row[name] = value
+    probabilities = [_probabilities(row) for row in by_class]
+    return _scalars(truth.scores, count, buffers), probabilities, _scalars(truth.labels, count, buffers)
+
+
+def _probabilities(by_class: dict[Any, float]) -> Probabilities | None:
+    """Return probabilities as they were sent: a class that is a number is a place in a list."""
+    return list(by_class.values()) if 0 in by_class else by_class or None
 
 
 def columns(data: bytes) -> Columns:
@@ -72,11 +93,12 @@ def columns(data: bytes) -> Columns:
 
     with _what_is_damaged():
         if _mode(data) == ROWS:
-            return columns_of(_unpack_rows(data)[0])
-        header, buffers = _open(data)
+            text = inflate(data[2:])
+            return columns_of(_unpack_rows(text)[0], MEMORY_OF_JSON * len(text))
+        header, buffers, memory = _open(data)
         count = header.rows
         readers = {name: reader(column) for name, column in header.columns}
-        return Columns(_unpack_times(header.times, count, buffers), readers, reader(header.predictions))
+        return Columns(_unpack_times(header.times, count, buffers), readers, reader(header.predictions), memory)
 
 
 @contextmanager
@@ -89,25 +111,28 @@ def _what_is_damaged() -> Iterator[None]:
 
 
 def _mode(data: bytes) -> bytes:
-    if data[0] != VERSION:
-        raise ValueError(f"packed batch of unknown version {data[0]}; this code reads version {VERSION}")
+    if data[0] not in VERSIONS:
+        raise ValueError(f"packed batch of unknown version {data[0]}; this code reads versions up to {VERSIONS[-1]}")
     return bytes([data[1]])
 
 
-def _open(data: bytes) -> tuple[Header, BufferReader]:
+def _open(data: bytes) -> tuple[Header, BufferReader, int]:
+    """Return the header of a batch in columns, its buffers, and the memory that both take at most."""
     start = 2 + HEADER_LENGTH_BYTES
     end = start + int.from_bytes(data[2:start], "little")
-    header = Header.read(json.loads(inflate(data[start:end])))
+    text = inflate(data[start:end])
+    header = Header.read(json.loads(text))
     if type(header.rows) is not int or not 0 <= header.rows <= MAX_COUNT:
         raise ValueError("damaged batch: the header has no valid number of rows")
-    return header, BufferReader(data, end, header.lengths)
+    memory = len(data) + 8 * header.rows + MEMORY_OF_JSON * len(text)
+    return header, BufferReader(data, end, header.lengths), memory
 
 
-def _unpack_rows(data: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
-    rows, rejected = json.loads(inflate(data[2:]))
+def _unpack_rows(text: bytes) -> tuple[list[Row], list[dict[str, Any]]]:
+    rows, rejected = json.loads(text)
     return [
-        Row(time / 1000, {name: value for name, value in features.items() if value is not None}, prediction, key)
-        for time, features, prediction, key in rows
+        Row(time / 1000, {name: value for name, value in features.items() if value is not None}, *others)
+        for time, features, *others in rows
     ], rejected
 
 

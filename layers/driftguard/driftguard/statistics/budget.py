@@ -19,12 +19,12 @@ MEDIAN_OF_MEAN = 0.6
 """Median divided by mean of a sum of squared differences between distribution functions (Cramér–von Mises)."""
 
 
-def critical(tests: int, alpha: Floats) -> Floats:
-    """Return c = sqrt(ln(2·F·L/alpha)/2) for F = `tests` tests per check and L = CHECKS checks: (F,).
+def critical(tests: int, alpha: Floats, looks: int = CHECKS) -> Floats:
+    """Return c = sqrt(ln(2·F·L/alpha)/2) for F = `tests` tests per check and L = `looks` checks: (F,).
 
     Source: the inequality of Dvoretzky, Kiefer and Wolfowitz.
     """
-    return np.sqrt(np.log(2 * max(tests, 1) * CHECKS / alpha) / 2)
+    return np.sqrt(np.log(2 * max(tests, 1) * looks / alpha) / 2)
 
 
 def threshold(

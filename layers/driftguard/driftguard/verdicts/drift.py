@@ -93,7 +93,7 @@ def drift_tests(
 
     rho = np.where(found.by_distance, _overdispersion(layout, days), 0.0)
     needed = budget.threshold(
-        budget.critical(tests, rules.alpha),
+        budget.critical(tests, rules.alpha, rules.looks),
         n,
         m,
         rho=rho,
@@ -104,7 +104,7 @@ def drift_tests(
     by_score = rules.budget & found.by_distance
     graded = np.where(found.by_distance, score, score - by_chance)
     threshold = np.where(by_score, needed, np.where(rules.budget, rules.min_score, np.nan))
-    corrected = rules.alpha / (max(tests, 1) * budget.CHECKS)
+    corrected = rules.alpha / (max(tests, 1) * rules.looks)
     p_threshold = np.where(by_score, np.nan, np.where(rules.budget, corrected, rules.alpha))
     # With very few values even the largest possible score cannot fire, so the feature counts as not testable.
     blind = np.where(found.by_distance, by_score & (needed > 1), found.least_p >= p_threshold)

@@ -48,7 +48,7 @@ def judge(baseline: Baseline, window: Counts, days: Sequence[Counts], occasion: 
     """
     settings = occasion.settings
     layout = layout_of(baseline)
-    rules = Rules.of(layout, settings)
+    rules = Rules.of(layout, settings, occasion.looks)
     tests = drift_tests(layout, window, days, rules, window_days=settings.window_days, baseline_days=baseline.days)
     quality_testable, quality = quality_tests(layout, window, rules, settings.min_share_change)
     rows = feature_rows(layout, window, rules, tests, quality, settings.min_share_change)

@@ -10,7 +10,7 @@ from driftguard.counting.counts import Counts
 from driftguard.counting.layout import Layout
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.numbers import Numbers
-from driftguard.statistics import budget, contingency, unseen
+from driftguard.statistics import contingency, unseen
 from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.verdicts.drift import STAY_OPEN_P, STAY_OPEN_SCORE
 from driftguard.verdicts.rules import Rules
@@ -57,7 +57,7 @@ def quality_tests(layout: Layout, window: Counts, rules: Rules, min_change: floa
     kinds = list(_shares(layout, window))
     testable = [rules.enabled & one.possible & (one.m > 0) & (one.n >= rules.min_samples) for one in kinds]
     tests = int(sum(flags.sum() for flags in testable))
-    limit = rules.alpha / (max(tests, 1) * budget.CHECKS)
+    limit = rules.alpha / (max(tests, 1) * rules.looks)
     return tests > 0, [
         test for one, flags in zip(kinds, testable, strict=True) for test in _grown(one, flags, limit, min_change)
     ]

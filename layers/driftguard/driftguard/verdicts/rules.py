@@ -7,20 +7,25 @@ import numpy as np
 from driftguard.counting.layout import Layout
 from driftguard.models.settings import ModelSettings
 from driftguard.statistics.arrays import Flags, Floats, Ints
+from driftguard.statistics.budget import CHECKS
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The test settings of each feature, arrays (F,). budget: true for the rule `budget`, false for `p_value`."""
+    """The test settings of each feature, arrays (F,). budget: true for the rule `budget`, false for `p_value`.
+
+    looks: the number of checks that share `alpha`.
+    """
 
     enabled: Flags
     budget: Flags
     alpha: Floats
     min_score: Floats
     min_samples: Ints
+    looks: int = CHECKS
 
     @classmethod
-    def of(cls, layout: Layout, settings: ModelSettings) -> "Rules":
+    def of(cls, layout: Layout, settings: ModelSettings, looks: int | None = None) -> "Rules":
         """Return the rules for the features of a baseline."""
         each = settings.for_features(feature.key for feature in layout.features)
         return cls(
@@ -29,4 +34,5 @@ class Rules:
             alpha=np.array([one.alpha for one in each], np.float64),
             min_score=np.array([one.min_drift_score for one in each], np.float64),
             min_samples=np.array([one.min_samples for one in each], np.int64),
+            looks=CHECKS if looks is None else looks,
         )

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from driftguard.checks.silence import silence
 from driftguard.platform.times import hour_start
+from driftguard.verdicts.silence import silence
 
 MONDAY = 498_000 // 168 * 168 + 96
 """An hour that begins a Monday: hour 0 of 1970 was on a Thursday."""

@@ -67,7 +67,8 @@ def silence(
     quiet = now - last
     if setting != "auto":
         return Silence(quiet, setting, None, quiet >= timedelta(hours=setting))
-    gap = _longest_gap([hour for hour in hours if hour <= hour_of(now)], hour_of(now), outages)
+    current = hour_of(now)
+    gap = _longest_gap([hour for hour in hours if hour <= current], current, outages)
     limit = max(float(LEAST_HOURS), GAP_FACTOR * gap)
     at = LEAST_HOURS if is_open else limit
     return Silence(quiet, limit, gap, quiet >= timedelta(hours=at))

@@ -1,0 +1,175 @@
+"""A backtest as plain text and as an HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from driftguard_engine.alerts.words import duration, minute, number, one_line, shorten
+
+from driftguard_client.comparing.backtest_result import Backtest, Change, Message, Point, ReplayedAlert
+from driftguard_client.comparing.pages import STYLE, document
+from driftguard_client.comparing.texts import sample_line
+
+TYPES = {
+    "data_drift": "Data drift",
+    "prediction_drift": "Prediction drift",
+    "data_quality": "Data quality",
+    "no_data": "No data",
+}
+KINDS = {"opened": "opened", "escalated": "escalated", "repeated": "reminder", "resolved": "resolved"}
+NAMED = 3
+MOST_MESSAGES = 200
+LEGEND = (
+    "The largest score of a feature at each check. The dashed line is min_drift_score ({}). "
+    "Red marks the time in which an alert was open."
+)
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH, HEIGHT, LEFT = 820, 160, 36
+
+
+def text_of(result: Backtest, width: int) -> str:
+    """Return the result for a terminal of so many columns."""
+    lines = [summary(result), *(f"  {line}" for line in about(result)), ""]
+    lines.append(f"  score  {_spark(result.points, max(width, 60) - 24)}  max {number(_largest(result.points))}")
+    lines += ["", "Alerts:"] if result.alerts else ["", "No alert would have opened."]
+    lines += [f"  {shorten(_alert_line(alert, result), max(width, 60))}" for alert in result.alerts]
+    if result.messages:
+        lines += ["", "Messages:"]
+        lines += [
+            shorten(f"  {minute(one.at)}  {message_line(one)}", max(width, 60)) for one in _shown(result.messages)
+        ]
+        if len(result.messages) > MOST_MESSAGES:
+            lines.append(f"  … and {len(result.messages) - MOST_MESSAGES} more")
+    if result.notes:
+        lines += ["", "Notes:", *(f"  - {note}" for note in result.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def page_of(result: Backtest) -> str:
+    """Return the whole page."""
+    return document(escape(summary(result)), _body(result))
+
+
+def fragment_of(result: Backtest) -> str:
+    """Return the result for a cell of a notebook."""
+    return f'<style>{STYLE}</style><div class="dg">{_body(result)}</div>'
+
+
+def summary(result: Backtest) -> str:
+    """Return the result in one sentence."""
+    alerts, messages = len(result.alerts), len(result.messages)
+    return (
+        f"{alerts or 'No'} {'alert' if alerts == 1 else 'alerts'} and {messages or 'no'} "
+        f"{'message' if messages == 1 else 'messages'} in {duration(result.end - result.start)}."
+    )
+
+
+def about(result: Backtest) -> list[str]:
+    """Return a line for each sample, and one for the checks."""
+    return [
+        f"Baseline: {sample_line(result.baseline)}",
+        f"History: {sample_line(result.history)}",
+        f"Checks: {result.checks:,}, one every {result.every} minutes",
+    ]
+
+
+def message_line(message: Message) -> str:
+    """Return what a message tells."""
+    return "; ".join(map(_change_line, message.changes))
+
+
+def _change_line(change: Change) -> str:
+    named = _names(change.features)
+    return (
+        f"{TYPES[change.type]} {KINDS.get(change.kind, change.kind)} ({change.severity}){': ' if named else ''}{named}"
+    )
+
+
+def _alert_line(alert: ReplayedAlert, result: Backtest) -> str:
+    ended = minute(alert.resolved_at) if alert.resolved_at else "still open"
+    lasted = duration((alert.resolved_at or result.end) - alert.opened_at)
+    peak = f", peak {number(alert.peak)}" if alert.peak is not None else ""
+    young = ", preliminary" if alert.preliminary else ""
+    named = _names(alert.features)
+    return (
+        f"{minute(alert.opened_at)} – {ended} ({lasted})  {TYPES[alert.type]} {alert.severity}{peak}{young}"
+        f"{': ' if named else ''}{named}"
+    )
+
+
+def _names(features: Sequence[str]) -> str:
+    more = f" and {len(features) - NAMED} more" if len(features) > NAMED else ""
+    return one_line(", ".join(features[:NAMED]) + more)
+
+
+def _shown(messages: Sequence[Message]) -> Sequence[Message]:
+    return messages[:MOST_MESSAGES]
+
+
+def _largest(points: Sequence[Point]) -> float | None:
+    return max((point.score for point in points if point.score is not None), default=None)
+
+
+def _spark(points: Sequence[Point], width: int) -> str:
+    top = _largest(points) or 1.0
+    step = max(1, -(-len(points) // max(width, 1)))
+    shown = [_largest(points[place : place + step]) for place in range(0, len(points), step)]
+    return "".join(" " if one is None else BARS[min(int(one / top * len(BARS)), len(BARS) - 1)] for one in shown)
+
+
+def _body(result: Backtest) -> str:
+    tag = "drift" if result.alerts else "ok"
+    parts = [
+        f'<span class="tag {tag}">Backtest</span><h1>{escape(summary(result))}</h1>',
+        *(f'<p class="soft">{escape(line)}</p>' for line in about(result)),
+        "<h2>Score</h2>",
+        f'<p class="soft">{escape(LEGEND.format(number(result.limit)))}</p>',
+        _line(result),
+    ]
+    parts.append("<h2>Alerts</h2>" if result.alerts else "<p>No alert would have opened.</p>")
+    parts += [f"<p>{escape(_alert_line(alert, result))}</p>" for alert in result.alerts]
+    if result.messages:
+        rows = "".join(f"<tr><td>{minute(one.at)}<td>{escape(message_line(one))}" for one in _shown(result.messages))
+        more = len(result.messages) - MOST_MESSAGES
+        parts.append(f'<h2>Messages</h2><div class="over"><table><tr><th>time<th>message{rows}</table></div>')
+        parts += [f'<p class="soft">{more} more messages.</p>'] if more > 0 else []
+    if result.notes:
+        parts.append(f"<h2>Notes</h2><ul>{''.join(f'<li>{escape(note)}</li>' for note in result.notes)}</ul>")
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _line(result: Backtest) -> str:
+    """Return the score line with the alerts as SVG."""
+    total = (result.end - result.start).total_seconds() or 1.0
+    top = max(_largest(result.points) or 0.0, 1.25 * result.limit)
+
+    def x(moment: Point) -> float:
+        return LEFT + (WIDTH - LEFT) * (moment.at - result.start).total_seconds() / total
+
+    def y(score: float) -> float:
+        return HEIGHT - (HEIGHT - 8) * score / top
+
+    path, drawing = [], False
+    for point in result.points:
+        if point.score is None:
+            drawing = False
+            continue
+        path.append(f"{'L' if drawing else 'M'}{x(point):.1f} {y(point.score):.1f}")
+        drawing = True
+    spans = []
+    for alert in result.alerts:
+        begin, end = (
+            (one - result.start).total_seconds() / total for one in (alert.opened_at, alert.resolved_at or result.end)
+        )
+        left, width = LEFT + (WIDTH - LEFT) * begin, max(2.0, (WIDTH - LEFT) * (end - begin))
+        spans.append(f'<rect class="a" x="{left:.1f}" y="0" width="{width:.1f}" height="{HEIGHT}"/>')
+    limit = y(result.limit)
+    ends = (f"{result.start:%Y-%m-%d}", f"{result.end:%Y-%m-%d}")
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 18}" role="img" aria-label="Largest score over time">{"".join(spans)}'
+        f'<path class="d" d="M{LEFT} {limit:.1f}H{WIDTH}"/><path class="w" d="{"".join(path)}"/>'
+        f'<text x="0" y="12">{number(top)}</text><text x="0" y="{HEIGHT}">0</text>'
+        f'<text x="{LEFT}" y="{HEIGHT + 14}">{ends[0]}</text>'
+        f'<text x="{WIDTH}" y="{HEIGHT + 14}" text-anchor="end">{ends[1]}</text></svg>'
+    )

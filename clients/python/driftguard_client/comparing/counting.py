@@ -1,0 +1,184 @@
+"""Two samples become a baseline and counts, column by column and without rows in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from driftguard_engine.distributions.baseline import PREDICTION, Baseline
+from driftguard_engine.distributions.categories import BOOLEANS
+from driftguard_engine.distributions.large import BaselineBuilder, ColumnBuilder
+from driftguard_engine.rows.columns import Column, Columns
+
+from driftguard_client.comparing.errors import CompareError, unknown_name
+from driftguard_client.comparing.sources import Batch, Source
+from driftguard_client.comparing.values import Times, parts_of, times_of
+
+TIMESTAMP = "timestamp"
+DAY = 86_400_000
+"""In milliseconds."""
+
+Progress = Callable[[str, int], None]
+"""Takes what is being done and the number of rows so far."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What each column is. prediction, timestamp: their columns, None if there is none. exclude: columns left out."""
+
+    prediction: str | None
+    timestamp: str | None
+    exclude: frozenset[str]
+
+    @classmethod
+    def of(
+        cls,
+        baseline: Source,
+        window: Source,
+        *,
+        prediction: str | None,
+        timestamp: str | None,
+        exclude: Sequence[str] = (),
+    ) -> Roles:
+        """Return the roles. Without a name, columns called `prediction` and `timestamp` are what they are called.
+
+        Raises CompareError for a name that the samples lack, and if they have no column in common.
+        """
+        for source in (baseline, window):
+            if prediction is not None and prediction not in source.names:
+                raise unknown_name("column", prediction, source.names, f"The {source.name}")
+        if timestamp is not None and timestamp not in window.names:
+            raise unknown_name("column", timestamp, window.names, f"The {window.name}")
+        every = [*baseline.names, *window.names]
+        for name in exclude:
+            if name not in every:
+                raise unknown_name("column", name, dict.fromkeys(every), "Neither sample")
+        if prediction is not None and prediction == timestamp:
+            raise CompareError(f"Column {prediction!r} cannot be both the prediction and the timestamp.")
+        roles = cls(
+            prediction=prediction or (PREDICTION if PREDICTION in every and timestamp != PREDICTION else None),
+            timestamp=timestamp or (TIMESTAMP if TIMESTAMP in every and prediction != TIMESTAMP else None),
+            exclude=frozenset(exclude),
+        )
+        before, now = roles.features(baseline), roles.features(window)
+        if not set(before) & set(now):
+            shown = [", ".join(map(repr, names[:5])) or "none" for names in (before, now)]
+            raise CompareError(
+                f"The baseline and the window have no feature in common. The baseline has: {shown[0]}. "
+                f"The window has: {shown[1]}."
+            )
+        return roles
+
+    def features(self, source: Source) -> list[str]:
+        """Return the columns of a sample that are features."""
+        left_out = {self.prediction, self.timestamp, *self.exclude}
+        return [name for name in source.names if name not in left_out]
+
+
+class Sample(NamedTuple):
+    """What is known of a sample beside its values. start, end: its first and last time in milliseconds since 1970."""
+
+    name: str
+    rows: int
+    days: int | None
+    start: int | None
+    end: int | None
+
+
+def baseline_of(source: Source, roles: Roles, progress: Progress) -> tuple[Baseline, Sample]:
+    """Return the baseline that the service would build of these rows."""
+
+    def build(batches: Iterator[Batch]) -> tuple[Baseline, Sample]:
+        names, span = roles.features(source), Span()
+        with TemporaryDirectory() as folder:
+            builder = BaselineBuilder(Path(folder))
+            for batch in batches:
+                for name in names:
+                    _add(builder.column("feature", name), _column(batch, name))
+                if roles.prediction is not None:
+                    _add(builder.column("prediction", PREDICTION), _column(batch, roles.prediction))
+                builder.count(batch.rows)
+                if roles.timestamp is not None and roles.timestamp in source.names:
+                    span.add(_times(batch, roles.timestamp))
+                progress(f"Reading {source.name}", builder.rows)
+            baseline = builder.finish(days=len(span.days) or None)
+        return baseline, span.sample(source.name, baseline.rows)
+
+    return source.read(build)
+
+
+def columns_of(batch: Batch, source: Source, roles: Roles) -> Columns:
+    """Return rows as the engine counts them. Without times every row is of the first hour of 1970."""
+    timed = roles.timestamp is not None
+    times = _times(batch, str(roles.timestamp)) if timed else np.zeros(batch.rows, np.int64)
+
+    def reader(name: str) -> Callable[[], Column]:
+        return lambda: _column(batch, name)
+
+    readers = {name: reader(name) for name in roles.features(source)}
+    prediction = (lambda: ()) if roles.prediction is None else reader(roles.prediction)
+    return Columns(times.astype("<i8").tobytes(), readers, prediction)
+
+
+class Span:
+    """The times of a sample: its days, its first and its last time."""
+
+    def __init__(self) -> None:
+        self.days: set[int] = set()
+        self.start: int | None = None
+        self.end: int | None = None
+
+    def add(self, times: Times) -> None:
+        """Add the times of some rows."""
+        if not len(times):
+            return
+        self.days.update(np.unique(times // DAY).tolist())
+        first, last = int(times.min()), int(times.max())
+        self.start = first if self.start is None else min(self.start, first)
+        self.end = last if self.end is None else max(self.end, last)
+
+    def add_bytes(self, times: bytes) -> Times:
+        """Add the times of some rows as the engine holds them, and return them."""
+        found: Times = np.frombuffer(times, "<i8").astype(np.int64)
+        self.add(found)
+        return found
+
+    def sample(self, name: str, rows: int) -> Sample:
+        """Return the sample that has these times."""
+        return Sample(name, rows, len(self.days) or None, self.start, self.end)
+
+
+def _column(batch: Batch, name: str) -> Column:
+    values = batch.column(name)
+    return () if values is None else parts_of(values, name, batch.first_row)
+
+
+def _times(batch: Batch, name: str) -> Times:
+    values = batch.column(name)
+    if values is None:
+        raise CompareError(f"Row {batch.first_row + 1} has no column {name!r}, which holds the times.")
+    return times_of(values, name, batch.first_row)
+
+
+def _add(builder: ColumnBuilder, column: Column) -> None:
+    for part in column:
+        items: npt.NDArray[np.generic] = np.frombuffer(part.data, part.dtype)
+        if part.kind == "number":
+            builder.add_numbers(items.astype(np.float64, copy=False))
+            continue
+        names = BOOLEANS if part.kind == "boolean" else part.dictionary
+        counts = np.bincount(items.astype(np.int64), minlength=len(names)).tolist()
+        seen: Counter[str] = Counter()
+        for name, count in zip(names, counts, strict=True):
+            if count:
+                seen[name] += count
+        if part.kind == "boolean":
+            builder.add_booleans(seen)
+        else:
+            builder.add_names(seen)

@@ -1,0 +1,87 @@
+"""The batches that are counted together: the next in order of arrival, as many as fit in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from driftguard.counting.batches import HOUR
+from driftguard.counting.series import Series
+from driftguard.platform.times import hour_of, parse
+from driftguard.predictions.tables import Head, Predictions
+
+ROWS_A_STEP = 200_000
+HEADS_A_STEP = 1000
+HOURS_A_STEP = 600
+"""Event hours. Those of one batch, which span at most 21 days, always fit."""
+
+BYTES_A_STEP = 192_000_000
+"""Packed batches in memory at the same time. One more batch may come on top."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Batches that are folded together, in order of arrival. Deleted batches are in `heads` only."""
+
+    heads: Sequence[Head]
+    arrivals: Sequence[str]
+    payloads: Sequence[bytes]
+
+    @property
+    def reached(self) -> str:
+        """The last arrival."""
+        return self.heads[-1].arrived_at
+
+    @cached_property
+    def hours(self) -> frozenset[int]:
+        """The event hours that the batches may have."""
+        return frozenset(hour for head in self.heads for hour in _event_hours(head))
+
+    @property
+    def arrival_hours(self) -> set[int]:
+        """The hours in which the batches arrived."""
+        return {hour_of(arrival_time(head.arrived_at)) for head in self.heads}
+
+    def after(self, arrival: str) -> list[bytes]:
+        """Return the batches that arrived later."""
+        return [payload for arrived, payload in zip(self.arrivals, self.payloads, strict=True) if arrived > arrival]
+
+
+def _event_hours(head: Head) -> range:
+    return range(head.first_event // HOUR, head.last_event // HOUR + 1)
+
+
+def next_step(series: Series, after: str, until: str) -> tuple[Step | None, bool]:
+    """Return the next batches that fit in memory, and whether there may be more. None if there are no batches."""
+    heads, more = _next_heads(series, after, until)
+    arrivals: list[str] = []
+    payloads: list[bytes] = []
+    size = 0
+    for head, payload in Predictions.payloads(heads):
+        arrivals.append(head.arrived_at)
+        payloads.append(payload)
+        size += len(payload)
+        if size > BYTES_A_STEP and head is not heads[-1]:
+            return Step(heads[: heads.index(head) + 1], arrivals, payloads), True
+    return (Step(heads, arrivals, payloads) if heads else None), more
+
+
+def _next_heads(series: Series, after: str, until: str) -> tuple[list[Head], bool]:
+    """Return the next batches of one step in order of arrival, and whether there may be more."""
+    heads: list[Head] = []
+    hours: set[int] = set()
+    rows = 0
+    for head in Predictions.arrivals(series.model_id, series.partitions, after=after, until=until):
+        rows += head.rows
+        hours.update(_event_hours(head))
+        if heads and (rows > ROWS_A_STEP or len(hours) > HOURS_A_STEP):
+            return heads, True
+        heads.append(head)
+        if len(heads) == HEADS_A_STEP:
+            return heads, True
+    return heads, False
+
+
+def arrival_time(arrived_at: str) -> datetime:
+    """Return the time of arrival from a batch's `arrived_at` key."""
+    return parse(arrived_at.partition("#")[0])

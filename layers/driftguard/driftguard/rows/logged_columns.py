@@ -1,0 +1,195 @@
+"""Validate logged predictions that are sent as columns. The rules and the reasons are those of `rows.reading`.
+
+A column whose values are all plain is checked as a whole. Its values are read one by one only if that check fails.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from math import isfinite
+from typing import Any, Final
+
+from driftguard.platform.errors import FieldError, Invalid, Location
+from driftguard.platform.serialization import UNFIT_IN_NAMES, Scalar
+from driftguard.rows import reading
+from driftguard.rows.columns import Batch
+from driftguard.rows.reading import MAX_AGE, MAX_AHEAD, MAX_FEATURES, MAX_NAME, MAX_STRING, REPEATED_ID, BadRow, moment
+
+FIELDS: Final = ("timestamps", "predictions", "prediction_ids", "scores", "probabilities", "labels")
+"""The columns beside the features, in the order in which a row is checked."""
+
+_PLAIN: Final = {float, int, str, bool, type(None)}
+
+
+@dataclass(frozen=True)
+class SentColumns:
+    """The columns of a request, all of one length. `fields` has those of FIELDS that were sent."""
+
+    features: Mapping[str, Sequence[Any]]
+    fields: Mapping[str, Sequence[Any]]
+
+    @classmethod
+    def of(cls, features: Mapping[str, Sequence[Any]], fields: Mapping[str, Sequence[Any] | None]) -> "SentColumns":
+        """Return the columns of a body. Raises Invalid with each wrong name, and with each column of another length."""
+        sent = cls(features, {name: values for name, values in fields.items() if values is not None})
+        if len(features) > MAX_FEATURES:
+            raise Invalid.at(["body", "columns"], f"has {len(features)} features; {MAX_FEATURES} at most")
+        errors = [*_wrong_names(features), *sent._wrong_lengths()]
+        if errors:
+            raise Invalid(errors)
+        return sent
+
+    @property
+    def all(self) -> Iterator[tuple[list[str | int], Sequence[Any]]]:
+        """Each column with its place in the body, the features first."""
+        for name, values in self.features.items():
+            yield ["body", "columns", name], values
+        for name, values in self.fields.items():
+            yield ["body", name], values
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return next((len(values) for _place, values in self.all), 0)
+
+    def _wrong_lengths(self) -> list[FieldError]:
+        first = next(iter(self.all), None)
+        if first is None:
+            return []
+        name, length = first[0][-1], len(first[1])
+        return [
+            {"loc": place, "msg": f"has {len(values):,} values, but {name} has {length:,}; send one value per row"}
+            for place, values in self.all
+            if len(values) != length
+        ]
+
+
+def _wrong_names(names: Iterable[str]) -> list[FieldError]:
+    errors = []
+    for name in names:
+        # This condition is `reading.check_name`, without a call for each good name.
+        if not 1 <= len(name) <= MAX_NAME or UNFIT_IN_NAMES.search(name):
+            try:
+                reading.check_name(name, ["body", "columns", reading.shown(name)])
+            except BadRow as error:
+                errors.append(error.error)
+    return errors
+
+
+def read(sent: SentColumns, now: datetime) -> tuple[Batch, dict[int, BadRow]]:
+    """Return the valid rows, and the first wrong place of each invalid row by its number.
+
+    now: the current time (aware). Timestamps are compared with this time, and rows without a timestamp get it.
+    """
+    columns, given = _Reader(), sent.fields
+    # The order of these calls decides which place of a row with several wrong values is named.
+    times = _read_times(given.get("timestamps"), sent.rows, now, columns)
+    features = {
+        name: columns.read(values, ["body", "columns", name], _are_plain, reading.scalar)
+        for name, values in sent.features.items()
+    }
+    nothing: list[None] = [None] * sent.rows
+    batch = Batch(
+        times,
+        features,
+        columns.read(given.get("predictions", nothing), ["body", "predictions"], _are_plain, reading.scalar),
+        columns.read(given.get("prediction_ids", nothing), ["body", "prediction_ids"], _are_ids, reading.prediction_id),
+    )
+    if "scores" in given:
+        batch = batch._replace(scores=columns.read(given["scores"], ["body", "scores"], _never, reading.score))
+    if "probabilities" in given:
+        shares = columns.read(given["probabilities"], ["body", "probabilities"], _never, reading.probabilities)
+        batch = batch._replace(probabilities=shares)
+    if "labels" in given:
+        batch = batch._replace(labels=columns.read(given["labels"], ["body", "labels"], _are_plain, reading.scalar))
+    columns.reject_repeated(batch.ids)
+    return batch.without(columns.errors) if columns.errors else batch, columns.errors
+
+
+@dataclass
+class _Reader:
+    """Reads columns and collects the first error of each row, by the number of the row."""
+
+    errors: dict[int, BadRow] = field(default_factory=dict)
+
+    def read[T](
+        self,
+        values: Sequence[Any],
+        place: Location,
+        are_good: Callable[[Sequence[Any]], bool],
+        read_one: Callable[[Any, Location], T],
+    ) -> Sequence[T]:
+        """Return the values as `read_one` returns them.
+
+        are_good: whether all values are valid as they are. It may miss some valid columns.
+        """
+        if are_good(values):
+            return values
+        found: list[Any] = []
+        for number, value in enumerate(values):
+            try:
+                found.append(read_one(value, [*place, number]))
+            except BadRow as error:
+                self.errors.setdefault(number, error)
+                found.append(None)
+        return found
+
+    def reject_repeated(self, ids: Sequence[str | None]) -> None:
+        """Reject rows whose id an earlier valid row of the batch has."""
+        seen: set[str] = set()
+        for number, prediction_id in enumerate(ids):
+            if prediction_id is None or number in self.errors:
+                continue
+            if prediction_id in seen:
+                self.errors[number] = BadRow(["body", "prediction_ids", number], REPEATED_ID)
+            seen.add(prediction_id)
+
+
+def _read_times(values: Sequence[Any] | None, rows: int, now: datetime, columns: _Reader) -> list[int]:
+    """Return event times in milliseconds since the epoch. An invalid row has any time."""
+    if values is None:
+        return [round(now.timestamp() * 1000)] * rows
+    place = ["body", "timestamps"]
+    try:
+        times = [moment(value, place) for value in values]
+    except BadRow:
+        times = []
+    if times and min(times) >= now - MAX_AGE and max(times) <= now + MAX_AHEAD:
+        return [round(time.timestamp() * 1000) for time in times]
+    read_one = partial(reading.event_time, now=now)
+    return [round((time or 0) * 1000) for time in columns.read(values, place, _never, read_one)]
+
+
+def _never(_values: Sequence[Any]) -> bool:
+    return False
+
+
+def _are_plain(values: Sequence[Any]) -> bool:
+    """Whether all values are valid for a feature."""
+    types = set(map(type, values))
+    if not types <= _PLAIN:
+        return False
+    texts = values if types == {str} else [value for value in values if type(value) is str] if str in types else ()
+    if texts and not _are_texts(texts):
+        return False
+    if types <= {int, float}:
+        numbers: Sequence[Scalar] = values
+    else:
+        numbers = [value for value in values if type(value) in (int, float)]
+    try:
+        return all(map(isfinite, numbers))  # type: ignore[arg-type]  # the line above chose numbers
+    except OverflowError:
+        return False
+
+
+def _are_texts(texts: Sequence[str]) -> bool:
+    return max(map(len, texts)) <= MAX_STRING and reading.is_unicode("".join(texts))
+
+
+def _are_ids(values: Sequence[Any]) -> bool:
+    """Whether all values are valid ids of predictions, as text or missing."""
+    types = set(map(type, values))
+    if types == {type(None)}:
+        return True
+    return types == {str} and 1 <= min(map(len, values)) <= max(map(len, values)) <= MAX_NAME and _are_texts(values)
