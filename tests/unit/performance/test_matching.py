@@ -62,7 +62,7 @@ def test_the_tally_is_pandas_on_the_rows(kind: Kind, classes: int, seed: int) ->
     assert tally.corrected == labelled["id"].isin(corrected).sum() > 0
     assert tally.withdrawn == (joined["label"].isna() & joined["labelled_at"].notna()).sum() > 0
     assert tally.waiting == len(set(told.labels["id"]) - set(entries["id"])) > 0
-    assert tally.labels == len(told.labels)
+    assert tally.labels == len(told.labels.drop_duplicates()) < len(told.labels)
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -162,8 +162,7 @@ def test_any_order_of_any_labels_counts_alike(data: st.DataObject) -> None:
     once = told.counts(1)
     assert told.counts(4).encode() == once.encode()
     twice = replace(told, predictions=pd.concat([told.predictions] * 2), labels=pd.concat([told.labels] * 2))
-    repeated = twice.counts(3)
-    assert replace(repeated, tally=repeated.tally._replace(labels=once.tally.labels)).encode() == once.encode()
+    assert twice.counts(3).encode() == once.encode()
 
 
 def test_a_correction_replaces_and_a_withdrawal_takes_back() -> None:

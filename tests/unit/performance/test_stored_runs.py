@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from driftguard.performance.ids import hashes_of, partition_of
 from driftguard.performance.runs import Directory, Kind, Labels, arrival_of
-from driftguard.performance.stored_runs import MOST_BYTES, decode_directory, decode_labels, encode, name_of
+from driftguard.performance.stored_runs import MOST_BYTES, decode_directory, decode_labels, encode
+from driftguard.performance.tables import name_of
 from tests.unit.performance.rows import HOUR, START, directory, labels, story
 
 KINDS: list[tuple[Kind, int]] = [("classes", 2), ("numbers", 0)]
@@ -40,8 +41,9 @@ def test_runs_read_back_as_they_were(kind: Kind, classes: int) -> None:
         equal(decode_directory(data), predictions)
         [other] = encode(given_labels)
         equal(decode_labels(other), given_labels)
-        assert name_of(data) == name_of(bytes(bytearray(data))) != name_of(other)
-        assert len(name_of(data)) == 32
+        assert name_of(data, "a") == name_of(bytes(bytearray(data)), "a")
+        assert len({name_of(data, "a"), name_of(data, "b"), name_of(other, "a")}) == 3
+        assert len(name_of(data, "a")) == 32
 
 
 @given(

@@ -41,7 +41,7 @@ class Tally(NamedTuple):
 
     predictions: ids with exactly one prediction. labelled: those with a label. ambiguous: ids with several different
     predictions. They count nowhere else. corrected: labelled ids whose label changed. withdrawn: ids whose last label
-    was taken back. waiting: ids with a label and no prediction. labels: all labels that arrived, repetitions included.
+    was taken back. waiting: ids with a label and no prediction. labels: the labels that arrived, corrections included.
     """
 
     predictions: int = 0

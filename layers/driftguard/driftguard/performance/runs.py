@@ -5,14 +5,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from driftguard.performance.ids import Hashes
-from driftguard.platform.times import parse
+from driftguard.platform.times import microseconds, parse
 from driftguard.statistics.arrays import Flags, Floats, Ints
 
 NO_CLASS = 255
@@ -22,8 +21,6 @@ type Kind = Literal["classes", "numbers"]
 """What a task predicts: one of a few classes, or a number."""
 
 type Codes = npt.NDArray[np.uint8]
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +118,7 @@ class Labels:
 
     @classmethod
     def merge(cls, runs: "Sequence[Labels]") -> "Labels":
-        """Return all rows of several runs, sorted by hash, and those of one hash by `labelled_at`, arrival and index.
+        """Return the distinct rows of several runs, sorted by hash, then by `labelled_at`, arrival and index.
 
         The last row of a hash is the label that counts. Needs at least one run.
         """
@@ -140,17 +137,17 @@ class Labels:
             np.concatenate([run.index for run in runs]),
             outcomes,
         )
-        return joined.take(np.lexsort((joined.index, joined.key, joined.arrived, joined.labelled_at, joined.hashes)))
+        rows = joined.take(np.lexsort((joined.index, joined.key, joined.arrived, joined.labelled_at, joined.hashes)))
+        kept = np.zeros(len(rows), np.bool_)
+        kept[:1] = True
+        for column in (rows.hashes, rows.labelled_at, rows.arrived, rows.key, rows.index):
+            kept[1:] |= column[1:] != column[:-1]
+        return rows if kept.all() else rows.take(kept)
 
 
 def bits_of(values: npt.NDArray[np.floating]) -> npt.NDArray[np.unsignedinteger]:
     """Return the bits of floats, so that NaN equals NaN."""
     return values.view(np.uint32 if values.dtype == np.float32 else np.uint64)
-
-
-def microseconds(moment: datetime) -> int:
-    """Return a time in microseconds since the epoch."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def arrival_of(arrived_at: str) -> tuple[int, int]:

@@ -22,7 +22,6 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator
-from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +41,6 @@ _COLUMN = struct.Struct("<qB")
 
 _DIRECTORY: dict[Kind, bytes] = {"classes": b"d", "numbers": b"n"}
 _LABELS: dict[Kind, bytes] = {"classes": b"l", "numbers": b"m"}
-
-
-def name_of(data: bytes) -> str:
-    """Return the name of a stored run: a hash of its bytes, so that no name ever holds two contents."""
-    return sha256(data).hexdigest()[:32]
 
 
 def encode(run: Directory | Labels) -> list[bytes]:

@@ -1,0 +1,264 @@
+"""The table of predictions joined with labels."""
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from pynamodb.attributes import BinaryAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+
+from driftguard.models.tables import Models
+from driftguard.performance.label_rows import UNDATED
+from driftguard.platform.dynamodb import KEYS, Options, Table, transaction
+from driftguard.platform.retries import ConditionFailed, conditional
+from driftguard.platform.times import DAY, hour_start, iso
+
+DAYS_KEPT = 400
+"""Days that daily counts are kept."""
+
+GRACE = timedelta(days=30)
+"""Time after the last possible label of a day until its runs and heads are deleted."""
+
+
+class Joined(Table):
+    """Predictions joined with labels by event day, and how far both are joined.
+
+    | pk | sk | what |
+    |---|---|---|
+    | model | `state` | the last joined arrivals of predictions and labels, and when the next step may run |
+    | model | `day#<day>` | a day: its number of partitions, the sum of its counts, when it matured |
+    | `<model>#<day>` | `head#<partitions>#<partition>` | a partition: the runs that it consists of, and its counts |
+    | `<model>#<day>` | `run#<name>` | an immutable run of predictions or of labels |
+
+    Days are numbered from 1970 in seven digits, partitions in three. Labels whose event day is unknown wait under
+    9000000 plus the day of their arrival. A step writes runs first. Then one write commits
+    the names of the runs, the last arrivals that they include and the new counts, on the condition that the head's
+    `revision` and the day's number of partitions have not changed. A run's name is a hash of its bytes and of the last
+    arrival in it, so that no name ever holds two contents. Heads and runs expire `label_wait_days` and 30 days after
+    their day, which `open_until` of the day states. Daily counts are kept 400 days.
+    """
+
+    table_setting = "LABELS"
+
+    class Meta(Options):
+        pass
+
+    revision = NumberAttribute(null=True)
+    counts = BinaryAttribute(null=True, legacy_encoding=False)
+    directory_runs: ListAttribute[Any] = ListAttribute(null=True)
+    label_runs: ListAttribute[Any] = ListAttribute(null=True)
+    predictions_reached = UnicodeAttribute(null=True)
+    labels_reached = UnicodeAttribute(null=True)
+    partitions = NumberAttribute(null=True)
+    matured_at = UnicodeAttribute(null=True)
+    open_until = NumberAttribute(null=True)
+    data = BinaryAttribute(null=True, legacy_encoding=False)
+    next_at = UnicodeAttribute(null=True)
+
+    @classmethod
+    def of_model(cls, model: Models) -> "Iterable[Joined]":
+        """Everything of a model: heads and runs of each day, then the days and the state. Keys only."""
+        own = list(cls.query(model.model_id, attributes_to_get=KEYS, consistent_read=True))
+        for item in own:
+            if item.sk.startswith("day#"):
+                yield from cls.query(
+                    f"{model.model_id}#{item.sk.removeprefix('day#')}", attributes_to_get=KEYS, consistent_read=True
+                )
+        yield from own
+
+    @classmethod
+    def of_organization(cls, _organization_id: str) -> "Iterable[Joined]":
+        """Nothing: everything belongs to a model."""
+        return ()
+
+    @classmethod
+    def state(cls, model_id: str) -> "Joined | None":
+        """Return how far predictions and labels are joined; None before the first step."""
+        return cls.find(model_id, "state")
+
+    @classmethod
+    def advance(
+        cls, model_id: str, read: "Joined | None", *, predictions: str, labels: str, next_at: str | None
+    ) -> "Joined":
+        """Move the cursors on from those that were read. Raises ConditionFailed if another step has moved them."""
+        revision = int(read.revision) if read is not None else 0
+        item = cls(
+            model_id,
+            "state",
+            revision=revision + 1,
+            predictions_reached=predictions,
+            labels_reached=labels,
+            next_at=next_at,
+        )
+        with conditional():
+            item.save(cls.revision == revision if read is not None else cls.pk.does_not_exist())
+        return item
+
+    @classmethod
+    def day(cls, model_id: str, day: int) -> "Joined | None":
+        """Return a day's item, or None."""
+        return cls.find(model_id, day_key(day))
+
+    @classmethod
+    def days(cls, model_id: str, first: int, last: int) -> "list[Joined]":
+        """Return the items of the days `first` to `last`, both included, in order."""
+        return list(cls.query(model_id, cls.sk.between(day_key(first), day_key(last)), consistent_read=True))
+
+    @classmethod
+    def open_day(cls, model_id: str, day: int, partitions: int, wait: timedelta, counts: bytes) -> "Joined":
+        """Store a new day. Raises ConditionFailed if another step has stored it.
+
+        wait: how long after its end the day takes labels. The day keeps this value, also if the setting changes.
+        """
+        end = end_of(day)
+        item = cls(
+            model_id,
+            day_key(day),
+            revision=1,
+            partitions=partitions,
+            counts=counts,
+            open_until=int((end + wait + GRACE).timestamp()),
+            expires_at=int((end + DAYS_KEPT * DAY).timestamp()),
+        )
+        with conditional():
+            item.save(cls.pk.does_not_exist())
+        return item
+
+    @property
+    def takes_until(self) -> datetime:
+        """The time from which this day takes no labels any more."""
+        return datetime.fromtimestamp(int(self.open_until), UTC) - GRACE
+
+    def replace_counts(self, counts: bytes) -> None:
+        """Store new counts of this day. Raises ConditionFailed if another step has changed the day."""
+        with conditional():
+            Joined(self.pk, self.sk).update(
+                actions=[Joined.counts.set(counts), Joined.revision.set(int(self.revision) + 1)],
+                condition=Joined.revision == self.revision,
+            )
+
+    def mature(self, now: datetime) -> None:
+        """Store when this day matured, unless that is stored already."""
+        with contextlib.suppress(ConditionFailed), conditional():
+            Joined(self.pk, self.sk).update(
+                actions=[Joined.matured_at.set(iso(now))],
+                condition=Joined.pk.exists() & Joined.matured_at.does_not_exist(),
+            )
+
+    @classmethod
+    def head(cls, model_id: str, day: int, partitions: int, partition: int) -> "Joined":
+        """Return a head that is not stored yet."""
+        return cls(day_place(model_id, day), head_key(partitions, partition))
+
+    @property
+    def size(self) -> int:
+        """The bytes of the item, without the names of its attributes."""
+        runs = len(self.directory_runs or ()) + len(self.label_runs or ())
+        return len(self.counts or b"") + len(self.data or b"") + 40 * runs + 100
+
+    @classmethod
+    def heads(cls, model_id: str, day: int, partitions: int) -> "list[Joined]":
+        """Return the heads of a day for this number of partitions."""
+        return list(
+            cls.query(day_place(model_id, day), cls.sk.startswith(f"head#{partitions:03d}#"), consistent_read=True)
+        )
+
+    @classmethod
+    def some_heads(cls, model_id: str, day: int, partitions: int, wanted: Iterable[int]) -> "dict[int, Joined]":
+        """Return the heads of these partitions that exist."""
+        keys = [(day_place(model_id, day), head_key(partitions, number)) for number in wanted]
+        return {int(item.sk.rpartition("#")[2]): item for item in cls.batch_get(keys, consistent_read=True)}
+
+    def commit(self, day: "Joined", read: "Joined | None") -> None:
+        """Store this head in place of the one that was read, None if there was none.
+
+        Raises ConditionFailed if another step has changed the head, or the day's number of partitions.
+        """
+        revision = int(read.revision) if read is not None else 0
+        self.revision = revision + 1
+        self.expires_at = day.open_until
+        with transaction() as write:
+            write.condition_check(Joined, day.pk, day.sk, condition=Joined.partitions == day.partitions)
+            write.save(self, condition=Joined.revision == revision if read is not None else Joined.pk.does_not_exist())
+
+    def commit_part(self, day: "Joined", whole: "Joined") -> None:
+        """Store this head of a finer partition, a part of the head `whole` that was read.
+
+        Raises ConditionFailed if another step has changed that head, or the day's number of partitions.
+        """
+        self.revision = 1
+        self.expires_at = day.open_until
+        with transaction() as write:
+            write.condition_check(Joined, day.pk, day.sk, condition=Joined.partitions == day.partitions)
+            write.condition_check(Joined, whole.pk, whole.sk, condition=Joined.revision == whole.revision)
+            write.save(self)
+
+    def refine(self, partitions: int, heads: "Mapping[int, Joined]") -> None:
+        """Change this day's number of partitions. heads: the heads of the old partitions that exist, as they were read.
+
+        Raises ConditionFailed if another step has changed one of them, has added one, or has changed the number.
+        """
+        with transaction() as write:
+            write.update(
+                Joined(self.pk, self.sk),
+                actions=[Joined.partitions.set(partitions)],
+                condition=Joined.partitions == self.partitions,
+            )
+            for number in range(int(self.partitions)):
+                head = heads.get(number)
+                key = (f"{self.pk}#{self.sk.removeprefix('day#')}", head_key(int(self.partitions), number))
+                unchanged = Joined.revision == head.revision if head is not None else Joined.pk.does_not_exist()
+                write.condition_check(Joined, *key, condition=unchanged)
+
+    @classmethod
+    def put_run(cls, model_id: str, day: "Joined", number: int, data: bytes, reached: str) -> str:
+        """Store a run of the day `number`, and return its name. The same run stored again is the same item."""
+        name = name_of(data, reached)
+        cls(day_place(model_id, number), f"run#{name}", data=data, expires_at=day.open_until).save()
+        return name
+
+    @classmethod
+    def runs(cls, model_id: str, day: int, names: Sequence[str]) -> "dict[str, bytes]":
+        """Return the bytes of runs by name. Runs do not change, so the first read need not be strongly consistent."""
+        found: dict[str, bytes] = {}
+        for consistent in (False, True):
+            keys = [(day_place(model_id, day), f"run#{name}") for name in names if name not in found]
+            if keys:
+                items = cls.batch_get(keys, consistent_read=consistent)
+                found |= {item.sk.removeprefix("run#"): bytes(item.data) for item in items}
+        return found
+
+    @classmethod
+    def runs_named(cls, model_id: str, day: int, names: Iterable[str]) -> "list[Joined]":
+        """Return the runs with these names, keys only."""
+        return [cls(day_place(model_id, day), f"run#{name}") for name in names]
+
+
+def day_key(day: int) -> str:
+    """Return the sort key of a day."""
+    return f"day#{day:07d}"
+
+
+def day_place(model_id: str, day: int) -> str:
+    """Return the pk of the heads and runs of a day."""
+    return f"{model_id}#{day:07d}"
+
+
+def head_key(partitions: int, partition: int) -> str:
+    """Return the sort key of a partition's head."""
+    return f"head#{partitions:03d}#{partition:03d}"
+
+
+def end_of(day: int) -> datetime:
+    """Return the first moment after a day. Undated labels have the day of their arrival."""
+    return hour_start(day % UNDATED * 24) + DAY
+
+
+def name_of(data: bytes, reached: str) -> str:
+    """Return the name of a stored run: a hash of its bytes and of the last arrival in it.
+
+    No name ever holds two contents. Without the arrival, equal rows of two batches would share a name, and the merger
+    of the first run would delete the second.
+    """
+    return sha256(reached.encode() + b"\n" + data).hexdigest()[:32]
