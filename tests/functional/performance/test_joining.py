@@ -440,7 +440,7 @@ def test_labels_without_timestamp_use_the_time_in_the_id_or_wait(sent: Sent) -> 
 
 def test_a_label_in_the_row_of_its_prediction_counts_from_the_event(sent: Sent) -> None:
     """`label` of a logged row is joined at once, and a label that was sent later replaces it."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"features": {}, "prediction_id": one, "score": 0.9, "label": 1, "timestamp": iso(NOW - 30 * HOUR)}
         for one in ("a", "b", "c")
     ]

@@ -43,7 +43,8 @@ class Models(Table):
     | organization | `name#<name>` | the model with this name, because names are unique in an organization |
     | organization | `erase#<model>` | a deleted model whose data must be erased; has `shard` for the schedule |
 
-    The schedule reads the index `due` (shard, model_id). `revision` rises with each change of the definition. Of two
+    The schedule reads the index `due` (shard, model_id). `thresholds` lists each threshold of a binary task with the
+    time from which it holds. `revision` rises with each change of the definition. Of two
     changes that read the same revision only one is stored.
     """
 
@@ -60,6 +61,7 @@ class Models(Table):
     description = UnicodeAttribute(null=True)
     labels = Json(null=True)
     settings_given = Json(null=True)
+    thresholds = Json(null=True)
     partitions: ListAttribute[Any] = ListAttribute(null=True)
     baseline_version = NumberAttribute(null=True)
     baseline_names = BinaryAttribute(null=True, legacy_encoding=False)
@@ -134,6 +136,8 @@ class Models(Table):
             Models.shard.set(self.shard) if self.shard else Models.shard.remove(),
             Models.revision.set(self.revision + 1),
         ]
+        if self.thresholds:
+            actions.append(Models.thresholds.set(self.thresholds))
         with transaction() as write:
             if change is not None:
                 change.record(write)

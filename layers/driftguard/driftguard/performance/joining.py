@@ -9,10 +9,12 @@ repeated, and of two simultaneous steps one stops or repeats what the other has 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from driftguard.models.task import Task, refused_change
 from driftguard.performance.batches import Reader
 from driftguard.performance.days import Arrived, join_day
 from driftguard.performance.partitions import Done, Watched
-from driftguard.performance.tables import Joined
+from driftguard.performance.tables import Joined, Progress
+from driftguard.platform.bulk import delete
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import HOUR, iso
 from driftguard.predictions.keys import Key, labels_of
@@ -45,25 +47,30 @@ def step(model: Watched, now: datetime, may_go_on: Callable[[], bool] = lambda: 
     state = Joined.state(model.model_id)
     if not forced and state is not None and state.next_at is not None and state.next_at > iso(now):
         return done
-    first = iso(now - RETENTION)
-    predictions = str(state.predictions_reached) if state is not None else first
-    labels = str(state.labels_reached) if state is not None else first
+    if state is not None and refused_change(Task.model_validate(state.progress.task), model.task) is not None:
+        # The API refuses such a change once there are labels. Predictions alone are read again with the new task.
+        delete(Joined.of(model.model_id))
+        state = None
+    start = iso(now - RETENTION)
+    cursors = (str(state.predictions_reached), str(state.labels_reached)) if state is not None else (start, start)
     until = iso(now - SETTLED)
     try:
         while True:
-            some_predictions, more = _next(model.model_id, model.partitions, predictions, until)
-            some_labels, more_labels = _next(labels_of(model.model_id), model.partitions, labels, until)
-            if not some_predictions and not some_labels:
+            predictions, more = _next(model.model_id, model.partitions, cursors[0], until)
+            labels, more_labels = _next(labels_of(model.model_id), model.partitions, cursors[1], until)
+            if not predictions and not labels:
                 return done
-            predictions = some_predictions[-1].arrived_at if some_predictions else predictions
-            labels = some_labels[-1].arrived_at if some_labels else labels
-            _join(model, list(_arrived(model.reader, some_predictions, some_labels)), now, done)
+            arrived = list(_arrived(model.reader, predictions, labels))
+            refused = done.refused
+            _join(model, arrived, now, done)
             last = not (more or more_labels)
+            cursors = (_reached(predictions) or cursors[0], _reached(labels) or cursors[1])
             state = Joined.advance(
                 model.model_id,
                 state,
-                predictions=predictions,
-                labels=labels,
+                predictions=cursors[0],
+                labels=cursors[1],
+                progress=_progress(model, state, arrived, done.refused - refused),
                 next_at=iso(now + pause_after(done.units)) if last else None,
             )
             if last:
@@ -73,6 +80,22 @@ def step(model: Watched, now: datetime, may_go_on: Callable[[], bool] = lambda: 
                 return done
     except ConditionFailed as error:
         raise Overtaken from error
+
+
+def _reached(heads: Sequence[Head]) -> str | None:
+    return heads[-1].arrived_at if heads else None
+
+
+def _progress(model: Watched, state: Joined | None, arrived: Sequence[Arrived], refused: int) -> Progress:
+    """Return what all steps together have done. The commit of the cursors makes it exact."""
+    before = state.progress if state is not None else Progress({})
+    with_labels = [one.arrived_at for one in arrived if one.pieces.labels]
+    return Progress(
+        task=model.task.model_dump(mode="json", exclude_unset=True),
+        labels=before.labels + sum(len(rows) for one in arrived for rows in one.pieces.labels.values()),
+        refused=before.refused + refused,
+        last_label=max([*with_labels, before.last_label or ""]) or None,
+    )
 
 
 def pause_after(units: float) -> timedelta:

@@ -1,10 +1,11 @@
 """The table of predictions joined with labels."""
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from pynamodb.attributes import BinaryAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
@@ -21,12 +22,25 @@ GRACE = timedelta(days=30)
 """Time after the last possible label of a day until its runs and heads are deleted."""
 
 
+class Progress(NamedTuple):
+    """What all steps of a model together have done.
+
+    task: the task that labels and predictions were read with. labels: labels that were joined or wait. refused: labels
+    of unknown values, or of days that took no labels any more. last_label: the arrival of the newest label.
+    """
+
+    task: dict[str, Any]
+    labels: int = 0
+    refused: int = 0
+    last_label: str | None = None
+
+
 class Joined(Table):
     """Predictions joined with labels by event day, and how far both are joined.
 
     | pk | sk | what |
     |---|---|---|
-    | model | `state` | the last joined arrivals of predictions and labels, and when the next step may run |
+    | model | `state` | the last joined arrivals of predictions and labels, the task, and when the next step may run |
     | model | `day#<day>` | a day: its number of partitions, the sum of its counts, when it matured |
     | `<model>#<day>` | `head#<partitions>#<partition>` | a partition: the runs that it consists of, and its counts |
     | `<model>#<day>` | `run#<name>` | an immutable run of predictions or of labels |
@@ -58,12 +72,17 @@ class Joined(Table):
 
     @classmethod
     def of_model(cls, model: Models) -> "Iterable[Joined]":
-        """Everything of a model: heads and runs of each day, then the days and the state. Keys only."""
-        own = list(cls.query(model.model_id, attributes_to_get=KEYS, consistent_read=True))
+        """Everything of a model, keys only."""
+        return cls.of(model.model_id)
+
+    @classmethod
+    def of(cls, model_id: str) -> "Iterator[Joined]":
+        """Yield everything of a model, keys only: heads and runs of each day, then the days, then the state."""
+        own = list(cls.query(model_id, attributes_to_get=KEYS, consistent_read=True))
         for item in own:
             if item.sk.startswith("day#"):
                 yield from cls.query(
-                    f"{model.model_id}#{item.sk.removeprefix('day#')}", attributes_to_get=KEYS, consistent_read=True
+                    f"{model_id}#{item.sk.removeprefix('day#')}", attributes_to_get=KEYS, consistent_read=True
                 )
         yield from own
 
@@ -79,7 +98,14 @@ class Joined(Table):
 
     @classmethod
     def advance(
-        cls, model_id: str, read: "Joined | None", *, predictions: str, labels: str, next_at: str | None
+        cls,
+        model_id: str,
+        read: "Joined | None",
+        *,
+        predictions: str,
+        labels: str,
+        progress: "Progress",
+        next_at: str | None,
     ) -> "Joined":
         """Move the cursors on from those that were read. Raises ConditionFailed if another step has moved them."""
         revision = int(read.revision) if read is not None else 0
@@ -89,11 +115,17 @@ class Joined(Table):
             revision=revision + 1,
             predictions_reached=predictions,
             labels_reached=labels,
+            data=json.dumps(progress._asdict()).encode(),
             next_at=next_at,
         )
         with conditional():
             item.save(cls.revision == revision if read is not None else cls.pk.does_not_exist())
         return item
+
+    @property
+    def progress(self) -> "Progress":
+        """What all steps together have done, of the state."""
+        return Progress(**json.loads(bytes(self.data)))
 
     @classmethod
     def day(cls, model_id: str, day: int) -> "Joined | None":
@@ -233,6 +265,12 @@ class Joined(Table):
     def runs_named(cls, model_id: str, day: int, names: Iterable[str]) -> "list[Joined]":
         """Return the runs with these names, keys only."""
         return [cls(day_place(model_id, day), f"run#{name}") for name in names]
+
+
+def has_labels(model: Models) -> bool:
+    """Return whether labels of a model have been joined or wait."""
+    state = Joined.state(model.model_id)
+    return state is not None and state.progress.labels > 0
 
 
 def day_key(day: int) -> str:

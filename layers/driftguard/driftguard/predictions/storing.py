@@ -1,5 +1,6 @@
 """Store the valid rows of a logging request once, and answer a retry like the first time."""
 
+import itertools
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -133,5 +134,5 @@ def _warnings(accepted: int, rejected: int) -> list[str]:
 def ids_of(key: Key, ids: Sequence[str | None], rejected: Sequence[Any]) -> list[str]:
     """Return the ids of valid rows. A row without an id gets one from the batch's key and the row's index."""
     bad = {row["index"] for row in rejected}
-    indexes = [index for index in range(len(ids) + len(bad)) if index not in bad]
-    return [own or key.prediction_id(index) for own, index in zip(ids, indexes, strict=True)]
+    indexes = (index for index in itertools.count() if index not in bad)
+    return [own or key.prediction_id(index) for own, index in zip(ids, indexes, strict=False)]
