@@ -252,8 +252,7 @@ def moments(writes: int) -> Iterator[tuple[int, bool]]:
 def test_a_step_killed_around_any_write_is_made_good(
     deployed: Stack, monkeypatch: pytest.MonkeyPatch, rows_a_step: int
 ) -> None:
-    """Kill the step before and after every single write; more arrives meanwhile; the next step ends with the counts of
-    pandas."""
+    """Kill a step before and after every write, or around 12 of many; more arrives; the next step is right."""
     monkeypatch.setattr(joining, "ROWS_A_STEP", rows_a_step)
     monkeypatch.setattr(partitions, "MOST_RUNS", 2)
 
@@ -268,7 +267,10 @@ def test_a_step_killed_around_any_write_is_made_good(
         join(first)
     first.check()
     assert counting.writes > 8
-    for moment, after in moments(counting.writes):
+    chosen = list(moments(counting.writes))
+    if rows_a_step == 1:
+        chosen = random.Random(1).sample(chosen, 12)
+    for moment, after in chosen:
         sent = logged(f"killed {moment} {after}")
         saboteur = Saboteur()
         saboteur.kill_at, saboteur.after = moment, after
@@ -322,7 +324,7 @@ def test_a_day_that_outgrows_its_partitions_is_split(sent: Sent, monkeypatch: py
 
 
 def test_a_split_killed_around_any_write_is_made_good(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kill the step with a split before and after each of its writes: the next step ends with the counts of pandas."""
+    """Kill a step with a split before or after 12 of its writes: the next step ends with the counts of pandas."""
     monkeypatch.setattr(days, "MOST_ROWS_A_PARTITION", 4)
 
     def logged(name: str) -> Sent:
@@ -335,7 +337,7 @@ def test_a_split_killed_around_any_write_is_made_good(deployed: Stack, monkeypat
     with calls_to_aws(counting):
         join(logged("first"))
     killed = 0
-    for moment, after in moments(counting.writes):
+    for moment, after in random.Random(2).sample(list(moments(counting.writes)), 12):
         sent = logged(f"killed {moment} {after}")
         saboteur = Saboteur()
         saboteur.kill_at, saboteur.after = moment, after
@@ -348,7 +350,7 @@ def test_a_split_killed_around_any_write_is_made_good(deployed: Stack, monkeypat
         sent.check()
         [item] = Joined.days(sent.model.model_id, 0, 9_999_999)
         assert item.partitions == 4
-    assert killed > 20
+    assert killed >= 10
 
 
 def test_two_splits_at_once_lose_nothing(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,8 +44,8 @@ class Models(Table):
     | organization | `erase#<model>` | a deleted model whose data must be erased; has `shard` for the schedule |
 
     The schedule reads the index `due` (shard, model_id). `thresholds` lists each threshold of a binary task with the
-    time from which it holds. `revision` rises with each change of the definition. Of two
-    changes that read the same revision only one is stored.
+    time from which it holds. `revision` rises with each change of the definition. Of two changes that read the same
+    revision only one is stored.
     """
 
     table_setting = "MODELS"
