@@ -24,7 +24,10 @@ FLOORS = (
 
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 
-TABLE_READERS = {"folding", "fresh", "past", "series", "steps", "tables", "joining", "days", "partitions", "splitting"}
+TABLE_READERS = {
+    *("folding", "fresh", "past", "series", "steps", "tables"),
+    *("days", "intake", "joining", "partitions", "searching", "splitting"),
+}
 ENGINE = [
     *(f"driftguard.{room}" for room in ("statistics", "rows", "distributions", "verdicts")),
     "driftguard.models.settings",

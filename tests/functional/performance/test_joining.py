@@ -14,7 +14,7 @@ import pytest
 from driftguard.models import registry
 from driftguard.models.schemas import NewModel
 from driftguard.models.tables import Models
-from driftguard.performance import days, intake, joining, partitions, splitting
+from driftguard.performance import days, intake, joining, partitions, searching, splitting
 from driftguard.performance.batches import Reader
 from driftguard.performance.counts import Counts
 from driftguard.performance.joining import Overtaken
@@ -438,6 +438,39 @@ def test_labels_without_timestamp_use_the_time_in_the_id_or_wait(sent: Sent) -> 
     assert Counts.decode(first.counts).tally[:2] == (3, 2)
     assert Counts.decode(waiting.counts).tally.waiting == 1
     assert waiting.sk == f"day#{9_000_000 + hour_of(NOW) // 24:07d}"
+
+
+def test_a_daily_pass_finds_the_day_of_labels_without_timestamp(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A found label counts in its day and waits no more; a kill in the pass loses none; a small budget takes turns."""
+    sent.predict(NOW - 50 * HOUR, [(f"old{number}", 50, number / 10) for number in range(10)])
+    sent.predict(NOW - 20 * HOUR, [(f"new{number}", 20, number / 10) for number in range(10)])
+    sent.label(NOW - 15 * HOUR, [("new0", 20, 0)])
+    ids = [*(f"old{number}" for number in range(5)), *(f"new{number}" for number in range(5)), "unknown"]
+    waiting = [{"prediction_id": one, "label": 1} for one in ids]
+    intake.log_labels(sent.model, LabelsOfModel(labels=waiting), now=NOW - HOUR)
+    sent.labels += [{"id": one, "arrived": NOW - HOUR, "index": place, "label": 1} for place, one in enumerate(ids)]
+    join(sent)
+    for moment in range(1, 6):
+        saboteur = Saboteur()
+        saboteur.kill_at, saboteur.after = moment, moment % 2 == 0
+        with contextlib.suppress(Killed), calls_to_aws(saboteur):
+            searching.search(sent.watched, NOW, None, Done())
+    monkeypatch.setattr(searching, "UNITS_A_DAY", 0)
+    following = searching.search(sent.watched, NOW, None, Done())
+    rounds = 0
+    while following is not None:
+        following = searching.search(sent.watched, NOW, following, Done())
+        rounds += 1
+    sent.check()
+    [item] = Joined.days(sent.model.model_id, 9_000_000, 9_999_999)
+    assert Counts.decode(item.counts).tally.waiting == 1
+    before = sent.stored()
+    done = Done()
+    monkeypatch.undo()
+    assert searching.search(sent.watched, NOW, None, done) is None
+    assert done.days == set()
+    assert sent.stored() == before
+    assert no_orphans(sent) <= 3
 
 
 def test_a_label_in_the_row_of_its_prediction_counts_from_the_event(sent: Sent) -> None:

@@ -12,7 +12,7 @@ from driftguard.models.task import threshold_at
 from driftguard.performance import intake, joining
 from driftguard.performance.batches import Reader
 from driftguard.performance.counts import Counts
-from driftguard.performance.partitions import Watched
+from driftguard.performance.partitions import Done, Watched
 from driftguard.performance.schemas import LabelsLogged, LabelsOfModel
 from driftguard.performance.tables import Joined, has_labels
 from driftguard.platform.errors import Conflict, Invalid, TooLarge
@@ -54,7 +54,7 @@ def stored(model: Models) -> list[list[Any]]:
     return [unpack_rows(payload)[0] for _head, payload in Predictions.payloads(heads)]
 
 
-def join(model: Models, now: datetime = NOW + HOUR) -> joining.Done:
+def join(model: Models, now: datetime = NOW + HOUR) -> Done:
     """One step."""
     task = model.settings.task
     assert task is not None
@@ -65,7 +65,7 @@ def join(model: Models, now: datetime = NOW + HOUR) -> joining.Done:
 def test_valid_labels_are_stored_and_missing_ones_are_counted(deployed: Stack) -> None:
     """Rows and columns mean the same; null, NaN and an empty cell are no labels and withdraw nothing."""
     model = new_model(deployed)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"prediction_id": "a", "label": "yes", "timestamp": iso(NOW - HOUR), "outcomes": {"revenue": 12.5}},
         {"prediction_id": 7, "label": "no", "labelled_at": iso(NOW - HOUR)},
         {"prediction_id": "b", "withdraw": True},

@@ -42,7 +42,7 @@ def join_day(model: Watched, number: int, arrived: Sequence[Arrived], now: datet
     done.days.add(number)
     try:
         _commit_partitions(model, number, day, arrived, done)
-        counts = _rebuild(model, number, done)
+        counts = rebuild(model, number, done)
         if (
             counts.tally.predictions
             > MOST_ROWS_A_PARTITION * int(day.partitions)
@@ -98,7 +98,7 @@ def _by_partition[T: (Directory, Labels)](run: T | None, partitions: int) -> dic
     return {partition: run.take(places == partition) for partition in sorted(set(places.tolist()))}
 
 
-def _rebuild(model: Watched, number: int, done: Done) -> Counts:
+def rebuild(model: Watched, number: int, done: Done) -> Counts:
     """Store the sum of a day's heads as the counts of the day, and return it. Raises ConditionFailed.
 
     The day is read before its heads. If another step changes a head in between, it also rebuilds the day.

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from driftguard.models.task import Task
 from driftguard.performance.batches import Reader
 from driftguard.performance.matching import count
@@ -11,6 +13,7 @@ from driftguard.performance.runs import Directory, Labels
 from driftguard.performance.stored_runs import decode_directory, decode_labels, encode
 from driftguard.performance.tables import Joined
 from driftguard.platform.bulk import delete
+from driftguard.statistics.arrays import Flags
 
 MOST_RUNS = 8
 """Runs of a kind that a head lists. The next commit merges more runs into one."""
@@ -132,6 +135,8 @@ class Partitions:
         item.predictions_reached, item.labels_reached = reached["predictions"] or None, reached["labels"] or None
         item.counts = count(*runs, classes=self.model.task.class_count, day=self.number).encode()
         self.done.written(item.size, in_transaction=True)
+        # The check of the day's number of partitions costs as much as a write of the day.
+        self.done.written(self.day.size, in_transaction=True)
         return item
 
     def read(self, head: Joined | None) -> tuple[dict[str, Directory], dict[str, Labels]]:
@@ -155,6 +160,54 @@ class Partitions:
         for data in pieces:
             self.done.written(len(data))
         return [Joined.put_run(self.model.model_id, self.day, self.number, data, reached) for data in pieces]
+
+    def place(self, partition: int, head: Joined, waiting: Labels) -> Labels:
+        """Commit to one partition those of some labels whose predictions it has, and return them.
+
+        Labels that the partition has already are returned, too. Raises ConditionFailed and RunMissing.
+        """
+        directories, labels = self.read(head)
+        known = np.concatenate([np.zeros(0, np.uint64), *(run.hashes for run in directories.values())])
+        found = waiting.take(np.isin(waiting.hashes, known))
+        before = Labels.merge([Labels.empty(waiting.kind), *labels.values()])
+        new = Labels.merge([before, found])
+        if len(new) == len(before):
+            return found
+        reached = reached_by(head)
+        whole = len(labels) >= MOST_RUNS
+        # The name of the run has the arrivals of its rows, because the head's arrivals stay the same.
+        names = self.write(encode(new if whole else found), f"{max(reached.values())} {found.arrived.max()}")
+        item = self.head(
+            partition,
+            reached,
+            (list(head.directory_runs or ()), [*([] if whole else labels), *names]),
+            ([*directories.values()], [*labels.values(), found]),
+        )
+        item.commit(self.day, head)
+        delete(Joined.runs_named(self.model.model_id, self.number, sorted(labels.keys() - {*names}) if whole else []))
+        return found
+
+    def drop(self, partition: int, head: Joined, placed: Labels) -> None:
+        """Take labels that are in their day now out of one partition. Raises ConditionFailed and RunMissing."""
+        _directories, labels = self.read(head)
+        kept = [run.take(~_among(run, placed)) for run in labels.values()]
+        if sum(map(len, kept)) == sum(map(len, labels.values())):
+            return
+        left = [Labels.merge(kept)]
+        reached = reached_by(head)
+        names = self.write([data for run in left for data in encode(run)], f"{max(reached.values())} left")
+        item = self.head(partition, reached, ([], names), ([], left))
+        item.commit(self.day, head)
+        delete(Joined.runs_named(self.model.model_id, self.number, sorted(labels.keys() - {*names})))
+
+
+def _among(rows: Labels, others: Labels) -> Flags:
+    """Whether each label is one of the others: of the same id, batch and place."""
+    keys = set(
+        zip(others.hashes.tolist(), others.arrived.tolist(), others.key.tolist(), others.index.tolist(), strict=True)
+    )
+    own = zip(rows.hashes.tolist(), rows.arrived.tolist(), rows.key.tolist(), rows.index.tolist(), strict=True)
+    return np.fromiter((key in keys for key in own), np.bool_, len(rows))
 
 
 def reached_by(head: Joined | None) -> dict[Source, str]:

@@ -21,7 +21,7 @@ def split(day: Partitions) -> None:
     that stopped half-way is repeated. Raises ConditionFailed and RunMissing.
     """
     partitions = int(day.day.partitions)
-    heads = {int(head.sk.rpartition("#")[2]): head for head in Joined.heads(day.model.model_id, day.number, partitions)}
+    heads = {head.partition: head for head in Joined.heads(day.model.model_id, day.number, partitions)}
     new: set[str] = set()
     for number, head in heads.items():
         directories, labels = day.read(head)

@@ -158,6 +158,16 @@ class Joined(Table):
         return item
 
     @property
+    def number(self) -> int:
+        """The number of this day."""
+        return int(self.sk.removeprefix("day#"))
+
+    @property
+    def partition(self) -> int:
+        """The partition of this head."""
+        return int(self.sk.rpartition("#")[2])
+
+    @property
     def takes_until(self) -> datetime:
         """The time from which this day takes no labels any more."""
         return datetime.fromtimestamp(int(self.open_until), UTC) - GRACE
@@ -200,7 +210,7 @@ class Joined(Table):
     def some_heads(cls, model_id: str, day: int, partitions: int, wanted: Iterable[int]) -> "dict[int, Joined]":
         """Return the heads of these partitions that exist."""
         keys = [(day_place(model_id, day), head_key(partitions, number)) for number in wanted]
-        return {int(item.sk.rpartition("#")[2]): item for item in cls.batch_get(keys, consistent_read=True)}
+        return {item.partition: item for item in cls.batch_get(keys, consistent_read=True)}
 
     def commit(self, day: "Joined", read: "Joined | None") -> None:
         """Store this head in place of the one that was read, None if there was none.
