@@ -14,7 +14,7 @@ import pytest
 from driftguard.models import registry
 from driftguard.models.schemas import NewModel
 from driftguard.models.tables import Models
-from driftguard.performance import days, intake, joining, partitions, searching, splitting
+from driftguard.performance import days, intake, joining, maturing, partitions, searching, splitting
 from driftguard.performance.batches import Reader
 from driftguard.performance.counts import Counts
 from driftguard.performance.joining import Overtaken
@@ -471,6 +471,30 @@ def test_a_daily_pass_finds_the_day_of_labels_without_timestamp(sent: Sent, monk
     assert done.days == set()
     assert sent.stored() == before
     assert no_orphans(sent) <= 3
+
+
+def test_days_mature_once_and_keep_the_time(sent: Sent) -> None:
+    """A labelled day matures at its end, another by its age, and later predictions without labels change neither."""
+    sent.predict(NOW - 50 * HOUR, [(f"a{number}", 50, number / 10) for number in range(10)])
+    sent.predict(NOW - 24 * HOUR, [(f"b{number}", 24, number / 10) for number in range(10)])
+    sent.label(NOW - 23 * HOUR, [(f"b{number}", 24, number % 2) for number in range(9)])
+    join(sent)
+    settings = sent.model.settings
+    old, labelled = maturing.mature_days(sent.model.model_id, settings, NOW)
+    assert old.matured_at == labelled.matured_at == NOW
+    assert old.counts.tally.labelled == 0
+    sent.predict(NOW, [(f"c{number}", 24, 0.5) for number in range(50)])
+    join(sent, NOW + HOUR)
+    again = maturing.mature_days(sent.model.model_id, settings, NOW + HOUR)
+    assert [day.matured_at for day in again] == [NOW, NOW]
+    assert again[1].coverage == pytest.approx(9 / 60)
+    for item in Joined.days(sent.model.model_id, 0, 9_999_999):
+        item.update(actions=[Joined.matured_at.remove()])
+    strict = settings.model_copy(update={"label_ratio": 0.1, "maturity_hours": 100})
+    first, second = maturing.mature_days(sent.model.model_id, strict, NOW + HOUR)
+    assert first.matured_at is None
+    assert second.matured_at == NOW + HOUR
+    assert maturing.mature_days("no such model", settings, NOW) == []
 
 
 def test_a_label_in_the_row_of_its_prediction_counts_from_the_event(sent: Sent) -> None:
