@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-categories bench-peers load cost wheels clean
+.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-categories bench-peers load limits cost wheels clean
 
 PORT ?= 3000
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -9,7 +9,7 @@ ARCHITECTURE ?= arm64
 BUILT := .aws-sam/build
 PY := .venv/bin/python
 CONFIG ?= default
-BENCH := PYTHONPATH=layers/driftguard $(PY) -m bench
+BENCH := PYTHONPATH=layers/driftguard:clients/python $(PY) -m bench
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
@@ -36,7 +36,7 @@ wheels: setup ## Build the wheels of the client library and of the engine into d
 	@$(PY) -m scripts.build.wheels
 
 demo: build ## Start the stack here, find real drift in real flights, show it
-	@$(PY) -m local --port 0 --fresh --state .local/demo --run "$(PY) -m demo"
+	@$(PY) -m local --port 0 --fresh --state .local/demo --run "env PYTHONPATH=clients/python $(PY) -m demo"
 
 local: build ## Serve the stack here until stopped, keeping its data (PORT=3000)
 	@$(PY) -m local --port $(PORT)
@@ -67,9 +67,10 @@ undeploy: setup ## Take a deployed stack away with all its data, after asking (C
 bench: build ## Measure checks beside other tools, write docs/benchmarks.md; print import times, sizes, the local stack's speed
 	@$(BENCH) speed
 	@$(PY) -m bench.footprint
+	@$(PY) -m bench.client
 
-bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md
-	@$(BENCH) alarms
+bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md (ALL=1: all kinds of traffic; EFFORT=1)
+	@$(BENCH) alarms $(if $(ALL),--all) $(if $(EFFORT),--effort $(EFFORT))
 
 bench-categories: setup ## Count false alarms of categorical features, 2 to 20,000 categories (PAIRS=140 baselines a shape)
 	@PYTHONPATH=layers/driftguard $(PY) -m bench.alarms.categories $(PAIRS)
@@ -77,6 +78,9 @@ bench-categories: setup ## Count false alarms of categorical features, 2 to 20,0
 load: build ## Load a stack here with 100 organizations and 1,000 models, write docs/load.md: USERS=8 SECONDS=60 MODELS=1000 (HELP=1)
 	@$(BENCH) load $(if $(HELP),--help) $(if $(URL),--url $(URL)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(MODELS),--models $(MODELS)) $(if $(ORGANIZATIONS),--organizations $(ORGANIZATIONS)) $(if $(MINUTES),--minutes $(MINUTES))
+
+limits: setup ## Measure every function at its documented maximum, write docs/limits.md
+	@$(BENCH) limits
 
 bench-peers: setup ## Install the tools that `make bench` compares with, each in an environment of its own
 	@$(BENCH) peers

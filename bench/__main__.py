@@ -1,4 +1,4 @@
-"""Benchmarks. `speed` writes docs/benchmarks.md, `alarms` writes docs/alarms.md, `load` writes docs/load.md."""
+"""Benchmarks, each of which writes a page: docs/benchmarks.md, docs/alarms.md, docs/load.md or docs/limits.md."""
 
 import argparse
 import sys
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from bench import environments
 from bench.alarms import command as alarms
+from bench.files.command import compare_files, section
+from bench.limits import command as limits
 from bench.load import command as load
 from bench.speed import command as speed
 
@@ -16,10 +18,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     match options.what:
         case "speed":
             speed.run(say)
+        case "intake":
+            speed.run_intake(say)
         case "alarms":
-            alarms.run(options.effort, say)
+            alarms.run(options.effort, say, everything=options.all)
         case "load":
             return load.run(options, say)
+        case "files":
+            say(section(compare_files(say)))
+        case "limits":
+            limits.run(say)
         case "peers":
             environments.install_all(say)
         case "lock-peers":
@@ -36,10 +44,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="what", required=True)
     commands.add_parser("speed", help="measure checks, folding and reads beside other tools, write docs/benchmarks.md")
+    commands.add_parser(
+        "intake", help="measure logging as rows and as columns, write that section of docs/benchmarks.md"
+    )
     alarms_parser = commands.add_parser("alarms", help="simulate months with and without drift, write docs/alarms.md")
     alarms_parser.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
+    alarms_parser.add_argument("--all", action="store_true", help="also traffic that is not in the first tables")
     load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
     load.add_arguments(load_parser)
+    commands.add_parser("files", help="compare files beside other tools, print the table")
+    commands.add_parser("limits", help="measure functions at their documented maxima, write docs/limits.md")
     commands.add_parser("peers", help="install the tools that `speed` compares with, each in .venv-peers/<name>")
     commands.add_parser("lock-peers", help="resolve the peers' requirements again")
     return parser

@@ -27,12 +27,17 @@ def batch(times: Ints, values: Floats) -> Columns:
 
 
 def _column(values: Floats) -> Column:
-    data = np.ascontiguousarray(values, "<f8").tobytes()
-    return (Part("number", None, len(values), "floats", data, "<f8"),)
+    """Return a column. NaN is a missing value."""
+    there = ~np.isnan(values)
+    if not there.any():
+        return ()
+    mask = None if there.all() else there.tobytes()
+    data = np.ascontiguousarray(values[there], "<f8").tobytes()
+    return (Part("number", mask, int(there.sum()), "floats", data, "<f8"),)
 
 
 def baseline(values: Floats, days: int | None) -> Baseline:
-    """The baseline that `driftguard.distributions.baseline.build` makes of numbers without gaps, shape (F, N).
+    """The baseline that `driftguard.distributions.baseline.build` makes of numbers, shape (F, N). NaN is missing.
 
     Its sums differ by rounding.
     """
@@ -44,8 +49,10 @@ def baseline(values: Floats, days: int | None) -> Baseline:
 
 
 def _feature(name: str, values: Floats) -> FeatureBaseline:
-    distinct, counts = np.unique(values + 0.0, return_counts=True)
+    present = values[~np.isnan(values)]
+    distinct, counts = np.unique(present + 0.0, return_counts=True)
     # Sequences as far as is asked of them.
     ascending, cumulative = cast("Sequence[float]", distinct), cast("Sequence[int]", np.cumsum(counts))
-    distribution = numbers(ascending, cumulative, total=float(values.sum()), squares=float(np.square(values).sum()))
-    return FeatureBaseline(name, "feature", "numeric", len(values), 0, 0, distribution)
+    distribution = numbers(ascending, cumulative, total=float(present.sum()), squares=float(np.square(present).sum()))
+    missing = len(values) - len(present)
+    return FeatureBaseline(name, "feature", "numeric", len(values), missing, 0, distribution)

@@ -9,8 +9,12 @@ from unittest.mock import patch
 
 from driftguard.alerts import findings, lifecycle
 from driftguard.checks import reports
-from driftguard.checks.window import Past, gather
+from driftguard.checks.window import Gathered, Past, gather
+from driftguard.counting import past
 from driftguard.counting.counts import Counts
+from driftguard.counting.layout import layout_of
+from driftguard.counting.learning import learn
+from driftguard.counting.profiles import HOURS, Profile
 from driftguard.counting.series import Fresh, Series, State
 from driftguard.counting.tables import StoredCounts
 from driftguard.distributions import encoding
@@ -19,7 +23,7 @@ from driftguard.models.tables import Models
 from driftguard.models.traffic import NO_TRAFFIC
 from driftguard.platform.times import hour_of, iso
 from driftguard.verdicts.judging import Verdict
-from driftguard.verdicts.moments import RHO_DAYS, Moment, verdict_on
+from driftguard.verdicts.moments import verdict_on
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 """Half a day after midnight: the window has 12 hours on one side of its whole days and 13 on the other."""
@@ -33,15 +37,23 @@ class Item:
 
     place: tuple[int, int]
     data: bytes
+    made_of: str = ""
+    made_at: str = iso(NOW)
+    pieces: int = 1
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Encoded: the baseline, the hours around the window's whole days, and the last 14 whole days."""
+    """Encoded: the baseline, the hours around the window's whole days, the last 14 whole days, and the model's past.
+
+    The profile of a day has the same counts in each hour.
+    """
 
     baseline: bytes
     hours: Mapping[int, Sequence[bytes]]
     days: Mapping[int, Sequence[bytes]]
+    profiles: Mapping[int, Sequence[bytes]]
+    knowledge: Mapping[int, Sequence[bytes]]
 
     @classmethod
     def of(cls, baseline: Baseline, hours: Mapping[int, Counts], days: Mapping[int, Counts]) -> "Stored":
@@ -51,14 +63,36 @@ class Stored:
         def encoded(counts: Mapping[int, Counts]) -> dict[int, list[bytes]]:
             return {moment: [one.encode(group) for group in range(groups)] for moment, one in counts.items()}
 
-        return cls(encoding.encode(baseline), encoded(hours), encoded(days))
+        profiles = {day: _even(day, one) for day, one in days.items()}
+        today = hour_of(NOW) // 24
+        known = learn(layout_of(baseline), today, profiles, None, {}, min(days))
+        return cls(
+            encoding.encode(baseline),
+            encoded(hours),
+            encoded(days),
+            {day: [one.encode(group) for group in range(groups)] for day, one in profiles.items()},
+            {today: [known.encode(group) for group in range(groups)]},
+        )
 
     def read_from(self) -> AbstractContextManager[object]:
-        """While this is open, reading hours and days of any model finds these."""
+        """While this is open, reading hours, days and the past of any model finds these."""
         stack = ExitStack()
         stack.enter_context(patch.object(StoredCounts, "hours", _reader(self.hours)))
         stack.enter_context(patch.object(StoredCounts, "days", _reader(self.days)))
+        stack.enter_context(patch.object(StoredCounts, "profiles", _reader(self.profiles)))
+        of_day = _reader(self.knowledge)
+        stack.enter_context(
+            patch.object(StoredCounts, "knowledge", lambda model, version, day, **_: of_day(model, version, day, day))
+        )
+        stack.enter_context(patch.object(past, "_made_of", lambda *_arguments: ""))
         return stack
+
+
+def _even(day: int, counts: Counts) -> Profile:
+    """The profile of a day with these counts, in equal parts."""
+    whole = Profile.of(counts.layout, day, {day * HOURS: counts})
+    rows, groups, flaws = (one[:1].repeat(HOURS, axis=0) // HOURS for one in (whole.rows, whole.groups, whole.flaws))
+    return Profile(day, rows, groups, flaws)
 
 
 def _reader(stored: Mapping[int, Sequence[bytes]]) -> Any:
@@ -75,7 +109,7 @@ def moments() -> tuple[list[int], list[int]]:
     today = hour_of(NOW) // 24
     first = hour_of(NOW - timedelta(days=7))
     hours = [*range(first, (today - 6) * 24), *range(today * 24, hour_of(NOW) + 1)]
-    return hours, [*range(today - RHO_DAYS, today)]
+    return hours, [*range(today - 6, today)]
 
 
 def series(baseline: Baseline) -> Series:
@@ -102,16 +136,16 @@ def decided(of: Series) -> Verdict:
     return judged(of, gathered(of))
 
 
-def gathered(of: Series) -> tuple[Counts, list[Counts], Moment]:
+def gathered(of: Series) -> Gathered:
     """The first half of it: read and decode the counts, sum the window."""
     hour = hour_of(NOW)
     state = State(cursor=iso(NOW), first_hour=hour - 40 * 24, rolled_before=hour // 24, last_arrival=iso(NOW))
     return gather(of, model().settings, state, Fresh(), Past(NOW, NO_TRAFFIC), NOW)
 
 
-def judged(of: Series, found: tuple[Counts, list[Counts], Moment]) -> Verdict:
+def judged(of: Series, found: Gathered) -> Verdict:
     """The second half: test and judge what is in memory."""
-    return verdict_on(model(), model().settings, of.baseline, *found)
+    return verdict_on(model(), model().settings, of.baseline, found.counts, found.comparison, found.moment)
 
 
 def settled(verdict: Verdict) -> bytes:

@@ -12,6 +12,7 @@ from typing import Final
 
 from demo.api import Api, DemoError, Role
 from demo.screen import Screen
+from driftguard_client import DriftGuardError
 
 STACK_VARIABLE: Final = "DRIFTGUARD_STACK"
 DEFAULT_STACK: Final = Path(".local/stack.json")
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
             _look_around(screen, url, keys["viewer"])
             _say_goodbye(screen, _file(options).parent, url)
         return status
-    except DemoError as error:
+    except (DemoError, DriftGuardError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,18 +1,17 @@
 """A client of the HTTP API that says in one sentence what went wrong."""
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, Self
 
 import httpx
 
+from driftguard_client import DriftGuard
+
 type Role = Literal["admin", "ingest", "viewer"]
 
 TIMEOUT: Final = httpx.Timeout(60, connect=5)
 SCHEDULE_TIMEOUT: Final = httpx.Timeout(300, connect=5)
-BUSY: Final = frozenset({429, 502, 503, 504})
-TRIES: Final = 4
 SHOWN: Final = 300
 
 
@@ -67,24 +66,9 @@ class Api:
         """Make something, with the admin's key."""
         return self._call("admin", "POST", path, _json(body)).json()
 
-    def put(self, path: str, body: bytes) -> Any:
-        """Replace something, with the admin's key."""
-        return self._call("admin", "PUT", path, body).json()
-
-    def log(self, model_id: str, batch_id: str, rows: list[dict[str, Any]]) -> Any:
-        """Log a batch with the ingest key; its id makes it harmless to send it again when the answer is lost."""
-        body = _json({"model_id": model_id, "batch_id": batch_id, "predictions": rows})
-        for attempt in range(1, TRIES):
-            try:
-                return self._call("ingest", "POST", "/predictions/batch", body).json()
-            except RefusedError as refusal:
-                if refusal.status not in BUSY:
-                    raise
-            except DemoError as error:
-                if not isinstance(error.__cause__, httpx.TimeoutException):
-                    raise
-            time.sleep(attempt)
-        return self._call("ingest", "POST", "/predictions/batch", body).json()
+    def client(self, role: Role) -> DriftGuard:
+        """DriftGuard's own client with the key of this role, as a user's program has it."""
+        return DriftGuard(self.url, self._keys[role], strict=True)
 
     def serves_page(self, path: str) -> bool:
         """Whether there is a page at `path` that opens without a key."""

@@ -5,9 +5,6 @@ the jump to daylight-saving time on 10 March 2013.
 """
 
 import importlib.util
-import json
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -27,6 +24,7 @@ CATEGORIES: Final = ("carrier", "origin")
 FEATURES: Final = (*NUMBERS, *CATEGORIES)
 PREDICTION: Final = "prediction"
 TRUTH: Final = "arr_delay"
+TIME: Final = "moved"
 BASELINE_MONTHS: Final = (1, 2)
 BASELINE_DAYS: Final = 59
 BATCH_ROWS: Final = 500
@@ -102,26 +100,15 @@ class Flights:
         scheduled = self.predicted.scheduled
         return self.predicted[(scheduled >= start) & (scheduled < end)].sort_values("scheduled", kind="stable")
 
-    def baseline_body(self) -> bytes:
-        """The body of PUT …/baseline, all rows in compact columns (about 1.6 MB of the 4 MB allowed)."""
-        columns = {name: scalars(self.baseline[name]) for name in FEATURES}
-        body = {"columns": columns, "predictions": scalars(self.baseline[PREDICTION]), "days": BASELINE_DAYS}
-        return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+    def trained_on(self) -> pd.DataFrame:
+        """The columns of the baseline: the features and the prediction."""
+        return self.baseline[[*FEATURES, PREDICTION]]
 
-    def batches(self, week: Week, end: datetime) -> Iterator[list[dict[str, Any]]]:
-        """The rows of POST /predictions/batch: the week and the day before it, moved so that the week ends at `end`."""
+    def logged(self, week: Week, end: datetime) -> pd.DataFrame:
+        """The rows to log: the week and the day before it, moved so that the week ends at `end`."""
         table, shift = self.week(week, days_before=1), week.shift(end)
-        times = [(moment.to_pydatetime().replace(tzinfo=end.tzinfo) + shift) for moment in table.scheduled]
-        columns = [scalars(table[name]) for name in FEATURES]
-        rows = [
-            {
-                "timestamp": moment.isoformat().replace("+00:00", "Z"),
-                "features": dict(zip(FEATURES, values, strict=True)),
-                "prediction": prediction,
-            }
-            for moment, prediction, *values in zip(times, scalars(table[PREDICTION]), *columns, strict=True)
-        ]
-        return (rows[start : start + BATCH_ROWS] for start in range(0, len(rows), BATCH_ROWS))
+        moved = table.scheduled.dt.tz_localize("UTC") + shift
+        return table[[*FEATURES, PREDICTION]].assign(**{TIME: moved})
 
     def error(self, table: pd.DataFrame) -> float:
         """By how many minutes the prediction was off on average, once the flights had landed."""
@@ -136,19 +123,6 @@ class Flights:
             for name in (*NUMBERS, PREDICTION)
         }
         return numbers | {name: _total_variation(self.baseline[name], window[name]) for name in CATEGORIES}
-
-
-def scalars(column: "pd.Series[Any]") -> list[float | int | str | None]:
-    """Values as JSON writes them shortest: whole numbers without a fraction, missing as None."""
-    return [_scalar(value) for value in column.tolist()]
-
-
-def _scalar(value: float | str) -> float | int | str | None:
-    if isinstance(value, str):
-        return value
-    if math.isnan(value):
-        return None
-    return int(value) if value == int(value) else value
 
 
 def _total_variation(one: "pd.Series[Any]", other: "pd.Series[Any]") -> float:

@@ -113,9 +113,9 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._show(last=True)
 
-    def advance(self, amount: int) -> None:
-        """So much more is done."""
-        self._done += amount
+    def reach(self, amount: int) -> None:
+        """So much is done by now."""
+        self._done = amount
         self._show(last=False)
 
     def _show(self, *, last: bool) -> None:

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from demo.api import Api, DemoError
 from demo.expectations import Found, about, missing_from_quiet, missing_from_storms
-from demo.flights import BATCH_ROWS, FEATURES, QUIET, STORMS, Flights, Week
+from demo.flights import BASELINE_DAYS, BATCH_ROWS, FEATURES, PREDICTION, QUIET, STORMS, TIME, Flights, Week
 from demo.screen import Screen
+from driftguard_client import Model
 
 LABEL: Final = "demo"
 NAMES: Final = {QUIET: "flight-delays-march", STORMS: "flight-delays-june"}
@@ -86,16 +87,19 @@ class Story:
             time.monotonic() - began,
         )
         began = time.monotonic()
-        body = flights.baseline_body()
-        for model in models.values():
-            path = f"/models/{model['id']}/baseline"
-            baseline = self._api.find(path) or self._api.put(path, body)
-            if baseline["rows"] != len(flights.baseline):
-                raise DemoError(
-                    f"the baseline of {model['name']} has {baseline['rows']:,} rows, not {len(flights.baseline):,}"
-                )
-        self._screen.done(f"the baseline for each: {len(body) / 1e6:.2f} MB", time.monotonic() - began)
+        with self._api.client("admin") as dg:
+            for model in models.values():
+                self._baseline(flights, dg.model(model["name"]))
+        self._screen.done(f"the baseline for each: {len(flights.baseline):,} rows", time.monotonic() - began)
         return models
+
+    def _baseline(self, flights: Flights, model: Model) -> None:
+        """Set the baseline, unless an earlier run has done so."""
+        if self._api.find(f"/models/{model.id}/baseline") is None:
+            model.set_baseline(flights.trained_on(), prediction=PREDICTION, days=BASELINE_DAYS, progress=False)
+        rows = model.baseline().rows
+        if rows != len(flights.baseline):
+            raise DemoError(f"the baseline of {model.name} has {rows:,} rows, not {len(flights.baseline):,}")
 
     def _model(self, week: Week, known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         """The week's model: that of an earlier run within the same hour, or a new one."""
@@ -121,15 +125,19 @@ class Story:
                 self._api.post("/alert-channels", channel)
 
     def _log(self, flights: Flights, week: Week, model: Mapping[str, Any]) -> None:
-        batches = list(flights.batches(week, self._end))
-        with self._screen.progress(week.title, "predictions", sum(map(len, batches))) as progress:
-            for number, rows in enumerate(batches):
-                answer = self._api.log(model["id"], f"{week.slug}-{number:03}", rows)
-                if answer["accepted"] != len(rows) or answer["rejected"]:
-                    raise DemoError(
-                        f"batch {number} of {model['name']}: {answer['rejected']} rejected, {answer['errors'][:3]}"
-                    )
-                progress.advance(len(rows))
+        rows = flights.logged(week, self._end)
+        with self._screen.progress(week.title, "predictions", len(rows)) as progress, self._api.client("ingest") as dg:
+            # The id makes it harmless to log the week again, as a second run within the hour does.
+            result = dg.model(model["name"]).log_frame(
+                rows,
+                prediction=PREDICTION,
+                timestamp=TIME,
+                batch_id=week.slug,
+                chunk_rows=BATCH_ROWS,
+                progress=lambda done, _total: progress.reach(done),
+            )
+        if result.accepted != len(rows):
+            raise DemoError(f"{model['name']}: {result}")
 
     def _fire(self) -> None:
         self._screen.step("The 15-minute schedule fires")

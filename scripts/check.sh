@@ -23,10 +23,16 @@ policies() {
         .venv-checkov/bin/checkov --config-file .checkov-everything.yaml --file .aws-sam/templates/everything.json
 }
 
+# The library on the oldest Python, then all of the client with its tests and examples on this one.
+client_types() {
+    (cd clients/python && mypy --config-file pyproject.toml && mypy --config-file mypy.ini)
+}
+
 step "format" ruff format --check .
 step "lint" ruff check .
 step "engine source" python -m scripts.build.wheels --source
 step "types" mypy
+step "types of the client" client_types
 step "dashboard types" sh scripts/build/dashboard.sh types
 step "template" python -m scripts.generate.template --check
 step "OpenAPI document" python -m scripts.generate.openapi --check

@@ -19,6 +19,7 @@ from driftguard.statistics.arrays import Floats
 from driftguard.verdicts.drift import drift_tests
 from driftguard.verdicts.quality import quality_tests
 from driftguard.verdicts.rules import Rules
+from driftguard.verdicts.week import Week
 
 WINDOWS = 20
 """Windows that are compared with one baseline."""
@@ -86,7 +87,7 @@ def compare(shape: Shape, baselines: int, seed: int) -> Iterator[Found]:
             window.rows = shape.window
             window.bins[:] = np.bincount(bins, weights=values, minlength=len(window.bins)).astype(np.int64)
             window.unseen[:] = values[unseen].sum()
-            tests = drift_tests(layout, window, (), rules, window_days=7, baseline_days=None)
+            tests = drift_tests(layout, window, Week.whole(len(layout.features), 7), rules, baseline_days=None)
             _testable, quality = quality_tests(layout, window, rules, settings.min_share_change)
             yield Found(
                 bool(tests.fired[0]),

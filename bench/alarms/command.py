@@ -16,10 +16,13 @@ PICTURE = ROOT / "docs" / "img" / "alarms.png"
 PLOT = ROOT / "bench" / "plot.py"
 
 
-def run(effort: float, say: Callable[[str], None]) -> None:
-    """Simulate `effort` times as many models as usual and write docs/alarms.md."""
+def run(effort: float, say: Callable[[str], None], *, everything: bool = False) -> None:
+    """Simulate `effort` times as many models as usual and write docs/alarms.md.
+
+    everything: also what is not in the first tables. A run that was stopped is continued.
+    """
     begun = time.monotonic()
-    outcomes = simulate(plans(effort), jobs(), say)
+    outcomes = simulate(plans(effort, everything=everything), jobs(), say)
     PAGE.write_text(document(outcomes, (time.monotonic() - begun) / 60), encoding="utf-8")
     say(PAGE.read_text(encoding="utf-8"))
     draw(outcomes, say)

@@ -31,15 +31,12 @@ def rate(counts: Sequence[int]) -> Estimate:
     return Estimate(events / n, float(low) / n, float(chi2.ppf(1 - tail, 2 * events + 2)) / 2 / n)
 
 
-def median(values: Sequence[float]) -> Estimate:
-    """The median, with the interval between order statistics; infinite values count as the largest."""
+def quantile(values: Sequence[float], share: float) -> Estimate:
+    """A quantile, with the interval between order statistics; infinite values count as the largest."""
     ordered = sorted(values)
     n = len(ordered)
-    low = int(binom.ppf((1 - LEVEL) / 2, n, 0.5))
-    middle = ordered[(n - 1) // 2] if math.isinf(ordered[n // 2]) else (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
-    return Estimate(middle, ordered[max(low - 1, 0)], ordered[min(n - low, n - 1)])
-
-
-def share_within(values: Sequence[float], limit: float) -> float:
-    """The share of values up to `limit`."""
-    return sum(value <= limit for value in values) / len(values)
+    low, high = (int(binom.ppf(tail, n, share)) for tail in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    place = share * (n - 1)
+    before, after = ordered[math.floor(place)], ordered[math.ceil(place)]
+    middle = before if math.isinf(after) else before + (after - before) * (place - math.floor(place))
+    return Estimate(middle, ordered[max(low - 1, 0)], ordered[min(high, n - 1)])

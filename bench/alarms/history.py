@@ -9,13 +9,13 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.alarms.scenarios import DAY, HOUR, MONDAY, WEEK, Traffic
 from bench.columns import Floats, Ints, batch
 from driftguard.counting.batches import count
 from driftguard.counting.counts import Counts
-from driftguard.counting.layout import Layout, layout_of
+from driftguard.counting.layout import MERGED, Layout, layout_of
+from driftguard.counting.profiles import FLAWS, flaws_of
 from driftguard.distributions.baseline import Baseline
 
 QUARTERS = 4
@@ -35,13 +35,29 @@ class History:
         self._rows = np.zeros(self.quarters + 1, np.int64)
         self._sums = np.zeros((3, self.quarters, features))
         self._ends = np.full((2, self.quarters, features), np.inf)
+        self.flaws = np.zeros((self.quarters + 1, features, len(FLAWS)), np.int64)
         for quarter, counts in _counted(baseline, traffic, days):
             self._rows[quarter + 1] = counts.rows
             self._bins[quarter + 1] = counts.bins
             self._sums[:, quarter] = counts.total, counts.squares, counts.beyond
             self._ends[:, quarter] = counts.least, -counts.greatest
+            self.flaws[quarter + 1] = flaws_of(self.layout, counts)
         np.cumsum(self._rows, out=self._rows)
         np.cumsum(self._bins, axis=0, out=self._bins)
+        np.cumsum(self.flaws, axis=0, out=self.flaws)
+
+    @property
+    def rows(self) -> Ints:
+        """The number of rows before each quarter: (Q + 1,)."""
+        return self._rows
+
+    @cached_property
+    def merged(self) -> Ints:
+        """The counts of merged groups before each quarter: (Q + 1, F, 10)."""
+        starts = np.flatnonzero(np.diff(self.layout.merged, prepend=-1))
+        merged = np.zeros((self.quarters + 1, len(self.layout.features) * MERGED), np.int64)
+        merged[:, self.layout.merged[starts]] = np.add.reduceat(self._bins, starts, axis=1)
+        return merged.reshape(self.quarters + 1, -1, MERGED)
 
     def between(self, first: int, end: int) -> Counts:
         """The sum of the quarters from `first` to before `end`, as adding their counts would give it."""
@@ -50,15 +66,16 @@ class History:
             return counts
         counts.rows = int(self._rows[end] - self._rows[first])
         counts.bins[:] = self._bins[end] - self._bins[first]
+        counts.missing[:] = (self.flaws[end] - self.flaws[first])[:, 0]
         counts.total, counts.squares, counts.beyond = self._sums[:, first:end].sum(axis=1)
         least, greatest = self._ends[:, first:end].min(axis=1)
         counts.least, counts.greatest = least, -greatest
         return counts
 
-    def windows(self, feature: int, firsts: Ints, ends: Ints) -> npt.NDArray[np.int32]:
+    def windows(self, feature: int, firsts: Ints, ends: Ints) -> Ints:
         """The bins of one feature in many windows: (windows, bins)."""
         bins = self._bins[:, self.layout.span(feature)]
-        return bins[ends] - bins[firsts]
+        return (bins[ends] - bins[firsts]).astype(np.int64)
 
     @cached_property
     def days(self) -> Sequence[Counts]:

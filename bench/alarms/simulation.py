@@ -1,26 +1,45 @@
-"""Many simulated models of each scenario, side by side."""
+"""Many simulated models of each scenario, side by side. Results are kept, so that a run can be continued."""
 
+import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from bench.alarms.history import A_DAY, QUARTERS, History
+from bench.alarms.past import table_of
 from bench.alarms.replay import Replay, drift_openings
-from bench.alarms.scenarios import DRIFTING, QUIET, Scenario, traffic
+from bench.alarms.scenarios import (
+    DRIFTING,
+    FROM_THE_FIRST_HOUR,
+    LIVES,
+    MORE_DRIFTING,
+    MORE_QUIET,
+    QUIET,
+    Scenario,
+    traffic,
+)
 from bench.columns import baseline
-from driftguard.models.settings import ModelSettings, Rule
+from bench.environments import ROOT
+from driftguard.counting.profiles import Table
+from driftguard.models.settings import ModelSettings
+
+type Variant = Literal["budget", "timestamps", "p_value"]
+"""The rule `budget` without and with timestamps in the baseline, or the rule `p_value`."""
 
 WARM_DAYS = 14
-"""Days of traffic before the month that is looked at: until then the day-to-day overdispersion is not known."""
+"""Days of traffic before the month that is looked at. They are looked at apart."""
 MONTH = 30
-CHECKS_OF_RULE: dict[Rule, int] = {"budget": 1, "p_value": QUARTERS}
-"""Quarters of an hour between the checks of a month. Under `p_value` an alert is open most of the time, so that hardly
-a check can be left out: they run by the hour, which raises slightly fewer alarms."""
+EVERY: dict[Variant, int] = {"budget": 1, "timestamps": 1, "p_value": QUARTERS}
+"""Quarters of an hour between checks. Under `p_value` an alert is open most of the time, so that hardly a check can be
+left out: they run by the hour, which raises slightly fewer alarms."""
 
 DAYS = WARM_DAYS + MONTH
 WEEKS = -(-DAYS // 7)
@@ -28,6 +47,8 @@ WATCHED_DAYS = 23
 """How long drift goes on before it counts as not found: what is left when it sets in on the last day of a week."""
 
 SEED = 20_261_123
+KEPT = ROOT / ".local" / "bench-alarms.jsonl"
+"""Results of earlier runs with the same code, one line per model."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +60,18 @@ class Size:
 
 
 USUAL = Size(10_000, 10_000)
+SMALL = Size(1_000, 1_000)
 LARGE = Size(100_000, 100_000)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One row of the tables: which traffic, and how many models are simulated under each rule."""
+    """One row of the tables: which traffic, how many models are simulated, and for how many also under `p_value`."""
 
     scenario: Scenario
     size: Size
-    budget: int
-    p_value: int
+    models: int
+    p_value: int = 0
 
     @property
     def name(self) -> str:
@@ -57,22 +79,25 @@ class Plan:
         return f"{self.scenario.name}, {self.size.rows_a_week:,} rows a week"
 
 
-def plans(effort: float) -> list[Plan]:
-    """All that is simulated; `effort` scales the numbers of models."""
+def plans(effort: float, *, everything: bool) -> list[Plan]:
+    """What is simulated; `effort` scales the numbers of models. everything: also what is not in the first tables."""
 
     def some(number: float) -> int:
         return max(2, round(number * effort))
 
-    large = [scenario for scenario in QUIET if scenario.name in ("independent rows", "cycle and weekend")]
-    large += [scenario for scenario in DRIFTING if scenario.name == "mean 0.5 σ"]
+    chosen = [
+        *(Plan(scenario, USUAL, some(100), some(5)) for scenario in QUIET),
+        *(Plan(scenario, USUAL, some(100)) for scenario in (*DRIFTING, *FROM_THE_FIRST_HOUR)),
+        *(Plan(scenario, USUAL, some(20)) for scenario in LIVES),
+    ]
+    if not everything:
+        return chosen
+    mean = next(scenario for scenario in DRIFTING if scenario.name == "mean 0.5 σ")
+    both = [scenario for scenario in QUIET if scenario.name in ("independent rows", "cycle and weekend")]
     return [
-        # Where the budget must hold, so many that none in all of them leaves no doubt about it.
-        *(Plan(scenario, USUAL, some(60 if scenario.day_effects else 120), some(10)) for scenario in QUIET),
-        *(Plan(scenario, USUAL, some(60), some(60)) for scenario in DRIFTING),
-        *(
-            Plan(scenario, LARGE, some(40 if scenario.drifting else 75), some(40 if scenario.drifting else 4))
-            for scenario in large
-        ),
+        *chosen,
+        *(Plan(scenario, size, some(100)) for size in (SMALL, LARGE) for scenario in (*both, mean)),
+        *(Plan(scenario, USUAL, some(100)) for scenario in (*MORE_QUIET, *MORE_DRIFTING)),
     ]
 
 
@@ -80,9 +105,9 @@ def plans(effort: float) -> list[Plan]:
 class Month:
     """A model without drift. alarms: drift alerts that opened in its month, quality: alerts about data quality.
     young: drift alerts in the first 14 days. firing: the share of the month's checks that found drift or poor
-    quality."""
+    quality, of those that were not left out."""
 
-    rule: Rule
+    variant: Variant
     alarms: int
     quality: int
     young: int
@@ -93,8 +118,16 @@ class Month:
 class Delay:
     """A model with drift. hours: from its setting in to the alert, None when none came."""
 
-    rule: Rule
+    variant: Variant
     hours: float | None
+
+
+@dataclass(frozen=True)
+class Life:
+    """A model with one change, checked by the hour. alerts: drift alerts that opened, each once."""
+
+    variant: Variant
+    alerts: int
 
 
 @dataclass(frozen=True)
@@ -104,23 +137,32 @@ class Outcome:
     plan: Plan
     months: Sequence[Month]
     delays: Sequence[Delay]
+    lives: Sequence[Life]
 
 
-def simulate(plans: Sequence[Plan], jobs: int, say: Callable[[str], None]) -> list[Outcome]:
-    """Every plan's models, `jobs` at a time."""
-    outcomes = []
-    with ProcessPoolExecutor(jobs) as pool:
+def simulate(plans: Sequence[Plan], jobs: int, say: Callable[[str], None], kept: Path = KEPT) -> list[Outcome]:
+    """Every plan's models, `jobs` at a time. Models whose results are in the file `kept` are not simulated again."""
+    outcomes, known, code = [], _known(kept), _code()
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(jobs) as pool, kept.open("a", encoding="utf-8") as file:
         for place, plan in enumerate(plans):
             begun = time.monotonic()
-            numbers = range(max(plan.budget, plan.p_value))
-            chunk = max(1, len(numbers) // (jobs * 4))
-            results = [*pool.map(partial(_model, plan), numbers, chunksize=chunk)]
-            flat = [item for result in results for item in result]
-            months = [item for item in flat if isinstance(item, Month)]
-            delays = [item for item in flat if isinstance(item, Delay)]
-            outcomes.append(Outcome(plan, months, delays))
-            took = time.monotonic() - begun
-            say(f"{place + 1:2}/{len(plans)}  {plan.name}  {took:.0f} s")
+            keys = [f"{code} {plan.name} {number < plan.p_value} {number}" for number in range(plan.models)]
+            missing = [number for number, key in enumerate(keys) if key not in known]
+            for number, found in zip(missing, pool.map(partial(_model, plan), missing), strict=True):
+                known[keys[number]] = found
+                file.write(json.dumps([keys[number], found]) + "\n")
+                file.flush()
+            items = [item for key in keys for item in known[key]]
+            outcomes.append(
+                Outcome(
+                    plan,
+                    [Month(**item) for item in items if "alarms" in item],
+                    [Delay(**item) for item in items if "hours" in item],
+                    [Life(**item) for item in items if "alerts" in item],
+                )
+            )
+            say(f"{place + 1:2}/{len(plans)}  {plan.name}  {time.monotonic() - begun:.0f} s")
     return outcomes
 
 
@@ -129,45 +171,67 @@ def jobs() -> int:
     return min(os.process_cpu_count() or 1, 8)
 
 
-def _model(plan: Plan, number: int) -> list[Month | Delay]:
+def _known(kept: Path) -> dict[str, list[dict[str, Any]]]:
+    if not kept.exists():
+        return {}
+    return dict(json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines())
+
+
+def _code() -> str:
+    """Return a digest of all that decides about results."""
+    digest = hashlib.blake2b(digest_size=6)
+    folders = ("statistics", "counting", "verdicts", "alerts", "distributions")
+    sources = [path for room in folders for path in (ROOT / "layers/driftguard/driftguard" / room).rglob("*.py")]
+    own = ("history", "parts", "past", "replay", "scenarios", "simulation")
+    for path in sorted([*sources, *(Path(__file__).with_name(f"{name}.py") for name in own)]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _model(plan: Plan, number: int) -> list[dict[str, Any]]:
     scenario, size = plan.scenario, plan.size
-    name = int.from_bytes(scenario.name.encode()[:16], "little")
+    name = int.from_bytes(hashlib.blake2b(scenario.name.encode(), digest_size=8).digest())
     rng = np.random.default_rng([SEED, name, size.rows_a_week, number])
     reference = traffic(scenario, rng, weeks=1, rows_a_week=size.baseline_rows)
-    # Drift sets in at any hour of any day of a week.
-    onset = WARM_DAYS + 7 * rng.random() if scenario.drifting else np.inf
+    # Drift sets in at any hour of any day of a week, or with the first row.
+    onset = (0.0 if scenario.at_start else WARM_DAYS + 7 * rng.random()) if scenario.drifting else np.inf
     rows = traffic(scenario, rng, weeks=WEEKS, rows_a_week=size.rows_a_week, onset=onset)
-    history = History(baseline(reference.values, scenario.baseline_days), rows, DAYS)
-    rules: list[Rule] = ["budget"] if number < plan.budget else []
-    rules += ["p_value"] if number < plan.p_value else []
-    return list(_measured(history, rules, onset))
+    base = baseline(reference.values, scenario.baseline_days)
+    history = History(base, rows, DAYS)
+    variants: list[Variant] = ["budget", "timestamps"]
+    variants += ["p_value"] if number < plan.p_value else []
+    table = table_of(history.layout, base, reference)
+    return [asdict(found) for variant in variants for found in _measured(scenario, history, variant, table, onset)]
 
 
-def _measured(history: History, rules: Sequence[Rule], onset: float) -> Iterator[Month | Delay]:
-    for rule in rules:
-        settings = ModelSettings(rule=rule)
-        if np.isfinite(onset):
-            yield Delay(rule, _delay(history, settings, onset))
-        else:
-            yield _month(history, settings)
+def _measured(
+    scenario: Scenario, history: History, variant: Variant, table: Table, onset: float
+) -> Iterator[Month | Delay | Life]:
+    settings = ModelSettings(rule="p_value" if variant == "p_value" else "budget")
+    timed = table if variant == "timestamps" else None
+    if scenario in LIVES:
+        openings = Replay(history, settings, 0, timed, every=QUARTERS).run(DAYS * A_DAY)
+        yield Life(variant, len(drift_openings(openings)))
+    elif np.isfinite(onset):
+        yield Delay(variant, _delay(Replay(history, settings, int(onset * A_DAY), timed), onset))
+    else:
+        start = WARM_DAYS * A_DAY if variant == "p_value" else 0
+        yield _month(Replay(history, settings, start, timed, every=EVERY[variant]), variant)
 
 
-def _month(history: History, settings: ModelSettings) -> Month:
-    young = Replay(history, settings, 0).run(WARM_DAYS * A_DAY) if settings.rule == "budget" else []
-    every = CHECKS_OF_RULE[settings.rule]
-    month = Replay(history, settings, WARM_DAYS * A_DAY, every=every)
-    openings = month.run(DAYS * A_DAY)
+def _month(replay: Replay, variant: Variant) -> Month:
+    openings = replay.run(DAYS * A_DAY)
     drift = drift_openings(openings)
+    young = [opening for opening in drift if opening.quarter <= WARM_DAYS * A_DAY]
     return Month(
-        settings.rule,
-        alarms=len(drift),
+        variant,
+        alarms=len(drift) - len(young),
         quality=len(openings) - len(drift),
-        young=len(drift_openings(young)),
-        firing=month.firing_checks / (MONTH * A_DAY / every),
+        young=len(young),
+        firing=replay.firing_checks / (MONTH * A_DAY / EVERY[variant]),
     )
 
 
-def _delay(history: History, settings: ModelSettings, onset: float) -> float | None:
-    start = onset * A_DAY
-    openings = Replay(history, settings, int(start)).run(int(start) + WATCHED_DAYS * A_DAY, until_opened=True)
-    return (openings[0].quarter - start) * 24 / A_DAY if openings else None
+def _delay(replay: Replay, onset: float) -> float | None:
+    openings = replay.run(replay.start + WATCHED_DAYS * A_DAY, until_opened=True)
+    return (openings[0].quarter - onset * A_DAY) * 24 / A_DAY if openings else None

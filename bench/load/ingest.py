@@ -110,7 +110,7 @@ def _locust(plan: Path, users: int, seconds: int) -> None:
     command = [str(LOCUST.executable), "-m", "locust", "--headless", "--only-summary", "--loglevel", "WARNING"]
     command += ["--locustfile", str(LOCUSTFILE), "--users", str(users), "--spawn-rate", str(users)]
     command += ["--run-time", f"{seconds}s", "--stop-timeout", str(STOP_SECONDS), "--exit-code-on-error", "0"]
-    variables = {**os.environ, VARIABLE: str(plan), "PYTHONPATH": str(ROOT)}
+    variables = {**os.environ, VARIABLE: str(plan), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'clients' / 'python'}"}
     began = time.monotonic()
     try:
         done = subprocess.run(

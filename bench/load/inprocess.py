@@ -37,7 +37,7 @@ class Handled:
 def measure() -> dict[Kind, Handled]:
     """A single prediction and a batch, warm, the mean of several."""
     command = [sys.executable, "-m", "bench.load.inprocess"]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "layers" / "driftguard")])
+    path = os.pathsep.join([str(ROOT), str(ROOT / "layers" / "driftguard"), str(ROOT / "clients" / "python")])
     variables = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(
         command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS

@@ -14,6 +14,7 @@ from locust import FastHttpUser, constant_throughput, events, task
 
 from bench.load.bodies import ROWS, Bodies
 from bench.load.plan import ROUTES, VARIABLE, Ledger, Plan
+from driftguard_client.transport import compressed
 
 PLAN: Final = Plan.read(Path(os.environ[VARIABLE]))
 METHOD, PATH = ROUTES[PLAN.kind]
@@ -52,8 +53,10 @@ class Client(FastHttpUser):  # type: ignore[misc]  # locust is not installed whe
             return
         target = PLAN.targets[number % len(PLAN.targets)]
         make = bodies.batch if PLAN.kind == "batch" else bodies.single
-        body = make(PLAN.run, number, target.model_id, target.number)
+        body = make(PLAN.run, number, target.model_id, target.number).encode()
         headers = {"x-api-key": target.api_key, "content-type": "application/json"}
+        if PLAN.kind == "batch":  # as the client sends it
+            body, headers["content-encoding"] = compressed(body), "gzip"
         first = self._answer(body, headers)
         if first is None:
             ledger.unanswered.append(number)
@@ -63,7 +66,7 @@ class Client(FastHttpUser):  # type: ignore[misc]  # locust is not installed whe
             ledger.repeated += 1
             ledger.differed += self._answer(body, headers) not in (first, None)
 
-    def _answer(self, body: str | None, headers: dict[str, str]) -> Any | None:
+    def _answer(self, body: bytes | None, headers: dict[str, str]) -> Any | None:
         """What the request was answered, tried again as long as that may help; None when it was not."""
         moments[:1] = moments[:1] or [time.monotonic()]
         for attempt in range(TRIES):

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bench.environments import ROOT
+from bench.files.command import compare_files
 from bench.speed import costs
 from bench.speed.compare import CASES, Case, compare, contenders
-from bench.speed.report import Measured, document, versions
+from bench.speed.intake import measure as measure_intake
+from bench.speed.report import Measured, document, replace_intake, versions
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 WINDOW_DAYS = (7, 14)
@@ -22,8 +24,28 @@ def run(say: Callable[[str], None], cases: tuple[Case, ...] = CASES) -> None:
     steps, windows, kinds = costs.steps(), costs.by_window(), costs.by_kind()
     say("Read units")
     reads = {days: by_time(days) for days in WINDOW_DAYS}
+    say("Logging a batch")
+    intake = measure_intake()
+    say("Files beside other tools")
+    files = compare_files(say)
     say("Beside other tools")
     every = contenders()
-    measured = Measured(every, compare(cases, say), steps, windows, kinds, reads, versions=versions(every))
+    measured = Measured(
+        every,
+        compare(cases, say),
+        steps,
+        windows,
+        kinds,
+        reads,
+        intake,
+        versions=versions(every),
+        files=files,
+    )
     PAGE.write_text(document(replace(measured, minutes=(time.monotonic() - begun) / 60)), encoding="utf-8")
     say(PAGE.read_text(encoding="utf-8"))
+
+
+def run_intake(say: Callable[[str], None]) -> None:
+    """Measure logging as rows and as columns, and write that section of docs/benchmarks.md alone."""
+    PAGE.write_text(replace_intake(PAGE.read_text(encoding="utf-8"), measure_intake()), encoding="utf-8")
+    say(f"wrote {PAGE.name}")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench import machine
+from bench.files.command import Timing, section
 from bench.speed.compare import (
     OWN,
     OWN_TESTS,
@@ -17,6 +18,7 @@ from bench.speed.compare import (
     version_of,
 )
 from bench.speed.costs import BATCH_FEATURES, BATCH_ROWS, FEATURES, ROWS_AN_HOUR, Kind, Steps
+from bench.speed.intake import Intake
 from bench.tables import number, table
 
 MOST_MILLISECONDS = 10
@@ -28,6 +30,11 @@ MOST_NANOSECONDS = 100
 """To fold a value."""
 MOST_READ_UNITS = 120
 LARGEST_ERROR = 1 / 256
+MOST_BYTES = 1 / 3
+"""Bytes of a batch as gzip columns against rows."""
+MOST_TIME = 1 / 2
+"""Processor time of the function for a batch as columns against rows."""
+INTAKE = "## Logging a batch"
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,10 @@ class Measured:
     windows: Sequence[tuple[int, float]]
     kinds: Sequence[Kind]
     reads: Mapping[int, Sequence[tuple[float, float]]]
+    intake: Sequence[Intake]
     minutes: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[Timing] = ()
 
     @property
     def cases(self) -> list[Case]:
@@ -69,6 +78,10 @@ the tools that sort all rows at each check: how far they are behind depends on t
 as one chunk; Evidently tells a p-value and no D; each tool runs its Kolmogorov–Smirnov test on every feature. Nothing
 runs longer than {TIMEOUT} s.{_absent(measured.contenders)}
 
+## Two files, without a server
+
+{section(measured.files)}
+
 ## Against the rows in the window
 
 {_windows(measured.windows)}
@@ -94,9 +107,47 @@ A scheduled check of {FEATURES} features at {ROWS_AN_HOUR} rows an hour, one bat
 reads from the template's own tables, the new batch included, by DynamoDB's rounding of real item sizes. The first check
 after midnight also rolls the day before up.
 
+{intake_section(measured.intake)}
 ## What was asked for
 
 {_limits(measured)}"""
+
+
+def intake_section(cases: Sequence[Intake]) -> str:
+    """The section about rows and columns, which `python -m bench intake` writes alone."""
+    rows = [
+        [
+            case.name,
+            *(f"{size:,.0f}" for size in (case.rows.sent, case.columns.sent)),
+            f"{case.bytes_ratio:.2f}",
+            *(number(seconds * 1000) for seconds in (case.rows.seconds, case.columns.seconds)),
+            f"{case.seconds_ratio:.2f}",
+        ]
+        for case in cases
+    ]
+    head = ["values", "rows, bytes", "gzip columns, bytes", "ratio", "rows, ms of CPU", "columns, ms of CPU", "ratio"]
+    sent, taken = max(case.bytes_ratio for case in cases), max(case.seconds_ratio for case in cases)
+    limits = [
+        ["bytes of gzip columns, against rows", "1/3", f"{sent:.2f}", _met(sent <= MOST_BYTES)],
+        ["processor time of the function, against rows", "1/2", f"{taken:.2f}", _met(taken <= MOST_TIME)],
+    ]
+    return f"""{INTAKE}
+
+{table(head, rows)}
+Each batch has {BATCH_ROWS} rows of {BATCH_FEATURES} features and a prediction, once as JSON rows without compression
+and once as JSON columns in gzip. The processor time is that of the handler of `log_predictions`, from the event to the
+answer, as a median. API Gateway has inflated the body before. Calls to AWS are answered from a recording.
+{machine.describe()}
+
+{table(["what", "at most", "measured", ""], limits)}"""
+
+
+def replace_intake(page: str, cases: Sequence[Intake]) -> str:
+    """Return the page with a new section about rows and columns, in front of the last section or in its old place."""
+    last = page.index("## What was asked for")
+    start = page.find(INTAKE)
+    end = last if start < 0 else page.index("\n## ", start) + 1
+    return page[: last if start < 0 else start] + intake_section(cases) + "\n" + page[end:]
 
 
 def _comparison(measured: Measured) -> str:

@@ -81,3 +81,6 @@ export function limit(feature: Feature): string {
   if (feature.threshold !== null && feature.threshold !== undefined) return feature.threshold.toFixed(3);
   return feature.p_threshold ? "by p" : "–";
 }
+
+/** What the sudden part compares with. */
+export const PAST: Record<string, string> = { "same weekday": "the same weekday", "working days": "working days", "baseline hours": "the baseline" };

@@ -1,6 +1,6 @@
 """Builds the wheels of the client library and of the engine: `python -m scripts.build.wheels [FOLDER]`.
 
-`python -m scripts.build.wheels --source` only writes the engine's source, which the type check reads.
+With `--source` it only writes the engine's source, which the type check reads.
 
 The engine is the pure part of the package `driftguard`, copied under the name `driftguard_engine`. On PyPI the name
 `driftguard` belongs to another project, and both must be installable together.

@@ -2,7 +2,9 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
+import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
@@ -265,7 +267,7 @@ def test_a_channel_is_added_tested_changed_and_deleted(visit: Visit) -> None:
 
 
 def test_a_new_model_is_told_how_to_begin(visit: Visit) -> None:
-    """The snippets carry the address and the model's id; the same name twice is refused in place."""
+    """The snippets carry the address and the model's id or name; the same name twice is refused in place."""
     page = visit.page
     visit.open()
     page.get_by_role("button", name="New model").click()
@@ -280,7 +282,7 @@ def test_a_new_model_is_told_how_to_begin(visit: Visit) -> None:
     assert model is not None
     for snippet in page.locator(".snippet code").all_text_contents():
         assert visit.stack.url in snippet
-        assert model[1] in snippet
+        assert model[1] in snippet or 'dg.model("brand new")' in snippet
     visit.go(f"#/models/{model[1]}/settings")
     page.get_by_role("button", name="Delete model").click()
     delete = page.get_by_role("button", name="Delete permanently")
@@ -293,18 +295,36 @@ def test_a_new_model_is_told_how_to_begin(visit: Visit) -> None:
 
 
 def test_the_snippet_logs_a_prediction_as_it_is(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Python shown, with features of the model's own baseline, runs and is accepted."""
+    """The Python shown, with all features of the model's own baseline, runs and is accepted."""
     page, stack = visit.page, visit.stack
     visit.open(f"#/models/{stack.steady}/connect")
     expect(page.locator(".snippet").nth(1)).to_contain_text("carrier")
     code = page.get_by_label("Python", exact=True).inner_text()
     monkeypatch.setenv("DRIFTGUARD_KEY", stack.keys["ingest"])
     before = stack.call("GET", f"/models/{stack.steady}/predictions?limit=1")[0]
-    exec(code.replace("import os, requests", "import os, httpx as requests"), {})
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["dg"].close()
     newest = stack.call("GET", f"/models/{stack.steady}/predictions?limit=1")[0]
     assert newest["prediction_id"] != before["prediction_id"]
+    baseline = stack.call("GET", f"/models/{stack.steady}/baseline")
+    assert set(newest["features"]) == {one["name"] for one in baseline["features"] if one["role"] == "feature"}
     assert HOSTILE in newest["features"]
     assert newest["features"]["carrier"] in {"UA", "B6", "DL", "AA"}
+
+
+def test_the_snippet_of_a_new_model_sets_its_baseline(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python shown for a model without a baseline makes one out of a DataFrame."""
+    page, stack = visit.page, visit.stack
+    model = stack.call("POST", "/models", {"name": 'quoted "name"'})
+    visit.open(f"#/models/{model['id']}/connect")
+    code = page.get_by_label("Python", exact=True).first.inner_text()
+    monkeypatch.setenv("DRIFTGUARD_ADMIN_KEY", stack.keys["admin"])
+    train = pd.DataFrame({"age": range(200), "pred": 0.5})
+    exec(code, {"train": train})
+    baseline = stack.call("GET", f"/models/{model['id']}/baseline")
+    assert (baseline["rows"], {one["name"] for one in baseline["features"]}) == (200, {"age", "prediction"})
+    stack.call("DELETE", f"/models/{model['id']}")
 
 
 def test_names_are_text_whatever_is_in_them(visit: Visit) -> None:

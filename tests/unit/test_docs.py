@@ -10,6 +10,8 @@ import yaml
 
 from driftguard import all_tables
 from driftguard.models.settings import FeatureOverride, ModelSettings
+from driftguard_client import DriftGuard
+from driftguard_client.cli.main import _parser
 from sandbox import stack
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +59,18 @@ def test_the_data_model_is_in_the_tables_own_words() -> None:
     text = (DOCS / "data-model.md").read_text()
     for table in all_tables.ALL:
         assert f"### {table.__name__}\n\n{inspect.getdoc(table)}\n" in text, table.__name__
+
+
+def test_the_client_is_told_completely() -> None:
+    """docs/client.md has a row for each option of DriftGuard, each number of stats(), and each command."""
+    text = (DOCS / "client.md").read_text()
+    options = set(inspect.signature(DriftGuard).parameters)
+    assert options == {name for name in options if f"`{name}`" in text}
+    assert set(DriftGuard("http://127.0.0.1:9", "key").stats()) <= set(rows("client.md"))
+    commands = _parser([])._subparsers
+    assert commands is not None
+    names = set(commands._group_actions[0].choices or ())
+    assert names == {name for name in names if f"| `driftguard {name}" in text}
 
 
 @pytest.mark.parametrize("path", sorted([*DOCS.glob("*.md"), ROOT / "CONTRIBUTING.md"]), ids=lambda path: path.name)

@@ -35,6 +35,7 @@ ENGINE = [
     "driftguard.alerts.findings",
     "driftguard.alerts.lifecycle",
     "driftguard.alerts.transitions",
+    "driftguard.alerts.episodes",
     "driftguard.alerts.replaying",
     "driftguard.counting",
     "driftguard.performance",

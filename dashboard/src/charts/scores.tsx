@@ -88,7 +88,7 @@ export function ScoreChart({
             onPointerDown={(event) => nearest(event.clientX, event.currentTarget)}
             onPointerLeave={() => setChosen(null)}
           >
-            <AlertSpans frame={frame} drawn={drawn} />
+            <AlertSpans frame={frame} drawn={drawn} from={from} />
             {first === undefined ? (
               <text x={(LEFT + width - RIGHT) / 2} y={bottom / 2} class="tick middle">
                 no checks in this period
@@ -133,13 +133,17 @@ function summarize(checks: Check[], period: number, limit: number | null): strin
   return `${brief(scores.length)} checks in ${duration(period)}, last ${score(scores.at(-1))}, highest ${score(Math.max(...scores))}${end}.`;
 }
 
-function AlertSpans({ frame: { bottom, x }, drawn }: { frame: Frame; drawn: Lane[] }): JSX.Element {
+function AlertSpans({ frame: { bottom, x }, drawn, from }: { frame: Frame; drawn: Lane[]; from: number }): JSX.Element {
   const stretch = (start: number, end: number): { x: number; width: number } => ({ x: Math.min(x(start), x(end) - 3), width: Math.max(3, x(end) - x(start)) });
   return (
     <>
       {covered(drawn).map(({ start, end }) => (
         <rect key={start} {...stretch(start, end)} y={12} height={bottom - 12} class="span" />
       ))}
+      {drawn.map(({ alert, lane }) => {
+        const onset = alert.onset ? Date.parse(alert.onset) : from - 1;
+        return onset < from ? null : <line key={`onset ${alert.id}`} class="onset" x1={x(onset)} x2={x(onset)} y1={9 - lane * 5} y2={bottom} />;
+      })}
       {drawn.map(({ alert, lane, start, end }) => (
         <rect key={alert.id} {...stretch(start, end)} y={6 - lane * 5} height="3" rx="1" class={`lane ${alert.severity.toLowerCase()}`} />
       ))}

@@ -8,8 +8,8 @@ import { count, duration, moment, pValue, plural, points, score, share, utc } fr
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
 import type { AlertDetail, Channel, Feature, Report } from "../types";
-import { Dialog, Empty, Facts, Field, Loaded, Name, Preliminary, Problem, SeverityMark, Tag, Time } from "../ui";
-import { ALERT_TYPES, CHANNELS, EVENTS, KINDS, OUTCOMES, limit, typeChange } from "../words";
+import { Dialog, Empty, Facts, Field, Loaded, Name, Problem, SeverityMark, Tag, Time } from "../ui";
+import { ALERT_TYPES, CHANNELS, EVENTS, KINDS, OUTCOMES, PAST, limit, typeChange } from "../words";
 import { AlertStatusTag } from "./alerts";
 import { FeaturePanel } from "./feature";
 
@@ -58,7 +58,6 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
           <p class="tags">
             <SeverityMark severity={alert.severity} />
             <AlertStatusTag alert={alert} />
-            {alert.preliminary && <Preliminary />}
             {alert.status === "snoozed" && alert.snoozed_until && (
               <span class="muted">
                 until <Time at={alert.snoozed_until} />
@@ -73,6 +72,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
       </p>
       <Facts
         items={[
+          ...(alert.onset ? ([["Changed", <Time at={alert.onset} />, "the first hours that differ"]] as [string, JSX.Element, string][]) : []),
           ["Since", <Time at={alert.detected_at} />, alert.resolved_at ? `for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : `${duration(Date.now() - Date.parse(alert.detected_at))} so far`],
           [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, plural(alert.occurrences, "check")],
           ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : "Score", size(alert.drift_score), `highest ${size(alert.peak_score)}${decided === null ? "" : `, limit ${quality ? points(decided) : decided.toFixed(3)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as [string, string, string?][])),
@@ -127,7 +127,7 @@ const severities = (note: string): string => (/^(LOW|MEDIUM|HIGH)( (to|→) (LOW
 
 /** The period to draw: it starts before the alert opened and ends after it closed. */
 function span(alert: AlertDetail): { from: number; until: number } {
-  const opened = Date.parse(alert.detected_at);
+  const opened = Math.min(Date.parse(alert.detected_at), Date.parse(alert.onset ?? alert.detected_at));
   const until = alert.resolved_at ? Math.min(Date.now(), Date.parse(alert.resolved_at) + DAY) : Date.now();
   return { from: opened - Math.max(2 * DAY, (until - opened) / 3), until };
 }
@@ -166,6 +166,13 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
         {others > 0 && `, and ${plural(others, "more feature")} too`}.
       </>
     );
+  if (first.change)
+    return (
+      <>
+        <b>{first.role === "prediction" ? "The prediction" : first.name}</b> {changed(first)}
+        {others > 0 && ` ${plural(others, "more feature")} moved with it.`}
+      </>
+    );
   return (
     <>
       <b>{first.role === "prediction" ? "The prediction" : first.name}</b> moved by <b>{score(first.drift_score)}</b>
@@ -174,6 +181,19 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
       {others > 0 && `; ${plural(others, "more feature")} moved with it`}.
     </>
   );
+}
+
+/** How a change was found that another part than the week found. */
+function changed({ change, drift_score }: Feature): string {
+  if (!change) return "";
+  switch (change.part) {
+    case "sudden":
+      return `changed suddenly${change.onset ? ` around ${moment(change.onset)}` : ""}. In the last ${change.window_hours} hours it differs by ${score(drift_score)} from ${PAST[change.reference ?? "same weekday"]} at the same hours.`;
+    case "first_week":
+      return `differs from the baseline by ${score(drift_score)}, more than daily and weekly cycles explain.`;
+    default:
+      return `is broken: ${share(drift_score ?? 0)} of its values cannot come from any hours of the baseline's week.`;
+  }
 }
 
 function Moved({ features, alert, opened, children }: { features: Feature[]; alert: AlertDetail; opened: Feature | undefined; children: ComponentChildren }): JSX.Element {

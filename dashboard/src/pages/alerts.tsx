@@ -4,7 +4,7 @@ import { useList, useResource, useTitle } from "../hooks";
 import { at } from "../api";
 import { setQuery, to } from "../router";
 import type { Alert, AlertStatus, Model } from "../types";
-import { Empty, Loading, Name, Preliminary, Problem, SeverityMark, Tag, Time } from "../ui";
+import { Empty, Loading, Name, Problem, SeverityMark, Tag, Time } from "../ui";
 import { ALERT_STATUSES, ALERT_TYPES } from "../words";
 
 const TONES: Record<AlertStatus, string> = { firing: "bad", acknowledged: "warn", snoozed: "quiet", resolved: "good" };
@@ -123,7 +123,6 @@ function AlertRow({ alert }: { alert: Alert }): JSX.Element {
             {ALERT_TYPES[alert.alert_type]}
             {gist(alert) && `: ${gist(alert)}`}
           </span>
-          {alert.preliminary && <Preliminary />}
           <span class="narrow">
             <AlertStatusTag alert={alert} /> <Time at={alert.detected_at} relative />
           </span>

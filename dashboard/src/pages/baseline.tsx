@@ -112,6 +112,7 @@ function Contents({ baseline }: { baseline: Baseline }): JSX.Element {
   return (
     <section>
       <h2>Features in version {baseline.version}</h2>
+      <p class="muted">{times(baseline)}</p>
       {baseline.features.length === 0 ? (
         <Empty title="No features" />
       ) : (
@@ -157,6 +158,12 @@ function Contents({ baseline }: { baseline: Baseline }): JSX.Element {
       )}
     </section>
   );
+}
+
+function times(baseline: Baseline): string {
+  if (baseline.hours_of_week == null)
+    return "The rows tell no hours. A sudden change can be found once the model has logged predictions for a week. Send timestamps with the baseline to find it from the first hours on.";
+  return `The timestamps cover ${count(baseline.hours_of_week)} of the 168 hours of the week (UTC). A sudden change is compared with the same hours of the baseline.`;
 }
 
 function values(feature: Baseline["features"][number]): string {

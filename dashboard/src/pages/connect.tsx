@@ -11,6 +11,7 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
   const row = example(baseline.data);
   const prediction = baseline.data?.features.find((feature) => feature.role === "prediction");
   const answer = prediction ? value(prediction) : 0.42;
+  const name = JSON.stringify(model.name);
   const log = JSON.stringify({ model_id: model.id, features: row, prediction: answer }, null, 2);
   const base = JSON.stringify({ rows: [{ features: row, prediction: answer }] }, null, 2);
   return (
@@ -31,24 +32,24 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
       {model.baseline_version === null && (
         <section>
           <h2>1. Create the baseline</h2>
-          <p class="muted">Send all rows of the training or validation data in one request of at most 4 MB. Use an admin key.</p>
+          <p class="muted">Send all rows of the training or validation data in one request of at most 4 MB. Use an admin key. If you know when each row occurred, add <code>timestamps</code>: sudden changes are then found from the first hours on.</p>
           <div class="pair">
             <Snippet label="curl" text={`curl -X PUT ${BASE}/models/${model.id}/baseline \\\n  -H "x-api-key: $DRIFTGUARD_ADMIN_KEY" -H "content-type: application/json" \\\n  -d '${quoted(base)}'`} />
             <Snippet
               label="Python"
-              text={`import os, requests\n\n# train: a pandas DataFrame; answers: the model's predictions for it\nrequests.put(\n    "${BASE}/models/${model.id}/baseline",\n    headers={"x-api-key": os.environ["DRIFTGUARD_ADMIN_KEY"]},\n    json={"columns": train.astype(object).where(train.notna(), None).to_dict("list"),\n          "predictions": list(answers)},\n    timeout=60,\n).raise_for_status()`}
+              text={`# pip install driftguard-client\nimport os\nfrom driftguard_client import DriftGuard\n\ndg = DriftGuard("${BASE}", os.environ["DRIFTGUARD_ADMIN_KEY"])\nmodel = dg.model(${name})\n\n# train: a DataFrame. "pred" has the predictions,\n# every other column is a feature.\nmodel.set_baseline(train, prediction="pred")`}
             />
           </div>
         </section>
       )}
       <section>
         <h2>{model.baseline_version === null ? "2. Log predictions" : "Log a prediction"}</h2>
-        <p class="muted">Use a key with the role ingest. To send up to 5,000 predictions in one request, use /predictions/batch.</p>
+        <p class="muted">Use a key with the role ingest. To send up to 5,000 predictions in one request, use /predictions/batch or log_frame.</p>
         <div class="pair">
           <Snippet label="curl" text={`curl -X POST ${BASE}/predictions \\\n  -H "x-api-key: $DRIFTGUARD_KEY" -H "content-type: application/json" \\\n  -d '${quoted(log)}'`} />
           <Snippet
             label="Python"
-            text={`import os, requests\n\nrequests.post(\n    "${BASE}/predictions",\n    headers={"x-api-key": os.environ["DRIFTGUARD_KEY"]},\n    json=${python(log)},\n    timeout=5,\n).raise_for_status()`}
+            text={`# pip install driftguard-client\nimport os\nfrom driftguard_client import DriftGuard\n\ndg = DriftGuard("${BASE}", os.environ["DRIFTGUARD_KEY"])\nmodel = dg.model(${name})\n\n# log() returns at once and never raises.\nmodel.log(\n    ${python(JSON.stringify(row, null, 2))},\n    prediction=${python(JSON.stringify(answer))},\n)\n\n# A whole DataFrame:\n# model.log_frame(today, prediction="pred")`}
           />
         </div>
       </section>
@@ -61,18 +62,19 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
   );
 }
 
+/** A JSON value as Python writes it, indented as an argument. */
 const python = (json: string): string =>
   json
-    .replace(/: true(?=,?$)/gm, ": True")
-    .replace(/: false(?=,?$)/gm, ": False")
-    .replace(/: null(?=,?$)/gm, ": None")
+    .replace(/(^|: )true(?=,?$)/gm, "$1True")
+    .replace(/(^|: )false(?=,?$)/gm, "$1False")
+    .replace(/(^|: )null(?=,?$)/gm, "$1None")
     .replace(/\n/g, "\n    ");
 
 const quoted = (json: string): string => json.replaceAll("'", "'\\''").replaceAll("\n", "\n  ");
 
-/** An example row, with the model's own features if it has a baseline. */
+/** An example row, with all of the model's own features if it has a baseline. */
 function example(baseline: Baseline | undefined): Record<string, unknown> {
-  const features = baseline?.features.filter((feature) => feature.role === "feature").slice(0, 5);
+  const features = baseline?.features.filter((feature) => feature.role === "feature");
   if (!features?.length) return { age: 42, plan: "basic", active: true };
   return Object.fromEntries(features.map((feature) => [feature.name, value(feature)]));
 }

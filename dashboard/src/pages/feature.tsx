@@ -4,12 +4,12 @@ import { Categories } from "../charts/categories";
 import { Distributions, shape } from "../charts/distribution";
 import { ScoreChart } from "../charts/scores";
 import type { Check } from "../charts/scores";
-import { pValue, points, quantity, score, share } from "../format";
+import { moment, pValue, plural, points, quantity, score, share } from "../format";
 import { useResource } from "../hooks";
 import { at } from "../api";
 import type { Alert, Feature, HistoryRow, Kind, Shares } from "../types";
 import { Facts, Problem } from "../ui";
-import { KINDS, key, typeChange } from "../words";
+import { KINDS, PAST, key, typeChange } from "../words";
 
 const DAY = 86_400_000;
 const PAGES = 8;
@@ -113,6 +113,15 @@ function ShareChange({ kind, shares }: { kind: Kind; shares: Shares }): JSX.Elem
 /** What the score of each drift test measures. */
 const SCORES: Record<string, string> = { ks: "Kolmogorov–Smirnov D", chi2: "total variation", fisher: "difference of the shares" };
 
+/** What the last hours of a feature say, compared with the model's own past. */
+function lately({ sudden }: Feature): [string, string, string?][] {
+  if (!sudden) return [];
+  if (sudden.state === "learning") return [["Last hours", "learning", `can be compared from ${moment(sudden.from)}`]];
+  const past = `${PAST[sudden.reference ?? "same weekday"]} (${plural(sudden.reference_days, "day")})`;
+  const least = sudden.min_detectable === null ? "" : `, smallest detectable change ${score(sudden.min_detectable)}`;
+  return [["Last hours", score(sudden.score), `from ${past} at the same hours${least}`]];
+}
+
 function Numbers({ feature }: { feature: Feature }): JSX.Element {
   const items: [string, string, string?][] = [];
   const test = SCORES[feature.test ?? ""];
@@ -125,6 +134,7 @@ function Numbers({ feature }: { feature: Feature }): JSX.Element {
   if (!feature.kind && feature.expected_by_chance !== null && feature.expected_by_chance !== undefined)
     items.push(["Expected by chance", feature.expected_by_chance.toFixed(3), "score of samples of this size without drift"]);
   items.push(["p-value", pValue(feature.p_value), feature.p_threshold ? `limit ${pValue(feature.p_threshold)}` : undefined]);
+  items.push(...lately(feature));
   if (feature.psi !== null && feature.psi !== undefined) items.push(["PSI", feature.psi.toFixed(3)]);
   if (feature.wasserstein !== null && feature.wasserstein !== undefined) items.push(["Wasserstein", quantity(feature.wasserstein), feature.wasserstein_error_bound ? `within ${quantity(feature.wasserstein_error_bound)}, in the feature's unit` : "in the feature's unit"]);
   if (feature.mean && feature.mean.window !== null && feature.mean.baseline !== null)

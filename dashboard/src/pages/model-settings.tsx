@@ -16,6 +16,9 @@ const DEFAULTS: Omit<ModelSettings, "features" | OfLabels> = {
   rule: "budget",
   alpha: 0.05,
   min_drift_score: 0.05,
+  sudden: true,
+  sudden_score: null,
+  first_week_score: 0.2,
   min_share_change: 0.02,
   min_samples: 100,
   warmup_hours: 0,
@@ -25,7 +28,10 @@ const DEFAULTS: Omit<ModelSettings, "features" | OfLabels> = {
   enabled: true,
 };
 
-type NumberName = Exclude<keyof typeof DEFAULTS, "rule" | "enabled">;
+type NumberName = Exclude<keyof typeof DEFAULTS, "rule" | "enabled" | "sudden">;
+
+/** The value of a number that may be left to the service: "auto" or null, whichever the API uses for the setting. */
+type Amount = number | "auto" | null;
 
 interface Entry {
   name: NumberName;
@@ -44,6 +50,8 @@ const GROUPS: { title: string; about: string; entries: Entry[] }[] = [
       { name: "min_drift_score", label: "Minimum score", hint: "A feature with a smaller score has not drifted, whatever its p-value is.", min: 0, max: 1, step: "any" },
       { name: "alpha", label: "Alpha", hint: "Budget: false alarms per month. p-value: significance level of each test.", min: 0, max: 1, step: "any" },
       { name: "min_samples", label: "Minimum sample size", hint: "A feature with fewer values in the window gets no verdict.", min: 1, max: 1e9, step: 1 },
+      { name: "sudden_score", label: "Minimum sudden change", hint: "Difference from the model's own past at the same hours. Leave empty for 1.5 times the minimum score.", min: 0, max: 1, step: "any" },
+      { name: "first_week_score", label: "Tolerance of the first week", hint: "Difference that daily and weekly cycles may cause before the data covers a window.", min: 0, max: 1, step: "any" },
       { name: "min_share_change", label: "Minimum change of a share", hint: "For missing, new, out-of-range and wrongly typed values. 0.02 is 2 percentage points.", min: 0, max: 1, step: "any" },
     ],
   },
@@ -123,6 +131,7 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
               <Choice rule="p_value" chosen={draft.rule} set={set} title="p-value" text="A feature has drifted if its p-value is below alpha. Each feature and check is tested separately, so expect several false alarms a month." />
             </div>
           </section>
+          {draft.rule === "budget" && <Switch label="Compare the last hours with the model's own past" checked={draft.sudden} onChange={(sudden) => set({ sudden })} />}
           {GROUPS.map(({ title, about, entries }) => (
             <section key={title}>
               <h2>{title}</h2>
@@ -184,11 +193,11 @@ function Choice({ rule, chosen, set, title, text }: { rule: Rule; chosen: Rule; 
 }
 
 /** A field for a number. A setting whose default is automatic may stay empty. */
-function NumberField({ entry, value, onChange }: { entry: Entry; value: number | "auto"; onChange: (value: number | "auto") => void }): JSX.Element {
+function NumberField({ entry, value, onChange }: { entry: Entry; value: Amount; onChange: (value: Amount) => void }): JSX.Element {
   const usual = DEFAULTS[entry.name];
-  const automatic = usual === "auto";
+  const automatic = usual === "auto" || usual === null;
   return (
-    <Field label={entry.label} hint={`${entry.hint}${value === usual ? "" : ` Default ${usual}.`}`}>
+    <Field label={entry.label} hint={`${entry.hint}${value === usual ? "" : ` Default ${usual ?? "automatic"}.`}`}>
       {(id, described) => (
         <input
           id={id}
@@ -200,11 +209,11 @@ function NumberField({ entry, value, onChange }: { entry: Entry; value: number |
           step={entry.step}
           required={!automatic}
           placeholder={automatic ? "automatic" : undefined}
-          value={value === "auto" || Number.isNaN(value) ? "" : value}
+          value={value === "auto" || value === null || Number.isNaN(value) ? "" : value}
           onInput={(event) => {
             const typed = event.currentTarget;
             // An input that the browser cannot read is empty too, but not valid.
-            onChange(automatic && Number.isNaN(typed.valueAsNumber) && !typed.validity.badInput ? "auto" : typed.valueAsNumber);
+            onChange(automatic && Number.isNaN(typed.valueAsNumber) && !typed.validity.badInput ? usual : typed.valueAsNumber);
           }}
         />
       )}

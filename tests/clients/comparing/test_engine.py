@@ -50,7 +50,7 @@ occasion = findings.Occasion(
     baseline_version=1, n_baseline=baseline.rows, n_window=total.rows, window=schemas.Window(start=now, end=now),
     preliminary=False, warming_up=False, silent=False, new_id=lambda _now: "01J",
 )
-verdict = at("verdicts.judging").judge(baseline, total, [], occasion)
+verdict = at("verdicts.judging").judge(baseline, total, None, occasion)
 alerts = at("alerts.replaying").ReplayedAlerts()
 opened = alerts.apply(verdict.findings, occasion)
 print(json.dumps([stored.hex() if isinstance(stored, bytes) else repr(stored), verdict.report,

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from driftguard.baselines.tables import Baselines
+from driftguard.distributions.weeks import Weeks
 from driftguard.platform.retries import ConditionFailed
+from driftguard.platform.times import iso
 from tests.functional.conftest import Stack, add_organization
 
 
@@ -42,6 +44,79 @@ def test_rows_and_columns_make_the_same_baseline(deployed: Stack, model: str) ->
     assert by_name["prediction"]["role"] == "prediction"
     assert deployed.call("GET", f"{model}/baseline").body == second.body
     assert deployed.call("GET", model).body["baseline_version"] == 2
+
+
+def times(count: int, first: datetime, every: timedelta = timedelta(hours=1)) -> list[str]:
+    """Times in RFC 3339, one after the other."""
+    return [(first + every * number).isoformat().replace("+00:00", "Z") for number in range(count)]
+
+
+def week_of(model: str, version: int) -> Weeks | None:
+    """The stored hours of the week of a baseline version."""
+    head = Baselines.head(model.removeprefix("/models/"), version)
+    assert head is not None
+    data = head.week()
+    return Weeks.decode(data) if data else None
+
+
+def test_timestamps_say_when_the_values_occurred(deployed: Stack, model: str) -> None:
+    """Columns with timestamps and rows with one each store the same hours of the week; the view counts them."""
+    given = times(100, datetime(2026, 3, 2, tzinfo=UTC))
+    values = [number % 7 for number in range(100)]
+    body = {"columns": {"age": values}, "predictions": values, "timestamps": given}
+    first = deployed.call("PUT", f"{model}/baseline", body)
+    assert first.status == 200, first.text
+    assert (first.body["hours_of_week"], first.body["days"]) == (100, 5)
+    rows = [
+        {"features": {"age": value}, "prediction": value, "timestamp": time}
+        for value, time in zip(values, given, strict=True)
+    ]
+    second = deployed.call("PUT", f"{model}/baseline", {"rows": rows})
+    assert (second.body["hours_of_week"], second.body["days"]) == (100, 5)
+    weeks = week_of(model, 1)
+    assert weeks is not None
+    assert weeks == week_of(model, 2)
+    assert (weeks.days, sum(weeks.groups)) == ((1, 1, 1, 1, 1, 0, 0), 200)
+    third = deployed.call("PUT", f"{model}/baseline", {"columns": {"age": values}})
+    assert third.body["hours_of_week"] is None
+    assert week_of(model, 3) is None
+
+
+def test_wrong_timestamps_are_named_by_their_place(deployed: Stack, model: str) -> None:
+    """Each time that cannot be read is an error with its place; times need columns and one entry per row."""
+    body = {"columns": {"a": [1, 2, 3]}, "timestamps": ["2026-03-02T00:00:00Z", "yesterday", 5]}
+    answer = deployed.call("PUT", f"{model}/baseline", body)
+    assert answer.status == 422
+    assert [error["loc"] for error in answer.body["errors"]] == [
+        ["body", "timestamps", 1],
+        ["body", "timestamps", 2],
+    ]
+    short = deployed.call("PUT", f"{model}/baseline", {"columns": {"a": [1, 2]}, "timestamps": [None]})
+    assert (short.status, "same length" in short.text) == (422, True)
+    alone = deployed.call("PUT", f"{model}/baseline", {"rows": [{"features": {"a": 1}}], "timestamps": [None]})
+    assert (alone.status, "timestamps go with columns" in alone.text) == (422, True)
+    unknown = deployed.call("PUT", f"{model}/baseline", {"columns": {"a": [1, 2]}, "timestamps": [None, None]})
+    assert (unknown.status, unknown.body["hours_of_week"], unknown.body["days"]) == (200, None, None)
+
+
+def test_days_that_the_model_counts_itself_do_not_count_twice(deployed: Stack, model: str) -> None:
+    """Once predictions are logged, rows of the last 14 days have no hours of the week; older rows keep theirs."""
+    now = datetime.now(UTC).replace(minute=30, second=0, microsecond=0)
+    sent = [
+        {"features": {"a": 1}, "timestamp": time} for time in times(20, now - timedelta(days=20), timedelta(days=1))
+    ]
+    logged = deployed.call(
+        "POST", "/predictions/batch", {"model_id": model.removeprefix("/models/"), "predictions": sent}
+    )
+    assert logged.status == 202, logged.text
+    given = times(24 * 30, now.replace(hour=0) - timedelta(days=30))
+    answer = deployed.call("PUT", f"{model}/baseline", {"columns": {"a": [1] * len(given)}, "timestamps": given})
+    weeks = week_of(model, 1)
+    assert weeks is not None
+    assert (answer.body["days"], sum(weeks.days), sum(weeks.groups)) == (30, 16, 16 * 24)
+    period = {"start": iso(now - timedelta(days=21)), "end": iso(now)}
+    own = deployed.call("PUT", f"{model}/baseline", {"from_predictions": period})
+    assert (own.status, own.body["rows"], own.body["hours_of_week"]) == (200, 20, None)
 
 
 def test_versions_are_listed_and_an_older_one_can_be_restored(deployed: Stack, model: str) -> None:

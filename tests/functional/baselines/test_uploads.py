@@ -12,7 +12,7 @@ import pytest
 
 from driftguard.baselines import building, uploads
 from driftguard.baselines.schemas import UploadedObject
-from driftguard.baselines.tables import Uploads
+from driftguard.baselines.tables import Baselines, Uploads
 from driftguard.models.activity import Change
 from driftguard.models.tables import Models
 from driftguard.platform.retries import ConditionFailed
@@ -164,6 +164,30 @@ def test_days_are_given_or_those_of_the_rows(deployed: Stack, model: str) -> Non
     for given, wanted in (({}, 2), ({"days": 30}, 30), ({"timestamp_column": None}, None)):
         assert deliver(put(deployed, announce(deployed, model, **given), content)) == "done"
         assert deployed.call("GET", f"{model}/baseline").body["days"] == wanted
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_the_times_of_a_file_give_the_hours_of_the_week(deployed: Stack, model: str, form: str) -> None:
+    """A file stores the same hours of the week as the same rows inline, also where rows lack values."""
+    rows: list[dict[str, Any]] = [
+        {
+            "features": {"a": number % 9, "b": "xyz"[number % 3]},
+            "timestamp": f"2026-03-0{2 + number // 24}T{number % 24:02}:30:00Z",
+        }
+        for number in range(50)
+    ]
+    del rows[7]["features"]["b"]
+    lines = [f"{row['features']['a']},{row['features'].get('b', '')},{row['timestamp']}" for row in rows]
+    content = "\n".join(["a,b,timestamp", *lines] if form == "csv" else map(json.dumps, rows))
+    upload = announce(deployed, model, format=form)
+    assert deliver(put(deployed, upload, content.encode())) == "done"
+    inline = deployed.call("PUT", f"{model}/baseline", {"rows": rows})
+    assert inline.body["hours_of_week"] == 50
+    stored = [Baselines.head(model.removeprefix("/models/"), version) for version in (1, 2)]
+    assert stored[0] is not None
+    assert stored[1] is not None
+    assert stored[0].week() == stored[1].week() != b""
+    assert stored[0].hours_of_week == 50
 
 
 def test_a_bad_line_refuses_the_whole_file(deployed: Stack, model: str) -> None:

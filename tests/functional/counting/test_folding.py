@@ -13,6 +13,9 @@ from driftguard.counting import batches, folding, fresh, steps
 from driftguard.counting.batches import count
 from driftguard.counting.counts import Counts
 from driftguard.counting.fresh import count_fresh
+from driftguard.counting.layout import layout_of
+from driftguard.counting.past import read_profiles
+from driftguard.counting.profiles import Profile
 from driftguard.counting.series import Fresh, Series, State, read_days, read_hours, window
 from driftguard.counting.tables import StoredCounts
 from driftguard.distributions.baseline import Baseline, build
@@ -97,7 +100,7 @@ def one_clean_pass(series: Series, until: datetime) -> dict[int, Counts]:
 
 
 def check(series: Series, until: datetime) -> None:
-    """Hours and days hold what one clean pass counts."""
+    """Hours, days and profiles hold what one clean pass counts."""
     expected = one_clean_pass(series, until)
     hours = dict(read_hours(series, 0, 9_999_999))
     assert {hour for hour, counts in hours.items() if counts.rows} == set(expected)
@@ -114,6 +117,12 @@ def check(series: Series, until: datetime) -> None:
         np.testing.assert_array_equal(total.bins, sum(part.bins for part in parts))
     today = hour_of(until) // 24
     assert set(days) == {hour // 24 for hour in expected if hour // 24 < today}
+    profiles = read_profiles(series, 0, 9_999_999)
+    assert set(profiles) == set(days)
+    for day, profile in profiles.items():
+        whole = Profile.of(layout_of(series.baseline), day, expected)
+        for field in ("rows", "groups", "flaws"):
+            np.testing.assert_array_equal(getattr(profile, field), getattr(whole, field))
 
 
 def test_a_fold_counts_what_has_settled_and_nothing_later(model_id: str, baseline: Baseline) -> None:
@@ -278,7 +287,7 @@ def test_counts_of_fresh_predictions_that_do_not_fit_in_memory_are_left_to_the_n
 
 
 def test_a_late_row_goes_to_its_own_hour_and_day(model_id: str, baseline: Baseline) -> None:
-    """A row of ten days ago that arrives now changes that hour and its day's roll-up, and no other."""
+    """A row of ten days ago that arrives now changes that hour, its day's roll-up and profile, and no other."""
     log_a_week(model_id)
     series = series_of(model_id, baseline)
     fold(series)
@@ -289,7 +298,7 @@ def test_a_late_row_goes_to_its_own_hour_and_day(model_id: str, baseline: Baseli
     check(series, later - folding.SETTLED)
     changed = {key for key, data in stored(series).items() if before.get(key) != data}
     late = hour_of(NOW - timedelta(days=9))
-    assert {key.split("#")[1] for key in changed} == {"h", "d"}
+    assert {key.split("#")[1] for key in changed} == {"h", "d", "p"}
     assert {int(key.split("#")[2]) for key in changed} == {late, late // 24}
 
 
@@ -352,15 +361,15 @@ def test_a_row_ahead_of_the_clock_stays_in_the_window_once_it_is_folded(
         late = count_fresh(series, state.cursor, now, spans, lambda: True)
         assert complete
         assert late is not None
-        counts, _days, _moment = gather(series, model.settings, state, late, Past(arrived, Traffic()), now)
-        assert counts.rows == 1, later
+        found = gather(series, model.settings, state, late, Past(arrived, Traffic()), now)
+        assert found.counts.rows == 1, later
 
 
 @pytest.mark.parametrize("minutes", [0, 29, 59])
 def test_a_new_baseline_counts_all_that_its_longest_window_and_its_whole_days_hold(
     model_id: str, baseline: Baseline, minutes: int
 ) -> None:
-    """Rows at the first moment of the window and of the first whole day are counted, also if they arrived before."""
+    """Rows at the first moment of the window and of its first whole day are counted, also if they arrived before."""
     now = NOW + timedelta(minutes=minutes)
     firsts = [NOW - timedelta(days=14), NOW.replace(hour=0) - timedelta(days=14)]
     for number, first in enumerate(firsts):
@@ -372,6 +381,8 @@ def test_a_new_baseline_counts_all_that_its_longest_window_and_its_whole_days_ho
     model.settings = ModelSettings(window_days=14)
     series = series_of(model_id, baseline)
     state, _complete = folding.fold(series, folding.load_state(series, now), now, lambda: True)
-    counts, days, _moment = gather(series, model.settings, state, Fresh(), Past(now, Traffic()), now)
+    counts = gather(series, model.settings, state, Fresh(), Past(now, Traffic()), now).counts
     assert counts.rows == 2
-    assert [day.rows for day in days] == [4, *[0] * 13]
+    today = hour_of(now) // 24
+    days = read_days(series, today - 14, today - 1)
+    assert {day: one.rows for day, one in days.items()} == {today - 14: 4}

@@ -586,6 +586,26 @@ def test_a_new_baseline_lifts_the_silence_after_resolving_by_hand() -> None:
     assert model.alert().baseline_version == 4
 
 
+def test_values_that_settle_near_the_baseline_end_their_alert_at_once() -> None:
+    """The alert ends with its own reason, unless another feature still holds it."""
+    held = opened()
+    held.check(replace(finding("holding"), settled=True))
+    assert held.alert().is_open
+    ended = opened()
+    ended.check(replace(finding("below"), settled=True))
+    assert ended.open() is None
+    assert [event.reason for event in ended.events] == [None, "new_level"]
+
+
+def test_an_alert_keeps_the_onset_of_its_opening() -> None:
+    """Later findings have onsets of their own, and change neither the alert's onset nor what its messages say."""
+    model = Model()
+    model.check(replace(finding("firing"), onset=START - hours(5)))
+    model.check(replace(finding("firing", "HIGH", 0.4), onset=START))
+    assert model.alert().onset == START - hours(5)
+    assert [event.alert.onset for event in model.events] == [START - hours(5)] * 2
+
+
 def test_a_preliminary_alert_lives_like_any_other() -> None:
     """A rise and reminders of a first week's alert are sent, and the mark goes once the window is full."""
     model = Model(preliminary=True)
@@ -907,11 +927,9 @@ def test_an_alert_shows_what_the_contract_lists() -> None:
 def test_recommended_actions_fit_what_was_found(alert_type: Any, features: list[Any], said: str) -> None:
     """Each type and kind of finding gets its own actions, naming features and numbers."""
     found = [feature_of(feature) for feature in features]
-    actions = recommend(alert_type, found, preliminary=False)
+    actions = recommend(alert_type, found)
     assert said in "\n".join(actions)
     assert len(actions) == len(set(actions)) >= 2
-    assert not any("preliminary" in action for action in actions)
-    assert "preliminary" in recommend(alert_type, found, preliminary=True)[-1]
 
 
 class Life(RuleBasedStateMachine):

@@ -1,35 +1,51 @@
 """The benchmarks' own pieces, at tiny sizes: what they skip or shorten must change nothing."""
 
 import math
+from dataclasses import replace
 from functools import reduce
 from operator import add
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.alarms.estimates import median, rate
+from bench.alarms.estimates import quantile, rate
 from bench.alarms.history import A_DAY, QUARTERS, History
+from bench.alarms.past import Past, table_of
 from bench.alarms.replay import Replay
-from bench.alarms.scenarios import DAY, MONDAY, QUIET, Scenario, traffic
+from bench.alarms.scenarios import DAY, DRIFTING, LIVES, MONDAY, QUIET, Scenario, traffic
+from bench.alarms.simulation import Plan, Size, simulate
 from bench.columns import baseline, batch, names
 from driftguard.counting.batches import count
 from driftguard.counting.counts import Counts
+from driftguard.counting.profiles import Table
 from driftguard.distributions.baseline import build
-from driftguard.models.settings import ModelSettings, Rule
+from driftguard.models.settings import ModelSettings
 from driftguard.rows.columns import Row, columns_of
 
-BUSY = Scenario("busy", features=3, daily=0.5, weekend=0.5, day_effects=0.3)
+BUSY = Scenario("busy", features=3, daily=0.5, weekend=0.5, day_effects=0.05, shift=1.5, drifting=1)
+SUDDEN = Scenario(
+    "sudden", features=3, daily=0.5, day_effects=0.1, missing=0.02, shift=0.4, missing_then=0.1, drifting=1
+)
+
+
+def timed_history(
+    scenario: Scenario, seed: int, *, rows: int = 2_000, days: int = 21, onset: float = 15.3
+) -> tuple[History, Table]:
+    """A simulated model whose drift, if any, sets in on day `onset`, and the table of its baseline."""
+    rng = np.random.default_rng(seed)
+    reference = traffic(scenario, rng, weeks=1, rows_a_week=rows)
+    model = History(
+        baseline(reference.values, scenario.baseline_days),
+        traffic(scenario, rng, weeks=-(-days // 7), rows_a_week=rows, onset=onset),
+        days,
+    )
+    return model, table_of(model.layout, model.baseline, reference)
 
 
 def history(scenario: Scenario, seed: int, *, rows: int = 2_000, days: int = 21) -> History:
     """A simulated model."""
-    rng = np.random.default_rng(seed)
-    reference = traffic(scenario, rng, weeks=1, rows_a_week=rows)
-    return History(
-        baseline(reference.values, scenario.baseline_days),
-        traffic(scenario, rng, weeks=-(-days // 7), rows_a_week=rows),
-        days,
-    )
+    return timed_history(scenario, seed, rows=rows, days=days)[0]
 
 
 def assert_same(one: Counts, other: Counts) -> None:
@@ -73,7 +89,7 @@ def test_sums_over_time_are_those_of_hourly_counts() -> None:
     model = history(BUSY, 3)
     rng = np.random.default_rng(3)
     traffic(BUSY, rng, weeks=1, rows_a_week=2_000)  # the baseline's rows are drawn first
-    logged = traffic(BUSY, rng, weeks=3, rows_a_week=2_000)
+    logged = traffic(BUSY, rng, weeks=3, rows_a_week=2_000, onset=15.3)
     by_hour = count(model.baseline, [batch(logged.times, logged.values)])
     first_hour = MONDAY // (DAY // 24)
     for first, end in ((0, 24), (30, 198), (480, 504)):
@@ -82,19 +98,80 @@ def test_sums_over_time_are_those_of_hourly_counts() -> None:
     assert sum(day.rows for day in model.days) == 6_000
 
 
-@pytest.mark.parametrize("rule", ["budget", "p_value"])
+@pytest.mark.parametrize("variant", ["budget", "timestamps", "p_value"])
 @pytest.mark.parametrize("seed", [4, 5])
-def test_checks_left_out_change_nothing(rule: Rule, seed: int) -> None:
+def test_checks_left_out_change_nothing(variant: str, seed: int) -> None:
     """Replaying only the checks in which a test may fire opens the same alerts at the same times as replaying all."""
-    model = history(BUSY if seed == 4 else QUIET[0], seed, rows=1_500, days=9)
-    settings = ModelSettings(rule=rule)
-    runs = [Replay(model, settings, 0, skipping=skipping, every=3) for skipping in (True, False)]
+    model, table = timed_history(BUSY if seed == 4 else QUIET[0], seed, rows=1_500, days=9, onset=5.3)
+    settings = ModelSettings(rule="p_value" if variant == "p_value" else "budget", first_week_score=0.05)
+    timed = table if variant == "timestamps" else None
+    every = 3 if variant == "p_value" else 6
+    runs = [Replay(model, settings, 0, timed, skipping=skipping, every=every) for skipping in (True, False)]
     some, everything = (run.run(9 * A_DAY) for run in runs)
     assert some == everything
-    assert runs[0].judged < runs[1].judged == 9 * A_DAY // 3
+    assert runs[0].judged < runs[1].judged == 9 * A_DAY // every
     assert runs[0].firing_checks == runs[1].firing_checks
     if seed == 4:
         assert some
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_the_sudden_part_fires_only_where_it_may(timed: bool) -> None:
+    """`Past.may_fire` misses no check that fires, and is not much more often true, from a model's first day on."""
+    model, table = timed_history(SUDDEN, 11, rows=4_000, days=21)
+    settings = ModelSettings(alpha=0.2, min_drift_score=0.02)
+    past = Past(model, settings, table if timed else None)
+    nothing, starts = np.zeros(3, np.bool_), np.zeros(3, np.int64)
+    may, fires = [], []
+    for day in (0, 3, 8, 15, 17, 20):
+        may += past.may_fire(day).tolist()
+        for quarter in range(day * A_DAY, (day + 1) * A_DAY):
+            tests = past.check(quarter, nothing, starts)
+            fires.append(bool(tests.fired.any() or tests.flaws.fired.any()))
+    assert sum(fires) > 50
+    assert all(one or not other for one, other in zip(may, fires, strict=True))
+    assert sum(may) < 1.5 * sum(fires)
+
+
+def test_results_are_kept_and_continued(tmp_path: Path) -> None:
+    """A second run takes what the first one has simulated, and simulates only the rest."""
+    broken = Scenario("broken", features=1, constant=True, drifting=1, at_start=True)
+    plan, kept = Plan(broken, Size(10_000, 1_000), 1), tmp_path / "kept.jsonl"
+    (first,) = simulate([plan], 1, print, kept)
+    line = kept.read_text()
+    (again,) = simulate([plan], 1, print, kept)
+    assert again.delays == first.delays
+    assert [delay.variant for delay in again.delays] == ["budget", "timestamps"]
+    assert all(delay.hours is not None and delay.hours < 24 for delay in again.delays)
+    assert kept.read_text() == line
+    (more,) = simulate([replace(plan, models=2)], 1, print, kept)
+    assert len(more.delays) == 4
+    assert kept.read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize("scenario", LIVES, ids=lambda scenario: scenario.name)
+def test_one_change_gives_exactly_one_alert(scenario: Scenario) -> None:
+    """A lasting shift, an incident, a long drift and the end of an old drift each open one alert, with ρ estimated."""
+    rng = np.random.default_rng(5)
+    reference = traffic(scenario, rng, weeks=1, rows_a_week=10_000)
+    rows = traffic(scenario, rng, weeks=5, rows_a_week=10_000, onset=0.0 if scenario.at_start else 15.4)
+    model = History(baseline(reference.values, 7), rows, 33)
+    replay = Replay(model, ModelSettings(), 0, every=3 * QUARTERS)
+    assert [opening.alert_type for opening in replay.run(33 * A_DAY)] == ["data_drift"]
+    assert bool(replay.alerts.open) == math.isinf(scenario.lasts)
+
+
+def test_a_model_with_cycles_is_quiet_and_its_drift_is_found_within_hours() -> None:
+    """With cycles and a weekend step no alert opens in 35 days, and half a σ is found within a day of its onset."""
+    quiet, table = timed_history(QUIET[3], 23, rows=10_000, days=35)
+    (mean,) = [scenario for scenario in DRIFTING if scenario.name == "mean 0.5 σ"]
+    for timed in (None, table):
+        assert Replay(quiet, ModelSettings(), 0, timed).run(35 * A_DAY) == []
+    drifting, table = timed_history(mean, 22, rows=10_000, days=17)
+    for timed in (None, table):
+        replay = Replay(drifting, ModelSettings(), int(15.3 * A_DAY), timed)
+        (opening, *_more) = replay.run(17 * A_DAY, until_opened=True)
+        assert opening.quarter - 15.3 * A_DAY < 24 * QUARTERS
 
 
 def test_drift_sets_in_when_it_is_said_to() -> None:
@@ -125,7 +202,7 @@ def test_intervals_hold_what_they_should() -> None:
     assert none.high == pytest.approx(0.0369, abs=1e-4)
     some = rate([1, 0, 2, 0, 3] * 4)
     assert some.low < some.value == 1.2 < some.high
-    hours = median([*range(1, 31), math.inf])
+    hours = quantile([*range(1, 31), math.inf], 0.5)
     assert hours.value == 16
     assert 9 <= hours.low < 16 < hours.high <= 23
-    assert math.isinf(median([1.0, math.inf, math.inf]).value)
+    assert math.isinf(quantile([1.0, math.inf, math.inf], 0.5).value)

@@ -90,10 +90,9 @@ def test_a_request_sent_again_is_the_same() -> None:
         assert one.single("run", number, "m", 3) == other.single("run", number, "m", 3)
     batch, single = json.loads(one.batch("run", 17, "m", 3)), json.loads(one.single("run", 17, "m", 3))
     assert (batch["model_id"], batch["batch_id"], single["prediction_id"]) == ("m", "run-17", "run-17")
-    assert len(batch["predictions"]) == ROWS
-    for row in [*batch["predictions"], single]:
-        assert len(row["features"]) == FEATURES
-        assert row["features"][MARKER] == 3
+    assert len(batch["columns"]) == len(single["features"]) == FEATURES
+    assert {len(values) for values in [*batch["columns"].values(), batch["predictions"]]} == {ROWS}
+    assert set(batch["columns"][MARKER]) == {single["features"][MARKER]} == {3}
     assert json.loads(one.baseline(9))["rows"][0]["features"][MARKER] == 9
 
 

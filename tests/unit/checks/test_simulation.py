@@ -9,6 +9,7 @@ from driftguard.alerts.findings import Finding, Occasion
 from driftguard.alerts.schemas import AlertFeature
 from driftguard.checks import simulation
 from driftguard.counting.batches import count
+from driftguard.counting.layout import layout_of
 from driftguard.counting.series import Series
 from driftguard.distributions.baseline import build
 from driftguard.models.settings import ModelSettings
@@ -19,6 +20,7 @@ from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns
 from driftguard.verdicts import moments
 from driftguard.verdicts.judging import Verdict
+from driftguard.verdicts.replayed_past import ReplayedPast
 from driftguard.verdicts.report import report_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -49,10 +51,11 @@ def test_an_alert_lives_on_through_checks_that_change_nothing(
     settings = ModelSettings()
     days = {hour // 24: counts for hour, counts in hours.items()}
     series = Series("m", 1, 1, baseline)
-    replay = simulation.Replay(model, series, settings, hour_of(START), hours, days, lambda _day: hours)
+    past = ReplayedPast(layout_of(baseline), {}, None, hour_of(START) // 24)
+    replay = simulation.Replay(model, series, settings, hour_of(START), hours, days, lambda _day: hours, past)
     given = iter(findings)
 
-    def judging(_baseline: Any, _window: Any, _days: Any, occasion: Occasion) -> Verdict:
+    def judging(_baseline: Any, _window: Any, _past: Any, occasion: Occasion, _episodes: Any) -> Verdict:
         return Verdict(report_of(occasion, "ok", None), [next(given)], occasion)
 
     monkeypatch.setattr(moments, "judge", judging)

@@ -12,8 +12,10 @@ import pytest
 from demo.__main__ import main
 from demo.api import Api, DemoError, RefusedError
 from demo.expectations import Found, about, missing_from_quiet, missing_from_storms
-from demo.flights import BASELINE_DAYS, BATCH_ROWS, FEATURES, PREDICTION, QUIET, STORMS, Flights, Week
+from demo.flights import BASELINE_DAYS, FEATURES, PREDICTION, QUIET, STORMS, TIME, Flights, Week
 from demo.screen import bar, probability
+from driftguard_client.baselines import inline
+from driftguard_client.frames import Frame, Roles, Table
 
 END = datetime(2026, 11, 23, 10, tzinfo=UTC)
 MAX_BASELINE_BYTES = 4_000_000
@@ -28,9 +30,12 @@ def flights() -> Flights:
 
 def test_the_whole_baseline_fits_into_one_request(flights: Flights) -> None:
     """All 51,955 flights of both months, cancelled ones as nulls, are well under the limit of an inline baseline."""
-    body = flights.baseline_body()
+    frame = Frame(flights.trained_on())
+    table = Table(frame, Roles(frame, features=None, prediction=PREDICTION))
+    body = inline(table, {"days": BASELINE_DAYS})
+    assert body is not None
     content = json.loads(body)
-    assert len(body) < MAX_BASELINE_BYTES / 2
+    assert len(body) < MAX_BASELINE_BYTES / 1.5
     assert list(content["columns"]) == list(FEATURES)
     assert {len(values) for values in [*content["columns"].values(), content["predictions"]]} == {51_955}
     assert content["columns"]["dep_delay"].count(None) == 1_782
@@ -56,30 +61,28 @@ def test_the_storms_move_delays_but_not_the_schedule(flights: Flights) -> None:
 @pytest.mark.parametrize("week", [QUIET, STORMS])
 def test_a_week_ends_now_with_the_day_before_it_outside_the_window(flights: Flights, week: Week) -> None:
     """Every flight keeps its hour and its place, the week fills the seven days before the end, one day lies before."""
-    rows = [row for batch in flights.batches(week, END) for row in batch]
-    times = [datetime.fromisoformat(row["timestamp"]) for row in rows]
+    rows = flights.logged(week, END)
+    times = [moment.to_pydatetime() for moment in rows[TIME]]
     assert times == sorted(times)
     assert END - MAX_AGE < times[0] < END - timedelta(days=7)
     assert times[-1] < END
     assert sum(moment >= END - timedelta(days=7) for moment in times) == len(flights.week(week))
     assert {
-        (moment - END).total_seconds() // 3600 % 24 - row["features"]["hour"]
-        for moment, row in zip(times, rows, strict=True)
+        (moment - END).total_seconds() // 3600 % 24 - hour for moment, hour in zip(times, rows["hour"], strict=True)
     } == {0}
 
 
-def test_batches_are_full_and_repeat_themselves(flights: Flights) -> None:
-    """A second run within the hour sends the very same bodies, so that their ids make it harmless."""
-    first, second = list(flights.batches(STORMS, END)), list(flights.batches(STORMS, END))
-    assert first == second
-    assert {len(batch) for batch in first[:-1]} == {BATCH_ROWS}
+def test_a_second_run_logs_the_very_same_rows(flights: Flights) -> None:
+    """So the id under which a week is logged makes a second run within the hour harmless."""
+    assert flights.logged(STORMS, END).equals(flights.logged(STORMS, END))
 
 
 def test_a_flight_that_never_left_has_no_prediction(flights: Flights) -> None:
     """Predictions are missing exactly where the model lacks one of its features."""
-    rows = [row for batch in flights.batches(STORMS, END) for row in batch]
-    assert any(row["prediction"] is None for row in rows)
-    assert all((row["prediction"] is None) == (None in row["features"].values()) for row in rows)
+    rows = flights.logged(STORMS, END)
+    missing = rows[PREDICTION].isna()
+    assert missing.any()
+    assert missing.equals(rows[list(FEATURES)].isna().any(axis=1))
 
 
 def feature(name: str, score: float, *, drifted: bool) -> dict[str, Any]:
@@ -231,7 +234,7 @@ def test_nothing_at_the_address_is_told_in_a_sentence() -> None:
 
 
 def test_each_call_carries_the_key_of_its_role_and_lists_go_on() -> None:
-    """Reading takes the viewer's key, logging the ingest key; a list follows its Link."""
+    """Reading takes the viewer's key, changes the admin's, logging the ingest key; a list follows its Link."""
     keys: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -241,8 +244,9 @@ def test_each_call_carries_the_key_of_its_role_and_lists_go_on() -> None:
 
     api = client(answer)
     assert list(api.every("/models")) == [1, 2]
-    api.log("m", "b", [])
-    assert keys == ["v", "v", "i"]
+    api.post("/models", {})
+    assert keys == ["v", "v", "a"]
+    assert api.client("ingest").connection.api_key == "i"
 
 
 @pytest.mark.parametrize(
@@ -256,22 +260,6 @@ def test_each_call_carries_the_key_of_its_role_and_lists_go_on() -> None:
 def test_a_page_opens_only_as_html(answer: httpx.Response, opens: bool) -> None:
     """The dashboard's address counts only when a browser would show something there."""
     assert client(lambda _request: answer).serves_page("/dashboard") is opens
-
-
-def test_a_batch_whose_answer_is_lost_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy stack and a lost answer are tried again with the same body."""
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    bodies: list[bytes] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        bodies.append(request.content)
-        if len(bodies) == 1:
-            raise httpx.ReadTimeout("lost")
-        return httpx.Response(503 if len(bodies) == 2 else 202, json={"accepted": 1})
-
-    assert client(answer).log("m", "b", [{}]) == {"accepted": 1}
-    assert len(bodies) == 3
-    assert len(set(bodies)) == 1
 
 
 def test_without_a_stack_the_demo_ends_with_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:

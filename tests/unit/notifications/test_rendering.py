@@ -1,5 +1,6 @@
 """The content of messages, and names that must not break them."""
 
+import html
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from driftguard.alerts.findings import Finding, Memory, Occasion
 from driftguard.alerts.schemas import Alert, AlertFeature, Limit, Window
 from driftguard.models.settings import ModelSettings
 from driftguard.notifications import example, pictures
+from driftguard.notifications.content import describe
 from driftguard.notifications.providers import email, slack
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL
@@ -259,13 +261,45 @@ def test_pictures_of_odd_ranges_have_sensible_ends() -> None:
 
 
 @pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
-def test_preliminary_is_said_in_every_message(shown: Any) -> None:
-    """Messages of a preliminary alert say so, and messages of other alerts do not contain the word."""
-    preliminary = life(DELAY, preliminary=True)
-    assert preliminary.keys() == {"opened", "escalated", "repeated", "resolved"}
-    assert "Preliminary:" in shown(preliminary["opened"])
-    assert "was preliminary" in shown(preliminary["resolved"])
-    assert "preliminary" not in shown(life(DELAY)["opened"]).casefold()
+def test_an_alert_of_the_first_week_is_told_like_any_other(shown: Any) -> None:
+    """No message says that a window is not full yet: what opens an alert is beyond what cycles explain."""
+    early, late = life(DELAY, preliminary=True), life(DELAY)
+    assert early.keys() == {"opened", "escalated", "repeated", "resolved"}
+    for kind in early:
+        assert shown(early[kind]).split() == shown(late[kind]).split()
+        assert "preliminary" not in shown(early[kind]).casefold()
+
+
+@pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
+def test_a_sudden_change_is_told_with_its_onset_and_its_reference(shown: Any) -> None:
+    """Each message says since when, for how long and compared with what, and how rarely chance does this."""
+    change = {
+        "part": "sudden",
+        "window_hours": 6,
+        "onset": "2026-11-03T14:00:00Z",
+        "reference": "working days",
+        "reference_days": 10,
+        "surprise": 0.0004,
+    }
+    sudden = {**DELAY, "test": None, "p_value": None, "drift_score": 0.19, "type": "numeric", "change": change}
+    text = html.unescape(shown(life(sudden)["opened"]))
+    assert "“dep_delay” changed suddenly around Tue 14:00 UTC." in text
+    assert (
+        "For 6 hours its values differ by 0.19 (KS) from the last 10 working days at the same hours. "
+        "Chance alone does this less than once in 1,000 months."
+    ) in text
+    assert "in the last 6 hours" in text
+    assert "what happened around 2026-11-03 14:00 UTC" in text
+
+
+def test_an_alert_says_since_when_values_have_changed() -> None:
+    """The onset is a fact of the message if it is known."""
+    opening = life(DELAY)["opened"]
+    known = opening.model_copy(update={"alert": opening.alert.model_copy(update={"onset": NOW - timedelta(hours=3)})})
+    since = f"{NOW - timedelta(hours=3):%Y-%m-%d %H:%M} UTC"
+    assert ("Since", since) in describe(known, PUBLIC).facts
+    assert "Since" not in dict(describe(opening, PUBLIC).facts)
+    assert since in slack_of(known)
 
 
 def test_an_alerts_messages_stay_one_conversation() -> None:

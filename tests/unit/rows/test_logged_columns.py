@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from driftguard.platform.errors import Invalid
 from driftguard.rows.columns import Row
 from driftguard.rows.logged_columns import FIELDS, SentColumns, read
+from driftguard.rows.packing import pack, pack_columns
 from driftguard.rows.reading import MAX_AGE, MAX_AHEAD, REPEATED_ID, BadRow, RowReader
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -50,7 +51,7 @@ FIELDS_WITH_VALUES: dict[str, st.SearchStrategy[Any]] = {
     | st.sampled_from([[0.5, 0.5], {"a": 0.5, "b": 0.5}, [0.02] * 51, [0.02] * 50, {"a": 0.991}, {"a": 0.989}, 7, "a"]),
     "labels": VALUES,
 }
-MOST_ROWS = 12
+MOST_ROWS = 20
 
 
 @st.composite
@@ -109,7 +110,7 @@ def kinds(row: Row) -> list[type]:
 def test_columns_are_judged_like_the_same_data_in_rows(
     sent: tuple[int, dict[str, list[Any]], dict[str, list[Any]]],
 ) -> None:
-    """The same rows are valid with the same values, and the others have the same reason at the same place."""
+    """The same rows are valid and stored as the same bytes; the others have the same reason at the same place."""
     rows, features, fields = sent
     assume(features or fields)
     good, bad = by_row(rows, features, fields)
@@ -117,6 +118,7 @@ def test_columns_are_judged_like_the_same_data_in_rows(
     found = batch.rows()
     assert [row._replace(event_time=round(row.event_time * 1000) / 1000) for row in good] == found
     assert list(map(kinds, good)) == list(map(kinds, found))
+    assert pack_columns(batch) == pack(good)
     assert {number: (moved(error.loc), error.msg) for number, error in bad.items()} == {
         number: (error.loc, error.msg) for number, error in errors.items()
     }

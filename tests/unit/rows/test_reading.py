@@ -1,6 +1,6 @@
 """Which rows are good, and where exactly bad ones are wrong."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from time import process_time
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from driftguard.platform.serialization import Scalar
+from driftguard.platform.times import hour_of
 from driftguard.rows.columns import Row
 from driftguard.rows.reading import BadRow, RowReader, check_name
 
@@ -159,9 +160,11 @@ def test_baseline_rows_follow_the_same_rules_without_ids() -> None:
 
 
 def test_a_baseline_row_may_be_of_any_age() -> None:
-    """Its timestamp gives the day in UTC, however long ago; a text that is no time, or lacks its offset, is refused."""
+    """Its timestamp gives the hour in UTC, however long ago. A text that is no time or lacks an offset is refused."""
     reader = RowReader(NOW)
-    assert reader.baseline({"features": {}, "timestamp": "2019-12-31T23:30:00-01:00"}, []).day == date(2020, 1, 1)
+    new_year = datetime(2020, 1, 1, tzinfo=UTC)
+    row = reader.baseline({"features": {}, "timestamp": "2019-12-31T23:30:00-01:00"}, [])
+    assert row.hour == hour_of(new_year)
     for timestamp in ("yesterday", "2026-11-23T12:00:00", 1_700_000_000):
         with pytest.raises(BadRow) as caught:
             reader.baseline({"features": {}, "timestamp": timestamp}, ["body", "rows", 7])

@@ -26,6 +26,7 @@ from driftguard.statistics import budget, contingency, distances, ks, pictures
 from driftguard.statistics.kolmogorov import FEW_ROWS, survival
 from driftguard.verdicts.drift import drift_tests
 from driftguard.verdicts.rules import Rules
+from driftguard.verdicts.week import Week
 
 type Values = Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]
 type Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -312,7 +313,7 @@ def wasserstein(baseline: Values, window: Values) -> tuple[float, float]:
     )
     layout = layout_of(made)
     rules = Rules.of(layout, ModelSettings())
-    tests = drift_tests(layout, counts, (), rules, window_days=7, baseline_days=None)
+    tests = drift_tests(layout, counts, Week.whole(1, 7), rules, baseline_days=None)
     return float(tests.wasserstein[0]), float(tests.wasserstein_error[0])
 
 
@@ -379,87 +380,29 @@ def test_one_outlier_counts_by_its_distance() -> None:
 
 
 def test_the_threshold_is_the_formula() -> None:
-    """T is the larger of the minimum and c·sqrt(1/n + 1/m + rho·(1/window + 1/baseline days))."""
-    alpha, minimum = np.array([0.05]), np.array([0.01])
+    """T is the larger of the minimum and c·sqrt(φ(1/n + 1/m) + ρ(1/window + 1/baseline days))."""
+    alpha = np.array([0.05])
     c = math.sqrt(math.log(2 * 10 * 2880 / 0.05) / 2)
     assert budget.critical(10, alpha)[0] == pytest.approx(c)
-    found = budget.threshold(
-        np.array([c]),
-        np.array([500]),
-        np.array([10_000]),
-        rho=np.array([0.002]),
-        window_days=7,
-        baseline_days=30,
-        minimum=minimum,
-    )
-    assert found[0] == pytest.approx(c * math.sqrt(1 / 500 + 1 / 10_000 + 0.002 * (1 / 7 + 1 / 30)))
-    none = budget.threshold(
-        np.array([c]),
-        np.array([0]),
-        np.array([10]),
-        rho=np.array([0.0]),
-        window_days=7,
-        baseline_days=7,
-        minimum=minimum,
-    )
-    assert none[0] == math.inf
 
+    def threshold(n: int, phi: float, window_days: float = 7, minimum: float = 0.01) -> float:
+        found = budget.threshold(
+            np.array([c]),
+            np.array([n]),
+            np.array([10_000]),
+            phi=np.array([phi]),
+            rho=np.array([0.002]),
+            window_days=np.array([window_days]),
+            baseline_days=30,
+            minimum=np.array([minimum]),
+        )
+        return float(found[0])
 
-def plain_rho(days: Sequence[Sequence[int]]) -> float:
-    """rho by the formula, one edge at a time."""
-    cdfs = [[sum(day[: edge + 1]) / sum(day) for edge in range(len(day) - 1)] for day in days]
-    average = [sum(column) / len(column) for column in zip(*cdfs, strict=True)]
-    spread = sum(share * (1 - share) for share in average)
-    ratios = [
-        sum((new - old) ** 2 for old, new in zip(before, after, strict=True)) / spread
-        for before, after in pairwise(cdfs)
-    ]
-    chance = [1 / sum(after) + 1 / sum(before) for before, after in pairwise(days)]
-    return max(0.0, (float(np.median(ratios)) / 0.6 - sum(chance) / len(chance)) / 2)
-
-
-@given(st.lists(st.lists(st.integers(0, 50), min_size=6, max_size=6), min_size=14, max_size=14))
-def test_rho_is_the_formula(days: list[list[int]]) -> None:
-    """Vectorised over features, rho is what the formula gives one edge at a time."""
-    for day in days:
-        day[2] += 1
-        day[4] += 1
-    bins = np.array([[*day, 3, 5, 7] for day in days])
-    rho = budget.overdispersion(bins, np.array([0, 6]), np.array([6, 3]))
-    assert rho[0] == pytest.approx(plain_rho(days), abs=1e-12)
-    assert rho[1] == 0
-
-
-def test_rho_leaves_out_days_without_values() -> None:
-    """Weekends without traffic do not count, and with too few pairs of days rho is 0."""
-    random = np.random.default_rng(8)
-    days = random.poisson(40, size=(14, 10)) + random.poisson(30, size=(14, 1)) * np.arange(10)
-    starts, sizes = np.array([0]), np.array([10])
-    weekends = days.copy()
-    weekends[[5, 6, 12, 13]] = 0
-    assert budget.overdispersion(weekends, starts, sizes)[0] > 0
-    sparse = days.copy()
-    sparse[::2] = 0
-    assert budget.overdispersion(sparse, starts, sizes)[0] == 0
-    assert budget.overdispersion(days[:3], starts, sizes)[0] == 0
-
-
-def test_rho_tells_day_effects_from_chance() -> None:
-    """Independent days give a rho near 0, a mean that moves by 0.1 sigma a day about what it adds to the variance."""
-    random = np.random.default_rng(2)
-    edges = scipy.stats.norm.ppf(np.arange(1, 100) / 100)
-
-    def days(effect: float) -> float:
-        bins = [
-            np.bincount(edges.searchsorted(random.normal(random.normal(0, effect), 1, 5000)), minlength=100)
-            for _ in range(14)
-        ]
-        return float(budget.overdispersion(np.array(bins), np.array([0]), np.array([100]))[0])
-
-    assert np.mean([days(0.0) for _ in range(20)]) < 2e-4
-    # F(x) moves by 0.1·φ(x): the mean of that squared over all edges against the mean of F(1−F).
-    expected = 0.01 * float(np.mean(scipy.stats.norm.pdf(edges) ** 2)) / (1 / 6)
-    assert np.mean([days(0.1) for _ in range(40)]) == pytest.approx(expected, rel=0.5)
+    assert threshold(500, 1.7) == pytest.approx(c * math.sqrt(1.7 * (1 / 500 + 1 / 10_000) + 0.002 * (1 / 7 + 1 / 30)))
+    assert threshold(500, 0, 2) == pytest.approx(c * math.sqrt(0.002 * (1 / 2 + 1 / 30)))
+    assert threshold(500, 1.7, minimum=0.9) == 0.9
+    assert threshold(0, 1.0) == math.inf
+    assert math.isfinite(threshold(0, 0.0))
 
 
 def histogram(

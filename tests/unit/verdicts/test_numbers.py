@@ -18,7 +18,7 @@ import pytest
 import scipy.stats
 from sklearn import datasets
 
-from demo.flights import FEATURES, PREDICTION, STORMS, Flights, scalars
+from demo.flights import FEATURES, PREDICTION, STORMS, Flights
 from driftguard.alerts import lifecycle
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.findings import Memory, Occasion
@@ -78,8 +78,6 @@ def rows_of(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def values_of(column: "pd.Series[Any]") -> list[Any]:
     """A column's values as JSON has them: None for a missing one."""
-    if column.dtype != object:
-        return scalars(column)
     return [None if value is None or value != value else value for value in column]  # noqa: PLR0124  NaN is not itself
 
 
@@ -103,7 +101,7 @@ def shown(name: str) -> tuple[dict[str, Any], dict[str, tuple[dict[str, Any], Al
         NOW, "org", "M1", name, ModelSettings(), 3, baseline.rows, window.rows,
         Window(start=NOW - timedelta(days=7), end=NOW), False, False, False, lambda _now: "A1",
     )  # fmt: skip
-    verdict = judge(baseline, window, (), occasion)
+    verdict = judge(baseline, window, None, occasion)
     report = json.loads(json.dumps(reports.unpack(reports.pack(verdict.report)), allow_nan=False))
     alerts: dict[str, tuple[dict[str, Any], AlertEvent]] = {}
     for finding in verdict.findings:

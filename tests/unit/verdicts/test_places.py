@@ -5,6 +5,7 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from driftguard.models.settings import ModelSettings
 from driftguard.platform.serialization import Scalar
 from driftguard.rows.columns import Row, columns_of
 from driftguard.verdicts.judging import Verdict, judge
+from driftguard.verdicts.unwatched import _nearest
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 START = (NOW - timedelta(days=3)).timestamp()
@@ -57,7 +59,7 @@ def verdict_of(
         NOW, "acme", "m", "churn", ModelSettings(**settings), 3, baseline.rows, window.rows,
         Window(start=NOW - timedelta(days=7), end=NOW), False, False, False, lambda _now: "A1",
     )  # fmt: skip
-    return judge(baseline, window, (), occasion)
+    return judge(baseline, window, None, occasion)
 
 
 def row_of(verdict: Verdict, name: str = "x") -> dict[str, Any]:
@@ -250,7 +252,7 @@ def test_a_renamed_feature_is_suggested(new: str, suggested: str | None) -> None
     verdict = verdict_of(build({"age": ages, "page": ages}), {new: ages, "page": ages})
     (one,) = verdict.report["unwatched"] or []
     assert one["renamed_from"] == suggested
-    actions = "\n".join(recommend("data_quality", quality(verdict).features, preliminary=False))
+    actions = "\n".join(recommend("data_quality", quality(verdict).features))
     assert (f"renamed “age” to “{new}”" in actions) == (suggested is not None)
     kept = verdict_of(build({"age": ages, "page": ages}), {new: ages, "age": ages, "page": ages})
     assert [entry["renamed_from"] for entry in kept.report["unwatched"] or []] == [None]
@@ -311,3 +313,12 @@ def test_an_alert_of_drift_says_what_decided() -> None:
         assert [name for name, value in found.limit.model_dump().items() if value is not None] == [decides]
         assert found.features[0].at is not None
         assert found.features[0].at.model_dump() == row["at"]
+
+
+def test_many_long_names_are_compared_at_once() -> None:
+    """The exact comparison of a name with 500 similar names takes seconds. The nearest name is found all the same."""
+    gone = tuple(f"{'feature of the model ':x<120}{number:03}" for number in range(500))
+    begun = process_time()
+    found = [_nearest(f"{'feature of the model ':x<120}{number:03}_vv", gone) for number in range(10)]
+    assert process_time() - begun < 5
+    assert found == list(gone[:10])

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Callable
 
-from driftguard_client.cli.compare import add_inputs
+from driftguard_client.cli.compare import add_inputs, csv_options
 from driftguard_client.cli.local_commands import OK, Terminal, guarded, write
 
 EXAMPLE = """example:
@@ -55,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
             exclude=[*options.columns.exclude, *arguments.exclude],
             settings=options.settings,
             every=arguments.every,
-            csv=options.csv,
+            csv=csv_options(arguments, options.csv),
             progress=terminal.tell,
         )
     texts: dict[str, Callable[[], str]] = {

@@ -5,8 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from driftguard_client.cli.local_commands import FAILED, OK, WRONG, Terminal, guarded, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from driftguard_client.comparing.csv_files import CsvOptions
 
 FORMATS = ("text", "json", "html", "markdown", "junit")
 LEVELS = ("none", "data_quality", "drift")
@@ -61,7 +66,28 @@ def add_inputs(parser: argparse.ArgumentParser, second: str, about: str) -> None
     parser.add_argument(
         "--exclude", action="append", default=[], metavar="COL", help="leave out a column; may be repeated"
     )
-    parser.add_argument("--config", metavar="FILE", help="a file driftguard.toml with settings and columns")
+    parser.add_argument(
+        "--text-column",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="CSV: read a column as texts even if its values look like numbers; may be repeated",
+    )
+    parser.add_argument(
+        "--delimiter", metavar="CHAR", help="CSV: the character between two values (default: found out)"
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", help="a file driftguard.toml with settings, columns and CSV options"
+    )
+
+
+def csv_options(arguments: argparse.Namespace, configured: CsvOptions) -> CsvOptions:
+    """Return how CSV files are read. The command line goes before the configuration."""
+    return replace(
+        configured,
+        text_columns=[*configured.text_columns, *arguments.text_column],
+        delimiter=arguments.delimiter or configured.delimiter,
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -83,7 +109,7 @@ def _run(arguments: argparse.Namespace) -> int:
             exclude=[*options.columns.exclude, *arguments.exclude],
             settings=options.settings,
             looks=arguments.looks,
-            csv=options.csv,
+            csv=csv_options(arguments, options.csv),
             progress=terminal.tell,
         )
     texts: dict[str, Callable[[], str]] = {

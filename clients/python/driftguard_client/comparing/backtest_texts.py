@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 
 from driftguard_engine.alerts.words import duration, minute, number, one_line, shorten
 
@@ -34,13 +35,12 @@ def text_of(result: Backtest, width: int) -> str:
     lines.append(f"  score  {_spark(result.points, max(width, 60) - 24)}  max {number(_largest(result.points))}")
     lines += ["", "Alerts:"] if result.alerts else ["", "No alert would have opened."]
     lines += [f"  {shorten(_alert_line(alert, result), max(width, 60))}" for alert in result.alerts]
-    if result.messages:
+    messages = told(result.messages)
+    if messages:
         lines += ["", "Messages:"]
-        lines += [
-            shorten(f"  {minute(one.at)}  {message_line(one)}", max(width, 60)) for one in _shown(result.messages)
-        ]
-        if len(result.messages) > MOST_MESSAGES:
-            lines.append(f"  … and {len(result.messages) - MOST_MESSAGES} more")
+        lines += [shorten(f"  {time}  {said}", max(width, 60)) for time, said in messages[:MOST_MESSAGES]]
+        if len(messages) > MOST_MESSAGES:
+            lines.append(f"  … and {len(messages) - MOST_MESSAGES} more, see --format json")
     if result.notes:
         lines += ["", "Notes:", *(f"  - {note}" for note in result.notes)]
     return "\n".join(lines) + "\n"
@@ -103,8 +103,20 @@ def _names(features: Sequence[str]) -> str:
     return one_line(", ".join(features[:NAMED]) + more)
 
 
-def _shown(messages: Sequence[Message]) -> Sequence[Message]:
-    return messages[:MOST_MESSAGES]
+def told(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    """Return the time and the text of each message. Reminders in a row are one line."""
+    lines: list[tuple[str, str]] = []
+    for reminders, some in groupby(messages, _is_reminder):
+        group = list(some)
+        if reminders and len(group) > 1:
+            lines.append((minute(group[0].at), f"{len(group)} reminders until {minute(group[-1].at)}"))
+        else:
+            lines += [(minute(one.at), message_line(one)) for one in group]
+    return lines
+
+
+def _is_reminder(message: Message) -> bool:
+    return all(change.kind == "repeated" for change in message.changes)
 
 
 def _largest(points: Sequence[Point]) -> float | None:
@@ -129,9 +141,10 @@ def _body(result: Backtest) -> str:
     ]
     parts.append("<h2>Alerts</h2>" if result.alerts else "<p>No alert would have opened.</p>")
     parts += [f"<p>{escape(_alert_line(alert, result))}</p>" for alert in result.alerts]
-    if result.messages:
-        rows = "".join(f"<tr><td>{minute(one.at)}<td>{escape(message_line(one))}" for one in _shown(result.messages))
-        more = len(result.messages) - MOST_MESSAGES
+    messages = told(result.messages)
+    if messages:
+        rows = "".join(f"<tr><td>{time}<td>{escape(said)}" for time, said in messages[:MOST_MESSAGES])
+        more = len(messages) - MOST_MESSAGES
         parts.append(f'<h2>Messages</h2><div class="over"><table><tr><th>time<th>message{rows}</table></div>')
         parts += [f'<p class="soft">{more} more messages.</p>'] if more > 0 else []
     if result.notes:

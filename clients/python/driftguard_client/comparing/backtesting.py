@@ -6,21 +6,31 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from driftguard_engine.alerts.episodes import Episodes
 from driftguard_engine.alerts.replaying import ReplayedAlerts
+from driftguard_engine.counting.counts import Counts
+from driftguard_engine.counting.knowledge import REACH
+from driftguard_engine.counting.layout import layout_of
+from driftguard_engine.counting.profiles import Profile
 from driftguard_engine.distributions.baseline import Baseline
 from driftguard_engine.models.settings import ModelSettings
 from driftguard_engine.platform.times import hour_of
 from driftguard_engine.rows.columns import Columns
+from driftguard_engine.verdicts.comparison import first_day_of
 from driftguard_engine.verdicts.judging import Verdict
-from driftguard_engine.verdicts.moments import Moment, verdict_on, whole_days
+from driftguard_engine.verdicts.moments import Moment, verdict_on
+from driftguard_engine.verdicts.replayed_past import ReplayedPast
 from driftguard_engine.verdicts.silence import Silence, silence
+from driftguard_engine.verdicts.standing import Standing, bad_days
 
 from driftguard_client.comparing.backtest_result import Backtest, Point
 from driftguard_client.comparing.counting import Progress, Roles, Sample, Span, baseline_of, columns_of
+from driftguard_client.comparing.csv_files import CsvOptions
 from driftguard_client.comparing.errors import CompareError
-from driftguard_client.comparing.files import CsvOptions
 from driftguard_client.comparing.history import HOUR, History
 from driftguard_client.comparing.options import check_features, settings_of
 from driftguard_client.comparing.sources import Batch, Source, opened
@@ -45,13 +55,18 @@ class Model:
 
 @dataclass
 class Replay:
-    """The checks of one model on its history. alerts: those that its checks opened so far."""
+    """The checks of one model on its history.
+
+    past: what the model's own past says at each hour. alerts, episodes: what its checks found so far.
+    """
 
     model: Model
     baseline: Baseline
     history: History
     settings: ModelSettings
+    past: ReplayedPast
     alerts: ReplayedAlerts = field(default_factory=ReplayedAlerts)
+    episodes: Episodes = field(default_factory=Episodes)
 
     def check(self, now: datetime) -> Verdict:
         """Check the model at `now` on the rows that came before, and bring its alerts up to date."""
@@ -65,11 +80,26 @@ class Replay:
             known_since=self.history.first_hour,
             silence=self._silence(now, time),
         )
-        counts = self.history.between(first_hour * HOUR, time)
-        days = [self.history.day(day) for day in whole_days(moment)]
-        verdict = verdict_on(self.model, self.settings, self.baseline, counts, days, moment)
+        # At a full hour, the hour that just ended is the running one.
+        running = (time - 1) // HOUR
+        features = len(self.baseline.features)
+        self.past.bad = bad_days(self.episodes, features, running // 24)
+        counts = self._counts(first_hour, time)
+        comparison = self.past.comparison(running, self.history.profile(running // 24, time))
+        verdict = verdict_on(self.model, self.settings, self.baseline, counts, comparison, moment, self.episodes)
         self.alerts.apply(verdict.findings, verdict.occasion)
+        kept_for = self.settings.resolve_after_hours
+        self.episodes = self.episodes.after(verdict.sights, self.alerts.open.keys(), verdict.now_hour, kept_for)
         return verdict
+
+    def _counts(self, first_hour: int, time: int) -> Counts:
+        """Return the counts of the window. Those of a feature begin after its last episode."""
+        counts = self.history.between(first_hour * HOUR, time)
+        first_days = Standing.of(self.episodes, len(self.baseline.features)).first_days
+        for day in np.unique(first_days[first_days * 24 > first_hour]).tolist():
+            later = self.history.between(min(day * 24 * HOUR, time), time)
+            counts = counts.replaced(first_days == day, later)
+        return counts
 
     def _silence(self, now: datetime, time: int) -> Silence | None:
         last = self.history.last_before(time)
@@ -114,10 +144,30 @@ def backtest(
     check_features(valid, [feature.key for feature in reference.features])
     counted = History(reference, min(step, 60) * 60_000)
     sample = second.read(lambda batches: _count(counted, batches, second, roles, progress))
-    replay = Replay(Model(second.name), reference, counted, valid)
+    past = ReplayedPast(layout_of(reference), Profiles(counted), None, first_day_of(counted.first_hour))
+    replay = Replay(Model(second.name), reference, counted, valid, past)
     points = list(_replayed(replay, sample, step, progress))
     notes = [*first.notes, *second.notes]
     return Backtest.of(points, replay.alerts, before, sample, valid, step, notes)
+
+
+class Profiles(Mapping[int, Profile]):
+    """The whole days of a history, each counted by the hour when it is first needed. The latest days are kept."""
+
+    def __init__(self, history: History) -> None:
+        self._days = frozenset(history.days)
+        self._profile = lru_cache(maxsize=2 * REACH)(history.profile)
+
+    def __getitem__(self, day: int) -> Profile:
+        if day not in self._days:
+            raise KeyError(day)
+        return self._profile(day)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self._days))
+
+    def __len__(self) -> int:
+        return len(self._days)
 
 
 def minutes_of(every: str) -> int:
@@ -156,6 +206,6 @@ def _replayed(replay: Replay, sample: Sample, step: int, progress: Callable[[str
         verdict = replay.check(now)
         yield Point(now, str(verdict.report["status"]), verdict.report["drift_score"], verdict.report["n_window"])
         if now.hour == now.minute == 0:
-            reach = max(replay.settings.window_days, TRAFFIC_DAYS) + 2
+            reach = replay.settings.window_days + 2
             replay.history.forget_before(int((now - EPOCH - timedelta(days=reach)) / timedelta(milliseconds=1)))
         progress(f"Replaying {now:%Y-%m-%d}, check {number + 1:,} of {last - first + 1:,}", 0)

@@ -12,20 +12,23 @@ from driftguard_engine.alerts.findings import Occasion
 from driftguard_engine.alerts.schemas import Window
 from driftguard_engine.counting.batches import count
 from driftguard_engine.counting.counts import Counts
+from driftguard_engine.counting.knowledge import REACH
+from driftguard_engine.counting.layout import layout_of
+from driftguard_engine.counting.learning import learn
 from driftguard_engine.distributions.baseline import Baseline
 from driftguard_engine.models.settings import ModelSettings
 from driftguard_engine.rows.columns import Columns
+from driftguard_engine.verdicts.comparison import Comparison as Past
+from driftguard_engine.verdicts.comparison import first_day_of
 from driftguard_engine.verdicts.judging import Verdict, judge
-from driftguard_engine.verdicts.moments import RHO_DAYS
 
-from driftguard_client.comparing.counting import DAY, Progress, Roles, Sample, Span, baseline_of, columns_of
+from driftguard_client.comparing.counting import Progress, Roles, Sample, Span, baseline_of, columns_of
+from driftguard_client.comparing.csv_files import CsvOptions
 from driftguard_client.comparing.errors import CompareError
-from driftguard_client.comparing.files import CsvOptions
+from driftguard_client.comparing.history import HOUR, History
 from driftguard_client.comparing.options import check_features, settings_of
 from driftguard_client.comparing.result import Comparison
 from driftguard_client.comparing.sources import Batch, Source, opened
-
-HOUR = 3_600_000
 
 
 def compare(
@@ -58,21 +61,21 @@ def compare(
     roles = Roles.of(first, second, prediction=prediction, timestamp=timestamp, exclude=exclude)
     reference, before = baseline_of(first, roles, progress)
     check_features(valid, [feature.key for feature in reference.features])
-    counts, days, now = window_of(reference, second, roles, progress)
+    counts, past, now = window_of(reference, second, roles, progress)
     progress("Comparing", 0)
-    verdict = verdict_on(reference, counts, days, now, valid, looks)
+    verdict = verdict_on(reference, counts, past, now, valid, looks)
     return Comparison.of(verdict, before, now, valid, looks, [*first.notes, *second.notes])
 
 
 def window_of(
     baseline: Baseline, source: Source, roles: Roles, progress: Progress
-) -> tuple[Counts, list[Counts], Sample]:
-    """Return the counts of all rows, the counts of the last whole days, and what is known of the sample.
+) -> tuple[Counts, Past | None, Sample]:
+    """Return the counts of all rows, what their days say about each other, and what is known of the sample.
 
-    Without a timestamp column there are no days.
+    Without a timestamp column, nothing is known of days.
     """
 
-    def read(batches: Iterator[Batch]) -> tuple[dict[int, Counts], Sample]:
+    def read(batches: Iterator[Batch]) -> tuple[Counts, Past | None, Sample]:
         span, rows = Span(), 0
 
         def columns() -> Iterator[Columns]:
@@ -81,30 +84,38 @@ def window_of(
                 found = columns_of(batch, source, roles)
                 rows += found.rows
                 if roles.timestamp is not None:
-                    times = span.add_bytes(found.times)
-                    # The engine counts by the hour. A day is all that is needed here.
-                    found.times = (times // DAY * HOUR).astype("<i8").tobytes()
+                    span.add_bytes(found.times)
                 progress(f"Reading {source.name}", rows)
                 yield found
 
-        counted = count(baseline, columns())
-        return counted, span.sample(source.name, rows)
+        if roles.timestamp is None:
+            counted = count(baseline, columns())
+            return reduce(add, counted.values(), Counts.empty(baseline)), None, span.sample(source.name, rows)
+        history = History(baseline, HOUR)
+        history.add(columns())
+        total = history.between(history.first_hour * HOUR, history.end)
+        return total, past_of(baseline, history), span.sample(source.name, rows)
 
-    by_day, sample = source.read(read)
-    nothing = Counts.empty(baseline)
-    whole = _whole_days(sample)
-    return reduce(add, by_day.values(), nothing), [by_day.get(day, nothing) for day in whole], sample
+    return source.read(read)
+
+
+def past_of(baseline: Baseline, history: History) -> Past:
+    """Return what the days of a sample say about each other, as on the day after its last one."""
+    last = history.days[-1]
+    first_day = first_day_of(history.first_hour)
+    profiles = {day: history.profile(day) for day in history.days if last - REACH <= day <= last}
+    knowledge = learn(layout_of(baseline), last + 1, profiles, None, {}, first_day)
+    return Past(knowledge, {}, last * 24 + 23, first_day, timed=False)
 
 
 def verdict_on(
-    baseline: Baseline, counts: Counts, days: Sequence[Counts], sample: Sample, settings: ModelSettings, looks: int
+    baseline: Baseline, counts: Counts, past: Past | None, sample: Sample, settings: ModelSettings, looks: int
 ) -> Verdict:
-    """Return the verdict of the service's check on a window that is complete."""
+    """Return the verdict of the service's check on a window that is complete, without its sudden part."""
     now = datetime.now(UTC)
     start, end = (_moment(time, now) for time in (sample.start, sample.end))
-    if sample.days is not None:
-        # The window has the days that its rows have, whatever the service's setting is.
-        settings = settings.model_copy(update={"window_days": sample.days})
+    # The window has the days that its rows have, whatever the service's setting is.
+    settings = settings.model_copy(update={"sudden": False, "window_days": sample.days or settings.window_days})
     occasion = Occasion(
         now=now,
         organization_id="local",
@@ -120,15 +131,7 @@ def verdict_on(
         silent=False,
         looks=looks,
     )
-    return judge(baseline, counts, days, occasion)
-
-
-def _whole_days(sample: Sample) -> range:
-    """Return the last whole days of a sample, at most as many as the service looks at."""
-    if sample.start is None or sample.end is None:
-        return range(0)
-    first, last = -(-(sample.start // HOUR) // 24), (sample.end // HOUR + 1) // 24
-    return range(max(first, last - RHO_DAYS), last)
+    return judge(baseline, counts, past, occasion)
 
 
 def _moment(milliseconds: int | None, default: datetime) -> datetime:

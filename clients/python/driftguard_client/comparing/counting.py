@@ -17,7 +17,7 @@ from driftguard_engine.distributions.large import BaselineBuilder, ColumnBuilder
 from driftguard_engine.rows.columns import Column, Columns
 
 from driftguard_client.comparing.errors import CompareError, unknown_name
-from driftguard_client.comparing.sources import Batch, Source
+from driftguard_client.comparing.sources import Batch, FrameSource, Source
 from driftguard_client.comparing.values import Times, parts_of, times_of
 
 TIMESTAMP = "timestamp"
@@ -52,13 +52,13 @@ class Roles:
         """
         for source in (baseline, window):
             if prediction is not None and prediction not in source.names:
-                raise unknown_name("column", prediction, source.names, f"The {source.name}")
+                raise unknown_name("column", prediction, source.names, _label(source))
         if timestamp is not None and timestamp not in window.names:
-            raise unknown_name("column", timestamp, window.names, f"The {window.name}")
+            raise unknown_name("column", timestamp, window.names, _label(window))
         every = [*baseline.names, *window.names]
         for name in exclude:
             if name not in every:
-                raise unknown_name("column", name, dict.fromkeys(every), "Neither sample")
+                raise unknown_name("column", name, dict.fromkeys(every), "The data")
         if prediction is not None and prediction == timestamp:
             raise CompareError(f"Column {prediction!r} cannot be both the prediction and the timestamp.")
         roles = cls(
@@ -152,6 +152,10 @@ class Span:
     def sample(self, name: str, rows: int) -> Sample:
         """Return the sample that has these times."""
         return Sample(name, rows, len(self.days) or None, self.start, self.end)
+
+
+def _label(source: Source) -> str:
+    return f"The {source.name}" if isinstance(source, FrameSource) else source.name
 
 
 def _column(batch: Batch, name: str) -> Column:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from driftguard_engine.counting.batches import count
 from driftguard_engine.counting.counts import Counts
+from driftguard_engine.counting.profiles import Profile
 from driftguard_engine.distributions.baseline import Baseline
 from driftguard_engine.rows.columns import Columns
 
@@ -71,8 +72,7 @@ class History:
     def hours_before(self, time: int, days: int) -> list[int]:
         """Return the hours with rows that began before a time, of the last so many days."""
         hour = -(-time // HOUR)
-        first, last = bisect_left(self._hours, hour - days * 24), bisect_left(self._hours, hour)
-        return self._hours[first:last]
+        return self._filled(hour - days * 24, hour)
 
     def last_before(self, time: int) -> int | None:
         """Return the end of the last span with rows that ended by a time."""
@@ -103,10 +103,28 @@ class History:
         """Return the counts of one day, counted since 1970."""
         return self._since(day * self._per_day, (day + 1) * self._per_day)
 
+    def profile(self, day: int, end: int | None = None) -> Profile:
+        """Return the counts of one day by its hours. end: leaves out later rows, in milliseconds since 1970."""
+        hours = {}
+        for hour in self._filled(day * 24, day * 24 + 24):
+            last = (hour + 1) * HOUR if end is None else min((hour + 1) * HOUR, end)
+            if hour * HOUR < last:
+                hours[hour] = self._since(hour * HOUR // self.span, last // self.span)
+        return Profile.of(self._nothing.layout, day, hours)
+
+    @property
+    def days(self) -> list[int]:
+        """The days with rows, counted since 1970."""
+        return sorted({hour // 24 for hour in self._hours})
+
     def forget_before(self, start: int) -> None:
         """Drop kept sums that begin before a time."""
         slot = start // self.span
         self._sums = {key: sums for key, sums in self._sums.items() if key[0] >= slot}
+
+    def _filled(self, first: int, end: int) -> list[int]:
+        """Return the hours with rows from `first` to before `end`."""
+        return self._hours[bisect_left(self._hours, first) : bisect_left(self._hours, end)]
 
     def _days(self, first: int, end: int) -> Counts:
         key = (first * self._per_day, end * self._per_day)

@@ -27,8 +27,8 @@ from driftguard_engine.models.settings import ModelSettings
 from driftguard_engine.platform.serialization import field_errors
 from pydantic import ValidationError
 
+from driftguard_client.comparing.csv_files import CsvOptions
 from driftguard_client.comparing.errors import CompareError, unknown_name
-from driftguard_client.comparing.files import CsvOptions
 
 TABLES = ("settings", "columns", "csv")
 

@@ -184,8 +184,8 @@ def ranked(features: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return features with drifted ones first, then those with poor data quality, each by descending score."""
 
     def rank(one: dict[str, Any]) -> tuple[bool, bool, float]:
-        fired = any(test["fired"] for test in one["data_quality"])
-        return (not one["drifted"], not fired, -(one["drift_score"] or 0.0))
+        flawed = not one["drifted"] and any(test["fired"] for test in one["data_quality"])
+        return (not one["drifted"], not flawed, -(one["drift_score"] or 0.0))
 
     return sorted(features, key=rank)
 

@@ -36,7 +36,8 @@ def text_of(result: Comparison, width: int) -> str:
     rows = [row_of(one) for one in ranked(result.features)[:MOST_SHOWN]]
     names = [shorten(row[0], NAME_WIDTH) for row in rows]
     first = max([len("feature"), *map(len, names)])
-    lines.append(f"  {'feature':{first}}  {'status':13} {'score':>7} {'limit':>7} {'p-value':>11}  change")
+    change = "  change" if any(row[5] for row in rows) else ""
+    lines.append(f"  {'feature':{first}}  {'status':13} {'score':>7} {'limit':>7} {'p-value':>11}{change}")
     for name, row in zip(names, rows, strict=True):
         line = f"  {name:{first}}  {row[1]:13} {row[2]:>7} {row[3]:>7} {row[4]:>11}  {row[5]}"
         lines.append(shorten(line.rstrip(), max(width, 60)))

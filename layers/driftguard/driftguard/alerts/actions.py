@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from driftguard.alerts import findings, lifecycle, transitions
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.publishing import Publish, publish_pending
 from driftguard.alerts.schemas import Alert, AlertDetail, AlertStatus, AlertType, DeliveryRecord, Note, Severity, Snooze
 from driftguard.alerts.tables import Alerts, add_outcomes
@@ -19,7 +20,7 @@ from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.ids import earliest_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
 from driftguard.platform.retries import retrying
-from driftguard.platform.times import iso
+from driftguard.platform.times import hour_of, iso
 
 TRIES = 6
 
@@ -185,25 +186,29 @@ def _apply(organization_id: str, alert_id: str, action: Action, recorded: Record
         if not outcome.alerts:
             return alert
         with attempt:
-            _store(status, alert.alert_type, outcome, recorded(outcome.alerts[-1]) if recorded else None)
+            _store(status, alert, outcome, recorded(outcome.alerts[-1]) if recorded else None)
         if attempt.succeeded:
             return outcome.alerts[-1]
     raise Conflict("Other requests are changing this alert. Please try again in a second.", retry_after=1)
 
 
-def _store(status: Statuses, alert_type: str, outcome: findings.Outcome, change: Change | None) -> None:
+def _store(status: Statuses, before: Alert, outcome: findings.Outcome, change: Change | None) -> None:
     """Write the outcome, the model's status and the record of the change in one transaction.
+
+    before: the alert before the change.
 
     Raises ConditionFailed if the alert or the status changed since it was read.
     """
-    open_alerts, memory = lifecycle.remember(status.open_alerts or {}, status.memory or {}, outcome, alert_type)
+    open_alerts, memory = lifecycle.remember(status.open_alerts or {}, status.memory or {}, outcome, before.alert_type)
     revision = status.revision
+    episodes = _episodes_after(status, before, outcome.alerts[-1])
     with transaction() as write:
         write.update(
             Statuses(status.pk, status.sk),
             actions=[
                 Statuses.open_alerts.set(open_alerts),
                 Statuses.memory.set(memory),
+                *([Statuses.episodes.set(episodes)] if episodes is not None else []),
                 Statuses.revision.set(revision + 1),
             ],
             condition=Statuses.revision == revision,
@@ -211,3 +216,12 @@ def _store(status: Statuses, alert_type: str, outcome: findings.Outcome, change:
         add_outcomes(write, [outcome])
         if change is not None:
             change.record(write)
+
+
+def _episodes_after(status: Statuses, before: Alert, after: Alert) -> bytes | None:
+    """Return the episodes after a person resolved an alert, or None if they stay as they are."""
+    version = before.baseline_version
+    if version is None or after.is_open or after.resolved_at is None or not status.episodes:
+        return None
+    episodes = Episodes.load(status.episodes, version)
+    return episodes.resolved_by_hand(before.alert_type, hour_of(after.resolved_at)).dump(version)

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 
 from driftguard.alerts.schemas import AlertFeature, AlertType, QualityKind
-from driftguard.alerts.words import NAMED, names, percent, quoted, type_change
+from driftguard.alerts.words import NAMED, minute, names, percent, quoted, type_change
 
 MANY = 5
 """If this many features drift at once, one common cause is more likely than separate causes."""
 
 
-def recommend(
-    alert_type: AlertType, features: Sequence[AlertFeature], *, preliminary: bool, silence: str = ""
-) -> list[str]:
+def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, silence: str = "") -> list[str]:
     """Return the recommended actions for an alert, the most useful action first.
 
     features: the alert's features, the largest score first. silence: the sentence that says how long a model with a
@@ -27,11 +25,6 @@ def recommend(
             actions = _data_quality(moved)
         case "no_data":
             actions = _no_data(silence)
-    if preliminary:
-        actions.append(
-            "Do not retrain before the window is full. This result is preliminary: the window does not cover full "
-            "daily and weekly cycles yet."
-        )
     return actions
 
 
@@ -48,7 +41,7 @@ def _data_drift(moved: Sequence[AlertFeature]) -> list[str]:
         )
     else:
         actions.append(
-            "Find out whether the real world changed or the data pipeline did. Check the pipeline for recent "
+            f"Find out whether the real world changed or the data pipeline did. Check the pipeline for{_when(moved)} "
             "releases, schema changes, and changed units or time zones."
         )
     emptier = [
@@ -61,6 +54,12 @@ def _data_drift(moved: Sequence[AlertFeature]) -> list[str]:
     actions.append("Evaluate the model on recent labelled data. Retrain the model if its quality has dropped.")
     actions.append("If the new values are normal, create a baseline from recent predictions. This closes the alert.")
     return actions
+
+
+def _when(moved: Sequence[AlertFeature]) -> str:
+    """Return when to look for a cause: about the onset of a sudden change, if it is known."""
+    onsets = [one.change.onset for one in moved if one.change is not None and one.change.onset is not None]
+    return f" what happened around {minute(min(onsets))}:" if onsets else " recent"
 
 
 def _prediction_drift(moved: Sequence[AlertFeature]) -> list[str]:

@@ -14,7 +14,7 @@ from driftguard.alerts.schemas import (
 from driftguard.platform.times import UtcTime
 
 EventKind = Literal["opened", "escalated", "repeated", "acknowledged", "resolved", "test"]
-ResolveReason = Literal["below", "traffic_returned", "baseline_replaced", "by_hand", "model_deleted"]
+ResolveReason = Literal["below", "new_level", "traffic_returned", "baseline_replaced", "by_hand", "model_deleted"]
 
 
 class EventAlert(AlertFields):

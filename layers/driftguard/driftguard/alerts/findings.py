@@ -38,6 +38,8 @@ class Finding:
     features: the features that fired come first, in descending order of their scores.
     limit: what the score and the p-value were compared with.
     unexpected: features come that the baseline lacks. They open one alert of LOW severity per baseline version.
+    onset: since when the values have changed. settled: whether the values of a feature in the alert are still changed
+    but do not differ from the baseline. Unless another feature holds the alert, it is resolved.
     """
 
     alert_type: AlertType
@@ -50,6 +52,8 @@ class Finding:
     features: Sequence[AlertFeature] = ()
     limit: Limit | None = None
     unexpected: bool = False
+    onset: datetime | None = None
+    settled: bool = False
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def apply(finding: Finding, alert: Alert | None, memory: Memory, occasion: Occas
         alert = None
     finding = _with_unexpected(finding, alert, done.memory, occasion)
     if alert is None:
-        return _open(finding, done, occasion) if _may_open(finding, done.memory, occasion) else done
+        return _open(finding, done, occasion) if may_open(finding, done.memory, occasion) else done
     return _continue(finding, alert, done, occasion)
 
 
@@ -46,7 +46,8 @@ def _outdated(alert: Alert, occasion: Occasion) -> bool:
     return alert.alert_type != "no_data" and alert.baseline_version != occasion.baseline_version
 
 
-def _may_open(finding: Finding, memory: Memory, occasion: Occasion) -> bool:
+def may_open(finding: Finding, memory: Memory, occasion: Occasion) -> bool:
+    """Return whether a finding opens an alert if none of its type is open."""
     hushed = (
         memory.hushed_until is not None
         and occasion.now < memory.hushed_until
@@ -92,6 +93,9 @@ def _continue(finding: Finding, alert: Alert, done: Outcome, occasion: Occasion)
     elif alert.alert_type == "no_data":
         closed = close(alert, "traffic_returned", done.memory, now, "Traffic has returned.", actor=occasion.actor)
         return _join(done, closed)
+    elif finding.settled:
+        note = "The values are still changed, but do not differ from the baseline."
+        return _join(done, close(alert, "new_level", done.memory, now, note, actor=occasion.actor))
     else:
         hours = occasion.settings.resolve_after_hours
         if alert.below_since is None:
@@ -118,6 +122,7 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "p_value": finding.p_value,
         "peak_score": max(scores, default=None),
         "limit": finding.limit,
+        "onset": alert.onset if alert else finding.onset,
         "last_detected_at": occasion.now,
         "baseline_version": occasion.baseline_version,
         "n_baseline": occasion.n_baseline,
@@ -126,9 +131,7 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "features": features,
         "preliminary": preliminary,
         "features_left_out": 0,
-        "recommended_actions": recommend(
-            finding.alert_type, features, preliminary=preliminary, silence=occasion.silence
-        ),
+        "recommended_actions": recommend(finding.alert_type, features, silence=occasion.silence),
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from driftguard.alerts import lifecycle
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.findings import Finding, Memory, Occasion
-from driftguard.alerts.schemas import Alert
+from driftguard.alerts.schemas import Alert, AlertType
 
 
 @dataclass
@@ -16,7 +16,7 @@ class ReplayedAlerts:
     events: the events that would have been published, oldest first.
     """
 
-    open: dict[str, Alert] = field(default_factory=dict)
+    open: dict[AlertType, Alert] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
     seen: dict[str, Alert] = field(default_factory=dict)
     events: list[AlertEvent] = field(default_factory=list)

@@ -4,6 +4,7 @@ from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from driftguard.alerts.changes import Change
 from driftguard.platform.serialization import Note as NoteText
 from driftguard.platform.serialization import Wire
 from driftguard.platform.times import UtcTime
@@ -97,7 +98,7 @@ class AlertFeature(BaseModel):
     `kind` and `shares` are set in data-quality alerts only: the tested problem, and the shares of affected rows.
     `new_categories` lists examples of values that the baseline does not contain. `direction` describes the shift in
     words, such as `towards higher values`. `renamed_from` names the feature of the baseline that an unexpected feature
-    probably is.
+    probably is. `change` is set if another part than the week found the feature.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -120,6 +121,7 @@ class AlertFeature(BaseModel):
     type_change: WrongType | None = None
     renamed_from: str | None = None
     histogram: Histogram | None = None
+    change: Change | None = None
 
 
 class Window(BaseModel):
@@ -163,6 +165,7 @@ class AlertFields(BaseModel):
     p_value: float | None
     peak_score: float | None
     limit: Limit | None = None
+    onset: UtcTime | None = Field(default=None, description="Since when the values have changed, if that is known.")
     detected_at: UtcTime
     last_detected_at: UtcTime
     resolved_at: UtcTime | None = None

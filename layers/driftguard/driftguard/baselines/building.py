@@ -9,12 +9,14 @@ from typing import Literal, NamedTuple
 
 from driftguard.alerts.publishing import Publish
 from driftguard.baselines import versions
+from driftguard.baselines.samples import counted_from
 from driftguard.baselines.schemas import NewUpload, UploadedObject
 from driftguard.baselines.sharing import foreign
 from driftguard.baselines.tables import Uploads
 from driftguard.distributions.baseline import Baseline, Role
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.large import BaselineBuilder
+from driftguard.distributions.weeks import Weeks
 from driftguard.models import registry
 from driftguard.models.activity import Change
 from driftguard.models.tables import Models
@@ -40,9 +42,10 @@ type BuildResult = Literal["done", "failed", "ignored"]
 
 
 class Built(NamedTuple):
-    """What was read of a file: its baseline, examples of its values, and sentences about what was left out."""
+    """What was read of a file: its baseline, when its values occurred, examples, and what was left out in sentences."""
 
     baseline: Baseline
+    weeks: Weeks | None
     examples: Examples[tuple[Role, str]]
     notes: list[str]
 
@@ -135,7 +138,7 @@ def _read(file: UploadedObject, upload: Uploads, worker: Worker) -> Built:
     examples = Examples[tuple[Role, str]]()
     notes: list[str] = []
     with TemporaryDirectory() as folder:
-        builder = BaselineBuilder(Path(folder))
+        builder = BaselineBuilder(Path(folder), before=_counted_from(upload, worker.clock()))
         progress = _Progress(upload, source, builder, worker.clock)
 
         def tick() -> None:
@@ -146,13 +149,19 @@ def _read(file: UploadedObject, upload: Uploads, worker: Worker) -> Built:
                 raise BadFile(f"only {builder.rows:,} rows could be read in the time limit; send a smaller file")
 
         for chunk in read(source, about, worker.clock(), tick=tick, notes=notes):
-            builder.add(chunk.columns, chunk.predictions, rows=chunk.rows)
+            builder.add(chunk.columns, chunk.predictions, rows=chunk.rows, hours=chunk.hours, places=chunk.places)
             examples.add(versions.by_name(chunk.columns, chunk.predictions))
             days |= chunk.days
             progress.tell()
         progress.write()
         baseline = builder.finish(days=about.days or len(days) or None, progress=lambda _done, _all: progress.tell())
-    return Built(baseline, examples, [*notes, *_mixed(baseline, examples, about)])
+        weeks = builder.weeks(baseline, progress=progress.tell)
+    return Built(baseline, weeks, examples, [*notes, *_mixed(baseline, examples, about)])
+
+
+def _counted_from(upload: Uploads, now: datetime) -> int | None:
+    """Return the first day of which the model's own counts will contain the rows. Raises NotFound if it is deleted."""
+    return counted_from(registry.find(upload.organization_id, upload.model_id), now)
 
 
 def _mixed(baseline: Baseline, examples: Examples[tuple[Role, str]], about: NewUpload) -> list[str]:
@@ -195,6 +204,7 @@ def _store(built: Built, upload: Uploads, worker: Worker) -> None:
         model,
         built.baseline,
         built.examples,
+        built.weeks,
         source=source,
         publish=worker.publish,
         use=lambda version: _use(model, upload, version, change),

@@ -1,6 +1,6 @@
 """Read and validate the values of a baseline: rows, columns, or logged predictions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from sys import getsizeof
@@ -8,10 +8,10 @@ from typing import Any
 
 from driftguard.baselines import schemas
 from driftguard.models.tables import Models
-from driftguard.platform.errors import Invalid
-from driftguard.platform.times import DAY
-from driftguard.predictions.tables import Predictions
-from driftguard.rows.reading import BadRow, BaselineRow, RowReader, check_name, scalar
+from driftguard.platform.errors import FieldError, Invalid
+from driftguard.platform.times import HOUR, hour_of
+from driftguard.predictions.tables import RECOUNT_DAYS, Predictions
+from driftguard.rows.reading import BadRow, BaselineRow, RowReader, check_name, moment, scalar
 from driftguard.rows.unpacking import unpack_rows
 
 MAX_BASELINE_ROWS = 500_000
@@ -32,12 +32,14 @@ class Sample:
     """The values of a baseline: one sequence per feature, all of equal length.
 
     days: number of days that the values come from; None if unknown.
+    hours: the hour of each row, counted since 1970, None for a row without a timestamp; empty without timestamps.
     """
 
     columns: Mapping[str, Sequence[Any]]
     predictions: Sequence[Any] | None
     days: int | None
     source: str
+    hours: Sequence[int | None] = ()
 
 
 def row_sample(rows: Sequence[Any], now: datetime) -> Sample:
@@ -60,14 +62,16 @@ def row_sample(rows: Sequence[Any], now: datetime) -> Sample:
         raise Invalid(errors)
     _check_width(names, ["body", "rows"])
     columns = {name: [row.features.get(name) for row in read] for name in names}
-    days = {row.day for row in read if row.day is not None}
-    return Sample(columns, _known([row.prediction for row in read]), len(days) or None, "inline")
+    hours = [row.hour for row in read]
+    return Sample(columns, _known([row.prediction for row in read]), _days(hours), "inline", hours)
 
 
-def column_sample(columns: Mapping[str, Sequence[Any]], predictions: Sequence[Any] | None) -> Sample:
+def column_sample(
+    columns: Mapping[str, Sequence[Any]], predictions: Sequence[Any] | None, timestamps: Sequence[Any] | None = None
+) -> Sample:
     """Validate columns value by value. Raises Invalid with the wrong places, at most 100."""
-    errors = []
-    lengths = {len(values) for values in columns.values()} | ({len(predictions)} if predictions is not None else set())
+    errors: list[FieldError] = []
+    lengths = {len(values) for values in [*columns.values(), predictions, timestamps] if values is not None}
     if lengths in (set(), {0}):
         raise Invalid.at(["body", "columns"], "must have at least one row")
     if len(lengths) > 1:
@@ -89,9 +93,28 @@ def column_sample(columns: Mapping[str, Sequence[Any]], predictions: Sequence[An
                 errors.append(error.error)
                 if len(errors) == MAX_ERRORS:
                     raise Invalid(errors) from None
+    hours = _hours(timestamps or (), errors)
     if errors:
         raise Invalid(errors)
-    return Sample(columns, _known(predictions or []), None, "inline")
+    return Sample(columns, _known(predictions or []), _days(hours), "inline", hours)
+
+
+def _hours(timestamps: Sequence[Any], errors: list[FieldError]) -> list[int | None]:
+    """Return the hour of each timestamp. Adds the wrong ones to `errors`, up to MAX_ERRORS."""
+    hours: list[int | None] = []
+    for index, timestamp in enumerate(timestamps):
+        try:
+            hours.append(None if timestamp is None else hour_of(moment(timestamp, ["body", "timestamps", index])))
+        except BadRow as error:
+            errors.append(error.error)
+            if len(errors) == MAX_ERRORS:
+                raise Invalid(errors) from None
+    return hours
+
+
+def _days(hours: Iterable[int | None]) -> int | None:
+    """Return the number of UTC days in the hours; None if no hour is known."""
+    return len({hour // 24 for hour in hours if hour is not None}) or None
 
 
 def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
@@ -99,7 +122,7 @@ def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
     place = ["body", "from_predictions"]
     columns: dict[str, list[Any]] = {}
     predictions: list[Any] = []
-    days: set[int] = set()
+    hours: list[int | None] = []
     texts = _Texts()
     for event_time, found, given in _logged(model, period):
         features, prediction = {name: texts.once(value) for name, value in found.items()}, texts.once(given)
@@ -112,12 +135,12 @@ def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
         for name, values in columns.items():
             values.append(features.get(name))
         predictions.append(prediction)
-        days.add(int(event_time // DAY.total_seconds()))
+        hours.append(int(event_time // HOUR.total_seconds()))
     if not predictions:
         raise Invalid.at(place, "no prediction has an event time between start and end; choose another time range")
     _check_width(columns, place)
     source = f"predictions {period.start:%Y-%m-%dT%H:%MZ} to {period.end:%Y-%m-%dT%H:%MZ}"
-    return Sample(columns, _known(predictions), len(days), source)
+    return Sample(columns, _known(predictions), _days(hours), source, hours)
 
 
 class _Texts:
@@ -146,6 +169,12 @@ def _logged(model: Models, period: schemas.FromPredictions) -> Iterator[tuple[fl
         for row in rows:
             if start <= round(row.event_time * 1000) < end:
                 yield row.event_time, row.features, row.prediction
+
+
+def counted_from(model: Models, now: datetime) -> int | None:
+    """Return the first day of which a new baseline's counts will contain the model's own rows; None without rows."""
+    newest = Predictions.around(model.model_id, model.partition_count, None, None)
+    return None if next(newest, None) is None else hour_of(now) // 24 - RECOUNT_DAYS
 
 
 def _known(predictions: Sequence[Any]) -> Sequence[Any] | None:

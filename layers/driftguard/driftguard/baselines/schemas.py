@@ -132,6 +132,13 @@ class BaselineBody(Wire):
     predictions: list[Any] | None = Field(
         default=None, description="Only with `columns`: the predictions of the same rows, in the same order."
     )
+    timestamps: list[Any] | None = Field(
+        default=None,
+        description=(
+            "Only with `columns`: the time of each row in RFC 3339 format, in the same order, null if unknown. "
+            "With times, sudden changes are found from the model's first hours on, and faster."
+        ),
+    )
     from_predictions: FromPredictions | None = None
     days: Days = None
     replace: Replace = False
@@ -143,6 +150,8 @@ class BaselineBody(Wire):
             raise ValueError("give exactly one of rows, columns and from_predictions")
         if self.predictions is not None and self.columns is None:
             raise ValueError("predictions go with columns; in rows, each row has its own prediction")
+        if self.timestamps is not None and self.columns is None:
+            raise ValueError("timestamps go with columns; in rows, each row has its own timestamp")
         return self
 
 
@@ -175,11 +184,17 @@ class BaselineVersion(Wire):
 
 
 class BaselineView(Wire):
-    """A baseline version with its features: the data that a model's window is compared with."""
+    """A baseline version with its features: the data that a model's window is compared with.
+
+    `hours_of_week` is the number of hours of the week (168) that the rows' timestamps cover. The sudden part of drift
+    detection then works from the model's first hours on. It is null if the rows have no timestamps, only dates, or only
+    days that the model's own counts contain.
+    """
 
     version: int
     rows: int
     days: int | None
+    hours_of_week: int | None = None
     created_at: UtcTime
     source: str
     features: list[BaselineFeature]

@@ -27,6 +27,7 @@ class Baselines(Table):
     | model | `chunk#<version>#<n>` | a part of the encoded baseline |
     | model | `digests#<version>#<n>` | a part of the digests of its categories |
     | model | `examples#<version>` | values that the types of the features leave out: JSON by position of the feature |
+    | model | `week#<version>#<n>` | a part of the counts by hour of the week, if the rows had timestamps |
 
     Chunks and examples are written first. The head is written last and commits the version. Lists show heads only.
     """
@@ -43,6 +44,8 @@ class Baselines(Table):
     created_at = UnicodeAttribute(null=True)
     chunk_count = NumberAttribute(null=True)
     digests_count = NumberAttribute(null=True)
+    week_count = NumberAttribute(null=True)
+    hours_of_week = NumberAttribute(null=True)
     data = BinaryAttribute(null=True, legacy_encoding=False)
 
     @classmethod
@@ -52,17 +55,26 @@ class Baselines(Table):
         version: int,
         data: bytes,
         digests: bytes = b"",
+        week: bytes = b"",
         *,
         rows: int,
         days: int | None,
         source: str,
         now: datetime,
         examples: Mapping[int, Sequence[str]] | None = None,
+        hours_of_week: int | None = None,
     ) -> "Baselines":
-        """Store a new version durably. digests: of its categories. Raises ConditionFailed if the version exists."""
+        """Store a new version durably. Raises ConditionFailed if the version exists.
+
+        digests: of its categories. week: its counts by hour of the week, of which `hours_of_week` have rows.
+        """
         if cls.head(model_id, version) is not None:
             raise ConditionFailed  # the chunks of an existing version must not be overwritten
-        parts = {"chunk": chunks(data), "digests": chunks(digests) if digests else []}
+        parts = {
+            "chunk": chunks(data),
+            "digests": chunks(digests) if digests else [],
+            "week": chunks(week) if week else [],
+        }
         items = [
             cls(model_id, f"{kind}#{version:08d}#{number:04d}", data=piece)
             for kind, pieces in parts.items()
@@ -82,6 +94,8 @@ class Baselines(Table):
             created_at=iso(now),
             chunk_count=len(parts["chunk"]),
             digests_count=len(parts["digests"]) or None,
+            week_count=len(parts["week"]) or None,
+            hours_of_week=hours_of_week,
         )
         with conditional():
             head.save(cls.pk.does_not_exist())
@@ -95,8 +109,8 @@ class Baselines(Table):
     @classmethod
     def of_model(cls, model: Models) -> "Iterable[Baselines]":
         """All chunks and heads of a model's baselines, keys only."""
-        theirs = cls.sk.between("chunk#", "head#~")
-        return cls.query(model.model_id, theirs, attributes_to_get=KEYS, consistent_read=True)
+        for theirs in (cls.sk.between("chunk#", "head#~"), cls.sk.startswith("week#")):
+            yield from cls.query(model.model_id, theirs, attributes_to_get=KEYS, consistent_read=True)
 
     @classmethod
     def of_organization(cls, _organization_id: str) -> "Iterable[Baselines]":
@@ -110,6 +124,10 @@ class Baselines(Table):
     def digests(self) -> bytes:
         """Return the digests of the baseline's categories; empty if it has none. Raises LookupError as `payload`."""
         return self._joined("digests", int(self.digests_count)) if self.digests_count else b""
+
+    def week(self) -> bytes:
+        """Return the counts by hour of the week; empty without timestamps. Raises LookupError as `payload`."""
+        return self._joined("week", int(self.week_count)) if self.week_count else b""
 
     def _joined(self, kind: str, count: int) -> bytes:
         """Return the chunks of one kind.

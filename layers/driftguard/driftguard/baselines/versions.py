@@ -8,11 +8,12 @@ from itertools import accumulate
 from driftguard.alerts import actions
 from driftguard.alerts.publishing import Publish
 from driftguard.baselines import schemas
-from driftguard.baselines.samples import column_sample, logged_sample, row_sample
+from driftguard.baselines.samples import column_sample, counted_from, logged_sample, row_sample
 from driftguard.baselines.sharing import foreign
 from driftguard.baselines.tables import Baselines
 from driftguard.distributions import encoding
 from driftguard.distributions.baseline import PREDICTION, Baseline, Role, build
+from driftguard.distributions.weeks import Weeks, weeks_of
 from driftguard.models import registry
 from driftguard.models.activity import Change
 from driftguard.models.names import pack_names
@@ -42,7 +43,7 @@ def put(
     if body.from_predictions is not None:
         sample = logged_sample(model, body.from_predictions)
     elif body.columns is not None:
-        sample = column_sample(body.columns, body.predictions)
+        sample = column_sample(body.columns, body.predictions, body.timestamps)
     else:
         sample = row_sample(body.rows or [], now)
     if body.from_predictions is None and not body.replace:
@@ -52,7 +53,9 @@ def put(
     baseline = build(sample.columns, sample.predictions, days=body.days or sample.days)
     examples = Examples[tuple[Role, str]]()
     examples.add(by_name(sample.columns, sample.predictions))
-    return store(model, baseline, examples, source=sample.source, publish=publish, now=now, actor=actor)
+    before = counted_from(model, now) if sample.hours else None
+    weeks = weeks_of(baseline, sample.columns, sample.predictions, sample.hours, before=before)
+    return store(model, baseline, examples, weeks, source=sample.source, publish=publish, now=now, actor=actor)
 
 
 def by_name(columns: Mapping[str, Values], predictions: Values | None) -> Mapping[tuple[Role, str], Values]:
@@ -65,6 +68,7 @@ def store(
     model: Models,
     baseline: Baseline,
     examples: Examples[tuple[Role, str]],
+    weeks: Weeks | None = None,
     *,
     source: str,
     publish: Publish,
@@ -78,7 +82,9 @@ def store(
         raise NotFound("There is no such model.") from None
     change = created(model, version, baseline.rows, source, now, actor)
     use = partial(_use, model, change=change)
-    return store_as(version, model, baseline, examples, source=source, publish=publish, use=use, now=now, actor=actor)
+    return store_as(
+        version, model, baseline, examples, weeks, source=source, publish=publish, use=use, now=now, actor=actor
+    )
 
 
 def created(model: Models, version: int, rows: int, source: str, now: datetime, actor: str) -> Change:
@@ -94,6 +100,7 @@ def store_as(
     model: Models,
     baseline: Baseline,
     examples: Examples[tuple[Role, str]],
+    weeks: Weeks | None = None,
     *,
     source: str,
     publish: Publish,
@@ -117,11 +124,13 @@ def store_as(
             version,
             encoding.encode(baseline),
             encoding.encode_digests(baseline),
+            b"" if weeks is None else weeks.encode(),
             rows=baseline.rows,
             days=baseline.days,
             source=source,
             now=now,
             examples=others,
+            hours_of_week=None if weeks is None else weeks.hours,
         )
     except ConditionFailed:
         head = _head(model, version)
@@ -219,6 +228,7 @@ def view(head: Baselines, baseline: Baseline, examples: Mapping[int, Sequence[st
         version=int(head.version),
         rows=int(head.rows),
         days=None if head.days is None else int(head.days),
+        hours_of_week=None if head.hours_of_week is None else int(head.hours_of_week),
         created_at=parse(str(head.created_at)).astimezone(UTC),
         source=str(head.source),
         features=_bounded([schemas.BaselineFeature.model_validate(feature) for feature in features]),

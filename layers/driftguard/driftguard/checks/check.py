@@ -7,17 +7,19 @@ message that is delivered twice leaves only one.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.findings import Memory
 from driftguard.alerts.publishing import publish_pending
 from driftguard.checks.commit import store
+from driftguard.checks.onsets import Stored, with_onsets
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
 from driftguard.checks.window import Past, decide, fresh_spans, load_series
 from driftguard.counting.folding import Overtaken, fold, load_state
-from driftguard.counting.fresh import count_fresh
+from driftguard.counting.fresh import count_fresh, latest
 from driftguard.counting.series import Fresh
 from driftguard.counting.series import State as Folded
-from driftguard.counting.steps import arrival_time
+from driftguard.counting.steps import Arrivals, arrival_time
 from driftguard.counting.tables import StoredCounts
 from driftguard.models.schemas import State
 from driftguard.models.statuses import Statuses
@@ -71,15 +73,20 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     if model.baseline_version is None:
         return _skip(task, "no_baseline", "The model has no baseline yet. Create a baseline first.")
     series = load_series(model)
-    state, complete = fold(series, load_state(series, now), now, task.may_go_on)
-    spans = fresh_spans(model.settings, now)
-    fresh = count_fresh(series, state.cursor, now, spans, task.may_go_on) if complete else None
+    state = load_state(series, now)
+    arrivals = Arrivals(series, state.cursor, latest(now))
+    state, complete = fold(series, state, now, task.may_go_on, arrivals)
+    episodes = Episodes.load(status.episodes, series.version)
+    spans = fresh_spans(model.settings, now, episodes)
+    fresh = count_fresh(series, state.cursor, now, spans, task.may_go_on, arrivals) if complete else None
     if fresh is None:
         return Result("checked", None, finished=False)
     past = _past(model, status, state, fresh)
     if past is None:
         return _skip(task, "no_data", "No predictions have been logged yet.", series.baseline.rows)
-    verdict = decide(task.model, series, state, fresh, past, now)
+    verdict = decide(task.model, series, state, fresh, past, now, episodes)
+    stored = Stored(series, fresh, lambda others: count_fresh(series, state.cursor, now, others, task.may_go_on))
+    verdict = with_onsets(verdict, episodes, status, stored)
     store(task, check_id, status, verdict, past)
     return Result("checked", verdict.report)
 

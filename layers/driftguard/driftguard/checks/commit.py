@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from driftguard.alerts import findings, lifecycle
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.checks import reports
 from driftguard.checks.tables import History, Runs
@@ -38,6 +39,7 @@ def store(task: Task, check_id: str, status: Statuses, verdict: Verdict, past: P
     entry = History.entry(model.model_id, check_id, reports.pack_row(report), now, task.keep)
     for attempt in retrying(TRIES):
         outcomes = _apply(status, verdict, task.actor)
+        _remember_episodes(status, verdict)
         status.state = report["status"]
         status.preliminary = report["preliminary"]
         status.checked_at = iso(now)
@@ -89,6 +91,20 @@ def _apply(status: Statuses, verdict: Verdict, actor: str) -> list[findings.Outc
         open_ids, memory = lifecycle.remember(open_ids, memory, outcome, kind)
     status.open_alerts, status.memory = open_ids, memory
     return outcomes
+
+
+def _remember_episodes(status: Statuses, verdict: Verdict) -> None:
+    """Update what the next checks must know of features in alerts. Call it when the open alerts are up to date."""
+    version = verdict.occasion.baseline_version
+    if version is None:
+        return
+    episodes = Episodes.load(status.episodes, version).after(
+        verdict.sights,
+        status.open_alerts or {},
+        verdict.now_hour,
+        verdict.occasion.settings.resolve_after_hours,
+    )
+    status.episodes = episodes.dump(version)
 
 
 def _recent(old: list[list[Any]], score: float | None, now: datetime) -> list[list[Any]]:

@@ -22,7 +22,7 @@ from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
 from driftguard.platform.sizes import MAX_ITEM_BYTES, longest_fit
 from driftguard.verdicts.bounds import bounded
-from driftguard.verdicts.shapes import Report, ReportFeature
+from driftguard.verdicts.shapes import QualityResult, Report, ReportFeature
 
 TRIES = 3
 
@@ -35,9 +35,10 @@ BZ2: Final = b"BZh"
 
 LACKING: Final[dict[str, Any]] = {
     **dict.fromkeys(["direction", "at", "mean", "range", "expected_by_chance", "wasserstein_error_bound"]),
+    **dict.fromkeys(["part", "sudden", "window_start"]),
     "new_categories": [],
 }
-"""Defaults for fields of a feature that stored reports of older versions may lack."""
+"""Defaults for fields of a feature that a stored report lacks: it is older than the field, or all features have it."""
 
 LACKING_IN_REPORT: Final[dict[str, Any]] = {
     "unwatched": None,
@@ -46,12 +47,19 @@ LACKING_IN_REPORT: Final[dict[str, Any]] = {
     "histograms_left_out": 0,
 }
 LACKING_IN_TYPE_CHANGE: Final[dict[str, Any]] = {"expected": None, "example": None}
-LACKING_IN_QUALITY: Final[dict[str, Any]] = {"threshold": None}
+LACKING_IN_QUALITY: Final[dict[str, Any]] = {"threshold": None, "hours": None, "surprise": None}
 
 
 def pack(report: Report) -> bytes:
     """Return a report as bytes for storage. Raises ValueError if the report contains NaN or infinity."""
-    features = [{**one, "histogram": _pack_picture(one["histogram"])} for one in report["features"]]
+    features = [
+        {
+            **one,
+            "histogram": _pack_picture(one["histogram"]),
+            "data_quality": [_without(test, LACKING_IN_QUALITY) for test in one["data_quality"]],
+        }
+        for one in report["features"]
+    ]
     return bz2.compress(_json({**report, "features": _columns(features)}))
 
 
@@ -66,22 +74,58 @@ def unpack(data: bytes) -> Report:
     return bounded(cast("Report", {**LACKING_IN_REPORT, **stored, "features": features}))
 
 
-def _columns(features: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Return the fields of all features, one list per field. Equal fields side by side compress better."""
-    return {name: [feature[name] for feature in features] for name in features[0]} if features else {}
+def _columns(features: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the fields of all features, one list per field. Equal fields side by side compress better.
+
+    Fields that have their default in all features are left out. The comparisons with the past are columns themselves,
+    and a column of equal values is its value.
+    """
+    if not features:
+        return {}
+    columns: dict[str, Any] = {name: [feature[name] for feature in features] for name in features[0]}
+    sudden = columns.get("sudden", ())
+    columns = {
+        name: values
+        for name, values in columns.items()
+        if name not in LACKING or any(v != LACKING[name] for v in values)
+    }
+    if sudden and None not in sudden:
+        fields = {name: [one[name] for one in sudden] for name in sudden[0]}
+        columns["sudden"] = {
+            name: values[0] if values.count(values[0]) == len(values) else values for name, values in fields.items()
+        }
+    return columns
 
 
-def _rows(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the features again, one dict per feature."""
+    count = len(columns.get("name", ()))
+    if isinstance(columns.get("sudden"), dict):
+        fields = {
+            name: values if isinstance(values, list) else [values] * count for name, values in columns["sudden"].items()
+        }
+        columns["sudden"] = [dict(zip(fields, values, strict=True)) for values in zip(*fields.values(), strict=True)]
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
+def _without(values: Any, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that differ from their defaults."""
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+
+
 def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
-    feature: Any = {**LACKING, **stored, "histogram": _unpack_picture(stored["histogram"])}
-    feature["data_quality"] = [{**LACKING_IN_QUALITY, **one} for one in stored.get("data_quality", [])]
+    feature = _in_order(ReportFeature, {**LACKING, **stored, "histogram": _unpack_picture(stored["histogram"])})
+    feature["data_quality"] = [
+        _in_order(QualityResult, {**LACKING_IN_QUALITY, **one}) for one in stored.get("data_quality", [])
+    ]
     if stored.get("type_change"):
         feature["type_change"] = {**LACKING_IN_TYPE_CHANGE, **stored["type_change"]}
     return cast("ReportFeature", feature)
+
+
+def _in_order(shape: type, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields in the order of a typed dictionary, so that a stored report has the bytes of a fresh one."""
+    return {name: fields[name] for name in shape.__annotations__ if name in fields}
 
 
 def pack_row(report: Report) -> bytes:

@@ -64,10 +64,12 @@ class Simulation(Wire):
     """The result of a simulation.
 
     `checks` is the number of replayed checks, one every `hours_between_checks` hours. `messages` is the number of
-    messages for a channel that receives every severity.
+    messages for a channel that receives every severity. `sudden_from` is the first replayed check that could compare
+    the last hours with the model's own past. It is null if no check could.
     """
 
     checks: int
     hours_between_checks: int
     alerts: list[SimulatedAlert]
     messages: int
+    sudden_from: UtcTime | None = None

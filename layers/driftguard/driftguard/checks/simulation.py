@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.replaying import ReplayedAlerts
 from driftguard.alerts.schemas import Alert
 from driftguard.baselines.names import names_of
+from driftguard.checks.replayed_past import read_past
 from driftguard.checks.schemas import SimulatedAlert, Simulation
-from driftguard.checks.window import load_series
+from driftguard.checks.window import later_days, load_series
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import load_state
 from driftguard.counting.fresh import count_fresh
@@ -27,10 +29,13 @@ from driftguard.platform.errors import Conflict, Invalid
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
 from driftguard.platform.sizes import longest_fit
 from driftguard.platform.times import hour_of, hour_start
-from driftguard.verdicts.moments import RHO_DAYS, Moment, verdict_on, whole_days
+from driftguard.verdicts.judging import NO_EPISODES
+from driftguard.verdicts.moments import Moment, verdict_on
+from driftguard.verdicts.replayed_past import ReplayedPast
 from driftguard.verdicts.silence import Silence, silence
+from driftguard.verdicts.standing import Standing, bad_days
 
-FEATURES_AN_HOURLY_CHECK = 100
+FEATURES_AN_HOURLY_CHECK = 50
 """With up to this many features, a check is replayed every hour. With up to twice as many, every second hour."""
 
 ALERT_BYTES = 500
@@ -42,6 +47,7 @@ class Replay:
     """One replay of a model's past.
 
     hours: the event hours that have counts. days: the counts by day. by_hour: returns the counts of a day's hours.
+    past: the model's own past at each hour. episodes: what earlier checks of the replay found.
     """
 
     model: Models
@@ -51,10 +57,9 @@ class Replay:
     hours: Collection[int]
     days: Mapping[int, Counts]
     by_hour: Callable[[int], Mapping[int, Counts]]
+    past: ReplayedPast
+    episodes: Episodes = NO_EPISODES
     alerts: ReplayedAlerts = field(default_factory=ReplayedAlerts)
-
-    def __post_init__(self) -> None:
-        self.nothing = Counts.empty(self.series.baseline)
 
     def check(self, now: datetime) -> None:
         """Replay a check at `now` on the hours that had ended by then."""
@@ -71,10 +76,17 @@ class Replay:
             known_since=self.first_hour,
             silence=self._silence(now, quiet_since, is_open="no_data" in self.alerts.open),
         )
-        days = [self.days.get(day, self.nothing) for day in whole_days(moment)]
+        features = len(self.series.baseline.features)
+        self.past.bad = bad_days(self.episodes, features, last // 24)
+        standing = Standing.of(self.episodes, features)
         counts = self._window(first, last)
-        verdict = verdict_on(self.model, self.settings, self.series.baseline, counts, days, moment)
+        for day in later_days(standing, first):
+            counts = counts.replaced(standing.first_days == day, self._window(day * 24, last))
+        comparison = self.past.comparison(last)
+        verdict = verdict_on(self.model, self.settings, self.series.baseline, counts, comparison, moment, self.episodes)
         self.alerts.apply(verdict.findings, verdict.occasion)
+        kept_for = self.settings.resolve_after_hours
+        self.episodes = self.episodes.after(verdict.sights, self.alerts.open.keys(), verdict.now_hour, kept_for)
 
     def learn_outages(self, until: int) -> None:
         """Replay only the silences before the hour `until`, so that the first checks know which were outages."""
@@ -136,7 +148,7 @@ def simulate(
     settings = patch.apply(model.settings)
     state = load_state(series, now)
     end = hour_of(now)
-    reach = days + max(settings.window_days, RHO_DAYS) + 1
+    reach = days + settings.window_days + 1
     first = end - reach * 24
     fresh = count_fresh(series, state.cursor, now, [(hour, hour) for hour in range(first, end + 1)], may_go_on)
     if fresh is None:
@@ -157,6 +169,7 @@ def simulate(
         hours_between_checks=step,
         alerts=_bounded([_seen(alert) for alert in seen]),
         messages=replay.alerts.messages,
+        sudden_from=replay.past.judges_from,
     )
 
 
@@ -183,11 +196,16 @@ def _replay(
         day = hour // 24
         if day in rolled_up:
             days[day] = days[day] + late if day in days else late.copy()
+    unstored: dict[int, dict[int, Counts]] = {}
+    for (hour, _last), counts in fresh.counts.items():
+        unstored.setdefault(hour // 24, {})[hour] = counts
     for day in range(rolled_up.stop, end // 24 + 1) if rolled_up else range(first // 24, end // 24 + 1):
-        for counts in by_hour(day).values():
+        unstored[day] = dict(by_hour(day))
+        for counts in unstored[day].values():
             days[day] = days[day] + counts if day in days else counts.copy()
     first_hour = min((hour for hour in (state.first_hour, *fresh.hours) if hour is not None), default=end)
-    return Replay(model, series, settings, first_hour, filled, days, by_hour)
+    past = read_past(series, first, rolled_up.stop if rolled_up else first // 24, unstored, first_hour)
+    return Replay(model, series, settings, first_hour, filled, days, by_hour, past)
 
 
 def _seen(alert: Alert) -> SimulatedAlert:

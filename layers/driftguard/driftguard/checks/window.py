@@ -1,12 +1,17 @@
-"""Gathers the counts of the window and of the last whole days, and passes them to the verdict."""
+"""Gathers the counts of the window and the model's own past, and passes them to the verdict."""
 
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from typing import NamedTuple
 
+import numpy as np
+
+from driftguard.alerts.episodes import Episodes
 from driftguard.baselines.tables import Baselines
+from driftguard.checks.comparisons import Hours, compare, fresh_hours
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, Span, State, read_days, window
 from driftguard.distributions import encoding
@@ -15,9 +20,11 @@ from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
 from driftguard.platform.times import hour_of
 from driftguard.rows.reading import MAX_AHEAD
-from driftguard.verdicts.judging import Verdict
-from driftguard.verdicts.moments import RHO_DAYS, Moment, verdict_on, whole_days
+from driftguard.verdicts.comparison import Comparison
+from driftguard.verdicts.judging import NO_EPISODES, Verdict
+from driftguard.verdicts.moments import Moment, verdict_on
 from driftguard.verdicts.silence import Outages, silence
+from driftguard.verdicts.standing import Standing, bad_days
 
 FOREVER = 10_000_000
 """An hour after all others."""
@@ -31,7 +38,8 @@ def load_series(model: Models) -> Series:
             f"Baseline version {model.baseline_version} of model {model.model_id} is missing. Create a new baseline."
         )
     baseline = encoding.decode(head.payload(), partial(_digests, model.model_id, int(model.baseline_version)))
-    return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline)
+    timed = head.hours_of_week is not None
+    return Series(model.model_id, model.partition_count, int(model.baseline_version), baseline, timed)
 
 
 @lru_cache(maxsize=8)
@@ -56,17 +64,33 @@ class Past:
     is_out: bool = False
 
 
-def decide(model: Models, series: Series, state: State, fresh: Fresh, past: Past, now: datetime) -> Verdict:
-    """Return the verdict on the window that ends now."""
+class Gathered(NamedTuple):
+    """What a check looks at: the counts of the window, the last hours with the model's own past, and the moment."""
+
+    counts: Counts
+    comparison: Comparison
+    moment: Moment
+
+
+def decide(
+    model: Models, series: Series, state: State, fresh: Fresh, past: Past, now: datetime, episodes: Episodes
+) -> Verdict:
+    """Return the verdict on the window that ends now. episodes: what earlier checks found."""
     settings = model.settings
-    counts, days, moment = gather(series, settings, state, fresh, past, now)
-    return verdict_on(model, settings, series.baseline, counts, days, moment)
+    found = gather(series, settings, state, fresh, past, now, episodes)
+    return verdict_on(model, settings, series.baseline, found.counts, found.comparison, found.moment, episodes)
 
 
 def gather(
-    series: Series, settings: ModelSettings, state: State, fresh: Fresh, past: Past, now: datetime
-) -> tuple[Counts, list[Counts], Moment]:
-    """Return the counts of the window that ends now, the counts of each whole day, and the moment."""
+    series: Series,
+    settings: ModelSettings,
+    state: State,
+    fresh: Fresh,
+    past: Past,
+    now: datetime,
+    episodes: Episodes = NO_EPISODES,
+) -> Gathered:
+    """Return what a check at `now` looks at. episodes: what earlier checks found."""
     last_hour = max(hour_of(now), max(fresh.hours, default=0))
     first_hour = hour_of(now - timedelta(days=settings.window_days))
     counted = [hour for hour in (state.first_hour, *fresh.hours) if hour is not None]
@@ -83,37 +107,40 @@ def gather(
         ),
     )
     today = hour_of(now) // 24
-    days = read_days(series, today - RHO_DAYS, today - 1, consistent=state.days_may_lag(now))
+    lagging = state.days_may_lag(now)
+    days = read_days(series, -(-first_hour // 24), today - 1, consistent=lagging)
     # Clients may send predictions up to MAX_AHEAD before their event time, so the next hour can have counts already.
     reach = max(last_hour, hour_of(now + MAX_AHEAD))
-    counts = window(series, days, first_hour, reach, state.rolled_before)
+    hours = Hours(series)
+    counts = window(series, days, first_hour, reach, state.rolled_before, hours.add, days_may_lag=lagging)
     if since(first_hour) in fresh.counts:
         counts += fresh.counts[since(first_hour)]
-    return counts, _with_fresh(series, days, fresh, whole_days(moment)), moment
+    standing = Standing.of(episodes, len(series.baseline.features))
+    for day in later_days(standing, first_hour):
+        later = sum((one for number, one in days.items() if number >= day), Counts.empty(series.baseline))
+        later = sum((one for number, one in hours.counts.items() if number >= day), later)
+        later += fresh.counts.get(since(day * 24), Counts.empty(series.baseline))
+        counts = counts.replaced(standing.first_days == day, later)
+    bad = bad_days(episodes, len(series.baseline.features), today)
+    return Gathered(counts, compare(series, state, fresh, hours, bad, now), moment)
 
 
-def fresh_spans(settings: ModelSettings, now: datetime) -> list[Span]:
-    """Return the spans of event time for which a check at `now` needs fresh predictions: the window and whole days."""
-    today = hour_of(now) // 24
+def fresh_spans(settings: ModelSettings, now: datetime, episodes: Episodes = NO_EPISODES) -> list[Span]:
+    """Return the spans of event time for which a check at `now` needs fresh predictions.
+
+    They are the windows of all features, and the last hours one by one.
+    """
     first_hour = hour_of(now - timedelta(days=settings.window_days))
-    return [since(first_hour), *map(day_span, range(today - RHO_DAYS, today))]
+    later = {-(-hour // 24) for hour in episodes.starts.values()}
+    return [since(first_hour), *(since(day * 24) for day in later if day * 24 > first_hour), *fresh_hours(now)]
+
+
+def later_days(standing: Standing, first_hour: int) -> list[int]:
+    """Return the days on which windows of single features begin, if that is after the window's first hour."""
+    days: list[int] = np.unique(standing.first_days).tolist()
+    return [day for day in days if day * 24 > first_hour]
 
 
 def since(hour: int) -> Span:
     """Return the span from an hour on."""
     return hour, FOREVER
-
-
-def day_span(day: int) -> Span:
-    """Return the hours of a day."""
-    return day * 24, day * 24 + 23
-
-
-def _with_fresh(series: Series, days: Mapping[int, Counts], fresh: Fresh, wanted: range) -> list[Counts]:
-    """Return the counts of the `wanted` days, oldest first, including predictions that are not folded yet."""
-    nothing = Counts.empty(series.baseline)
-    found = []
-    for day in wanted:
-        stored, late = days.get(day, nothing), fresh.counts.get(day_span(day))
-        found.append(stored if late is None else stored + late)
-    return found

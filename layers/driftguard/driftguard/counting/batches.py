@@ -26,7 +26,10 @@ BYTES_AT_ONCE = 100_000_000
 """Memory of the batches that are joined."""
 
 COUNT_BYTES = 128_000_000
-"""Memory of the counts of several groups. The counts of one group alone may take more: 210 MB for 21 days."""
+"""Memory of the counts of several groups. The counts of one group alone may take more: 400 MB for 21 days."""
+
+NAME_BYTES, NOTE_BYTES = 2_100, 1_000
+"""Memory of the latest names of a feature, and of the examples of its values of another type."""
 
 HOUR = 3_600_000
 """In milliseconds."""
@@ -62,9 +65,10 @@ def count_groups(
 
 
 def hour_bytes(baseline: Baseline) -> int:
-    """Return the memory that the counts of one hour take, without names."""
+    """Return the memory that the counts of one hour take at most."""
     layout = layout_of(baseline)
-    return layout.bins.itemsize * (len(layout.bins) + FIELDS * len(layout.features))
+    numbers = len(layout.bins) + FIELDS * len(layout.features)
+    return layout.bins.itemsize * numbers + NOTE_BYTES * len(layout.features) + NAME_BYTES * len(layout.categories)
 
 
 def _fitting(groups: Sequence[Group], hours: int) -> Iterator[list[Group]]:

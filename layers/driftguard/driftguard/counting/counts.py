@@ -17,7 +17,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 
@@ -30,7 +30,7 @@ from driftguard.distributions.baseline import Baseline
 from driftguard.platform.deflating import deflate_shortest, inflate, inflate_first
 from driftguard.platform.planes import SIZE, cut_planes, join_planes, split_planes
 from driftguard.rows.columns import Kind
-from driftguard.statistics.arrays import Floats, Ints
+from driftguard.statistics.arrays import Flags, Floats, Ints
 
 KINDS: tuple[Kind, ...] = ("number", "string", "boolean")
 
@@ -171,6 +171,25 @@ class Counts:
                 for index, names in one.recent.items()
             },
             notes=reduce(add, [one.notes.moved(number * GROUP_SIZE) for number, one in enumerate(groups)]),
+        )
+
+    def replaced(self, features: Flags, other: "Counts") -> "Counts":
+        """Return these counts with those of `other` for the given features: bool (F,). `rows` and `notes` stay."""
+        bins = np.repeat(features, self.layout.sizes)
+        chosen = set(np.flatnonzero(features).tolist())
+        return replace(
+            self,
+            bins=np.where(bins, other.bins, self.bins),
+            missing=np.where(features, other.missing, self.missing),
+            invalid=np.where(features[:, None], other.invalid, self.invalid),
+            total=np.where(features, other.total, self.total),
+            squares=np.where(features, other.squares, self.squares),
+            least=np.where(features, other.least, self.least),
+            greatest=np.where(features, other.greatest, self.greatest),
+            beyond=np.where(features, other.beyond, self.beyond),
+            unseen=np.where(features, other.unseen, self.unseen),
+            recent={index: names for index, names in self.recent.items() if index not in chosen}
+            | {index: names for index, names in other.recent.items() if index in chosen},
         )
 
     def copy(self) -> "Counts":

@@ -19,19 +19,19 @@ from itertools import batched
 from driftguard.counting.batches import ByHour, count_groups
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import groups_of
+from driftguard.counting.past import days_without_profile, make_profile, profile_marks, put_profile
+from driftguard.counting.profiles import Profile
 from driftguard.counting.series import Series, State, read_hours
-from driftguard.counting.steps import Step, next_step
+from driftguard.counting.steps import Arrivals, Step
 from driftguard.counting.tables import StoredCounts, day_key, hour_key
 from driftguard.models.traffic import Traffic
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of, hour_start, iso
+from driftguard.predictions.tables import RECOUNT_DAYS
 from driftguard.rows.reading import MAX_AHEAD
 
 SETTLED = timedelta(minutes=10)
 """Longer than a writer runs plus the error of its clock. Later predictions get an arrival after now - SETTLED."""
-
-RECOUNT_DAYS = 14
-"""A new baseline version counts the predictions of today and of this many days before, in event time."""
 
 KEYS_AT_ONCE = 100
 """Stored counts that are read at the same time, for an item has up to 400 kB."""
@@ -45,13 +45,14 @@ def load_state(series: Series, now: datetime) -> State:
     """Return the stored state, or the first state of a new baseline version."""
     item = StoredCounts.state(series.model_id, series.version)
     if item is None:
-        return State(cursor=iso(recount_from(now)), stored=False)
+        return State(cursor=iso(recount_from(now)), profiled_from=0, stored=False)
     return State(
         cursor=str(item.cursor),
         first_hour=_whole(item.first_hour),
         rolled_before=_whole(item.rolled_before),
         last_arrival=item.last_arrival,
         rolled_at=item.rolled_at,
+        profiled_from=_whole(item.profiled_from),
         traffic=Traffic.decode(item.traffic),
     )
 
@@ -66,22 +67,26 @@ def recount_from(now: datetime) -> datetime:
     return hour_start(first_day * 24) - MAX_AHEAD
 
 
-def fold(series: Series, state: State, now: datetime, may_go_on: Callable[[], bool]) -> tuple[State, bool]:
+def fold(
+    series: Series, state: State, now: datetime, may_go_on: Callable[[], bool], arrivals: Arrivals | None = None
+) -> tuple[State, bool]:
     """Fold all predictions that have settled. Returns the new state and whether all of them are folded.
 
+    arrivals: the batches after the state's cursor, if the caller needs those that have not settled.
     The fold asks `may_go_on` before each step and after each write, and can stop safely there. Raises Overtaken.
     """
     until = iso(now - SETTLED)
+    batches = Arrivals(series, state.cursor, until) if arrivals is None else arrivals
     try:
         while may_go_on():
-            step, more = next_step(series, state.cursor, until)
+            step, more = batches.next_step(until)
             if step is not None:
                 after = _fold_step(series, state, step, now, may_go_on)
                 if after is None:
                     break
                 state = after
             if not more:
-                return _roll_finished_days(series, state, now), True
+                return _fill_past(series, _roll_finished_days(series, state, now), now, may_go_on)
         return state, False
     except ConditionFailed as error:
         raise Overtaken from error
@@ -179,11 +184,14 @@ def _roll_finished_days(series: Series, state: State, now: datetime) -> State:
 
 def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
     # The day is read before its hours. If another fold writes hours in between, it also changes the day's watermark.
+    marks = profile_marks(series, day)
     old = {
         item.place[1]: item for item in StoredCounts.days(series.model_id, series.version, day, day, consistent=True)
     }
     total = Counts.empty(series.baseline)
-    for _hour, counts in read_hours(series, day * 24, day * 24 + 23):
+    profile = Profile.empty(total.layout, day)
+    for hour, counts in read_hours(series, day * 24, day * 24 + 23):
+        profile += Profile.of(total.layout, day, {hour: counts})
         total += counts
     if not total.rows:
         return
@@ -197,6 +205,22 @@ def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
             read=str(item.watermark) if item is not None else None,
             now=now,
         )
+    put_profile(series, profile, watermark, marks, now)
+
+
+def _fill_past(series: Series, state: State, now: datetime, may_go_on: Callable[[], bool]) -> tuple[State, bool]:
+    """Make the profiles of the days that an older version counted. Returns the new state and whether none is left.
+
+    Each day is recorded, so that the next fold goes on from there.
+    """
+    for day in days_without_profile(state, hour_of(now) // 24):
+        if not may_go_on():
+            return state, False
+        make_profile(series, day, state.cursor, now)
+        state = _advance(series, state, replace(state, profiled_from=day, rolled_at=iso(now)))
+    if state.profiled_from != 0 and state.rolled_before is not None:
+        state = _advance(series, state, replace(state, profiled_from=0, rolled_at=iso(now)))
+    return state, True
 
 
 def _advance(series: Series, old: State, new: State) -> State:
@@ -209,6 +233,7 @@ def _advance(series: Series, old: State, new: State) -> State:
         rolled_before=new.rolled_before,
         last_arrival=new.last_arrival,
         rolled_at=new.rolled_at,
+        profiled_from=new.profiled_from,
         traffic=new.traffic.encode(),
     )
     return replace(new, stored=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from driftguard.counting.batches import ByHour, count_groups, hour_bytes
 from driftguard.counting.counts import Counts
 from driftguard.counting.series import Fresh, Series, Span
-from driftguard.counting.steps import next_step
+from driftguard.counting.steps import Arrivals
 from driftguard.models.traffic import NO_TRAFFIC
 from driftguard.platform.times import DAY, iso
 
@@ -15,10 +15,16 @@ FRESH_BYTES = 256_000_000
 
 
 def count_fresh(
-    series: Series, after: str, now: datetime, spans: Iterable[Span], may_go_on: Callable[[], bool]
+    series: Series,
+    after: str,
+    now: datetime,
+    spans: Iterable[Span],
+    may_go_on: Callable[[], bool],
+    arrivals: Arrivals | None = None,
 ) -> Fresh | None:
     """Count the predictions that arrived after the cursor `after`, in memory, and add the hours of each span.
 
+    arrivals: what the fold to this cursor left of the batches until `latest(now)`, so that they are not read again.
     Returns None if time runs out or if the counts of the spans do not fit in memory.
     """
     wanted = _Spans(spans)
@@ -27,11 +33,11 @@ def count_fresh(
     seen: set[int] = set()
     last_arrival = None
     traffic = NO_TRAFFIC
-    until = iso(now + DAY)
+    batches = Arrivals(series, after, latest(now)) if arrivals is None else arrivals
     while may_go_on():
-        step, more = next_step(series, after, until)
+        step, more = batches.next_step()
         if step is not None:
-            after = last_arrival = step.reached
+            last_arrival = step.reached
             filled: set[int] = set()
             for counted in count_groups(series.baseline, step.payloads, len(step.hours)):
                 for group, by_hour in counted.items():
@@ -44,6 +50,11 @@ def count_fresh(
         if not more:
             return Fresh(_joined(series, sums), frozenset(seen), last_arrival, traffic)
     return None
+
+
+def latest(now: datetime) -> str:
+    """Return the last arrival that a check at `now` looks at. Clocks may differ."""
+    return iso(now + DAY)
 
 
 class _Spans(dict[int, list[Span]]):

@@ -20,6 +20,7 @@ from driftguard.counting.edges import Codes, Edges, cells_of, digests_of
 from driftguard.distributions.baseline import Baseline
 from driftguard.distributions.categories import MIN_COUNT, Categories
 from driftguard.distributions.numbers import Numbers
+from driftguard.distributions.weeks import GROUPS
 from driftguard.statistics.arrays import Floats, Ints
 
 GROUP_SIZE = 100
@@ -28,7 +29,7 @@ GROUP_SIZE = 100
 REMEMBERED_BYTES = 16_000_000
 """Memory for the categories whose bins are remembered, of all features of a layout together."""
 
-MERGED = 10
+MERGED = GROUPS
 """Groups of bins per feature for a coarse comparison, with about equal baseline counts or the top categories."""
 
 
@@ -109,6 +110,11 @@ class Layout:
     def _spread[T: np.generic](self, values: npt.NDArray[T]) -> npt.NDArray[T]:
         """Repeat one value per feature for all its bins."""
         return np.repeat(values, self.sizes)
+
+    def in_groups(self, bins: Ints) -> Floats:
+        """Return the counts (T,) by merged group: (F, MERGED)."""
+        shape = (len(self.features), MERGED)
+        return np.bincount(self.merged, weights=bins, minlength=shape[0] * shape[1]).reshape(shape)
 
     def span(self, index: int) -> slice:
         """Return the bins of one feature."""

@@ -1,6 +1,6 @@
 """The stored counts of a model for one baseline version, and how far they reach."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -23,6 +23,7 @@ class State:
     cursor: the last arrival that is counted. first_hour: the earliest event hour with counts.
     rolled_before: days before this day are rolled up. last_arrival: when the last prediction arrived.
     rolled_at: when a day was last rolled up. traffic: the hours with counted arrivals.
+    profiled_from: days from this day on have profiles; 0 if none lack one, None if an older version stored the state.
     stored: whether the table has a record of this state.
     """
 
@@ -32,6 +33,7 @@ class State:
     last_arrival: str | None = None
     rolled_at: str | None = None
     traffic: Traffic = NO_TRAFFIC
+    profiled_from: int | None = None
     stored: bool = True
 
     def days_may_lag(self, now: datetime) -> bool:
@@ -41,12 +43,16 @@ class State:
 
 @dataclass(frozen=True)
 class Series:
-    """The model and the baseline version that counts belong to. partitions: of the model's predictions."""
+    """The model and the baseline version that counts belong to.
+
+    partitions: of the model's predictions. timed: whether the baseline has counts by hour of the week.
+    """
 
     model_id: str
     partitions: int
     version: int
     baseline: Baseline
+    timed: bool = False
 
     @property
     def groups(self) -> int:
@@ -77,29 +83,36 @@ def window(
     first_hour: int,
     last_hour: int,
     rolled_before: int | None,
+    seen: Callable[[int, Counts], None] = lambda _hour, _counts: None,
+    *,
+    days_may_lag: bool = True,
 ) -> Counts:
     """Return the stored counts of the hours from `first_hour` to `last_hour`.
 
     Whole days that are rolled up come from `days`, which must hold every day of the window that has counts.
+    seen: receives the hours that are read of days that are not rolled up. days_may_lag: see `State`. The hours of
+    rolled-up days change together with their day.
     """
     total = Counts.empty(series.baseline)
     first_day, end_day = -(-first_hour // 24), min(last_hour // 24, rolled_before or 0)
     if first_day < end_day:
-        spans = [(first_hour, first_day * 24 - 1), (end_day * 24, last_hour)]
+        spans = [(first_hour, first_day * 24 - 1, days_may_lag), (end_day * 24, last_hour, True)]
         for day in range(first_day, end_day):
             if day in days:
                 total += days[day]
     else:
-        spans = [(first_hour, last_hour)]
-    for first, last in spans:
-        for _hour, counts in read_hours(series, first, last):
+        spans = [(first_hour, last_hour, True)]
+    for first, last, consistent in spans:
+        for hour, counts in read_hours(series, first, last, consistent=consistent):
             total += counts
+            if hour // 24 >= (rolled_before or 0):
+                seen(hour, counts)
     return total
 
 
-def read_hours(series: Series, first: int, last: int) -> Iterator[tuple[int, Counts]]:
+def read_hours(series: Series, first: int, last: int, *, consistent: bool = True) -> Iterator[tuple[int, Counts]]:
     """Yield the hours from `first` to `last`, both included, that have counts."""
-    return _decode(series, StoredCounts.hours(series.model_id, series.version, first, last))
+    return _decode(series, StoredCounts.hours(series.model_id, series.version, first, last, consistent=consistent))
 
 
 def read_days(series: Series, first: int, last: int, *, consistent: bool = True) -> dict[int, Counts]:

@@ -1,9 +1,11 @@
 """The batches that are counted together: the next in order of arrival, as many as fit in memory."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 
 from driftguard.counting.batches import HOUR
 from driftguard.counting.series import Series
@@ -51,35 +53,56 @@ def _event_hours(head: Head) -> range:
     return range(head.first_event // HOUR, head.last_event // HOUR + 1)
 
 
-def next_step(series: Series, after: str, until: str) -> tuple[Step | None, bool]:
-    """Return the next batches that fit in memory, and whether there may be more. None if there are no batches."""
-    heads, more = _next_heads(series, after, until)
-    arrivals: list[str] = []
-    payloads: list[bytes] = []
-    size = 0
-    for head, payload in Predictions.payloads(heads):
-        arrivals.append(head.arrived_at)
-        payloads.append(payload)
-        size += len(payload)
-        if size > BYTES_A_STEP and head is not heads[-1]:
-            return Step(heads[: heads.index(head) + 1], arrivals, payloads), True
-    return (Step(heads, arrivals, payloads) if heads else None), more
+class Arrivals:
+    """A model's batches in order of arrival, read once: by the fold, and then for what arrived after it.
 
+    after, until: as in `Predictions.arrivals`.
+    """
 
-def _next_heads(series: Series, after: str, until: str) -> tuple[list[Head], bool]:
-    """Return the next batches of one step in order of arrival, and whether there may be more."""
-    heads: list[Head] = []
-    hours: set[int] = set()
-    rows = 0
-    for head in Predictions.arrivals(series.model_id, series.partitions, after=after, until=until):
-        rows += head.rows
-        hours.update(_event_hours(head))
-        if heads and (rows > ROWS_A_STEP or len(hours) > HOURS_A_STEP):
-            return heads, True
-        heads.append(head)
-        if len(heads) == HEADS_A_STEP:
-            return heads, True
-    return heads, False
+    def __init__(self, series: Series, after: str, until: str) -> None:
+        self._heads = Predictions.arrivals(series.model_id, series.partitions, after=after, until=until)
+        self._ahead: deque[Head] = deque()
+
+    def next_step(self, until: str = "~") -> tuple[Step | None, bool]:
+        """Return the next batches that fit in memory, and whether there may be more. None if there are no batches.
+
+        until: the batches that arrived later stay for the next call.
+        """
+        heads, more = self._next_heads(until)
+        arrivals: list[str] = []
+        payloads: list[bytes] = []
+        size = 0
+        for head, payload in Predictions.payloads(heads):
+            arrivals.append(head.arrived_at)
+            payloads.append(payload)
+            size += len(payload)
+            if size > BYTES_A_STEP and head is not heads[-1]:
+                taken = heads.index(head) + 1
+                self._ahead.extendleft(reversed(heads[taken:]))
+                return Step(heads[:taken], arrivals, payloads), True
+        return (Step(heads, arrivals, payloads) if heads else None), more
+
+    def _next_heads(self, until: str) -> tuple[list[Head], bool]:
+        """Return the next batches of one step in order of arrival, and whether there may be more."""
+        heads: list[Head] = []
+        hours: set[int] = set()
+        rows = 0
+        while head := self._peek():
+            if head.arrived_at > until:
+                break
+            rows += head.rows
+            hours.update(_event_hours(head))
+            if heads and (rows > ROWS_A_STEP or len(hours) > HOURS_A_STEP):
+                return heads, True
+            heads.append(self._ahead.popleft())
+            if len(heads) == HEADS_A_STEP:
+                return heads, True
+        return heads, False
+
+    def _peek(self) -> Head | None:
+        if not self._ahead:
+            self._ahead.extend(islice(self._heads, 1))
+        return self._ahead[0] if self._ahead else None
 
 
 def arrival_time(arrived_at: str) -> datetime:

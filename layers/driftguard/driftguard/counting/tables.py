@@ -1,7 +1,7 @@
 """The table of hourly and daily counts."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
@@ -13,6 +13,12 @@ from driftguard.platform.times import DAY
 LIFE = 35 * DAY
 """Time that counts are kept: the longest window (14 days) plus the age limit of late rows (21 days)."""
 
+PROFILE_LIFE = 100 * DAY
+"""Time that profiles are kept. A simulation of 28 days needs the 67 days before each of them, with a few to spare."""
+
+KNOWLEDGE_LIFE = 4 * DAY
+"""Time that knowledge is kept. A check reads that of the last day with rows, and can make it again."""
+
 
 class StoredCounts(Table):
     """Counts of a model's predictions per hour and day, and how far the predictions have been counted.
@@ -22,10 +28,14 @@ class StoredCounts(Table):
     | model | `<version>#state` | the last arrival that is counted everywhere |
     | model | `<version>#h#<hour>#<group>` | the counts of one hour and one group of features |
     | model | `<version>#d#<day>#<group>` | the counts of one whole day, the sum of its hours |
+    | model | `<version>#p#<day>#<group>` | the profile of one whole day: coarse counts by hour, kept for 100 days |
+    | model | `<version>#k#<day>#<group>#<n>` | a part of what was known at the start of a day, made from profiles |
 
     `version` is the baseline version in eight digits. Hours and days are numbered from 1970 in seven digits.
     The counts of an hour include exactly the rows that arrived up to their `watermark`. A write succeeds only if the
     watermark is still the one that was read. Repeated and simultaneous folds therefore count each row once.
+    Days before `profiled_from` have no profile yet, because an older version counted them; 0 means that none lack it.
+    `made_of` is a digest of what knowledge was made of. Parts with different digests do not belong together.
     """
 
     table_setting = "COUNTS"
@@ -40,6 +50,10 @@ class StoredCounts(Table):
     rolled_before = NumberAttribute(null=True)
     last_arrival = UnicodeAttribute(null=True)
     rolled_at = UnicodeAttribute(null=True)
+    profiled_from = NumberAttribute(null=True)
+    made_of = UnicodeAttribute(null=True)
+    made_at = UnicodeAttribute(null=True)
+    pieces = NumberAttribute(null=True)
     traffic = BinaryAttribute(null=True, legacy_encoding=False)
 
     @classmethod
@@ -53,14 +67,28 @@ class StoredCounts(Table):
         return ()
 
     @classmethod
-    def hours(cls, model_id: str, version: int, first: int, last: int) -> "Iterator[StoredCounts]":
+    def hours(
+        cls, model_id: str, version: int, first: int, last: int, *, consistent: bool = True
+    ) -> "Iterator[StoredCounts]":
         """Yield the counts of the hours `first` to `last`, both included, in order."""
-        return cls._range(model_id, f"{version:08d}#h#", first, last, consistent=True)
+        return cls._range(model_id, f"{version:08d}#h#", first, last, consistent=consistent)
 
     @classmethod
     def days(cls, model_id: str, version: int, first: int, last: int, *, consistent: bool) -> "Iterator[StoredCounts]":
         """Yield the counts of the days `first` to `last`, both included, in order."""
         return cls._range(model_id, f"{version:08d}#d#", first, last, consistent=consistent)
+
+    @classmethod
+    def profiles(
+        cls, model_id: str, version: int, first: int, last: int, *, consistent: bool
+    ) -> "Iterator[StoredCounts]":
+        """Yield the profiles of the days `first` to `last`, both included, in order."""
+        return cls._range(model_id, f"{version:08d}#p#", first, last, consistent=consistent)
+
+    @classmethod
+    def knowledge(cls, model_id: str, version: int, day: int, *, consistent: bool) -> "Iterator[StoredCounts]":
+        """Yield the parts of what was known at the start of a day, in order."""
+        return cls._range(model_id, f"{version:08d}#k#", day, day, consistent=consistent)
 
     @classmethod
     def _range(cls, model_id: str, prefix: str, first: int, last: int, *, consistent: bool) -> "Iterator[StoredCounts]":
@@ -87,16 +115,26 @@ class StoredCounts(Table):
     @property
     def place(self) -> tuple[int, int]:
         """The hour or day, and the group of features, that this item counts."""
-        _version, _kind, moment, group = self.sk.split("#")
+        _version, _kind, moment, group, *_piece = self.sk.split("#")
         return int(moment), int(group)
 
     @classmethod
-    def put(cls, model_id: str, key: str, data: bytes, watermark: str, *, read: str | None, now: datetime) -> None:
+    def put(
+        cls,
+        model_id: str,
+        key: str,
+        data: bytes,
+        watermark: str,
+        *,
+        read: str | None,
+        now: datetime,
+        life: timedelta = LIFE,
+    ) -> None:
         """Store counts in place of those with the watermark `read`; None if there were none.
 
         Raises ConditionFailed if another fold has replaced them since.
         """
-        item = cls(model_id, key, data=data, watermark=watermark, expires_at=int((now + LIFE).timestamp()))
+        item = cls(model_id, key, data=data, watermark=watermark, expires_at=int((now + life).timestamp()))
         with conditional():
             item.save(cls.watermark == read if read is not None else cls.pk.does_not_exist())
 
@@ -123,6 +161,7 @@ class StoredCounts(Table):
         rolled_before: int | None,
         last_arrival: str | None,
         rolled_at: str | None,
+        profiled_from: int | None = None,
         traffic: bytes | None = None,
     ) -> "StoredCounts":
         """Move the cursor forward from `read`. Raises ConditionFailed if another fold has moved the cursor."""
@@ -134,6 +173,7 @@ class StoredCounts(Table):
             rolled_before=rolled_before,
             last_arrival=last_arrival,
             rolled_at=rolled_at,
+            profiled_from=profiled_from,
             traffic=traffic,
         )
         with conditional():
@@ -149,3 +189,13 @@ def hour_key(version: int, hour: int, group: int) -> str:
 def day_key(version: int, day: int, group: int) -> str:
     """Return the sort key of a day's counts."""
     return f"{version:08d}#d#{day:07d}#{group:03d}"
+
+
+def profile_key(version: int, day: int, group: int) -> str:
+    """Return the sort key of a day's profile."""
+    return f"{version:08d}#p#{day:07d}#{group:03d}"
+
+
+def knowledge_key(version: int, day: int, group: int, piece: int) -> str:
+    """Return the sort key of a part of what was known at the start of a day."""
+    return f"{version:08d}#k#{day:07d}#{group:03d}#{piece:02d}"

@@ -33,6 +33,9 @@ from driftguard.distributions.numbers import Numbers
 from driftguard.platform.planes import array_of, cut_planes, join_planes, little_endian, split_planes
 
 OLD_FORMAT = 1
+LEVEL = 6
+"""Higher levels take up to 30 times as long for texts of few different letters."""
+
 LENGTH_BYTES = 4
 
 MOST_DIGESTS = 500_000
@@ -140,7 +143,7 @@ def _stored_digests(baseline: Baseline) -> list[Digests | None]:
 
 def _pieces(contents: Iterable[bytes]) -> Iterable[bytes]:
     for content in contents:
-        deflated = zlib.compress(content, 9)
+        deflated = zlib.compress(content, LEVEL)
         yield len(deflated).to_bytes(LENGTH_BYTES, "little")
         yield deflated
 

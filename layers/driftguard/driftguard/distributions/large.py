@@ -27,6 +27,8 @@ from driftguard.distributions.categories import (
     digest_of,
 )
 from driftguard.distributions.numbers import Numbers, numbers, to_double
+from driftguard.distributions.times import Spool, Times
+from driftguard.distributions.weeks import Calendar, Weeks
 from driftguard.platform.serialization import Scalar
 from driftguard.statistics.arrays import Floats, Ints
 
@@ -61,10 +63,12 @@ class BaselineBuilder:
     before it became frequent has some of its values in its hash cell.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, before: int | None = None) -> None:
         self.rows = 0
         self._folder = folder
         self._features: dict[tuple[Role, str], ColumnBuilder] = {}
+        self._calendar = Calendar(before)
+        self._spool = Spool()
 
     def add(
         self,
@@ -72,19 +76,30 @@ class BaselineBuilder:
         predictions: Sequence[Scalar] | None = None,
         *,
         rows: int | None = None,
+        hours: Sequence[int | None] = (),
+        places: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         """Add a chunk: columns of equal length, and the predictions of the same rows.
 
         rows: the number of rows. If given, columns may leave out missing values.
+        hours, places: as in `rows.chunks.Chunk`. The times are those of all rows of the chunk, or none.
         Chunks may have different features. Raises ValueError if the columns differ in length without `rows`.
         """
         lengths = {len(values) for values in [*columns.values(), *([] if predictions is None else [predictions])]}
         if rows is None and len(lengths) > 1:
             raise ValueError(f"the columns of a baseline must have equal length; these have {sorted(lengths)} values")
+        slots = np.frombuffer(self._calendar.add(hours), np.uint8)
         for name, values in columns.items():
-            self.column("feature", name).add(values)
+            column = self.column("feature", name)
+            column.add(values)
+            if len(slots):
+                own = places.get(name) if places else None
+                column.times.add(values, slots if own is None else slots[np.asarray(own, np.int64)])
         if predictions is not None:
-            self.column("prediction", PREDICTION).add(predictions)
+            column = self.column("prediction", PREDICTION)
+            column.add(predictions)
+            if len(slots):
+                column.times.add(predictions, slots)
         self.count(max(lengths, default=0) if rows is None else rows)
 
     def count(self, rows: int) -> None:
@@ -107,18 +122,33 @@ class BaselineBuilder:
             progress(done, len(columns))
         return Baseline(self.rows, days, tuple(features))
 
+    def weeks(self, baseline: Baseline, *, progress: Callable[[], None] = lambda: None) -> Weeks | None:
+        """Return when the values of the finished baseline occurred; None if the rows' times tell no hours.
+
+        Calls `progress` after each feature.
+        """
+        if not self._calendar.tells_hours:
+            return None
+        tallies = []
+        for feature in baseline.features:
+            tallies.append(self._features[feature.role, feature.name].times.tally(feature))
+            progress()
+        return self._calendar.weeks(tallies)
+
     def column(self, role: Role, name: str) -> "ColumnBuilder":
         """Return the values of one feature so far, to add more."""
         key = (role, name)
         if key not in self._features:
-            self._features[key] = ColumnBuilder(_Runs(self._folder / f"{len(self._features)}"))
+            path = self._folder / f"{len(self._features)}"
+            self._features[key] = ColumnBuilder(_Runs(path), Times(path, self._spool))
         return self._features[key]
 
 
 class ColumnBuilder:
     """The values of one feature while a baseline is built."""
 
-    def __init__(self, runs: "_Runs") -> None:
+    def __init__(self, runs: "_Runs", times: Times) -> None:
+        self.times = times
         self.name_bytes = 0
         self._runs = runs
         self._numbers = 0

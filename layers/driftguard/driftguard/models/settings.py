@@ -3,6 +3,7 @@
 Each setting is declared once, in `ModelValues`. `FeatureOverride` and `SettingsPatch` take their fields from there.
 """
 
+import heapq
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -44,8 +45,14 @@ Ratio = Annotated[float, Field(gt=0, le=1, strict=True)]
 LabelWait = Annotated[int, Field(ge=1, le=400, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 
-OVERRIDABLE = ("rule", "alpha", "min_drift_score", "min_samples", "enabled")
+OVERRIDABLE = ("rule", "alpha", "min_drift_score", "sudden_score", "min_samples", "enabled")
 """The settings that a feature may override."""
+
+SUDDEN_FACTOR = 1.5
+
+MAX_SUGGESTIONS, COMPARED, LONGEST_NAME = 10, 10, 128
+"""Unknown names of features that get a suggestion, the names that each is compared with exactly, and characters of an
+unknown field that are compared."""
 
 MAX_OVERRIDES = 501
 """500 features and the prediction."""
@@ -84,7 +91,7 @@ def _suggesting(entry: Mapping[str, Any], known: Iterable[str]) -> InitErrorDeta
     elif _is_unknown(entry):
         import difflib  # noqa: PLC0415  only a wrong request needs it
 
-        for nearest in difflib.get_close_matches(entry["loc"][0], known, n=1):
+        for nearest in difflib.get_close_matches(entry["loc"][0][:LONGEST_NAME], known, n=1):
             kind = PydanticCustomError(UNKNOWN_SETTING, f"unknown field; did you mean {nearest}?")
     return InitErrorDetails(type=kind, loc=entry["loc"], input=entry["input"], ctx=entry.get("ctx", {}))
 
@@ -108,6 +115,21 @@ class ModelValues(Suggesting):
     min_drift_score: Score = Field(
         default=0.05,
         description="Smallest score (KS distance or total variation) that counts as drift, for any number of rows.",
+    )
+    sudden: Flag = Field(
+        default=True,
+        description="Whether the last hours are compared with the model's own past at the same hours of the week. "
+        "Finds changes within hours. The rule `p_value` has no such test.",
+    )
+    sudden_score: Score | None = Field(
+        default=None,
+        description="Smallest sudden change that counts, as a KS distance or total variation at the same hours of the "
+        "week. Null: 1.5 times `min_drift_score`.",
+    )
+    first_week_score: Score = Field(
+        default=0.2,
+        description="Difference from the baseline that daily and weekly cycles may cause before the data covers a "
+        "whole window. Not used if the baseline's rows have timestamps.",
     )
     min_share_change: Score = Field(
         default=0.02,
@@ -154,6 +176,11 @@ class ModelValues(Suggesting):
         default=0.02, description="Smallest drop of a metric that opens an alert. Errors must rise by 5 %."
     )
     enabled: Flag = Field(default=True, description="Whether the schedule checks the model.")
+
+    @property
+    def least_sudden_score(self) -> float:
+        """The smallest sudden change that counts: `sudden_score`, else SUDDEN_FACTOR times `min_drift_score`."""
+        return SUDDEN_FACTOR * self.min_drift_score if self.sudden_score is None else self.sudden_score
 
 
 def optional_fields(
@@ -253,20 +280,31 @@ def check_features(patch: "SettingsPatch | None", known: Callable[[], Iterable[s
     overrides = (patch.model_dump(exclude_unset=True).get("features") if patch is not None else None) or {}
     given = [name for name, override in overrides.items() if override is not None]
     names = list(known()) if given else []
-    errors: list[FieldError] = [
-        {"loc": ["body", "settings", "features", name], "msg": _lacking(name, names)}
-        for name in given
-        if name not in names
-    ]
-    if errors:
-        raise Invalid(errors[:MAX_ERRORS])
+    lacking = [name for name in given if name not in names][:MAX_ERRORS]
+    if lacking:
+        errors: list[FieldError] = [
+            {
+                "loc": ["body", "settings", "features", name],
+                "msg": _lacking(name, names if place < MAX_SUGGESTIONS else ()),
+            }
+            for place, name in enumerate(lacking)
+        ]
+        raise Invalid(errors)
 
 
 def _lacking(name: str, names: Sequence[str]) -> str:
     import difflib  # noqa: PLC0415  only a wrong request needs it
 
     folded = {known.casefold(): known for known in reversed(names)}
-    for nearest in difflib.get_close_matches(name.casefold(), folded, n=1):
+    matcher = difflib.SequenceMatcher(b=name.casefold())
+
+    def bound(known: str) -> float:
+        matcher.set_seq1(known)
+        return matcher.quick_ratio()
+
+    # The exact similarity of 500 long names takes seconds, and an upper bound of it milliseconds.
+    likely = heapq.nlargest(COMPARED, folded, key=bound)
+    for nearest in difflib.get_close_matches(name.casefold(), likely, n=1):
         return f"the baseline has no feature of this name; did you mean {folded[nearest]}?"
     return "the baseline has no feature of this name; GET /models/{model_id}/baseline lists its features"
 

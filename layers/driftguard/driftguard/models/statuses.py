@@ -26,6 +26,7 @@ class Statuses(Table):
     with each change that a running check must not miss. `report_id` is the check whose report is current, and
     `report_spare` is the check whose report lies in the other slot. `request` is the last queued check that somebody
     requested through the API. `last_arrival` and `traffic` are when predictions arrived, whatever the baseline was.
+    `episodes` is what checks must remember of features in alerts, see `alerts.episodes`.
     """
 
     table_setting = "MODELS"
@@ -45,6 +46,7 @@ class Statuses(Table):
     recent = JSONAttribute(null=True)
     open_alerts = JSONAttribute(null=True)
     memory = JSONAttribute(null=True)
+    episodes = BinaryAttribute(null=True, legacy_encoding=False)
     revision = NumberAttribute(default=0)
     request = UnicodeAttribute(null=True)
     last_arrival = UnicodeAttribute(null=True)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from driftguard.alerts.change_words import change_words
+from driftguard.alerts.changes import Part
 from driftguard.alerts.events import AlertEvent, AlertNews, EventKind, ResolveReason, changes_in
 from driftguard.alerts.schemas import AlertFeature, AlertType, Limit, dashboard_url
 from driftguard.alerts.words import (
@@ -42,18 +44,22 @@ NEWS: dict[EventKind, str] = {
     "test": "Test message",
 }
 
+PARTS: dict[Part, str] = {
+    "week": "the whole window",
+    "sudden": "in the last {} hours",
+    "first_week": "in the last {} hours",
+    "broken": "since the first row",
+}
+
 ENDINGS: dict[ResolveReason, str] = {
     "below": "The score has stayed below the threshold long enough",
+    "new_level": "The values stayed changed for seven days but do not differ from the baseline. "
+    "The new level is normal from now on",
     "traffic_returned": "Predictions are arriving again",
     "baseline_replaced": "The baseline was replaced, so this comparison is no longer valid",
     "by_hand": "Somebody resolved it by hand",
     "model_deleted": "The model was deleted",
 }
-
-
-PRELIMINARY = (
-    "Preliminary: there is less than one full window of data, so daily and weekly cycles are not averaged out yet."
-)
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,6 @@ class Content:
     tone: str
     lead: str
     preheader: str
-    preliminary: str | None
     note: str | None
     facts: Sequence[tuple[str, str]]
     features: Sequence[FeatureView]
@@ -151,13 +156,15 @@ def describe(
     alert = event.alert
     shown = alert.features[:most_features]
     lead = _lead(event)
+    change = shown[0].change if shown else None
     peak = event.kind in ("resolved", "repeated") and alert.peak_score is not None
     score = "Rise of the share" if alert.alert_type == "data_quality" else "Drift score"
     facts = [
         ("Severity", alert.severity),
         ("Highest score", number(alert.peak_score)) if peak else (score, number(alert.drift_score)),
-        ("p-value", probability(alert.p_value)),
+        *([("p-value", probability(alert.p_value))] if change is None else []),
         *([("Limit", limit_words(alert.alert_type, alert.limit))] if alert.limit else []),
+        *([("Since", minute(alert.onset))] if alert.onset else []),
         ("Window from", minute(alert.window.start) if alert.window else "–"),
         ("Window to", minute(alert.window.end) if alert.window else "–"),
         ("Baseline", _baseline(event)),
@@ -172,7 +179,6 @@ def describe(
         tone="resolved" if event.kind == "resolved" else alert.severity.lower(),
         lead=lead,
         preheader=f"{alert.severity}: {lead}" if event.kind in ("opened", "escalated", "repeated") else lead,
-        preliminary=PRELIMINARY if alert.preliminary and event.kind != "resolved" else _preliminary_end(event),
         note=one_line(event.note) if event.note and event.reason == "by_hand" else None,
         facts=facts,
         features=[_feature(feature, place < most_pictures) for place, feature in enumerate(shown)],
@@ -185,10 +191,6 @@ def describe(
         alert_id=alert.id,
         follows=event.kind not in ("opened", "test"),
     )
-
-
-def _preliminary_end(event: AlertEvent) -> str | None:
-    return "The alert was preliminary." if event.alert.preliminary else None
 
 
 def _lead(event: AlertEvent) -> str:
@@ -221,6 +223,10 @@ def _found(event: AlertEvent) -> str:
     most = f", {quoted(names[0])} the most" if many > 1 and names else ""
     what = quoted(names[0]) if many == 1 and names else f"{many} features"
     verb = "has" if many == 1 else "have"
+    change = change_words(alert.features[0]) if alert.features else None
+    if change is not None:
+        others = f" {many - 1} more {'feature' if many == 2 else 'features'} changed." if many > 1 else ""
+        return f"{quoted(alert.model_name)}: {change}{others}"
     match alert.alert_type:
         case "data_drift":
             return f"{what} of {quoted(alert.model_name)} {verb} moved away from the baseline{most}."
@@ -265,6 +271,8 @@ def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
         if feature.at is not None:
             place = feature.at
             changes.append(f"{place.words}: {percent(place.baseline)} → {percent(place.window)}")
+    if feature.change is not None:
+        changes.append(PARTS[feature.change.part].format(feature.change.window_hours))
     if feature.type_change is not None:
         changes.append(type_change(feature.type_change))
     if feature.renamed_from is not None:

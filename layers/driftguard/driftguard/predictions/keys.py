@@ -1,6 +1,7 @@
 """The keys under which batches are stored."""
 
 import json
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple, cast
 
@@ -29,9 +30,10 @@ class Key(NamedTuple):
         """The sort key."""
         return f"{self.namespace}#{self.digest}"
 
-    def prediction_id(self, index: int) -> str:
-        """Return the id of a prediction that was sent without one, by its index in the request."""
-        return f"{self.digest[:20]}-{index}"
+    def prediction_ids(self, indexes: Iterable[int]) -> list[str]:
+        """Return the ids of predictions that were sent without one, by their indexes in the request."""
+        prefix = self.digest[:20]
+        return [f"{prefix}-{index}" for index in indexes]
 
     def place(self, model_id: str, partitions: int) -> str:
         """Return the pk of this key's partition if the model has this number of partitions."""

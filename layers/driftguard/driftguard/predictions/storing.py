@@ -134,5 +134,6 @@ def _warnings(accepted: int, rejected: int) -> list[str]:
 def ids_of(key: Key, ids: Sequence[str | None], rejected: Sequence[Any]) -> list[str]:
     """Return the ids of valid rows. A row without an id gets one from the batch's key and the row's index."""
     bad = {row["index"] for row in rejected}
-    indexes = (index for index in itertools.count() if index not in bad)
-    return [own or key.prediction_id(index) for own, index in zip(ids, indexes, strict=False)]
+    valid = (index for index in itertools.count() if index not in bad)
+    indexes = list(itertools.islice(valid, len(ids))) if bad else range(len(ids))
+    return [own or made for own, made in zip(ids, key.prediction_ids(indexes), strict=True)]

@@ -33,6 +33,9 @@ ROUNDING = timedelta(seconds=1)
 ROWS_AT_ONCE = 20_000
 """Rows in memory at once: four of the largest batches."""
 
+RECOUNT_DAYS = 14
+"""A new baseline version counts the predictions of today and of this many days before, in event time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:

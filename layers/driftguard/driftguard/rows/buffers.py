@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from driftguard.platform.deflating import deflate, inflate
-from driftguard.platform.planes import join_planes, little_endian, split_planes
+from driftguard.platform.planes import SIZE, join_planes, little_endian, split_planes
 
 MAX_COUNT = 1_000_000
 """Numbers in one buffer at most. No request has as many rows, so a larger count means damaged data."""
@@ -17,6 +17,11 @@ SHORT = 1024
 """Up to this many bytes, `looks_random` is asked before deflating. Longer buffers gain from small differences."""
 
 SAMPLES = 8
+MANTISSA = 6
+"""The lowest bytes of a float64, which belong to its mantissa alone."""
+
+DIGITS = b"01" + bytes(254)
+"""The digit of each flag, for `bytes.translate`."""
 
 BITS_OF_BYTE = [bytes(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
 
@@ -34,7 +39,10 @@ class Buffers:
 
     def add(self, data: bytes) -> int:
         """Store a buffer and return its number."""
-        deflated = data if len(data) < DEFLATE_FROM or looks_random(data) else deflate(data)
+        return self._store(data, random=looks_random(data))
+
+    def _store(self, data: bytes, *, random: bool) -> int:
+        deflated = data if random else deflate(data)
         smaller = len(deflated) < len(data)
         self.stored.append(deflated if smaller else data)
         self.lengths.append(-len(deflated) if smaller else len(data))
@@ -43,11 +51,17 @@ class Buffers:
     def add_planes(self, data: bytes, width: int) -> int:
         """Store the lowest `width` byte planes of numbers, one buffer each. Returns the number of the first buffer."""
         first = len(self.stored)
-        for plane in split_planes(data, width):
+        planes = split_planes(data, width)
+        if width == SIZE and looks_random(planes[0]) and looks_random(planes[MANTISSA - 1]):
+            # The bytes of a mantissa between two that look random are random too.
+            for plane in planes[:MANTISSA]:
+                self._store(plane, random=True)
+            planes = planes[MANTISSA:]
+        for plane in planes:
             self.add(plane)
         return first
 
-    def add_integers(self, items: list[int]) -> int:
+    def add_integers(self, items: Sequence[int]) -> int:
         """Store unsigned integers as byte planes. Returns how many planes the largest of them needs."""
         width = (max(items).bit_length() + 7) // 8
         self.add_planes(little_endian(array("Q", items)), width)
@@ -94,12 +108,16 @@ def looks_random(data: bytes) -> bool:
     This takes a tenth of the time of deflating. Most planes of floats are random.
     """
     size = len(data)
+    if size < DEFLATE_FROM:
+        return True
     first = data[:256]
     if size > SHORT or len(set(first)) < LEAST_DISTINCT[len(first)]:
         return False
     # One frequent byte, or sequences that occur again, leave many different bytes but can be deflated.
-    sampled = range(size % SAMPLES, size - 2, size // SAMPLES)
-    return all(data.count(data[at]) <= 4 + size // 64 and data.find(data[at : at + 3]) == at for at in sampled)
+    for at in range(size % SAMPLES, size - 2, size // SAMPLES):
+        if data.count(data[at]) > 4 + size // 64 or data.find(data[at : at + 3]) != at:
+            return False
+    return True
 
 
 LEAST_DISTINCT = [round(0.8 * 256 * (1 - (255 / 256) ** size)) for size in range(257)]
@@ -108,7 +126,7 @@ LEAST_DISTINCT = [round(0.8 * 256 * (1 - (255 / 256) ** size)) for size in range
 
 def pack_flags(flags: Iterable[bool]) -> bytes:
     """Return flags as bits; the first flag is the lowest bit of the first byte."""
-    digits = "".join("1" if flag else "0" for flag in flags)
+    digits = bytes(flags).translate(DIGITS)
     return int(digits[::-1], 2).to_bytes((len(digits) + 7) // 8, "little")
 
 

@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ CHUNK_CHARACTERS = 32_000_000
 
 MAX_BAD_LINES = 20
 
+EPOCH = date(1970, 1, 1).toordinal()
+
 type ColumnValues = Sequence[Scalar]
 
 
@@ -31,15 +33,24 @@ class BadLine(Wire):
 
 
 class Chunk(NamedTuple):
-    """Some rows as columns, each with its values in row order. `days` are the UTC days of their timestamps.
+    """Some rows as columns, each with its values in row order.
 
     A column has no entry for a row that lacks the feature, so sparse rows take memory only for what they hold.
+    hours: the hour of each row, counted since 1970, None for a row without a timestamp; empty without timestamps.
+    places: the row of each entry, for columns that lack entries.
     """
 
     columns: dict[str, ColumnValues]
     predictions: ColumnValues | None
-    days: set[date]
+    hours: Sequence[int | None]
     rows: int
+    places: Mapping[str, Sequence[int]]
+
+    @property
+    def days(self) -> set[date]:
+        """The UTC days of the timestamps."""
+        known = {hour // 24 for hour in set(self.hours) if hour is not None}
+        return {date.fromordinal(EPOCH + day) for day in known}
 
 
 class BadFile(Exception):

@@ -4,10 +4,11 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from driftguard.platform.errors import Location
 from driftguard.platform.serialization import Scalar
+from driftguard.platform.times import hour_of
 from driftguard.rows.chunks import ColumnValues
 from driftguard.rows.file_format import FileFormat
 from driftguard.rows.reading import BadRow, scalar
@@ -68,9 +69,9 @@ class Cells:
         _refuse_almost_values(cells, values, [name], bad)
         return values
 
-    def days(self, name: str, cells: Sequence[str], bad: dict[int, BadRow]) -> set[date]:
-        """Return the UTC days of a column of times. Adds rejected cells to `bad`, by their place."""
-        return {day for day in self._each(cells, self._day, [name], bad) if day is not None}
+    def hours(self, name: str, cells: Sequence[str], bad: dict[int, BadRow]) -> Sequence[int | None]:
+        """Return the hours of a column of times, counted since 1970. Adds rejected cells to `bad`, by their place."""
+        return self._each(cells, self._hour, [name], bad)
 
     def _all_numbers(self, cells: Sequence[str]) -> ColumnValues | None:
         """Return the numbers of a column without other values; None if it has any."""
@@ -116,11 +117,11 @@ class Cells:
             return _text(cell, loc)
         return None if number in self._numbers else scalar(number, loc)
 
-    def _day(self, cell: str, loc: Location) -> date | None:
+    def _hour(self, cell: str, loc: Location) -> int | None:
         if cell == NO_TIME:
             return None
         try:
-            return time_of(cell).date()
+            return hour_of(time_of(cell))
         except (ValueError, OverflowError):
             raise BadRow(
                 loc,
@@ -161,7 +162,7 @@ def _refuse_almost_values(
 
     As texts they would change the type of the column, or leave out its large numbers, and nobody would see it.
     """
-    texts = {value for value in values if type(value) is str}
+    texts = {value for value in values if type(value) is str and almost_value(value)}
     almost = {text for text in texts if _ALMOST_NUMBER.fullmatch(text)}
     lists = {text for text in texts if _LIST.fullmatch(text)}
     if not almost and not lists:
@@ -183,6 +184,11 @@ def _refuse_almost_values(
             f"{shown(cells[place])} holds several values; give each a column of its own, or send one number, "
             "such as the probability of one class",
         )
+
+
+def almost_value(text: str) -> bool:
+    """Whether a text is a number in another notation, or a list. A column of such texts may be refused."""
+    return bool(_ALMOST_NUMBER.fullmatch(text) or _LIST.fullmatch(text))
 
 
 def shown(cell: str) -> str:

@@ -193,18 +193,19 @@ def _typed(
     errors: Errors,
 ) -> Chunk:
     """Return rows of text as columns of values. Adds rejected lines to `errors`, in order."""
-    chunk = Chunk({}, None, set(), len(rows))
+    columns: dict[str, ColumnValues] = {}
+    hours: Sequence[int | None] = ()
     predictions: ColumnValues | None = None
     numbers = [number for number, _row in rows]
     by_place = list(zip(*(row for _number, row in rows), strict=True))
     for place, name in header.columns if rows else ():
         bad: dict[int, BadRow] = {}
         if name == about.timestamp_column:
-            chunk.days.update(cells.days(name, by_place[place], bad))
+            hours = cells.hours(name, by_place[place], bad)
         elif name == about.prediction_column:
             predictions = cells.values(name, by_place[place], bad)
         else:
-            chunk.columns[name] = cells.values(name, by_place[place], bad)
+            columns[name] = cells.values(name, by_place[place], bad)
         for row, error in bad.items():
             wrong.setdefault(numbers[row], error)
     for place in header.blank if rows else ():
@@ -215,4 +216,4 @@ def _typed(
                 )
     for number in sorted(wrong):
         errors.add(number, wrong[number].loc, wrong[number].msg)
-    return chunk._replace(predictions=predictions)
+    return Chunk(columns, predictions, hours, len(rows), {})

@@ -2,8 +2,9 @@
 
 import json
 import re
+from array import array
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from driftguard.platform.serialization import Scalar
@@ -42,7 +43,7 @@ def read_json_lines(lines: Lines, errors: Errors, now: datetime) -> Iterator[Chu
         if len(names) > MAX_FEATURES:
             errors.add(lines.number, ["features"], f"the lines up to here have more than {MAX_FEATURES} features")
             errors.check()
-        rows.add(row.features, row.prediction, row.day)
+        rows.add(row.features, row.prediction, row.hour)
         if lines.fill(rows.cells):
             yield rows.chunk()
             rows = _Rows()
@@ -57,17 +58,27 @@ class _Rows:
         self.cells = 0
         self._columns: dict[str, list[Scalar]] = {}
         self._predictions: list[Scalar] = []
-        self._days: set[date] = set()
+        self._hours: list[int | None] = []
+        self._places: dict[str, array[int]] = {}
 
-    def add(self, features: dict[str, Any], prediction: Scalar, day: date | None) -> None:
+    def add(self, features: dict[str, Any], prediction: Scalar, hour: int | None) -> None:
         """Add a row."""
+        row = len(self._predictions)
         for name, value in features.items():
-            self._columns.setdefault(name, []).append(value)
+            values = self._columns.setdefault(name, [])
+            if len(values) != row:
+                # The column lacks entries. Up to now it had one for each row.
+                self._places.setdefault(name, array("I", range(len(values)))).append(row)
+            values.append(value)
         self._predictions.append(prediction)
-        if day is not None:
-            self._days.add(day)
+        self._hours.append(hour)
         self.cells += len(features) + 1
 
     def chunk(self) -> Chunk:
         """Return the rows as a chunk."""
-        return Chunk({**self._columns}, self._predictions, self._days, len(self._predictions))
+        rows = len(self._predictions)
+        for name, values in self._columns.items():
+            if len(values) < rows:  # the column ended before the last row
+                self._places.setdefault(name, array("I", range(len(values))))
+        hours = self._hours if any(hour is not None for hour in self._hours) else ()
+        return Chunk({**self._columns}, self._predictions, hours, rows, self._places)

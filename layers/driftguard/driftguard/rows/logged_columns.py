@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from driftguard.platform.errors import FieldError, Invalid, Location
 from driftguard.platform.serialization import UNFIT_IN_NAMES, Scalar
@@ -19,20 +19,31 @@ from driftguard.rows.reading import MAX_AGE, MAX_AHEAD, MAX_FEATURES, MAX_NAME, 
 FIELDS: Final = ("timestamps", "predictions", "prediction_ids", "scores", "probabilities", "labels")
 """The columns beside the features, in the order in which a row is checked."""
 
+_NUMBERS: Final = {float, int}
 _PLAIN: Final = {float, int, str, bool, type(None)}
+
+
+class SentColumn(NamedTuple):
+    """The values of one column, and their types, which each step of the way asks for."""
+
+    values: Sequence[Any]
+    types: set[type]
 
 
 @dataclass(frozen=True)
 class SentColumns:
     """The columns of a request, all of one length. `fields` has those of FIELDS that were sent."""
 
-    features: Mapping[str, Sequence[Any]]
-    fields: Mapping[str, Sequence[Any]]
+    features: Mapping[str, SentColumn]
+    fields: Mapping[str, SentColumn]
 
     @classmethod
     def of(cls, features: Mapping[str, Sequence[Any]], fields: Mapping[str, Sequence[Any] | None]) -> "SentColumns":
         """Return the columns of a body. Raises Invalid with each wrong name, and with each column of another length."""
-        sent = cls(features, {name: values for name, values in fields.items() if values is not None})
+        sent = cls(
+            {name: SentColumn(values, set(map(type, values))) for name, values in features.items()},
+            {name: SentColumn(values, set(map(type, values))) for name, values in fields.items() if values is not None},
+        )
         if len(features) > MAX_FEATURES:
             raise Invalid.at(["body", "columns"], f"has {len(features)} features; {MAX_FEATURES} at most")
         errors = [*_wrong_names(features), *sent._wrong_lengths()]
@@ -43,10 +54,10 @@ class SentColumns:
     @property
     def all(self) -> Iterator[tuple[list[str | int], Sequence[Any]]]:
         """Each column with its place in the body, the features first."""
-        for name, values in self.features.items():
-            yield ["body", "columns", name], values
-        for name, values in self.fields.items():
-            yield ["body", name], values
+        for name, column in self.features.items():
+            yield ["body", "columns", name], column.values
+        for name, column in self.fields.items():
+            yield ["body", name], column.values
 
     @property
     def rows(self) -> int:
@@ -86,10 +97,10 @@ def read(sent: SentColumns, now: datetime) -> tuple[Batch, dict[int, BadRow]]:
     # The order of these calls decides which place of a row with several wrong values is named.
     times = _read_times(given.get("timestamps"), sent.rows, now, columns)
     features = {
-        name: columns.read(values, ["body", "columns", name], _are_plain, reading.scalar)
-        for name, values in sent.features.items()
+        name: columns.read(column, ["body", "columns", name], _are_plain, reading.scalar)
+        for name, column in sent.features.items()
     }
-    nothing: list[None] = [None] * sent.rows
+    nothing = SentColumn([None] * sent.rows, {type(None)})
     batch = Batch(
         times,
         features,
@@ -115,23 +126,26 @@ class _Reader:
 
     def read[T](
         self,
-        values: Sequence[Any],
+        column: SentColumn,
         place: Location,
-        are_good: Callable[[Sequence[Any]], bool],
+        are_good: Callable[[SentColumn], bool],
         read_one: Callable[[Any, Location], T],
     ) -> Sequence[T]:
-        """Return the values as `read_one` returns them.
+        """Return the values as `read_one` returns them. An invalid row has any value.
 
         are_good: whether all values are valid as they are. It may miss some valid columns.
         """
-        if are_good(values):
-            return values
+        if are_good(column):
+            return column.values
         found: list[Any] = []
-        for number, value in enumerate(values):
+        for number, value in enumerate(column.values):
+            if number in self.errors:
+                found.append(None)
+                continue
             try:
                 found.append(read_one(value, [*place, number]))
             except BadRow as error:
-                self.errors.setdefault(number, error)
+                self.errors[number] = error
                 found.append(None)
         return found
 
@@ -146,37 +160,39 @@ class _Reader:
             seen.add(prediction_id)
 
 
-def _read_times(values: Sequence[Any] | None, rows: int, now: datetime, columns: _Reader) -> list[int]:
+def _read_times(column: SentColumn | None, rows: int, now: datetime, columns: _Reader) -> list[int]:
     """Return event times in milliseconds since the epoch. An invalid row has any time."""
-    if values is None:
+    if column is None:
         return [round(now.timestamp() * 1000)] * rows
     place = ["body", "timestamps"]
     try:
-        times = [moment(value, place) for value in values]
+        times = [moment(value, place) for value in column.values]
     except BadRow:
         times = []
     if times and min(times) >= now - MAX_AGE and max(times) <= now + MAX_AHEAD:
         return [round(time.timestamp() * 1000) for time in times]
     read_one = partial(reading.event_time, now=now)
-    return [round((time or 0) * 1000) for time in columns.read(values, place, _never, read_one)]
+    return [round((time or 0) * 1000) for time in columns.read(column, place, _never, read_one)]
 
 
-def _never(_values: Sequence[Any]) -> bool:
+def _never(_column: SentColumn) -> bool:
     return False
 
 
-def _are_plain(values: Sequence[Any]) -> bool:
+def _are_plain(column: SentColumn) -> bool:
     """Whether all values are valid for a feature."""
-    types = set(map(type, values))
+    values, types = column
     if not types <= _PLAIN:
         return False
     texts = values if types == {str} else [value for value in values if type(value) is str] if str in types else ()
     if texts and not _are_texts(texts):
         return False
-    if types <= {int, float}:
+    if not types & _NUMBERS:
+        return True
+    if types <= _NUMBERS:
         numbers: Sequence[Scalar] = values
     else:
-        numbers = [value for value in values if type(value) in (int, float)]
+        numbers = [value for value in values if type(value) in _NUMBERS]
     try:
         return all(map(isfinite, numbers))  # type: ignore[arg-type]  # the line above chose numbers
     except OverflowError:
@@ -187,9 +203,9 @@ def _are_texts(texts: Sequence[str]) -> bool:
     return max(map(len, texts)) <= MAX_STRING and reading.is_unicode("".join(texts))
 
 
-def _are_ids(values: Sequence[Any]) -> bool:
+def _are_ids(column: SentColumn) -> bool:
     """Whether all values are valid ids of predictions, as text or missing."""
-    types = set(map(type, values))
+    values, types = column
     if types == {type(None)}:
         return True
     return types == {str} and 1 <= min(map(len, values)) <= max(map(len, values)) <= MAX_NAME and _are_texts(values)

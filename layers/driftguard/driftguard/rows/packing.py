@@ -7,6 +7,7 @@ exactly. Packing needs only the standard library.
 import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from operator import sub
 from typing import Any
 
@@ -40,7 +41,6 @@ SPARSE = 8
 MAX_DICTIONARY = 256
 EXACT_INTEGER = 2**53
 """Integers below this size are exact in float64."""
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
 def pack(rows: Sequence[Row], rejected: Sequence[Mapping[str, Any]] = ()) -> bytes:
@@ -109,8 +109,8 @@ def _pack_truth(batch: Batch, classes: Sequence[str | int], buffers: Buffers) ->
         dict(enumerate(row)) if isinstance(row, list) else row or {} for row in batch.probabilities or ()
     ]
     return Truth(
-        scores=_pack_column(batch.scores or (), buffers),
-        labels=_pack_column(batch.labels or (), buffers),
+        scores=_pack_column(batch.scores, buffers) if batch.scores else [],
+        labels=_pack_column(batch.labels, buffers) if batch.labels else [],
         probabilities=[(name, _pack_column([row.get(name) for row in by_class], buffers)) for name in classes],
     )
 
@@ -135,13 +135,16 @@ def _pack_part(kind: Kind, values: list[Any], mask: list[bool] | None, buffers: 
 
 def _pack_numbers(values: list[float], buffers: Buffers) -> Values:
     plain = Buffers()
-    candidates = [(plain, _pack_plain_numbers(values, plain))]
+    packed = _pack_plain_numbers(values, plain)
     most = min(MAX_DICTIONARY, len(values) // 2)
-    if len(set(values[: most + 1])) <= most and len(distinct := set(values)) <= most:
+    # A dictionary takes one plane too, so it cannot be shorter than integers in one plane.
+    short = packed.encoding == "i" and len(plain.stored) <= 1
+    if not short and len(set(values[: most + 1])) <= most and len(distinct := set(values)) <= most:
         coded = Buffers()
-        candidates.append((coded, _pack_codes(values, sorted(distinct), coded)))
-    chosen, packed = min(candidates, key=lambda candidate: candidate[0].size)
-    return packed._replace(first=buffers.extend(chosen))
+        by_dictionary = _pack_codes(values, sorted(distinct), coded)
+        if coded.size < plain.size:
+            return by_dictionary._replace(first=buffers.extend(coded))
+    return packed._replace(first=buffers.extend(plain))
 
 
 def _pack_plain_numbers(values: list[float], buffers: Buffers) -> Values:
@@ -154,21 +157,26 @@ def _pack_plain_numbers(values: list[float], buffers: Buffers) -> Values:
         floats = array("d", values)
     except OverflowError:
         return Values("j", buffers.add(compact_json(values)))
-    if floats.tolist() == values:
+    if set(map(type, values)) == {float} or floats.tolist() == values:
         return Values("f", buffers.add_planes(little_endian(floats), SIZE))
     return Values("j", buffers.add(compact_json(values)))
 
 
 def _scaled(values: list[float]) -> tuple[list[int], int] | None:
     """Return the values as integers over a power of ten, and its exponent; None if that does not give them back."""
-    if set(map(type, values)) == {int}:
-        integers: list[Any] = values
-        return (integers, 0) if min(integers) >= INT64_MIN and max(integers) <= INT64_MAX else None
+    with suppress(TypeError, OverflowError):
+        array("q", values)  # fails at the first value that is no integer of 64 bits
+        whole: list[Any] = values
+        return whole, 0
+    if int in set(map(type, values[:8])) and set(map(type, values)) == {int}:
+        return None
+    if not _are_exact(values[:1], _decimals(values[0])):
+        return None
     scale = -1
     # The first few values have the scale of most columns. All values are examined only if those were not enough.
     for sample in (values[:8], values):
         last, scale = scale, max(map(_decimals, sample))
-        if scale == last or scale > MAX_SCALE or not _are_exact(sample, scale) or not _are_exact(values, scale):
+        if scale == last or not _are_exact(sample, scale) or not _are_exact(values, scale):
             return None
         power = float(10**scale)
         integers = [round(value * power) for value in values]
@@ -179,7 +187,7 @@ def _scaled(values: list[float]) -> tuple[list[int], int] | None:
 
 def _are_exact(values: list[float], scale: int) -> bool:
     """Whether float64 holds the values times 10^scale, as whole numbers, exactly."""
-    return bool(max(map(abs, values)) * 10**scale < EXACT_INTEGER)
+    return scale <= MAX_SCALE and bool(max(map(abs, values)) * 10**scale < EXACT_INTEGER)
 
 
 def _decimals(value: float) -> int:
@@ -193,8 +201,9 @@ def _decimals(value: float) -> int:
 def _pack_integers(values: Sequence[int], buffers: Buffers) -> Integers:
     first = len(buffers.stored)
     offset = min(values)
-    items = [value - offset for value in values]
-    step = math.gcd(*items) or 1
+    items = [value - offset for value in values] if offset else values
+    # The first few numbers have no common divisor in most columns.
+    step = 1 if math.gcd(*items[:8]) == 1 else math.gcd(*items) or 1
     if step > 1:
         items = [item // step for item in items]
     return Integers(first, offset, step, buffers.add_integers(items))

@@ -6,12 +6,12 @@ The error of an invalid row names the first wrong place, so that the valid rows 
 import math
 import re
 import sys
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from driftguard.platform.errors import FieldError, Location
 from driftguard.platform.serialization import UNFIT_IN_NAMES, Scalar
-from driftguard.platform.times import parse
+from driftguard.platform.times import hour_of, parse
 from driftguard.rows.columns import Probabilities, Row
 
 MAX_FEATURES = 500
@@ -49,11 +49,11 @@ class BadRow(ValueError):
 
 
 class BaselineRow(NamedTuple):
-    """A row of a baseline. `day` is the UTC day of its timestamp; None without a timestamp."""
+    """A row of a baseline. `hour` is the hour of its timestamp, counted since 1970; None without a timestamp."""
 
     features: dict[str, Scalar]
     prediction: Scalar
-    day: date | None
+    hour: int | None
 
 
 class RowReader:
@@ -89,7 +89,7 @@ class RowReader:
         return BaselineRow(
             features=self.features(fields.get("features"), [*loc, "features"]),
             prediction=scalar(fields.get("prediction"), [*loc, "prediction"]),
-            day=None if timestamp is None else moment(timestamp, [*loc, "timestamp"]).date(),
+            hour=None if timestamp is None else hour_of(moment(timestamp, [*loc, "timestamp"])),
         )
 
     def features(self, features: Any, loc: Location) -> dict[str, Scalar]:

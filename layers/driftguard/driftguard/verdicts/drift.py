@@ -1,18 +1,18 @@
 """Runs the drift tests of all features at once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaln
 
 from driftguard.counting.counts import Counts
-from driftguard.counting.layout import MERGED, Layout
+from driftguard.counting.layout import Layout
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.numbers import Numbers
 from driftguard.statistics import budget, contingency, distances, ks, transport
 from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.verdicts.rules import Rules
+from driftguard.verdicts.week import Week
 
 STAY_OPEN_SCORE = 0.8
 """An open alert stays open while the score is above this fraction of the threshold."""
@@ -20,15 +20,9 @@ STAY_OPEN_SCORE = 0.8
 STAY_OPEN_P = 10
 """If the p-value decides, an open alert stays open while p is below this multiple of its threshold."""
 
-UNKNOWN_DAYS = 7
-"""The number of days assumed for a baseline whose number of days is unknown."""
-
 WIDE_OF_DISTANCE, WIDE_OF_SPREAD = 0.25, 0.05
 """Wasserstein-1 is left out if its error may exceed both this part of it, and this part of the distance between the
 baseline's 5 % and 95 % quantiles."""
-
-WHOLE_DAYS = 14
-"""The number of days from which the day-to-day overdispersion is estimated."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,8 @@ class DriftTests:
     error_bound: the exact score of the values exceeds the score by at most this amount.
     wasserstein_error: the largest possible error of `wasserstein`. Both are NaN where the error may be large.
     expected_by_chance: the score that sampling alone produces on average. Infinite if a sample is empty.
+    c: the critical value of a model-month, see `budget.critical`.
+    rho: the variance between days, see `week`.
     graded: the score that severity follows: above chance for categories and two-valued numbers.
     by_distance: whether the KS distance decides. If not, a p-value and the score above chance decide.
 
@@ -54,6 +50,7 @@ class DriftTests:
     testable: Flags
     fired: Flags
     holding: Flags
+    c: Floats
     score: Floats
     p_value: Floats
     threshold: Floats
@@ -75,10 +72,8 @@ class DriftTests:
     window_cdf: Floats
 
 
-def drift_tests(
-    layout: Layout, window: Counts, days: Sequence[Counts], rules: Rules, *, window_days: int, baseline_days: int | None
-) -> DriftTests:
-    """Test every feature. days: the counts of the last whole days, oldest first."""
+def drift_tests(layout: Layout, window: Counts, week: Week, rules: Rules, *, baseline_days: int | None) -> DriftTests:
+    """Test the window of every feature against the baseline. week: how much the windows may vary."""
     starts, sizes = layout.starts, layout.sizes
     n, m = window.present, layout.present
     base, seen = (ks.shares(bins, starts, sizes) for bins in (layout.bins, window.bins))
@@ -91,37 +86,37 @@ def drift_tests(
     found.set_proportions(layout, window)
     score, p_value, by_chance = found.score, found.p_value, found.by_chance
 
-    rho = np.where(found.by_distance, _overdispersion(layout, days), 0.0)
-    needed = budget.threshold(
-        budget.critical(tests, rules.alpha, rules.looks),
-        n,
-        m,
-        rho=rho,
-        window_days=window_days,
-        baseline_days=baseline_days or UNKNOWN_DAYS,
-        minimum=rules.min_score,
-    )
+    needed = week.limits(rules, tests, n, m, found.by_distance, baseline_days)
     by_score = rules.budget & found.by_distance
     graded = np.where(found.by_distance, score, score - by_chance)
-    threshold = np.where(by_score, needed, np.where(rules.budget, rules.min_score, np.nan))
+    threshold = np.where(by_score, needed, np.where(rules.budget, needed, np.nan))
     corrected = rules.alpha / (max(tests, 1) * rules.looks)
     p_threshold = np.where(by_score, np.nan, np.where(rules.budget, corrected, rules.alpha))
     # With very few values even the largest possible score cannot fire, so the feature counts as not testable.
     blind = np.where(found.by_distance, by_score & (needed > 1), found.least_p >= p_threshold)
     testable = testable & ~blind
     # Comparisons with NaN are false, so each condition applies only where its threshold is set.
-    fired = testable & np.select(
-        [by_score, rules.budget],
-        [score > threshold, (p_value < p_threshold) & (graded >= threshold)],
-        p_value < p_threshold,
+    fired = (
+        testable
+        & (week.covered | ~rules.budget)
+        & np.select(
+            [by_score, rules.budget],
+            [score > threshold, (p_value < p_threshold) & (graded >= threshold)],
+            p_value < p_threshold,
+        )
     )
-    below = (p_value < STAY_OPEN_P * p_threshold) & (graded > STAY_OPEN_SCORE * rules.min_score)
-    holding = fired | testable & np.where(by_score, score > STAY_OPEN_SCORE * threshold, below)
+    below = (p_value < STAY_OPEN_P * p_threshold) & (
+        graded > STAY_OPEN_SCORE * np.where(rules.budget, needed, rules.min_score)
+    )
+    holding = fired | testable & (week.covered | ~rules.budget) & np.where(
+        by_score, score > STAY_OPEN_SCORE * threshold, below
+    )
     distance, distance_error = _wasserstein(layout, window, base_cdf, seen_cdf)
     return DriftTests(
         testable=testable,
         fired=fired,
         holding=holding,
+        c=budget.critical(tests, rules.alpha),
         score=score,
         p_value=p_value,
         threshold=threshold,
@@ -131,7 +126,7 @@ def drift_tests(
         expected_by_chance=by_chance,
         graded=graded,
         by_distance=found.by_distance,
-        rho=rho,
+        rho=week.rho,
         psi=_psi(layout, window),
         wasserstein=distance,
         wasserstein_error=distance_error,
@@ -220,19 +215,8 @@ class _Scores:
         self.least_p[places] = np.exp(gammaln(n + 1.0) + gammaln(m + 1.0) - gammaln(n + m + 1.0))
 
 
-def _overdispersion(layout: Layout, days: Sequence[Counts]) -> Floats:
-    if len(days) < WHOLE_DAYS:
-        return np.zeros(len(layout.features))
-    return budget.overdispersion([day.bins for day in days[-WHOLE_DAYS:]], layout.starts, layout.sizes)
-
-
 def _psi(layout: Layout, window: Counts) -> Floats:
-    return distances.psi(*(_merged(layout, bins) for bins in (layout.bins, window.bins)))
-
-
-def _merged(layout: Layout, bins: Ints) -> Floats:
-    shape = (len(layout.features), MERGED)
-    return np.bincount(layout.merged, weights=bins, minlength=shape[0] * shape[1]).reshape(shape)
+    return distances.psi(*(layout.in_groups(bins) for bins in (layout.bins, window.bins)))
 
 
 def _wasserstein(layout: Layout, window: Counts, base_cdf: Floats, seen_cdf: Floats) -> tuple[Floats, Floats]:

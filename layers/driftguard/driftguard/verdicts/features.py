@@ -2,18 +2,23 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
+from driftguard.alerts.changes import Change
 from driftguard.alerts.schemas import AlertFeature, Histogram, Place, Shares, WrongType
 from driftguard.counting.counts import KINDS, Counts
 from driftguard.counting.layout import Layout
+from driftguard.counting.profiles import HOURS
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.numbers import Numbers
+from driftguard.platform.times import hour_start, iso
 from driftguard.statistics.arrays import Floats
 from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers, place_of_d
 from driftguard.verdicts.drift import DriftTests
 from driftguard.verdicts.histograms import category_shares, histograms
+from driftguard.verdicts.parts import PARTS
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.rules import Rules
 from driftguard.verdicts.shapes import (
@@ -22,9 +27,12 @@ from driftguard.verdicts.shapes import (
     PlaceOfD,
     RangePair,
     ReportFeature,
+    Sudden,
     TestName,
     TypeChange,
 )
+from driftguard.verdicts.sudden import REFERENCES
+from driftguard.verdicts.testing import Tests
 
 TYPE_OF_KIND: dict[str, FeatureType] = {"number": "numeric", "string": "categorical", "boolean": "boolean"}
 
@@ -33,8 +41,7 @@ def feature_rows(
     layout: Layout,
     window: Counts,
     rules: Rules,
-    tests: DriftTests,
-    quality: Sequence[QualityTest],
+    tests: Tests,
     min_change: float,
 ) -> dict[int, ReportFeature]:
     """Return the report's entry of each enabled feature by index, without NaN or infinity.
@@ -42,10 +49,10 @@ def feature_rows(
     min_change: the smallest rise of a share that a data-quality test reports.
     """
     grown: dict[int, list[QualityTest]] = {}
-    for test in quality:
+    for test in tests.quality:
         grown.setdefault(test.index, []).append(test)
     shown = np.flatnonzero(rules.enabled).tolist()
-    drawn = histograms(layout, window, tests, shown)
+    drawn = histograms(layout, window, tests.week, shown)
     return {
         index: _row(layout, window, tests, index, drawn[index], grown.get(index, ()), min_change) for index in shown
     }
@@ -54,14 +61,15 @@ def feature_rows(
 def _row(
     layout: Layout,
     window: Counts,
-    tests: DriftTests,
+    found: Tests,
     index: int,
     picture: Histogram,
     quality: Sequence[QualityTest],
     min_change: float,
 ) -> ReportFeature:
     feature = layout.features[index]
-    testable, fired = bool(tests.testable[index]), bool(tests.fired[index])
+    tests = found.week
+    testable, fired = bool(tests.testable[index]), bool(found.combined.fired[index])
     rows = int(tests.n[index] + window.missing[index] + window.invalid[index].sum())
     numbers = feature.values if isinstance(feature.values, Numbers) else None
     return {
@@ -69,7 +77,7 @@ def _row(
         "role": feature.role,
         "type": feature.type,
         "test": _test_of(layout, tests, index),
-        "status": ("drift" if fired else "ok") if testable else "insufficient_data",
+        "status": "drift" if fired else "ok" if testable else "insufficient_data",
         "drift_score": float(tests.score[index]) if testable else None,
         "score_error_bound": float(tests.error_bound[index]) if testable else None,
         "expected_by_chance": _finite(tests.expected_by_chance[index]),
@@ -79,6 +87,9 @@ def _row(
         "min_detectable_score": None if testable else float(tests.detectable[index]),
         "rho": float(tests.rho[index]),
         "drifted": fired,
+        "part": PARTS[found.combined.part[index]] if found.combined.part[index] >= 0 else None,
+        "sudden": _sudden(found, index),
+        "window_start": _window_start(found, index),
         "direction": _direction(layout, window, tests, index),
         "at": _place(layout, window, tests, index),
         "n_baseline": int(tests.m[index]),
@@ -104,6 +115,8 @@ def _row(
                 "threshold": min_change,
                 "p_threshold": test.p_threshold,
                 "fired": test.fired,
+                "hours": test.hours,
+                "surprise": _short(test.surprise),
             }
             for test in quality
         ],
@@ -131,7 +144,9 @@ def _ranges(numbers: Numbers, window: Counts, index: int) -> RangePair:
     }
 
 
-def alert_feature(row: ReportFeature, quality: QualityTest | None = None, min_change: float = 0.0) -> AlertFeature:
+def alert_feature(
+    tests: Tests, index: int, row: ReportFeature, quality: QualityTest | None = None, min_change: float = 0.0
+) -> AlertFeature:
     """Return a feature for an alert, with the result of the data-quality test if given, else of the drift test."""
     feature = AlertFeature(
         name=row["name"],
@@ -150,9 +165,23 @@ def alert_feature(row: ReportFeature, quality: QualityTest | None = None, min_ch
         new_categories=row["new_categories"],
     )
     if quality is None:
-        return feature
-    tested = {
-        "test": "fisher",
+        change = _change(tests, index)
+        if change is None:
+            return feature
+        own = {
+            "test": None,
+            "drift_score": float(tests.combined.score[index]),
+            "p_value": None,
+            "threshold": float(tests.combined.limit[index]),
+            "p_threshold": None,
+            "change": change,
+            # Place and direction are those of the whole window, which a change of some hours may not have moved yet.
+            "at": None,
+            "direction": None if change.part == "sudden" else feature.direction,
+        }
+        return feature.model_copy(update=own)
+    tested: dict[str, Any] = {
+        "test": "fisher" if quality.hours is None else None,
         "drift_score": quality.score,
         "p_value": quality.p_value,
         "threshold": min_change,
@@ -161,10 +190,85 @@ def alert_feature(row: ReportFeature, quality: QualityTest | None = None, min_ch
         "at": None,
         "kind": quality.kind,
         "shares": Shares(baseline=quality.baseline, window=quality.window),
+        "change": _quality_change(tests, index, quality),
     }
     if quality.kind == "wrong_type" and row["type_change"]:
         tested["type_change"] = WrongType.model_validate(row["type_change"])
     return feature.model_copy(update=tested)
+
+
+def onset_of(tests: Tests, index: int) -> int:
+    """Return the hour since 1970 in which the window begins that found the change of a feature.
+
+    The week's window says little about the onset of a change, so the running hour stands for it.
+    """
+    part = PARTS[tests.combined.part[index]]
+    if part == "sudden" and tests.sudden is not None:
+        return int(tests.sudden.onset[index])
+    return tests.now_hour if part == "week" else tests.now_hour + 1 - int(tests.combined.hours[index])
+
+
+def _change(tests: Tests, index: int) -> Change | None:
+    """Return how the values of a feature changed, or None if the week part decides."""
+    part = PARTS[tests.combined.part[index]]
+    hours = int(tests.combined.hours[index])
+    if part == "week":
+        return None
+    if part == "sudden" and tests.sudden is not None:
+        return Change(
+            part=part,
+            window_hours=hours,
+            onset=hour_start(int(tests.sudden.onset[index])),
+            reference=REFERENCES[int(tests.sudden.reference[index])],
+            reference_days=int(tests.sudden.reference_days[index]),
+            surprise=_short(tests.sudden.surprise[index]),
+        )
+    return Change(part=part, window_hours=hours, model_hours=tests.model_hours)
+
+
+def _quality_change(tests: Tests, index: int, quality: QualityTest) -> Change | None:
+    if quality.hours is None or tests.sudden is None:
+        return None
+    return Change(
+        part="sudden",
+        window_hours=quality.hours,
+        onset=hour_start(tests.now_hour + 1 - quality.hours),
+        reference=REFERENCES[int(tests.sudden.reference[index])],
+        reference_days=int(tests.sudden.reference_days[index]),
+        surprise=_short(quality.surprise),
+    )
+
+
+def _sudden(tests: Tests, index: int) -> Sudden | None:
+    """Return the comparison with the feature's own past, in numbers of three digits, since storing costs."""
+    found = tests.sudden
+    if found is None or not tests.with_past[index]:
+        return None
+    taken, learning = bool(tests.standing.taken[index]), bool(found.learning[index])
+    judged = math.isfinite(found.surprise[index])
+    part = tests.combined.part[index]
+    fired = part >= 0 and PARTS[part] == "sudden"
+    return {
+        "state": "taken" if taken else "learning" if learning else "watching",
+        "from": iso(hour_start(int(found.since[index]))),
+        "score": None if learning else _short(found.score[index]),
+        "onset": iso(hour_start(int(found.onset[index]))) if fired else None,
+        "window_hours": int(found.window_hours[index]) if judged else None,
+        "reference": None if learning else REFERENCES[int(found.reference[index])],
+        "reference_days": int(found.reference_days[index]),
+        "surprise": _short(found.surprise[index]) if judged else None,
+        "min_detectable": _short(found.min_detectable[index]),
+    }
+
+
+def _window_start(tests: Tests, index: int) -> str | None:
+    day = int(tests.standing.first_days[index])
+    return iso(hour_start(day * HOURS)) if day * HOURS > tests.first_hour else None
+
+
+def _short(value: float | None) -> float | None:
+    """Return a number with three significant digits, None for no number."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.2e}")
 
 
 def _type_change(

@@ -1,20 +1,19 @@
 """The verdict on a window at one moment of a model's life. The service, a simulation and a replay all call it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.findings import Occasion
 from driftguard.alerts.schemas import Window
 from driftguard.counting.counts import Counts
 from driftguard.distributions.baseline import Baseline
 from driftguard.models.settings import ModelSettings
-from driftguard.platform.times import hour_of, hour_start
-from driftguard.verdicts.judging import Verdict, judge
+from driftguard.platform.times import hour_start
+from driftguard.verdicts.comparison import Comparison
+from driftguard.verdicts.judging import NO_EPISODES, Verdict, judge
 from driftguard.verdicts.silence import Silence
-
-RHO_DAYS = 14
 
 
 class Watched(Protocol):
@@ -55,12 +54,16 @@ def verdict_on(
     settings: ModelSettings,
     baseline: Baseline,
     counts: Counts,
-    days: Sequence[Counts],
+    comparison: Comparison | None,
     moment: Moment,
+    episodes: Episodes = NO_EPISODES,
 ) -> Verdict:
-    """Return the verdict on a window's counts with `settings`. days: the counts of the days in `whole_days`."""
+    """Return the verdict on a window's counts with `settings`.
+
+    comparison: the last hours and the model's own past, if they are known. episodes: what earlier checks found.
+    """
     found = occasion(model, settings, moment, n_baseline=baseline.rows, n_window=counts.rows)
-    return judge(baseline, counts, days, found)
+    return judge(baseline, counts, comparison, found, episodes)
 
 
 def occasion(model: Watched, settings: ModelSettings, moment: Moment, *, n_baseline: int, n_window: int) -> Occasion:
@@ -81,12 +84,3 @@ def occasion(model: Watched, settings: ModelSettings, moment: Moment, *, n_basel
         silent=moment.silence is not None and moment.silence.silent,
         silence=moment.silence.sentence if moment.silence is not None else "",
     )
-
-
-def whole_days(moment: Moment) -> range:
-    """Return the last 14 whole days, oldest first, including days without data.
-
-    For a newer model the range starts with the first whole day after its first counts.
-    """
-    today = hour_of(moment.now) // 24
-    return range(max(-(-moment.covered_since // 24), today - RHO_DAYS), today)

@@ -22,6 +22,8 @@ class QualityTest:
 
     baseline: the share in the baseline. Of new categories, the share that a sample like the baseline must lack.
     index: the feature's place in the layout. score: the window's share minus the baseline's.
+    hours: None for the whole window against the baseline. Else the last hours against the model's own past: `baseline`
+    is then the share at the same hours of the week, and there is no p-value. surprise: see `statistics.surprise`.
     """
 
     index: int
@@ -29,10 +31,12 @@ class QualityTest:
     baseline: float
     window: float
     score: float
-    p_value: float
-    p_threshold: float
+    p_value: float | None
+    p_threshold: float | None
     fired: bool
     holding: bool
+    hours: int | None = None
+    surprise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -95,13 +99,18 @@ def _shares(layout: Layout, window: Counts) -> Iterator[Shares]:
     invalid = window.invalid.sum(axis=1)
     filled = present + invalid
     yield Shares("missing", window.missing, filled + window.missing, layout.missing, layout.rows, everything)
-    new = np.array([_knows_its_values(one.values) for one in layout.features], np.bool_)
+    new = knows_its_values(layout)
     yield Shares("new_categories", window.unseen, present, _once(layout), layout.present, new)
     outside = window.bins[first] + window.bins[last]
     yield Shares("out_of_range", outside, present, nothing, layout.present, layout.numeric)
     # A feature without values in the baseline has no type to compare with.
     typed = layout.present > 0
     yield Shares("wrong_type", invalid, filled, layout.invalid, layout.present + layout.invalid, typed)
+
+
+def knows_its_values(layout: Layout) -> Flags:
+    """Return for which features the baseline can tell new categories from its own: bool (F,)."""
+    return np.array([_knows_its_values(one.values) for one in layout.features], np.bool_)
 
 
 def _knows_its_values(values: Numbers | Categories) -> bool:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from driftguard.alerts.change_words import change_words
 from driftguard.alerts.findings import Occasion
-from driftguard.alerts.schemas import QualityKind, WrongType
+from driftguard.alerts.schemas import AlertFeature, QualityKind, WrongType
 from driftguard.alerts.words import type_change
 from driftguard.distributions.baseline import key_of
 from driftguard.models.schemas import State
@@ -57,13 +58,16 @@ def report_of(
     }
 
 
-def drift_reason(rows: Iterable[ReportFeature]) -> str:
-    """Return a sentence that names the drifted features, the largest score first."""
-    rows = list(rows)
-    drifted = sorted((row for row in rows if row["drifted"]), key=lambda row: -(row["drift_score"] or 0.0))
-    named = ", ".join(f"{key_of(row['name'], row['role'])} ({row['drift_score']:.3g})" for row in drifted[:NAMED])
+def drift_reason(drifted: Sequence[AlertFeature], tested: int) -> str:
+    """Return a sentence that names the drifted features, the largest score first, and how the first one changed.
+
+    tested: the number of features in the report.
+    """
+    drifted = sorted(drifted, key=lambda feature: -(feature.drift_score or 0.0))
+    named = ", ".join(f"{key_of(one.name, one.role)} ({one.drift_score:.3g})" for one in drifted[:NAMED])
     more = f" and {len(drifted) - NAMED} more" if len(drifted) > NAMED else ""
-    return f"{len(drifted)} of {len(rows)} features drifted: {named}{more}."
+    how = change_words(drifted[0])
+    return f"{len(drifted)} of {tested} features drifted: {named}{more}.{f' {how}' if how else ''}"
 
 
 def quality_reason(rows: Mapping[int, ReportFeature], quality: Iterable[QualityTest]) -> str:
@@ -77,7 +81,10 @@ def quality_reason(rows: Mapping[int, ReportFeature], quality: Iterable[QualityT
 def _grew(row: ReportFeature, test: QualityTest) -> str:
     name = key_of(row["name"], row["role"])
     usual = "expected by chance" if test.kind == "new_categories" else "in the baseline"
-    grew = f"{name} has {test.window:.1%} {GREW[test.kind]} ({test.baseline:.1%} {usual}"
+    lately = ""
+    if test.hours is not None:
+        usual, lately = "usual at the same hours", f" in the last {test.hours} hours"
+    grew = f"{name} has {test.window:.1%} {GREW[test.kind]}{lately} ({test.baseline:.1%} {usual}"
     if test.kind == "wrong_type" and row["type_change"]:
         return f"{grew}; {type_change(WrongType.model_validate(row['type_change']))})"
     return f"{grew})"

@@ -15,6 +15,7 @@ class Rules:
     """The test settings of each feature, arrays (F,). budget: true for the rule `budget`, false for `p_value`.
 
     looks: the number of checks that share `alpha`.
+    sudden: whether the sudden part tests a feature.
     """
 
     enabled: Flags
@@ -22,6 +23,10 @@ class Rules:
     alpha: Floats
     min_score: Floats
     min_samples: Ints
+    sudden: Flags
+    sudden_score: Floats
+    first_week_score: Floats
+    min_share_change: Floats
     looks: int = CHECKS
 
     @classmethod
@@ -34,5 +39,9 @@ class Rules:
             alpha=np.array([one.alpha for one in each], np.float64),
             min_score=np.array([one.min_drift_score for one in each], np.float64),
             min_samples=np.array([one.min_samples for one in each], np.int64),
+            sudden=np.array([one.rule == "budget" and settings.sudden for one in each], np.bool_),
+            sudden_score=np.array([one.least_sudden_score for one in each], np.float64),
+            first_week_score=np.full(len(each), settings.first_week_score),
+            min_share_change=np.full(len(each), settings.min_share_change),
             looks=CHECKS if looks is None else looks,
         )

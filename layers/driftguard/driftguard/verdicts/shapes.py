@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypedDict
 
 from pydantic import WithJsonSchema
 
+from driftguard.alerts.changes import Part, PastReference
 from driftguard.alerts.schemas import Histogram, QualityKind
 from driftguard.models.schemas import State
 
@@ -54,17 +55,21 @@ class QualityResult(TypedDict):
     """The result of a data-quality test: a share of missing, new, out-of-range or wrongly typed values that grew.
 
     `drift_score` is the increase of the share. The test fires if `p_value` is below `p_threshold` and the increase is
-    at least `threshold`, the model's `min_share_change`.
+    at least `threshold`, the model's `min_share_change`. `hours` is null for the whole window against the baseline.
+    Otherwise the last `hours` are compared with the model's own past: `baseline` is the share at the same hours of the
+    week, and `surprise` replaces the p-value.
     """
 
     kind: QualityKind
     baseline: float
     window: float
     drift_score: float
-    p_value: float
+    p_value: float | None
     threshold: float | None
-    p_threshold: float
+    p_threshold: float | None
     fired: bool
+    hours: int | None
+    surprise: float | None
 
 
 class TypeChange(TypedDict):
@@ -92,6 +97,31 @@ class PlaceOfD(TypedDict):
     words: str
 
 
+_Since = TypedDict("_Since", {"from": Time})
+"""A field whose name is a keyword of Python."""
+
+
+class Sudden(_Since):
+    """The last hours of a feature compared with the model's own past at the same hours of the week.
+
+    `state`: `learning` until there is a past to compare with, `watching`, or `taken` while the feature is in an open
+    alert. `from` is when the feature was or will first be compared. `score` is the difference, as a KS distance or
+    total variation, in the window of `window_hours` with the least `surprise`. `surprise` is the number of changes this
+    strong that chance alone makes in a month of this model. It is null if no window differs enough to be judged.
+    `onset` is the start of the window if the change fired. `reference_days` is the number of days in the reference.
+    `min_detectable` is the smallest change of one share that would fire in the last 24 hours.
+    """
+
+    state: Literal["learning", "watching", "taken"]
+    score: float | None
+    onset: Time | None
+    window_hours: int | None
+    reference: PastReference | None
+    reference_days: int
+    surprise: float | None
+    min_detectable: float | None
+
+
 class Unwatched(TypedDict):
     """A feature, or the prediction, that is logged but not in the baseline. No test watches it.
 
@@ -115,7 +145,10 @@ class ReportFeature(TypedDict):
     `wasserstein_error_bound`: the distance of all values differs from `wasserstein` by at most this amount. Both are
     null if the error may be large. `min_detectable_score` is set if the feature has too few values for a test. `rho`
     measures how much days differ from each other beyond chance. `direction` describes the shift in words, such as
-    `towards higher values`. `at` is the place of D for a numeric feature.
+    `towards higher values`. `at` is the place of D for a numeric feature. `drifted` says whether any part of the test
+    found drift, and `part` is the part that decides, also for a feature that only keeps an alert open. `sudden`
+    compares the last hours with the model's own past; it is null if that is off. `window_start` is set if the window
+    of the feature starts later than the report's, after the end of an earlier alert.
     """
 
     name: str
@@ -132,6 +165,9 @@ class ReportFeature(TypedDict):
     min_detectable_score: float | None
     rho: float
     drifted: bool
+    part: Part | None
+    sudden: Sudden | None
+    window_start: Time | None
     direction: str | None
     at: PlaceOfD | None
     n_baseline: int

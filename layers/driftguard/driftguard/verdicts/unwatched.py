@@ -1,8 +1,10 @@
 """Finds features and predictions that are logged but not in the baseline, so that no test watches them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
+from functools import lru_cache
+from heapq import nlargest
 
 from driftguard.alerts.schemas import AlertFeature, Shares
 from driftguard.counting.counts import Counts
@@ -17,6 +19,9 @@ GONE = 0.5
 SIMILAR = 0.75
 """Smallest similarity of two names, from 0 to 1, for a suggestion that one is the other."""
 
+COMPARED = 10
+"""Names that are compared exactly with a new name."""
+
 SHORTEST = 3
 """Characters that a name must have to count as renamed if the other name contains it."""
 
@@ -28,7 +33,7 @@ def unwatched(layout: Layout, window: Counts) -> list[Unwatched]:
     if notes.predictions:
         share = min(1.0, notes.predictions / rows)
         found.append({"name": PREDICTION, "role": "prediction", "share": share, "renamed_from": None})
-    gone = list(_gone(layout, window)) if notes.unwatched else []
+    gone = tuple(_gone(layout, window)) if notes.unwatched else ()
     for name, count in sorted(notes.unwatched.items(), key=lambda item: (-item[1], item[0])):
         share = min(1.0, count / rows)
         found.append({"name": name, "role": "feature", "share": share, "renamed_from": _nearest(name, gone)})
@@ -73,19 +78,22 @@ def _gone(layout: Layout, window: Counts) -> Iterator[str]:
                 yield feature.name
 
 
-def _nearest(name: str, gone: list[str]) -> str | None:
-    """Return the missing feature with the most similar name, or None if none is similar."""
-    return max(
-        (other for other in gone if _similarity(name, other) >= SIMILAR),
-        key=lambda other: _similarity(name, other),
-        default=None,
-    )
+@lru_cache(maxsize=1024)
+def _nearest(name: str, gone: tuple[str, ...]) -> str | None:
+    """Return the missing feature with the most similar name, or None if none is similar.
+
+    The exact similarity of 500 long names takes seconds. Its upper bound chooses the names that are compared exactly.
+    """
+    likely = nlargest(COMPARED, gone, key=lambda other: _similarity(name, other, SequenceMatcher.quick_ratio))
+    scores = {other: _similarity(name, other, SequenceMatcher.ratio) for other in likely}
+    similar = [other for other in likely if scores[other] >= SIMILAR]
+    return max(similar, key=scores.__getitem__, default=None)
 
 
-def _similarity(one: str, other: str) -> float:
+def _similarity(one: str, other: str, ratio: "Callable[[SequenceMatcher[str]], float]") -> float:
     """Return how similar two names are, from 0 to 1, without regard to case and punctuation."""
     first, second = (re.sub(r"[\W_]+", "", name.casefold()) or name for name in (one, other))
     shorter, longer = sorted((first, second), key=len)
     if len(shorter) >= SHORTEST and (longer.startswith(shorter) or longer.endswith(shorter)):
         return max(SIMILAR, len(shorter) / len(longer))
-    return SequenceMatcher(None, first, second).ratio()
+    return ratio(SequenceMatcher(None, first, second))

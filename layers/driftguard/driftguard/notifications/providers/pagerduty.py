@@ -131,7 +131,6 @@ def render(event: AlertEvent, action: Action, *, routing_key: str, public_url: s
                 **dict(content.facts),
                 "Features": features,
                 "Recommended actions": list(content.actions),
-                **({"Preliminary": content.preliminary} if content.preliminary else {}),
             },
         },
         "client": "DriftGuard",

@@ -106,8 +106,6 @@ def _blocks(letter: Letter, header: str, features: int) -> list[dict[str, Any]]:
 def _part(content: Content, features: int) -> list[dict[str, Any]]:
     """The blocks about one alert, between its lead and its button."""
     blocks: list[dict[str, Any]] = []
-    if content.preliminary:
-        blocks.append({"type": "section", "text": _plain(f"⚠️ {content.preliminary}")})
     if content.note:
         blocks.append({"type": "section", "text": _plain(f"Note: {content.note}")})
     blocks.append({"type": "section", "fields": _fields(content)})

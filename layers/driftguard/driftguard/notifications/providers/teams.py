@@ -134,8 +134,6 @@ def _body(letter: Letter, size: Size) -> list[Block]:
 def _part(content: Content, size: Size) -> list[Block]:
     """The blocks about one alert, below its lead."""
     body: list[Block] = []
-    if content.preliminary:
-        body.append(_text(content.preliminary, color="warning"))
     if content.note:
         body.append(_text(f"Note: {content.note}"))
     facts = [("Model", content.model_name), ("Model id", content.model_id), *content.facts]

@@ -1,0 +1,277 @@
+"""Read frames of pandas, polars and pyarrow, dictionaries of columns and lists of rows as columns of plain values."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+from driftguard_client.errors import ArgumentError, RejectedError, near_names
+from driftguard_client.values import (
+    MAX_FEATURES,
+    MAX_STRING,
+    Cuts,
+    check_name,
+    class_values,
+    is_missing,
+    milliseconds,
+    prediction_id,
+    scalar,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    Problem = tuple[int, str, str]
+    """The position of a rejected row, its column, and the reason."""
+
+_PLAIN = frozenset({int, float, str, bool, type(None)})
+
+
+class Frame:
+    """Any kind of frame as named columns. `rows` is the number of rows."""
+
+    def __init__(self, source: Any) -> None:
+        self._columns, self.rows = _columns_of(source)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, as text."""
+        return list(self._columns)
+
+    def has(self, name: Any) -> bool:
+        return str(name) in self._columns
+
+    def require(self, name: Any, argument: str) -> str:
+        """Return the name of a column as text. Raises ArgumentError with the nearest names."""
+        if not self.has(name):
+            raise ArgumentError(
+                f"{argument}: the frame has no column {str(name)!r}. {near_names(str(name), self.names)}"
+            )
+        return str(name)
+
+    def values(self, name: str) -> list[Any]:
+        """Return the values of a column as Python objects."""
+        return _listed(self._columns[name])
+
+
+def plain_column(values: list[Any], name: str, cuts: Cuts, problems: list[Problem]) -> list[Any]:
+    """Return a column with plain values. A value that cannot be logged becomes None and is added to `problems`."""
+    kinds = set(map(type, values))
+    if kinds <= _PLAIN and _is_clean(values, kinds):
+        return values
+    seen: dict[str, Any] = {}
+    result: list[Any] = []
+    for position, value in enumerate(values):
+        kind = type(value)
+        if kind is str and value in seen:
+            result.append(seen[value])
+            cuts.count += len(value) > MAX_STRING
+            continue
+        try:
+            plain = scalar(value, name, cuts)
+        except RejectedError as error:
+            problems.append((position, name, error.reason))
+            plain = None
+        else:
+            if kind is str and len(seen) < 10_000:
+                seen[value] = plain
+        result.append(plain)
+    return result
+
+
+def _is_clean(values: list[Any], kinds: set[type]) -> bool:
+    """Return whether a column needs no change, found with loops in C where possible."""
+    if kinds <= {bool, type(None)}:
+        return True
+    if kinds == {float}:
+        return all(map(math.isfinite, values))
+    if kinds == {int}:
+        return bool(max(values) < 10**300 and min(values) > -(10**300))
+    if kinds == {str}:
+        return max(map(len, values)) <= MAX_STRING and all(map(str.isascii, values))
+    return False
+
+
+class Roles:
+    """Which columns of a frame are features, and which have another role."""
+
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        features: Iterable[Any] | None,
+        prediction: Any = None,
+        score: Any = None,
+        probabilities: Sequence[Any] | Mapping[Any, Any] | None = None,
+        label: Any = None,
+        prediction_id: Any = None,
+        timestamp: Any = None,
+    ) -> None:
+        self.singles = {
+            role: frame.require(name, role)
+            for role, name in (
+                ("prediction", prediction),
+                ("score", score),
+                ("label", label),
+                ("prediction_id", prediction_id),
+                ("timestamp", timestamp),
+            )
+            if name is not None
+        }
+        if probabilities is None:
+            self.classes: dict[str, str] = {}
+        elif hasattr(probabilities, "items"):
+            self.classes = {
+                frame.require(column, "probabilities"): class_values([name])[0]
+                for column, name in probabilities.items()
+            }
+        else:
+            self.classes = {frame.require(column, "probabilities"): str(column) for column in probabilities}
+        taken = {*self.singles.values(), *self.classes}
+        if features is None:
+            self.features = [name for name in frame.names if name not in taken]
+        else:
+            self.features = [frame.require(name, "features") for name in features]
+        self._check()
+
+    def _check(self) -> None:
+        if not self.features:
+            raise ArgumentError("The frame has no feature columns.")
+        if len(self.features) > MAX_FEATURES:
+            raise ArgumentError(
+                f"The frame has {len(self.features)} features; {MAX_FEATURES} at most. Pass features=[…]."
+            )
+        for name in self.features:
+            try:
+                check_name(name)
+            except RejectedError as error:
+                raise ArgumentError(f"The column {name[:40]!r}: {error.reason}") from None
+
+
+class Table:
+    """A frame as the service takes it. `problems` are rows that cannot be logged; their columns hold None there."""
+
+    def __init__(self, frame: Frame, roles: Roles) -> None:
+        self.rows = frame.rows
+        self.cuts = Cuts()
+        self.problems: list[Problem] = []
+        self.columns = {name: self._plain(frame.values(name), name) for name in roles.features}
+        singles = roles.singles
+        self.predictions = self._single(frame, singles.get("prediction"), "prediction")
+        self.scores = self._single(frame, singles.get("score"), "score")
+        self.labels = self._single(frame, singles.get("label"), "label")
+        self.probabilities = self._of_classes(frame, roles.classes)
+        self.prediction_ids = self._ids(frame, singles.get("prediction_id"))
+        self.timestamps = self._times(frame, singles.get("timestamp"))
+
+    def _plain(self, values: list[Any], name: str) -> list[Any]:
+        return plain_column(values, name, self.cuts, self.problems)
+
+    def _single(self, frame: Frame, column: str | None, role: str) -> list[Any] | None:
+        return None if column is None else self._plain(frame.values(column), role)
+
+    def _of_classes(self, frame: Frame, classes: dict[str, str]) -> list[Any] | None:
+        if not classes:
+            return None
+        columns = [self._plain(frame.values(column), column) for column in classes]
+        names = list(classes.values())
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def _ids(self, frame: Frame, column: str | None) -> list[Any] | None:
+        if column is None:
+            return None
+        ids: list[Any] = []
+        for position, value in enumerate(frame.values(column)):
+            try:
+                text = prediction_id(value)
+                if text is None:
+                    raise RejectedError("prediction_id", "is missing. Fill the column, or leave prediction_id out.")
+            except RejectedError as error:
+                self.problems.append((position, column, error.reason))
+                text = None
+            ids.append(text)
+        return ids
+
+    def _times(self, frame: Frame, column: str | None) -> list[int | None] | None:
+        if column is None:
+            return None
+        times: list[int | None] = []
+        naive = None
+        for position, value in enumerate(frame.values(column)):
+            try:
+                if is_missing(value):
+                    raise RejectedError("timestamp", "is missing. Fill the column, or leave timestamp out.")
+                times.append(milliseconds(value))
+            except RejectedError as error:
+                naive = naive or ("no time zone" in error.reason and error.reason)
+                self.problems.append((position, column, error.reason))
+                times.append(None)
+        if naive and all(time is None for time in times):
+            raise ArgumentError(
+                f"timestamp: the column {column!r} has no time zone. For pandas: "
+                f"frame[{column!r}] = frame[{column!r}].dt.tz_localize('UTC')."
+            )
+        return times
+
+
+def _columns_of(source: Any) -> tuple[dict[str, Any], int]:
+    """Return the columns of a frame by name, still in the form of their library, and the number of rows."""
+    kind = f"{type(source).__module__.partition('.')[0]}.{type(source).__name__}"
+    if kind == "polars.LazyFrame":
+        raise ArgumentError("This is a polars LazyFrame. Pass frame.collect() instead.")
+    if hasattr(source, "column_names") and hasattr(source, "column"):  # pyarrow
+        return _named(
+            source.column_names, [source.column(index) for index in range(source.num_columns)]
+        ), source.num_rows
+    if hasattr(source, "columns") and hasattr(source, "shape"):
+        names = list(source.columns)
+        by_position = getattr(source, "iloc", None)
+        columns = (
+            [by_position[:, index] for index in range(len(names))] if by_position is not None else source.get_columns()
+        )
+        return _named(names, columns), int(source.shape[0])
+    if hasattr(source, "items"):
+        columns_by_name = _named(list(source), list(source.values()))
+        lengths = {len(column) for column in columns_by_name.values()}
+        if len(lengths) > 1:
+            raise ArgumentError(f"The columns have different lengths: {', '.join(map(str, sorted(lengths)))}.")
+        return columns_by_name, lengths.pop() if lengths else 0
+    if isinstance(source, (list, tuple)) and source and all(hasattr(row, "items") for row in source):
+        names = list(dict.fromkeys(name for row in source for name in row))
+        return _named(names, [[row.get(name) for row in source] for name in names]), len(source)
+    raise ArgumentError(
+        f"Cannot read a {kind}. Pass a pandas or polars DataFrame, a pyarrow Table, a dictionary of columns, "
+        "or a list of dictionaries."
+    )
+
+
+def _named(names: Sequence[Any], columns: Sequence[Any]) -> dict[str, Any]:
+    texts = [".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
+    twice = sorted({name for name in texts if texts.count(name) > 1}) if len(set(texts)) < len(texts) else []
+    if twice:
+        raise ArgumentError(f"The frame has several columns named {twice[0]!r}. Rename them.")
+    return dict(zip(texts, columns, strict=True))
+
+
+def _listed(column: Any) -> list[Any]:
+    """Return a column of any library as a list of Python objects."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(column, pandas.Series):
+        return _of_pandas(column)
+    for method in ("to_pylist", "to_list", "tolist"):
+        convert = getattr(column, method, None)
+        if callable(convert):
+            values: list[Any] = convert()
+            return values
+    return list(column)
+
+
+def _of_pandas(column: Any) -> list[Any]:
+    dtype = column.dtype
+    if hasattr(dtype, "categories") and hasattr(column, "cat"):
+        categories = [*column.cat.categories.tolist(), None]  # the code of a missing value is -1, the last one
+        return [categories[code] for code in column.cat.codes.tolist()]
+    values: list[Any] = column.tolist()
+    return values

@@ -1,0 +1,231 @@
+"""One model of a service."""
+
+from __future__ import annotations
+
+from driftguard_client.errors import ArgumentError, DriftGuardError, near_names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from driftguard_client.client import DriftGuard
+    from driftguard_client.results import Alert, BaselineInfo, HistoryRow, LogResult, Report, Results, Simulation
+
+CHECK_SECONDS = 300.0
+
+
+class Model:
+    """A model. `DriftGuard.model(name)` returns it."""
+
+    def __init__(self, client: DriftGuard, name: str) -> None:
+        self.client = client
+        self.name = name
+        self._reference = {"model": name}
+        self._id: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r})"
+
+    @property
+    def id(self) -> str:
+        """The id of the model, asked once from the service. Needs a key with the role viewer or admin."""
+        if self._id is None:
+            names = []
+            for one in self.client.listed("/models?limit=500"):
+                if one["name"] == self.name:
+                    self._id = str(one["id"])
+                    return self._id
+                names.append(one["name"])
+            raise ArgumentError(
+                f"There is no model {self.name!r}. {near_names(self.name, names)} "
+                f"dg.model({self.name!r}, create=True) creates it."
+            )
+        return self._id
+
+    def log(
+        self,
+        features: Mapping[str, Any],
+        prediction: Any = None,
+        score: Any = None,
+        probabilities: Any = None,
+        label: Any = None,
+        prediction_id: Any = None,
+        timestamp: Any = None,
+    ) -> str:
+        """Log one prediction in the background and return its id at once. Never raises, unless the client is strict.
+
+        features: the value of each feature. NaN, NA and None are missing values.
+        score: the probability of the positive class. probabilities: a row of predict_proba, or a number for each class.
+        label: the true value, if it is known already. prediction_id: your id; a new one is made if it is left out.
+        timestamp: the time of the prediction, with a time zone; now if it is left out.
+        """
+        return self.client.log_row(
+            self._reference, features, prediction, score, probabilities, label, prediction_id, timestamp
+        )
+
+    def log_frame(
+        self,
+        frame: Any,
+        *,
+        features: Iterable[str] | None = None,
+        prediction: str | None = None,
+        score: str | None = None,
+        probabilities: Sequence[str] | Mapping[str, Any] | None = None,
+        label: str | None = None,
+        prediction_id: str | None = None,
+        timestamp: str | None = None,
+        batch_id: str | None = None,
+        chunk_rows: int = 5_000,
+        parallel: int = 4,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> LogResult:
+        """Log all rows of a frame and wait for the answers. Rows that are not stored are in `errors` of the result.
+
+        frame: a DataFrame of pandas or polars, a pyarrow Table, a dictionary of columns, or a list of dictionaries.
+        prediction, score, label, prediction_id, timestamp: names of columns. Every other column is a feature, unless
+          `features` names them. probabilities: the columns of the classes, or a class for each column.
+        batch_id: your id of this frame. If you log the same frame again under it, its rows are stored once. Without
+          `timestamp`, the rows get the time of the first arrival then.
+        progress: called with the number of finished rows and of all rows.
+        Raises ArgumentError if the frame lacks a column or cannot be read.
+        """
+        from driftguard_client.frames import Frame, Roles, Table
+        from driftguard_client.framing import log_frame
+
+        read = Frame(frame)
+        roles = Roles(
+            read,
+            features=features,
+            prediction=prediction,
+            score=score,
+            probabilities=probabilities,
+            label=label,
+            prediction_id=prediction_id,
+            timestamp=timestamp,
+        )
+        return log_frame(
+            self,
+            Table(read, roles),
+            batch_id=batch_id,
+            chunk_rows=chunk_rows,
+            parallel=parallel,
+            progress=progress,
+        )
+
+    def set_baseline(
+        self,
+        data: Any,
+        *,
+        features: Iterable[str] | None = None,
+        prediction: str | None = None,
+        timestamp: str | None = None,
+        days: int | None = None,
+        replace: bool = False,
+        progress: Callable[[str, int, int], object] | bool = True,
+    ) -> BaselineInfo:
+        """Make a new baseline version out of training or validation data. Needs an admin key.
+
+        data: a frame as for `log_frame`, or the path of a CSV or JSON Lines file, plain or gzip.
+        prediction, timestamp: names of columns. Every other column is a feature, unless `features` names them.
+        days: the number of days that the rows come from; counted from `timestamp` if left out.
+        replace: accept data that shares no feature with the current baseline.
+        progress: True prints the progress of uploads to a terminal; or a function of a phase, done and total.
+        Small frames are sent in one request. Large frames and files are uploaded, and the call waits for the result.
+        """
+        from driftguard_client.baselines import set_baseline
+
+        return set_baseline(
+            self,
+            data,
+            features=features,
+            prediction=prediction,
+            timestamp=timestamp,
+            days=days,
+            replace=replace,
+            progress=progress,
+        )
+
+    def baseline(self) -> BaselineInfo:
+        """Return the current baseline with its features."""
+        from driftguard_client.results import BaselineInfo
+
+        return BaselineInfo.from_answer(self.client.request("GET", f"/models/{self.id}/baseline").json())
+
+    def baselines(self) -> Results[BaselineInfo]:
+        """Return all baseline versions, newest first."""
+        from driftguard_client.results import BaselineInfo, Results
+
+        found = [BaselineInfo.from_answer(one) for one in self.client.listed(f"/models/{self.id}/baselines?limit=500")]
+        return Results(found, ["version", "rows", "created_at", "source", "current"])
+
+    def restore_baseline(self, version: int) -> dict[str, Any]:
+        """Make an earlier baseline version the current one."""
+        answer: dict[str, Any] = self.client.request(
+            "POST", f"/models/{self.id}/baselines/{version}/restore", {}
+        ).json()
+        return answer
+
+    def check(self, timeout: float = CHECK_SECONDS) -> Report:
+        """Run a check now and return its report. Waits if another check of the model runs."""
+        import time
+
+        from driftguard_client.results import Report
+
+        deadline = time.monotonic() + timeout
+        before = self._last_checked()
+        path = f"/drift/models/{self.id}/check"
+        while True:
+            response = self.client.request("POST", path, {}, accept=(409,), timeout=timeout)
+            if response.status == 200:
+                return Report.from_answer(response.json())
+            if response.status == 202:  # the check continues in the background
+                while self._last_checked() == before and time.monotonic() < deadline:
+                    time.sleep(1.0)
+                if self._last_checked() != before:
+                    return self.report()
+            if time.monotonic() >= deadline:
+                raise DriftGuardError(f"The check did not end within {timeout:g} s. Read it later with report().")
+            time.sleep(1.0)
+
+    def report(self) -> Report:
+        """Return the report of the last check."""
+        from driftguard_client.results import Report
+
+        return Report.from_answer(self.client.request("GET", f"/drift/models/{self.id}/report").json())
+
+    def history(self, days: int | None = None, limit: int | None = None) -> Results[HistoryRow]:
+        """Return the summaries of past checks, newest first."""
+        from driftguard_client.pages import with_query
+        from driftguard_client.results import HistoryRow, Results
+
+        path = with_query(f"/drift/models/{self.id}/history", {"days": days, "limit": min(limit or 500, 500)})
+        found = [HistoryRow.from_answer(one) for one in self.client.listed(path, limit)]
+        return Results(found, ["checked_at", "status", "drift_score", "p_value", "n_window", "drifted_features"])
+
+    def alerts(self, **filters: Any) -> Results[Alert]:
+        """Return the alerts of this model. Filters: limit, days, status, severity, alert_type."""
+        return self.client._alerts(f"/drift/models/{self.id}/alerts", filters)
+
+    def simulate(self, settings: Mapping[str, Any] | None = None, days: int = 7) -> Simulation:
+        """Return the alerts that other settings would have opened in the past days."""
+        from driftguard_client.results import Simulation
+
+        body = {"settings": dict(settings or {}), "days": days}
+        return Simulation.from_answer(
+            self.client.request("POST", f"/drift/models/{self.id}/simulate", body, timeout=CHECK_SECONDS).json()
+        )
+
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """Return the settings of the model, after the changes. None restores a default."""
+        path = f"/models/{self.id}"
+        answer = (
+            self.client.request("PATCH", path, {"settings": changes}) if changes else self.client.request("GET", path)
+        )
+        settings: dict[str, Any] = answer.json()["settings"]
+        return settings
+
+    def _last_checked(self) -> str | None:
+        response = self.client.request("GET", f"/models/{self.id}")
+        checked: str | None = response.json().get("last_checked_at")
+        return checked

@@ -1,0 +1,320 @@
+"""What the service answers, as dataclasses. Fields that a newer service adds are in `to_dict()`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import MISSING, dataclass, field, fields
+from html import escape
+from typing import Any, ClassVar, TypeVar
+
+from driftguard_client.errors import DriftGuardError
+
+_R = TypeVar("_R", bound="Result")
+
+
+@dataclass
+class Result:
+    """The base of all results."""
+
+    _nested: ClassVar[dict[str, type[Result]]] = {}
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False, kw_only=True)
+
+    @classmethod
+    def from_answer(cls: type[_R], content: dict[str, Any]) -> _R:
+        """Return the result of a response's content. Fields that the content lacks get their default, or None."""
+        known: dict[str, Any] = {}
+        for one in fields(cls):
+            if one.name == "raw":
+                continue
+            if one.name in content:
+                known[one.name] = cls._value(one.name, content[one.name])
+            elif one.default is MISSING and one.default_factory is MISSING:
+                known[one.name] = None
+        return cls(**known, raw=content)
+
+    @classmethod
+    def _value(cls, name: str, value: Any) -> Any:
+        nested = cls._nested.get(name)
+        if nested is not None and isinstance(value, list):
+            return [nested.from_answer(one) for one in value]
+        return value
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content as the service sent it."""
+        return self.raw
+
+
+@dataclass
+class FeatureResult(Result):
+    """One feature of a report."""
+
+    name: str
+    role: str
+    type: str
+    test: str
+    status: str
+    drift_score: float | None
+    p_value: float | None
+    threshold: float | None
+    drifted: bool
+    expected_by_chance: float | None = None
+    direction: str | None = None
+
+
+@dataclass
+class Report(Result):
+    """The report of one check."""
+
+    _nested: ClassVar[dict[str, type[Result]]] = {"features": FeatureResult}
+    model_id: str
+    checked_at: str
+    status: str
+    reason: str | None
+    drift_score: float | None
+    p_value: float | None
+    baseline_version: int | None
+    n_baseline: int | None
+    n_window: int | None
+    preliminary: bool = False
+    window: dict[str, Any] | None = None
+    drifted_features: list[str] = field(default_factory=list)
+    features: list[FeatureResult] = field(default_factory=list)
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame with one row per feature, highest score first. Import pandas before."""
+        frame = _frame(self.raw.get("features") or [])
+        return frame.sort_values("drift_score", ascending=False, ignore_index=True) if len(frame) else frame
+
+    def __str__(self) -> str:
+        score = "no score" if self.drift_score is None else f"score {self.drift_score:.3f}"
+        status = f"{self.status} (preliminary)" if self.preliminary else self.status
+        lines = [f"{status}: {score}, {_count(self.n_window)} rows against {_count(self.n_baseline)} of the baseline"]
+        if self.reason:
+            lines.append(f"  {self.reason}")
+        ranked = sorted(self.features, key=lambda one: -(one.drift_score or 0.0))
+        lines += [
+            f"  {_mark(one)} {one.name}: {_number(one.drift_score)} (limit {_number(one.threshold)})"
+            for one in ranked[:10]
+        ]
+        if len(ranked) > 10:
+            lines.append(f"  … and {len(ranked) - 10} more")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [one.name, one.type, one.status, _number(one.drift_score), _number(one.threshold), one.direction or ""]
+            for one in sorted(self.features, key=lambda one: -(one.drift_score or 0.0))
+        ]
+        title = (
+            f"{self.status}, score {_number(self.drift_score)}, {_count(self.n_window)} rows, checked {self.checked_at}"
+        )
+        return _table(title, ["feature", "type", "status", "score", "limit", "direction"], rows, self.reason)
+
+
+@dataclass
+class HistoryRow(Result):
+    """The summary of one check."""
+
+    checked_at: str
+    status: str
+    drift_score: float | None
+    p_value: float | None
+    n_window: int | None
+    preliminary: bool = False
+    baseline_version: int | None = None
+    drifted_features: list[str] = field(default_factory=list)
+    feature_scores: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass
+class Alert(Result):
+    """An alert. `drift_score` is that of the last check while it was open."""
+
+    id: str
+    model_id: str
+    model_name: str
+    alert_type: str
+    status: str
+    severity: str
+    drift_score: float | None
+    p_value: float | None
+    detected_at: str
+    last_detected_at: str | None
+    resolved_at: str | None = None
+    occurrences: int = 1
+    preliminary: bool = False
+    features: list[dict[str, Any]] = field(default_factory=list)
+    recommended_actions: list[str] = field(default_factory=list)
+    dashboard_url: str | None = None
+
+
+class Results(list[_R]):
+    """A list of results with `to_dict()`, `to_pandas()` and a table for notebooks."""
+
+    def __init__(self, results: list[_R], columns: list[str]) -> None:
+        super().__init__(results)
+        self._columns = columns
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return the contents as the service sent them."""
+        return [one.to_dict() for one in self]
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame with one row per result. Import pandas before."""
+        return _frame(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        rows = [[_cell(getattr(one, column)) for column in self._columns] for one in self]
+        return _table(f"{len(self)} {'row' if len(self) == 1 else 'rows'}", self._columns, rows)
+
+
+@dataclass
+class ModelInfo(Result):
+    """A model and its state."""
+
+    id: str
+    name: str
+    state: str
+    baseline_version: int | None
+    drift_score: float | None
+    open_alerts: int
+    last_checked_at: str | None
+    description: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class BaselineInfo(Result):
+    """A version of a baseline."""
+
+    version: int
+    rows: int
+    created_at: str
+    source: str
+    days: int | None = None
+    current: bool | None = None
+    features: list[dict[str, Any]] = field(default_factory=list)
+    columns: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame with one row per feature. Import pandas before."""
+        return _frame(self.features or self.columns)
+
+    def _repr_html_(self) -> str:
+        shown = self.features or self.columns
+        rows = [
+            [one.get("name"), one.get("role"), one.get("type"), _cell(one.get("missing_share", one.get("missing")))]
+            for one in shown
+        ]
+        return _table(f"baseline {self.version}, {self.rows} rows", ["feature", "role", "type", "missing"], rows)
+
+
+@dataclass
+class Simulation(Result):
+    """The alerts that other settings would have opened."""
+
+    checks: int
+    messages: int
+    hours_between_checks: int | None = None
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame with one row per alert. Import pandas before."""
+        return _frame(self.alerts)
+
+    def _repr_html_(self) -> str:
+        columns = ["alert_type", "severity", "opened_at", "resolved_at", "features"]
+        rows = [[_cell(one.get(column)) for column in columns] for one in self.alerts]
+        return _table(f"{self.checks} checks, {len(self.alerts)} alerts, {self.messages} messages", columns, rows)
+
+
+@dataclass
+class RejectedRow(Result):
+    """A row that was not logged: its position in the frame, the column, and the reason."""
+
+    row: int
+    column: str
+    reason: str
+
+
+@dataclass
+class LogResult(Result):
+    """What became of the rows of a frame. `failed` rows were not answered; `errors` has every row that is not stored.
+
+    prediction_ids: the id of each row of the frame, in its order.
+    sampled_out: rows that `sample` left out on purpose.
+    """
+
+    rows: int
+    accepted: int
+    rejected: int
+    failed: int
+    sampled_out: int
+    batches: int
+    errors: list[RejectedRow] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    prediction_ids: list[str] = field(default_factory=list, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields."""
+        content = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in {"raw", "errors"}}
+        errors = [{"row": one.row, "column": one.column, "reason": one.reason} for one in self.errors]
+        return {**content, "errors": errors}
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame with one row per row that is not stored. Import pandas before."""
+        return _frame(self.to_dict()["errors"])
+
+    def __str__(self) -> str:
+        parts = [f"{self.accepted} of {self.rows} rows logged"]
+        parts += [
+            f"{count} {what}" for count, what in ((self.rejected, "rejected"), (self.failed, "not sent")) if count
+        ]
+        if self.sampled_out:
+            parts.append(f"{self.sampled_out} not sampled")
+        lines = [", ".join(parts)]
+        lines += [f"  row {one.row}, {one.column}: {one.reason}" for one in self.errors[:10]]
+        if len(self.errors) > 10:
+            lines.append(f"  … and {len(self.errors) - 10} more in .errors")
+        return "\n".join(lines + [f"  warning: {one}" for one in self.warnings])
+
+    def _repr_html_(self) -> str:
+        rows = [[one.row, one.column, one.reason] for one in self.errors[:100]]
+        return _table(str(self).partition("\n")[0], ["row", "column", "reason"], rows)
+
+
+def _frame(rows: list[dict[str, Any]]) -> Any:
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        raise DriftGuardError("to_pandas() needs pandas, and this package never imports it. Run `import pandas` first.")
+    return pandas.DataFrame(rows)
+
+
+def _mark(feature: FeatureResult) -> str:
+    return "!" if feature.drifted else "·"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _count(value: int | None) -> str:
+    return "no" if value is None else f"{value:,}"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(str(one.get("name", one)) if isinstance(one, dict) else str(one) for one in value[:5])
+    return "" if value is None else str(value)
+
+
+def _table(title: str, columns: list[str], rows: list[list[Any]], note: str | None = None) -> str:
+    head = "".join(f"<th style='text-align:left'>{escape(column)}</th>" for column in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    text = f"<p>{escape(note)}</p>" if note else ""
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div><p><b>{escape(title)}</b></p>{text}{table}</div>"

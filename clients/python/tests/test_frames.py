@@ -1,0 +1,269 @@
+"""Rules 6, 7 and 9: frames of all libraries as gzip columns, every rejected row in the answer, and sampling."""
+
+import decimal
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from driftguard_client import ArgumentError, DriftGuard
+from driftguard_client.ids import is_sampled, ulid
+from testing.service import Service
+
+NOW = pd.Timestamp("2026-11-06T07:26:10Z")
+PLAIN: dict[str, list[Any]] = {
+    "age": [41.5, None, 7.0],
+    "count": [1, 2, 3],
+    "plan": ["basic", "pro", None],
+    "active": [True, False, True],
+}
+
+
+def rows_of(service: Service, name: str) -> list[Any]:
+    return [row["features"][name] for row in service.rows]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame(PLAIN),
+        pd.DataFrame(PLAIN).convert_dtypes(),
+        pd.DataFrame(PLAIN).convert_dtypes(dtype_backend="pyarrow"),
+        pd.DataFrame(PLAIN).astype({"plan": "category"}),
+        pd.DataFrame(PLAIN).astype({"age": "float32", "count": "uint8"}),
+        pl.DataFrame(PLAIN),
+        pl.DataFrame(PLAIN).with_columns(pl.col("plan").cast(pl.Categorical)),
+        pa.table(PLAIN),
+        pa.table({**PLAIN, "plan": pa.array(PLAIN["plan"]).dictionary_encode()}),
+        PLAIN,
+        {name: np.array(values, dtype=object) for name, values in PLAIN.items()},
+        [dict(zip(PLAIN, row, strict=True)) for row in zip(*PLAIN.values(), strict=True)],
+    ],
+)
+def test_any_frame_arrives_with_its_values(service: Service, frame: Any) -> None:
+    """pandas with numpy, nullable and Arrow types, polars, pyarrow, dictionaries of columns, and lists of rows."""
+    result = DriftGuard(service.url, service.key).model("churn").log_frame(frame)
+    assert (result.rows, result.accepted, result.errors) == (3, 3, [])
+    for name, values in PLAIN.items():
+        assert rows_of(service, name) == values
+    assert [row["prediction_id"] for row in service.rows] == result.prediction_ids
+
+
+def test_columns_of_unusual_types_arrive(service: Service) -> None:
+    """Dates, times, durations, decimals, intervals, periods and sparse numbers have a plain value each."""
+    frame = pd.DataFrame(
+        {
+            "when": [NOW, pd.NaT],
+            "took": pd.to_timedelta(["90s", None]),
+            "price": [decimal.Decimal("12.50"), None],
+            "range": pd.arrays.IntervalArray.from_breaks([0, 1, 2]),
+            "month": pd.period_range("2026-11", periods=2, freq="M"),
+            "sparse": pd.arrays.SparseArray([0.0, 2.5]),
+            "level": pd.Categorical([3, None]),
+            "money": pd.Series([decimal.Decimal("1.25"), None], dtype=pd.ArrowDtype(pa.decimal128(10, 2))),
+        }
+    )
+    DriftGuard(service.url, service.key).model("churn").log_frame(frame)
+    assert service.rows[0]["features"] == {
+        "when": "2026-11-06T07:26:10+00:00",
+        "took": 90.0,
+        "price": 12.5,
+        "range": "(0, 1]",
+        "month": "2026-11",
+        "sparse": 0.0,
+        "level": 3,
+        "money": 1.25,
+    }
+    missing = [name for name, value in service.rows[1]["features"].items() if value is None]
+    assert missing == ["when", "took", "price", "level", "money"]
+
+
+def test_every_rejected_row_is_in_the_answer(service: Service) -> None:
+    """Rows that the client finds and rows that the service finds, each with position, column and reason."""
+    service.reject = lambda row: "is too old" if row["features"]["age"] == 8 else None
+    texts = pd.Series(["a"] * 2000, dtype=object)
+    frame = pd.DataFrame({"age": np.arange(2000.0), "pred": 0.5, "list": texts})
+    frame.loc[3, "age"] = math.inf
+    frame.loc[1999, "pred"] = -math.inf
+    frame.loc[1500, "list"] = b"bytes"
+    result = DriftGuard(service.url, service.key).model("churn").log_frame(frame, prediction="pred", chunk_rows=300)
+    assert [(one.row, one.column) for one in result.errors] == [
+        (3, "age"),
+        (8, "age"),
+        (1500, "list"),
+        (1999, "prediction"),
+    ]
+    assert (result.accepted, result.rejected, result.failed) == (1996, 4, 0)
+    assert "is too old" in str(result)
+    assert len(result.to_pandas()) == 4
+    assert "1996 of 2000 rows logged" in result._repr_html_()
+
+
+def test_roles_and_times_arrive(service: Service) -> None:
+    """Each named column has its role, and the others are features."""
+    frame = pd.DataFrame(
+        {
+            "age": [1, 2],
+            "pred": [0, 1],
+            "p": [0.2, 0.9],
+            "p_no": [0.8, 0.1],
+            "y": [0.0, math.nan],
+            "id": [7, 8],
+            "ts": [NOW, NOW + pd.Timedelta("1ms")],
+        }
+    )
+    result = (
+        DriftGuard(service.url, service.key)
+        .model("churn")
+        .log_frame(
+            frame,
+            prediction="pred",
+            score="p",
+            probabilities={"p_no": 0, "p": 1},
+            label="y",
+            prediction_id="id",
+            timestamp="ts",
+            features=["age"],
+        )
+    )
+    assert result.prediction_ids == ["7", "8"]
+    assert service.rows[1] == {
+        "model": "churn",
+        "features": {"age": 2},
+        "prediction": 1,
+        "score": 0.9,
+        "probabilities": {"0": 0.1, "1": 0.9},
+        "label": None,
+        "prediction_id": "8",
+        "timestamp": "2026-11-06T07:26:10.001Z",
+    }
+
+
+def test_columns_are_sent_compressed_and_are_a_third_of_the_rows(service: Service) -> None:
+    """500 rows with 20 features: at most a third of the bytes of the same batch as JSON rows."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({f"feature_{index:02d}": rng.integers(100_000, 1_000_000, 500) for index in range(20)})
+    DriftGuard(service.url, service.key).model("churn").log_frame(frame)
+    (request,) = service.requests
+    assert request.headers["content-encoding"] == "gzip"
+    rows = [{"features": features} for features in frame.to_dict("records")]
+    assert request.size < len(json.dumps({"model": "churn", "predictions": rows}, separators=(",", ":"))) / 3
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"prediction": "Pred"}, "Did you mean 'pred'?"),
+        ({"timestamp": "time"}, "There are: 'age', 'pred'"),
+        ({"features": ["agee"]}, "Did you mean 'age'?"),
+        ({"label": "lable"}, "label: the frame has no column 'lable'"),
+    ],
+)
+def test_a_wrong_column_name_lists_the_near_ones(service: Service, options: dict[str, Any], text: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(ArgumentError) as caught:
+        DriftGuard(service.url, service.key).model("churn").log_frame({"age": [1], "pred": [2]}, **options)
+    assert text in str(caught.value)
+    assert not service.requests
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (pl.DataFrame({"age": [1]}).lazy(), "frame.collect()"),
+        (np.zeros((2, 2)), "Pass a pandas or polars DataFrame"),
+        ("a text", "Pass a pandas or polars DataFrame"),
+        ({"a": [1], "b": [1, 2]}, "different lengths"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "several columns named 'a'"),
+        (pd.DataFrame({"a": [1]})[[]], "no feature columns"),
+    ],
+)
+def test_a_frame_that_cannot_be_read_is_refused_with_advice(service: Service, frame: Any, text: str) -> None:
+    """The text says what to pass instead."""
+    with pytest.raises(ArgumentError, match=text.replace("(", r"\(").replace(")", r"\)")):
+        DriftGuard(service.url, service.key).model("churn").log_frame(frame)
+
+
+def test_a_naive_column_of_times_is_an_error_with_the_fix(service: Service) -> None:
+    """All rows would be in an unknown hour, so nothing is sent."""
+    frame = pd.DataFrame({"age": [1, 2], "ts": pd.to_datetime(["2026-11-06", "2026-11-07"])})
+    with pytest.raises(ArgumentError, match="tz_localize"):
+        DriftGuard(service.url, service.key).model("churn").log_frame(frame, timestamp="ts")
+
+
+def test_a_frame_under_a_batch_id_is_stored_once(service: Service) -> None:
+    """A notebook cell that runs twice logs its rows once."""
+    dg = DriftGuard(service.url, service.key)
+    frame = pd.DataFrame({"age": range(1000)})
+    first = dg.model("churn").log_frame(frame, batch_id="monday", chunk_rows=300)
+    second = dg.model("churn").log_frame(frame, batch_id="monday", chunk_rows=300)
+    assert first.prediction_ids == second.prediction_ids
+    assert (first.accepted, second.accepted, len(service.rows)) == (1000, 1000, 1000)
+
+
+def test_rows_that_were_not_sent_are_in_the_answer(service: Service) -> None:
+    """A service that is down does not raise: the answer has every row."""
+    service.fault = lambda _number: "fail"
+    dg = DriftGuard(service.url, service.key, max_retry_s=0.3)
+    result = dg.model("churn").log_frame({"age": [1, 2, 3]})
+    assert (result.accepted, result.failed) == (0, 3)
+    assert [one.row for one in result.errors] == [0, 1, 2]
+
+
+def test_a_frame_survives_failures_of_the_service(service: Service) -> None:
+    """A third of the answers fail after storing; each row is stored once."""
+    service.fault = lambda number: "fail_after_storing" if number % 3 == 0 else None
+    result = DriftGuard(service.url, service.key).model("churn").log_frame({"age": list(range(5000))}, chunk_rows=250)
+    assert result.accepted == len(service.rows) == 5000
+    assert not service.repeated
+
+
+def test_large_texts_are_split_into_requests_that_fit(service: Service) -> None:
+    """5,000 rows with a megabyte of text per hundred rows go in several requests below the limit."""
+    frame = pd.DataFrame({f"text {index}": ["é" * 256] * 3000 for index in range(10)})
+    result = DriftGuard(service.url, service.key).model("churn").log_frame(frame)
+    assert result.accepted == 3000
+    assert result.batches > 3
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_a_sample_is_chosen_by_the_id_alone(service: Service, share: float) -> None:
+    """log() and log_frame() choose the same ids, about the wanted share, also of ids that count up."""
+    ids = [f"order-{number}" for number in range(10_000)]
+    dg = DriftGuard(service.url, service.key, sample=share, max_queue=20_000)
+    result = dg.model("frame").log_frame({"age": [1] * len(ids), "id": ids}, prediction_id="id")
+    for own_id in ids:
+        assert dg.model("rows").log({"age": 1}, prediction_id=own_id) == own_id
+    assert dg.flush(timeout=20)
+    of_frame = {row["prediction_id"] for row in service.rows if row["model"] == "frame"}
+    of_rows = {row["prediction_id"] for row in service.rows if row["model"] == "rows"}
+    assert of_frame == of_rows == {own_id for own_id in ids if is_sampled(own_id, share)}
+    assert abs(len(of_frame) / len(ids) - share) < 0.02
+    assert result.sampled_out == len(ids) - len(of_frame)
+    made = [ulid() for _ in range(10_000)]
+    assert abs(sum(is_sampled(own_id, share) for own_id in made) / len(made) - share) < 0.02
+
+
+def test_rows_of_a_frame_without_times_get_the_time_of_the_call(service: Service) -> None:
+    """So that retries do not move them into another hour."""
+    before = datetime.now(UTC)
+    DriftGuard(service.url, service.key).model("churn").log_frame({"age": [1, 2]})
+    times = {datetime.fromisoformat(row["timestamp"]) for row in service.rows}
+    assert len(times) == 1
+    assert abs((times.pop() - before).total_seconds()) < 5
+
+
+def test_progress_is_told(service: Service) -> None:
+    """The function gets finished and all rows, up to the end."""
+    told: list[tuple[int, int]] = []
+    DriftGuard(service.url, service.key).model("churn").log_frame(
+        {"age": [1] * 1000}, chunk_rows=100, progress=lambda done, total: told.append((done, total))
+    )
+    assert told[-1] == (1000, 1000)
+    assert len(told) == 10

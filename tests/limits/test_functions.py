@@ -1,0 +1,38 @@
+"""Every function at its documented maximum, within its memory and its time."""
+
+import pytest
+
+from bench.limits import report
+from bench.limits.cases import CASES
+from bench.limits.run import KEPT, Case, OutOfMemory, limits_of, measure
+
+MOST_ITEM_BYTES = 400 * 1024
+MOST_ANSWER_BYTES = 6 * 1024**2
+TOLERANCE = 0.25
+"""By which a peak may differ from the page. Python, numpy and the machine's C library change it."""
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.function} {case.name}")
+def test_a_function_stays_within_its_memory_and_time_at_its_maximum(case: Case) -> None:
+    """With 80 % of its memory a function does its largest work in its time. Items and answer fit AWS's limits."""
+    result = measure(case)
+    memory, timeout = limits_of(case.function)
+    assert result.peak <= KEPT * memory
+    assert result.cpu < timeout
+    assert result.answer < MOST_ANSWER_BYTES
+    assert max(result.items.values(), default=0) < MOST_ITEM_BYTES
+    row = report.row_of(case)
+    assert row is not None, "docs/limits.md lacks this maximum; run `make limits`"
+    assert row.memory == round(memory / report.MEGABYTE)
+    assert row.peak == pytest.approx(result.peak / report.MEGABYTE, rel=TOLERANCE), "run `make limits`"
+
+
+def test_the_page_has_no_other_maximum() -> None:
+    """Each measured row of docs/limits.md belongs to a case."""
+    assert set(report.rows()) == {(case.function, case.maximum) for case in CASES}
+
+
+def test_a_function_that_needs_more_memory_than_it_may_use_fails() -> None:
+    """The limit of a measured process is real: no function does its largest work in a tenth of its memory."""
+    with pytest.raises(OutOfMemory, match=r"MemoryError|annot allocate"):
+        measure(next(case for case in CASES if case.function == "log_predictions"), share=0.05)
