@@ -36,10 +36,10 @@ class Parts:
         """Return at which quarters of a day anything may fire: (96,)."""
         ends = day * A_DAY + np.arange(A_DAY) + 1
         window = self.settings.window_days * A_DAY
-        may, covered = np.zeros(A_DAY, np.bool_), ends >= window
+        may, covered = self._missing(np.maximum(ends // QUARTERS * QUARTERS - window, 0), ends), ends >= window
         for feature in range(len(self.baseline)):
             bins = self.history.windows(feature, np.maximum(ends // QUARTERS * QUARTERS - window, 0), ends)
-            may |= self._quality(bins)
+            may |= self._outside(bins)
             if self.settings.rule == "p_value":
                 may |= self._p_value(feature, bins)
                 continue
@@ -49,7 +49,12 @@ class Parts:
                 may |= ~covered & (self._first_week(feature, ends) | self._broken(feature, bins, ends))
         return may
 
-    def _quality(self, bins: Ints) -> Flags:
+    def _missing(self, firsts: Ints, ends: Ints) -> Flags:
+        rows, flaws = (one[ends] - one[firsts] for one in (self.history.rows, self.history.flaws))
+        rise = flaws[..., 0] / np.maximum(rows, 1)[:, None] - self.layout.missing / np.maximum(self.layout.rows, 1)
+        return np.asarray((rise > STAY_OPEN_SCORE * self.settings.min_share_change - SLACK).any(axis=1))
+
+    def _outside(self, bins: Ints) -> Flags:
         outside = (bins[:, 0] + bins[:, -1]) / np.maximum(bins.sum(axis=1), 1)
         return np.asarray(outside > STAY_OPEN_SCORE * self.settings.min_share_change)
 

@@ -9,7 +9,7 @@ from bench.limits.run import Case, Result
 
 PAGE = Path(__file__).parents[2] / "docs/limits.md"
 
-MEGABYTE = 1_000_000
+MEGABYTE = 1024**2
 ROW = re.compile(r"\| `(?P<function>\w+)` \| (?P<maximum>[^|]+) \| (?P<memory>\d+) \| (?P<peak>\d+) \| .*")
 
 

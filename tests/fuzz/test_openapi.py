@@ -14,6 +14,7 @@ from tests.local.launched import Launched
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "layers/driftguard/driftguard/openapi.json"
 SECONDS = 35
+HOSTILE = ("--checks", "not_a_server_error", "--phases", "fuzzing", "--max-examples", "8")
 OPERATIONS = sum(len(methods) for methods in json.loads(DOCUMENT.read_text())["paths"].values())
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
@@ -30,7 +31,7 @@ def test_no_request_makes_a_5xx_or_an_answer_that_the_document_does_not_tell(
     )
     config = tmp_path / "schemathesis.toml"
     config.write_text(f"[parameters]\n{ids}\n\n{deletions}")
-    phases = ("--checks", CHECKS, "--phases", "coverage,fuzzing")
+    phases = ("--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", "20")
     done = run(stack, tmp_path, *phases)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert f"Tested: {OPERATIONS}" in done.stdout
@@ -40,7 +41,7 @@ def test_no_request_makes_a_5xx_or_an_answer_that_the_document_does_not_tell(
 def test_no_hostile_request_makes_a_5xx(stack: Launched, lived_in: dict[str, str], tmp_path: Path) -> None:
     """schemathesis with hostile paths, queries, headers, encodings and bodies, some of them at the limits."""
     environment = {"SCHEMATHESIS_HOOKS": "tests.fuzz.hostile", "IDS": json.dumps(lived_in), "PYTHONPATH": str(ROOT)}
-    done = run(stack, tmp_path, "--checks", "not_a_server_error", "--phases", "fuzzing", **environment)
+    done = run(stack, tmp_path, *HOSTILE, **environment)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert f"Tested: {OPERATIONS}" in done.stdout
 
@@ -49,7 +50,7 @@ def run(stack: Launched, folder: Path, *options: str, **environment: str) -> sub
     """schemathesis for a bounded time, with the folder's configuration."""
     command = [
         *(str(Path(sys.executable).with_name("st")), "run", str(DOCUMENT), "--url", stack.stack["url"]),
-        *("-H", f"x-api-key: {stack.key}", "--max-time", str(SECONDS), "--max-examples", "20"),
+        *("-H", f"x-api-key: {stack.key}", "--max-time", str(SECONDS)),
         *("--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--generation-database", "none"),
         *("--warnings", "off", *options),
     ]

@@ -3,7 +3,6 @@
 import pytest
 
 from driftguard.alerts.episodes import HELD_BY_PAST, HOURS, KEPT_DAYS, KEPT_STARTS, Episode, Episodes, Sight
-from driftguard.alerts.schemas import AlertType
 
 DAY = 20_000
 ONSET = DAY * HOURS + 14
@@ -16,11 +15,9 @@ def sight(*, fired: bool = False, holding: bool = False, onset: int = ONSET, **v
     return Sight(2, "sudden", onset, fired, holding, **given)
 
 
-def after(
-    episodes: Episodes, seen: Sight, hour: int, *, is_open: bool = True, alert_type: AlertType = "data_drift"
-) -> Episodes:
+def after(episodes: Episodes, seen: Sight, hour: int, *, is_open: bool = True) -> Episodes:
     """The episodes after a check that saw one feature."""
-    return episodes.after({alert_type: [seen]}, {alert_type} if is_open else (), hour, RESOLVE)
+    return episodes.after({"data_drift": [seen]}, {"data_drift"} if is_open else (), hour, RESOLVE)
 
 
 def begun() -> Episodes:
@@ -70,6 +67,13 @@ def test_an_episode_ends_with_its_alert() -> None:
     assert ended.bad_days(DAY + 1) == {DAY: [2]}
 
 
+def test_a_feature_that_is_not_tested_any_more_does_not_stay_taken() -> None:
+    """The episode of a disabled feature ends with the alert, although no check sees the feature."""
+    still = begun().after({"data_drift": []}, {"data_drift"}, ONSET + 5, RESOLVE)
+    assert still.current
+    assert not still.after({"data_drift": []}, (), ONSET + 6, RESOLVE).current
+
+
 @pytest.mark.parametrize("settled", [False, True])
 def test_a_new_level_makes_the_days_before_its_onset_bad(settled: bool) -> None:
     """Values that settle, or are still changed when the alert ends, are the reference from the onset on."""
@@ -84,7 +88,8 @@ def test_a_new_level_makes_the_days_before_its_onset_bad(settled: bool) -> None:
 
 def test_a_person_who_resolves_an_alert_accepts_the_level_of_its_features() -> None:
     """Episodes of other alert types stay."""
-    both = after(begun(), sight(fired=True, holding=True), ONSET + 3, alert_type="data_quality")
+    seen = sight(fired=True, holding=True)
+    both = begun().after({"data_quality": [seen]}, {"data_drift", "data_quality"}, ONSET + 3, RESOLVE)
     resolved = both.resolved_by_hand("data_drift", ONSET + 5)
     assert only(resolved).alert_type == "data_quality"
     assert DAY - 1 in resolved.bad_days(DAY)

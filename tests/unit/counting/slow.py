@@ -135,10 +135,10 @@ class Series:
         for one in range(day - 32, day - 4):
             u, v, e = self.of_day(one, work)
             number += e > 0
-            if v > 0:
+            if e > 0:
                 level = self.level(one, work)
                 a, b = self.factors(e, e * e * (1 + 1 / self.k(one, work)), level)
-                z = (u - v * level[0]) / math.sqrt(v)
+                z = (u - v * level[0]) / math.sqrt(v) if v > 0 else 0.0
                 found = [x + log_normal(z, phi * a + sd * sd * b) for x, sd in zip(found, SDS, strict=True)]
         return found, number
 
@@ -147,8 +147,8 @@ class Series:
         found = [0.0] * 12
         for hours, inverse in self.pairs(day):
             u, v, e = (sum(column) for column in zip(*hours, strict=True))
-            if v > 0:
-                z, b = u / math.sqrt(v), e * inverse
+            if e > 0:
+                z, b = u / math.sqrt(v) if v > 0 else 0.0, e * inverse
                 found = [
                     x
                     + math.log(

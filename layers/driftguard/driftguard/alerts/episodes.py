@@ -116,6 +116,9 @@ class Episodes:
                     result = result._with(replace(episode, held=max(episode.held, hour)))
                 elif hour - episode.held >= resolve_after_hours:
                     result = result.accepting(episode, hour) if sight.changed else result.ending(episode)
+        # Features that are not tested any more, because somebody disabled them, have no sight.
+        for episode in [one for one in result.current.values() if one.alert_type not in open_types]:
+            result = result.ending(episode)
         return result._pruned(hour)
 
     def resolved_by_hand(self, alert_type: AlertType, hour: int) -> "Episodes":

@@ -22,7 +22,7 @@ from driftguard.platform.errors import NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
 from driftguard.platform.sizes import MAX_ITEM_BYTES, longest_fit
 from driftguard.verdicts.bounds import bounded
-from driftguard.verdicts.shapes import QualityResult, Report, ReportFeature
+from driftguard.verdicts.shapes import QualityResult, Report, ReportFeature, TypeChange
 
 TRIES = 3
 
@@ -71,7 +71,7 @@ def unpack(data: bytes) -> Report:
     else:  # version 0.1
         stored = json.loads(zlib.decompress(data))
     features = [_unpack_feature(one) for one in stored["features"]]
-    return bounded(cast("Report", {**LACKING_IN_REPORT, **stored, "features": features}))
+    return bounded(cast("Report", _in_order(Report, {**LACKING_IN_REPORT, **stored, "features": features})))
 
 
 def _columns(features: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _unpack_feature(stored: dict[str, Any]) -> ReportFeature:
         _in_order(QualityResult, {**LACKING_IN_QUALITY, **one}) for one in stored.get("data_quality", [])
     ]
     if stored.get("type_change"):
-        feature["type_change"] = {**LACKING_IN_TYPE_CHANGE, **stored["type_change"]}
+        feature["type_change"] = _in_order(TypeChange, {**LACKING_IN_TYPE_CHANGE, **stored["type_change"]})
     return cast("ReportFeature", feature)
 
 

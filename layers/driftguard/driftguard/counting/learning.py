@@ -149,11 +149,12 @@ class _Judged:
         level = _Level.of(days)
         v, theta = days.v[OWN], level.theta[_OWN_LEVELS]
         a, b = factors(days.e[OWN], days.spread[OWN], level.e[_OWN_LEVELS], level.spread[_OWN_LEVELS])
-        used = (days.e[OWN] > 0)[..., UNIT_OF] & (v > 0)
+        # Days without any variation, such as days without missing values, agree: they are evidence that ρ is small.
+        used = (days.e[OWN] > 0)[..., UNIT_OF]
         z = _over_root(days.u[OWN] - v * theta, v)
         own = posterior.pooled(posterior.log_own(z, used, phi * a[..., UNIT_OF], b[..., UNIT_OF]), numeric)
         z = _over_root(pairs.u, pairs.v)
-        likelihood = posterior.log_near(z, pairs.v > 0, phi, pairs.spread[..., UNIT_OF])
+        likelihood = posterior.log_near(z, (pairs.e > 0)[..., UNIT_OF], phi, pairs.spread[..., UNIT_OF])
         near = posterior.pooled(likelihood, numeric)
         own_days = (days.e[OWN] > 0).sum(axis=0)
         wider = (own_days >= MIN_OWN_DAYS)[..., UNIT_OF] & (posterior.mean(own) > posterior.mean(near))

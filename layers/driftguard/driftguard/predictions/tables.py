@@ -83,8 +83,7 @@ class Predictions(Table):
     The partition follows from a hash of the key and the model's number of partitions, so a retry finds the first
     attempt. Chunks are written first. The head is then written on the condition that no such head exists, which stores
     the batch. The index `by_arrival` orders the heads of a partition by `arrived_at`, which is unique: the time of
-    arrival, `#`, and a part of the key. Batches with scores, probabilities or labels are packed in version 2 of the
-    format, and all others in version 1.
+    arrival, `#`, and a part of the key. Only batches with scores, probabilities or labels are in format version 2.
     """
 
     table_setting = "PREDICTIONS"

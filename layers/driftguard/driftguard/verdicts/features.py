@@ -249,8 +249,8 @@ def _sudden(tests: Tests, index: int) -> Sudden | None:
     part = tests.combined.part[index]
     fired = part >= 0 and PARTS[part] == "sudden"
     return {
-        "state": "taken" if taken else "learning" if learning else "watching",
         "from": iso(hour_start(int(found.since[index]))),
+        "state": "taken" if taken else "learning" if learning else "watching",
         "score": None if learning else _short(found.score[index]),
         "onset": iso(hour_start(int(found.onset[index]))) if fired else None,
         "window_hours": int(found.window_hours[index]) if judged else None,

@@ -129,9 +129,15 @@ def _button(content: Content) -> dict[str, Any]:
 
 
 def _fields(content: Content) -> list[dict[str, Any]]:
-    """At most ten fields, which is Slack's limit."""
+    """At most ten fields, which is Slack's limit. Both ends of the window share one."""
+    all_facts = dict(content.facts)
+    window = f"{all_facts['Window from']} to {all_facts['Window to']}"
     named = [("Model", code(content.model_name)), ("Model id", code(content.model_id))]
-    facts = [(name, escape(value)) for name, value in content.facts if name not in ("First seen", "Seen in")]
+    facts = [
+        ("Window", escape(window)) if name == "Window from" else (name, escape(value))
+        for name, value in content.facts
+        if name not in ("First seen", "Seen in", "Window to")
+    ]
     return [_markdown(f"*{name}*\n{value}") for name, value in [*named, *facts][:10]]
 
 
