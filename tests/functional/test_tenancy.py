@@ -39,6 +39,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /models/{model_id}/baseline/uploads": {"format": "csv"},
     "POST /predictions": {"model_id": "{model_id}", "features": {"age": 1}},
     "POST /predictions/batch": {"model_id": "{model_id}", "predictions": [{"features": {"age": 1}}]},
+    "POST /labels": {"model_id": "{model_id}", "labels": [{"prediction_id": "a", "label": 1}]},
+    "POST /models/{model_id}/labels": {"labels": [{"prediction_id": "a", "label": 1}]},
     "POST /drift/models/{model_id}/simulate": {"days": 1},
     "POST /drift/alerts/{alert_id}/acknowledge": {"note": "mine now"},
     "POST /drift/alerts/{alert_id}/snooze": {"until": "2999-01-01T00:00:00Z"},
@@ -48,8 +50,13 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 """A body that each route with one accepts."""
 
+INGEST = (
+    *("POST /predictions", "POST /predictions/batch", "POST /labels", "POST /models/{model_id}/labels"),
+    "GET /me",
+)
+
 ALLOWED: dict[str, Callable[[str], bool]] = {
-    "ingest": lambda route: route in ("POST /predictions", "POST /predictions/batch", "GET /me"),
+    "ingest": lambda route: route in INGEST,
     "viewer": lambda route: route.startswith("GET ") and route != "GET /activity",
     "admin": lambda route: True,
 }

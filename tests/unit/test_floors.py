@@ -26,7 +26,7 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 
 TABLE_READERS = {
     *("folding", "fresh", "past", "series", "steps", "tables"),
-    *("days", "intake", "joining", "maturing", "partitions", "searching", "splitting"),
+    *("days", "intake", "joining", "maturing", "partitions", "searching", "splitting", "unsettled"),
 }
 ENGINE = [
     *(f"driftguard.{room}" for room in ("statistics", "rows", "distributions", "verdicts")),

@@ -56,11 +56,11 @@ def step(model: Watched, now: datetime, may_go_on: Callable[[], bool] = lambda: 
     until = iso(now - SETTLED)
     try:
         while True:
-            predictions, more = _next(model.model_id, model.partitions, cursors[0], until)
-            labels, more_labels = _next(labels_of(model.model_id), model.partitions, cursors[1], until)
+            predictions, more = next_batches(model.model_id, model.partitions, cursors[0], until)
+            labels, more_labels = next_batches(labels_of(model.model_id), model.partitions, cursors[1], until)
             if not predictions and not labels:
                 return done
-            arrived = list(_arrived(model.reader, predictions, labels))
+            arrived = list(arrived_of(model.reader, predictions, labels))
             refused = done.refused
             _join(model, arrived, now, done)
             last = not (more or more_labels)
@@ -106,7 +106,7 @@ def pause_after(units: float) -> timedelta:
     return min(hours, LONGEST_PAUSE) * HOUR
 
 
-def _next(owner: str, partitions: int, after: str, until: str) -> tuple[list[Head], bool]:
+def next_batches(owner: str, partitions: int, after: str, until: str) -> tuple[list[Head], bool]:
     """Return the next batches in order of arrival, and whether there may be more."""
     heads: list[Head] = []
     rows = 0
@@ -118,7 +118,8 @@ def _next(owner: str, partitions: int, after: str, until: str) -> tuple[list[Hea
     return heads, False
 
 
-def _arrived(reader: Reader, predictions: Sequence[Head], labels: Sequence[Head]) -> Iterator[Arrived]:
+def arrived_of(reader: Reader, predictions: Sequence[Head], labels: Sequence[Head]) -> Iterator[Arrived]:
+    """Read batches of predictions and of labels."""
     for head, payload in Predictions.payloads(predictions):
         rows, rejected = unpack_rows(payload)
         ids = ids_of(Key.read(head.sk), [row.prediction_id for row in rows], rejected)

@@ -11,12 +11,16 @@ from pynamodb.attributes import BinaryAttribute, ListAttribute, NumberAttribute,
 
 from driftguard.models.tables import Models
 from driftguard.performance.label_rows import UNDATED
+from driftguard.platform.bulk import delete
 from driftguard.platform.dynamodb import KEYS, Options, Table, transaction
-from driftguard.platform.retries import ConditionFailed, conditional
+from driftguard.platform.retries import ConditionFailed, conditional, retrying
+from driftguard.platform.sizes import chunks
 from driftguard.platform.times import DAY, hour_start, iso
 
 DAYS_KEPT = 400
 """Days that daily counts are kept."""
+
+TRIES = 4
 
 GRACE = timedelta(days=30)
 """Time after the last possible label of a day until its runs and heads are deleted."""
@@ -41,6 +45,9 @@ class Joined(Table):
     | pk | sk | what |
     |---|---|---|
     | model | `state` | the last joined arrivals of predictions and labels, the task, and when the next step may run |
+    | model | `search` | where the search for the days of labels without a timestamp goes on, and when |
+    | model | `report` | the performance report, or the id and the number of its chunks; when it is due again |
+    | model | `report#<id>#<n>` | a chunk of a long report; the id is a hash of the report |
     | model | `day#<day>` | a day: its number of partitions, the sum of its counts, when it matured |
     | `<model>#<day>` | `head#<partitions>#<partition>` | a partition: the runs that it consists of, and its counts |
     | `<model>#<day>` | `run#<name>` | an immutable run of predictions or of labels |
@@ -69,6 +76,9 @@ class Joined(Table):
     open_until = NumberAttribute(null=True)
     data = BinaryAttribute(null=True, legacy_encoding=False)
     next_at = UnicodeAttribute(null=True)
+    before_day = NumberAttribute(null=True)
+    report_id = UnicodeAttribute(null=True)
+    chunks = NumberAttribute(null=True)
 
     @classmethod
     def of_model(cls, model: Models) -> "Iterable[Joined]":
@@ -126,6 +136,60 @@ class Joined(Table):
     def progress(self) -> "Progress":
         """What all steps together have done, of the state."""
         return Progress(**json.loads(bytes(self.data)))
+
+    @classmethod
+    def search(cls, model_id: str) -> "Joined | None":
+        """Return where the search for days goes on; None before the first pass."""
+        return cls.find(model_id, "search")
+
+    @classmethod
+    def searched(cls, model_id: str, before_day: int | None, next_at: str) -> None:
+        """Store where the next pass of the search goes on, and when. before_day: None to start at the newest day."""
+        cls(model_id, "search", before_day=before_day, next_at=next_at).save()
+
+    @classmethod
+    def report_head(cls, model_id: str) -> "Joined | None":
+        """Return the item of the performance report; None before the first report."""
+        return cls.find(model_id, "report")
+
+    @classmethod
+    def put_report(cls, model_id: str, read: "Joined | None", data: bytes, next_at: str) -> None:
+        """Store a report in place of the one that was read. Raises ConditionFailed if another step was faster.
+
+        The chunks of a long report are written first, and those of the old report are deleted last.
+        """
+        revision = int(read.revision) if read is not None else 0
+        head = cls(model_id, "report", revision=revision + 1, next_at=next_at)
+        pieces = chunks(data)
+        if len(pieces) == 1:
+            head.data = data
+        else:
+            head.report_id, head.chunks = sha256(data).hexdigest()[:32], len(pieces)
+            for key, piece in zip(head.chunk_keys, pieces, strict=True):
+                cls(*key, data=piece).save()
+        with conditional():
+            head.save(cls.revision == revision if read is not None else cls.pk.does_not_exist())
+        if read is not None and read.report_id != head.report_id:
+            delete([cls(*key) for key in read.chunk_keys])
+
+    @property
+    def chunk_keys(self) -> "list[tuple[str, str]]":
+        """The keys of the report's chunks; none if the item has the report itself."""
+        return [(self.pk, f"report#{self.report_id}#{number:04d}") for number in range(int(self.chunks or 0))]
+
+    @classmethod
+    def report(cls, model_id: str) -> bytes | None:
+        """Return the stored performance report; None before the first report."""
+        for attempt in retrying(TRIES):
+            with attempt:
+                head = cls.report_head(model_id)
+                if head is None or head.data is not None:
+                    return None if head is None else bytes(head.data)
+                found = {item.sk: bytes(item.data) for item in cls.batch_get(head.chunk_keys, consistent_read=True)}
+                if len(found) < len(head.chunk_keys):
+                    raise ConditionFailed  # A newer report has replaced this one.
+                return b"".join(found[key] for _pk, key in head.chunk_keys)
+        return None
 
     @classmethod
     def day(cls, model_id: str, day: int) -> "Joined | None":

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
@@ -14,116 +14,21 @@ from driftguard.platform.times import DAY, HOUR, iso
 from driftguard.statistics import errors, scores
 from driftguard.statistics.arrays import Ints
 from driftguard.verdicts.performance import WINDOW_DAYS, Judged
+from driftguard.verdicts.performance_shapes import (
+    CalibrationShown,
+    ConfusionShown,
+    DayMetrics,
+    DayShown,
+    HistogramShown,
+    LabelsShown,
+    PerformanceShown,
+    ReferenceShown,
+    Source,
+    WindowShown,
+)
 
 COARSE_SCORES = 20
 COARSE_ERRORS = 24
-
-type Source = Literal["baseline", "predictions"]
-
-
-class DayShown(TypedDict):
-    """One event day. value, interval: of the metric asked for, null without labels."""
-
-    day: str
-    value: float | None
-    interval: list[float] | None
-    n: int
-    predictions: int
-    coverage: float
-    mature: bool
-
-
-class MetricShown(TypedDict):
-    """A metric of the window. bound: most by which the exact value may differ. The rest is null if it is not judged."""
-
-    value: float
-    interval: list[float] | None
-    n: int
-    bound: float
-    reference: float | None
-    drop: float | None
-    limit: float | None
-    p_value: float | None
-    degraded: bool | None
-
-
-class WindowShown(TypedDict):
-    """The mature days that are judged together."""
-
-    start: str | None
-    end: str | None
-    days: int
-    n: int
-    metrics: dict[str, MetricShown]
-
-
-class ReferenceShown(TypedDict):
-    """What the window is compared with. days: null if the rows have no times."""
-
-    source: Source
-    n: int
-    days: int | None
-    metrics: dict[str, float]
-
-
-class ConfusionShown(TypedDict):
-    """Labelled predictions of the window by class of the label (rows) and of the prediction (columns)."""
-
-    classes: list[str]
-    matrix: list[list[int]]
-
-
-class CalibrationShown(TypedDict):
-    """Rows of the window with a score in one tenth: their mean score and their share of positives."""
-
-    score: float
-    positives: float
-    n: int
-
-
-class HistogramShown(TypedDict):
-    """Counts between edges, by series."""
-
-    edges: list[float]
-    counts: dict[str, list[int]]
-
-
-class PerformanceShown(TypedDict):
-    """The report. What the task lacks is null."""
-
-    task: dict[str, Any]
-    headline: str
-    metric: str
-    days: list[DayShown]
-    window: WindowShown
-    reference: ReferenceShown | None
-    confusion: ConfusionShown | None
-    calibration: list[CalibrationShown] | None
-    scores: HistogramShown | None
-    errors: HistogramShown | None
-
-
-class Coverage(TypedDict):
-    """How many predictions of a day have a label."""
-
-    day: str
-    predictions: int
-    labelled: int
-
-
-class LabelsShown(TypedDict):
-    """The state of a model's labels. delay_hours: quantiles by name, null without labels."""
-
-    received: int
-    matched: int
-    waiting: int
-    unmatched: int
-    corrected: int
-    withdrawn: int
-    ambiguous: int
-    coverage: list[Coverage]
-    delay_hours: dict[str, int | None]
-    matured_until: str | None
 
 
 class Reference(TypedDict):
@@ -191,6 +96,23 @@ def status(days: Sequence[Day], *, undated: Sequence[Tally], refused: int, now: 
         },
         "matured_until": iso(mature[-1].end) if mature else None,
     }
+
+
+def days_by_metric(days: Sequence[Day], task: Task) -> list[DayMetrics]:
+    """Return each day with all metrics, so that a response can show any of them."""
+    return [
+        {
+            "day": _date(day),
+            "predictions": day.counts.tally.predictions,
+            "coverage": day.coverage,
+            "mature": day.matured_at is not None,
+            "metrics": {
+                name: (metric.value, _interval(metric), metric.n)
+                for name, metric in metrics_of(day.counts, task).items()
+            },
+        }
+        for day in days
+    ]
 
 
 def _date(day: Day) -> str:
