@@ -60,7 +60,7 @@ def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKe
 def log_labels_of_model(
     model_id: str, body: Annotated[LabelsOfModel, Body()], idempotency_key: IdempotencyKey = None
 ) -> Response[LabelsLogged]:
-    """Send up to 5,000 labels: the true values of predictions, each with the id of its prediction. Valid labels are
+    """Send up to 5,000 labels of one model. A label is the true value of a prediction and has its id. Valid labels are
     stored, and `errors` lists the others by their index. The status is 422 if no label is valid. A later label of the
     same prediction replaces the earlier one."""
     return _log_labels(registry.find(app.caller.organization_id, model_id), body, idempotency_key)
@@ -70,7 +70,7 @@ def log_labels_of_model(
 def log_labels_by_name(
     body: Annotated[LabelsBody, Body()], idempotency_key: IdempotencyKey = None
 ) -> Response[LabelsLogged]:
-    """Send up to 5,000 labels of the model that the body names by `model` or `model_id`."""
+    """Send up to 5,000 labels of the model that the body names. Name the model by `model` or `model_id`."""
     return _log_labels(registry.referred(app.caller.organization_id, body), body, idempotency_key)
 
 

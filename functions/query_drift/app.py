@@ -50,15 +50,15 @@ def list_history(
 
 @app.get("/models/<model_id>/performance", responses=answers(200, PerformanceShown, 404), tags=["Labels"])
 def get_performance(model_id: str, days: EventDays = None, metric: Metric = None) -> PerformanceShown:
-    """Show how well the model predicts, from predictions joined with labels: a metric by event day, and all metrics of
-    the last 7 mature days. Returns 404 if the model has no task, and before the first join."""
+    """Show how well the model predicts, according to its labels. The response has a metric by event day, and all
+    metrics of the last 7 mature days. Returns 404 if the model has no task, and before the first join."""
     model = registry.find(app.caller.organization_id, model_id)
     return performance.performance(model, days=days, metric=metric, now=datetime.now(UTC))
 
 
 @app.get("/models/<model_id>/labels/status", responses=answers(200, LabelsShown, 404), tags=["Labels"])
 def get_labels_status(model_id: str) -> LabelsShown:
-    """Show how many labels have arrived, were matched with predictions and wait for one, and how late labels are.
+    """Show how many labels have arrived and how late they are. A label that is `waiting` has no prediction yet.
     Returns 404 if the model has no task, and before the first join."""
     return performance.labels_status(registry.find(app.caller.organization_id, model_id))
 

@@ -19,7 +19,7 @@ from sandbox.calls import Call, intercepted
 from sandbox.gateway import Answer, routes
 from tests.functional import faults
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.models import log, make_model, rows
+from tests.functional.models import drain_joins, log, make_model, rows
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "layers/driftguard/driftguard/openapi.json").read_text())
 
@@ -120,9 +120,10 @@ class World:
 @pytest.fixture
 def world(deployed: Stack) -> World:
     """Acme has everything that has an id; Other has a model and nothing else."""
-    model_id = make_model(deployed)
+    model_id = make_model(deployed, task={"type": "binary", "positive": 1})
     log(deployed, model_id, rows(2, 0.6, count=300))
     assert deployed.call("POST", f"/drift/models/{model_id}/check").status == 200
+    assert drain_joins(deployed) == [{"batchItemFailures": []}]
     alert_id = deployed.call("GET", "/drift/alerts").body[0]["id"]
     channel = {"type": "email", "to": ["secret@acme.example"], "name": "acme's"}
     channel_id = deployed.call("POST", "/alert-channels", channel).body["id"]

@@ -231,7 +231,7 @@ def test_alarms_and_dashboard_watch_metrics_that_the_code_writes() -> None:
     }
     body = resources["OperationsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     shown = set(re.findall(r'\["DriftGuard/a-stack", "(\w+)"', body))
-    assert alarmed == {"ChecksFailed"}
+    assert alarmed == {"ChecksFailed", "JoinsFailed"}
     assert alarmed < shown
     assert {"ChecksDone", "ChecksSkipped", "CheckDuration", "PredictionsAccepted", "DeliveriesFailed"} < shown
     assert shown <= written

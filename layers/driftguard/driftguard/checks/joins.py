@@ -84,7 +84,6 @@ def join(model: Models, now: datetime, may_go_on: Callable[[], bool], *, by_hand
     if done.missing:
         count("JoinsFailed")
         logger.error("a run is missing", extra={"model_id": model.model_id, "days": sorted(done.missing)})
-    count("JoinsDone")
     details = {"days": len(done.days), "refused": done.refused, "units": round(done.units), "complete": done.complete}
     logger.info("join", extra={"model_id": model.model_id, **details})
     return done
