@@ -220,3 +220,26 @@ def test_a_long_report_is_stored_in_chunks(deployed: Stack, monkeypatch: pytest.
     assert [item.sk for item in Joined.of(model_id)] == ["report"]
     with pytest.raises(ConditionFailed):
         Joined.put_report(model_id, first, b"late", "later")
+
+
+def test_a_join_leaves_nothing_of_a_model_that_was_deleted_meanwhile(
+    deployed: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model is deleted and erased while its join runs; what the join wrote is deleted at its end."""
+    model_id = new_model(deployed)
+    send(deployed, model_id, story(count=30))
+    monkeypatch.setattr("driftguard.performance.joining.SETTLED", timedelta(0))
+    written: list[Joined] = []
+    report = joins._store_report
+
+    def deleted(*arguments: Any, **options: Any) -> None:
+        assert deployed.call("DELETE", f"/models/{model_id}").status == 204
+        report(*arguments, **options)
+        written.extend(Joined.of(model_id))
+
+    monkeypatch.setattr(joins, "_store_report", deleted)
+    queue = JoinQueue(boto3.client("sqs"), deployed.variables["JOIN_QUEUE_URL"])
+    message = JoinMessage(organization_id=deployed.organization_id, model_id=model_id, by_hand=True)
+    joins.Joiner(queue, lambda: timedelta(minutes=1)).from_queue(message, "handle", datetime.now(UTC))
+    assert written
+    assert list(Joined.of(model_id)) == []

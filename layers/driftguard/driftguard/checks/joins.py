@@ -18,6 +18,7 @@ from driftguard.performance.partitions import Done, RunMissing, Watched
 from driftguard.performance.searching import WAITING_DAYS, search
 from driftguard.performance.tables import DAYS_KEPT, Joined
 from driftguard.performance.unsettled import unsettled_days
+from driftguard.platform.bulk import delete
 from driftguard.platform.ids import new_id
 from driftguard.platform.observability import count, logger
 from driftguard.platform.retries import ConditionFailed, is_transient
@@ -49,7 +50,7 @@ class Joiner:
         try:
             model = Models.one(message.organization_id, message.model_id)
             if model is None or model.settings.task is None:
-                return  # The model was deleted, or lost its task, after the message was sent.
+                return  # The model was deleted or lost its task after the message was sent.
             done = join(model, now, lambda: self.time_left() > timedelta(0), by_hand=message.by_hand)
             if not done.complete:
                 self.queue.send(message, f"{message.model_id}-{new_id(now)}")
@@ -62,6 +63,10 @@ class Joiner:
                 # The queue's own time-out is much longer, and would block the later joins of the model.
                 self.queue.give_back(receipt_handle, RETRY_SECONDS)
                 raise
+        finally:
+            # A join can last longer than the delay of an erasure, and would leave behind what it wrote after it.
+            if Models.one(message.organization_id, message.model_id) is None:
+                delete(Joined.of(message.model_id))
 
 
 def join(model: Models, now: datetime, may_go_on: Callable[[], bool], *, by_hand: bool = False) -> Done:
