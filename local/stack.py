@@ -186,7 +186,7 @@ def fire_schedule(stack: Stack, running: Callable[[], int]) -> dict[str, Any]:
             "time": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             "region": REGION,
             "resources": [rule["Arn"]],
-            "detail": {},
+            "detail": {"by_hand": True},  # joins the labels of all models, not only of those that are due
         }
         for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]:
             payload = target.get("Input") or json.dumps(event)

@@ -189,6 +189,14 @@ def _wide(size: int) -> dict[str, int]:
     return {f"{number:0128}": number for number in range(size // 140)}
 
 
+def _labels(size: int) -> Any:
+    """Return a body of up to 5,000 labels with as many outcomes as fit."""
+    outcomes = {wide.text(number, 60): 0.125 for number in range(10)}
+    rows = [{"prediction_id": f"id {number:012}", "label": number % 2, "outcomes": outcomes} for number in range(5_000)]
+    each = len(json.dumps(rows[0], separators=(",", ":"))) + 1
+    return {"batch_id": f"b{next(_batches)}", "labels": rows[: (size - 1_000) // each]}
+
+
 SHAPES = [
     *PREDICTION,
     *(Shape("POST", "/predictions/batch", name, _batch(row)) for name, row in ROWS),
@@ -196,6 +204,7 @@ SHAPES = [
     *(Shape("PUT", "/models/{model_id}/baseline", f"rows: {name}", _baseline(row)) for name, row in ROWS),
     Shape("PUT", "/models/{model_id}/baseline", "columns of numbers", _columns(lambda n: _numbers[n % 1_000] + n, 19)),
     Shape("PUT", "/models/{model_id}/baseline", "columns of ids", _columns(lambda n: f"id {n:012}", 18)),
+    Shape("POST", "/models/{model_id}/labels", "labels", _labels),
     Shape(
         "POST",
         "/models/{model_id}/baseline/uploads",

@@ -13,7 +13,7 @@ from driftguard.alerts.publishing import to_topic
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.checks import triggers
-from driftguard.checks.messages import CheckMessage, Queues
+from driftguard.checks.messages import CheckMessage, JoinQueue, Queues
 from driftguard.checks.schemas import Queued, Simulation, SimulationBody
 from driftguard.checks.simulation import simulate
 from driftguard.models import registry
@@ -34,8 +34,11 @@ processor.raise_on_entire_batch_failure = False  # Returning a batch's only mess
 )
 def check_now(model_id: str) -> Response[Any]:
     """Check a model now, as the schedule does. Returns the report, or 202 if the check takes too long for one request
-    and continues in the background. Returns 409 while another check of the model runs."""
+    and continues in the background. Returns 409 while another check of the model runs. If the model has a task, its
+    labels are joined in the background."""
     model = registry.find(app.caller.organization_id, model_id)
+    if model.settings.task is not None:
+        JoinQueue(aws.client("sqs"), app.environment.join_queue_url).send_by_hand(model, datetime.now(UTC))
     status, body = triggers.by_hand(
         model, _worker(app.lambda_context, triggers.BY_HAND), datetime.now(UTC), app.caller.key_name
     )

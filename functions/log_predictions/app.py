@@ -1,4 +1,4 @@
-"""The API routes that log and list predictions."""
+"""The API routes that log predictions and labels, and list predictions."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,6 +9,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Que
 from driftguard.api.lists import CursorText, Limit, page_answer
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
+from driftguard.models import registry
+from driftguard.models.tables import Models
+from driftguard.performance.intake import log_labels
+from driftguard.performance.schemas import LabelsBody, LabelsLogged, LabelsOfModel
 from driftguard.platform.observability import count
 from driftguard.platform.times import UtcTime
 from driftguard.predictions import intake, listing
@@ -47,6 +51,29 @@ def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKe
     return Response(status_code=202, content_type="application/json", body=answer, headers=headers)
 
 
+@app.post(
+    "/models/<model_id>/labels",
+    status_code=202,
+    responses=answers(202, LabelsLogged, 404, 409, 413, 415),
+    tags=["Labels"],
+)
+def log_labels_of_model(
+    model_id: str, body: Annotated[LabelsOfModel, Body()], idempotency_key: IdempotencyKey = None
+) -> Response[LabelsLogged]:
+    """Send up to 5,000 labels of one model. A label is the true value of a prediction and has its id. Valid labels are
+    stored, and `errors` lists the others by their index. The status is 422 if no label is valid. A later label of the
+    same prediction replaces the earlier one."""
+    return _log_labels(registry.find(app.caller.organization_id, model_id), body, idempotency_key)
+
+
+@app.post("/labels", status_code=202, responses=answers(202, LabelsLogged, 404, 409, 413, 415), tags=["Labels"])
+def log_labels_by_name(
+    body: Annotated[LabelsBody, Body()], idempotency_key: IdempotencyKey = None
+) -> Response[LabelsLogged]:
+    """Send up to 5,000 labels of the model that the body names. Name the model by `model` or `model_id`."""
+    return _log_labels(registry.referred(app.caller.organization_id, body), body, idempotency_key)
+
+
 @app.get("/models/<model_id>/predictions", responses=answers(200, list[LoggedRow], 404), tags=["Predictions"])
 def list_predictions(
     model_id: str, limit: Limit = 50, cursor: CursorText = None, start: Moment = None, end: Moment = None
@@ -55,6 +82,14 @@ def list_predictions(
     organization_id = app.caller.organization_id
     found = listing.list_logged(organization_id, model_id, limit=limit, cursor=cursor, start=start, end=end)
     return page_answer(app, found)
+
+
+def _log_labels(model: Models, body: LabelsOfModel, idempotency_key: str | None) -> Response[LabelsLogged]:
+    answer = log_labels(model, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
+    count("LabelsAccepted", answer.accepted)
+    count("LabelsRejected", answer.rejected)
+    headers: dict[str, str | list[str]] = {"x-rejected-rows": str(answer.rejected)} if answer.rejected else {}
+    return Response(status_code=202, content_type="application/json", body=answer, headers=headers)
 
 
 handler = app.handle

@@ -16,6 +16,7 @@ from driftguard.baselines.names import features_of
 from driftguard.models import registry
 from driftguard.models.schemas import Model, ModelPatch, NewModel
 from driftguard.models.tables import Models
+from driftguard.performance.tables import has_labels
 from driftguard.platform import aws
 
 app = Api()
@@ -46,7 +47,13 @@ def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
     """Change a model. An absent value stays unchanged. Null restores the default."""
     caller, now = app.caller, datetime.now(UTC)
     return registry.change(
-        caller.organization_id, model_id, body, features_of=features_of, now=now, actor=caller.key_name
+        caller.organization_id,
+        model_id,
+        body,
+        features_of=features_of,
+        has_labels=has_labels,
+        now=now,
+        actor=caller.key_name,
     )
 
 

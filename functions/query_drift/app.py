@@ -1,4 +1,4 @@
-"""Lambda function that returns reports, history and alerts."""
+"""Lambda function that returns reports, history, performance and alerts."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,11 +12,12 @@ from driftguard.alerts.schemas import AlertDetail, AlertStatus, AlertSummary, Al
 from driftguard.api.lists import CursorText, Days, Limit, page_answer
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
-from driftguard.checks import reports
+from driftguard.checks import performance, reports
 from driftguard.checks.schemas import HistoryRow
 from driftguard.models import activity, registry
 from driftguard.models.activity import ActivityEntry
 from driftguard.notifications.deliveries import Deliveries
+from driftguard.verdicts.performance_shapes import LabelsShown, PerformanceShown
 from driftguard.verdicts.shapes import Report
 
 app = Api()
@@ -26,6 +27,8 @@ AlertDays = Annotated[int | None, Query(ge=1, le=3650, description=OPEN)]
 Status = Annotated[AlertStatus | None, Query(description="Only alerts with this status.")]
 Severe = Annotated[Severity | None, Query(description="Only alerts with this severity.")]
 OfModel = Annotated[str | None, Query(max_length=128, description="Only changes of this model.")]
+Metric = Annotated[str | None, Query(max_length=140, description="The metric of each day. Default: the headline.")]
+EventDays = Annotated[int | None, Query(ge=1, le=400, description="Only the last event days. Default: all.")]
 Type = Annotated[AlertType | None, Query(description="Only alerts of this type.")]
 
 
@@ -43,6 +46,21 @@ def list_history(
     """List a model's checks, newest first."""
     model = registry.find(app.caller.organization_id, model_id)
     return page_answer(app, reports.history(model, days=days, cursor=cursor, limit=limit, now=datetime.now(UTC)))
+
+
+@app.get("/models/<model_id>/performance", responses=answers(200, PerformanceShown, 404), tags=["Labels"])
+def get_performance(model_id: str, days: EventDays = None, metric: Metric = None) -> PerformanceShown:
+    """Show how well the model predicts, according to its labels. The response has a metric by event day, and all
+    metrics of the last 7 mature days. Returns 404 if the model has no task, and before the first join."""
+    model = registry.find(app.caller.organization_id, model_id)
+    return performance.performance(model, days=days, metric=metric, now=datetime.now(UTC))
+
+
+@app.get("/models/<model_id>/labels/status", responses=answers(200, LabelsShown, 404), tags=["Labels"])
+def get_labels_status(model_id: str) -> LabelsShown:
+    """Show how many labels have arrived and how late they are. A label that is `waiting` has no prediction yet.
+    Returns 404 if the model has no task, and before the first join."""
+    return performance.labels_status(registry.find(app.caller.organization_id, model_id))
 
 
 @app.get("/drift/models/<model_id>/alerts", responses=answers(200, list[AlertSummary], 404), tags=["Alerts"])

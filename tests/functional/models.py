@@ -8,6 +8,7 @@ import boto3
 
 from driftguard.platform.times import iso
 from sandbox.gateway import LambdaContext, function
+from sandbox.roles import under_role
 from tests.functional.conftest import Stack
 
 DAY = timedelta(days=1)
@@ -51,12 +52,21 @@ def tick(deployed: Stack, tick_id: str = "tick-1") -> list[dict[str, Any]]:
 
 def drain(deployed: Stack) -> list[dict[str, Any]]:
     """Hand the messages in the check queue to the check function, one at a time. Return its answers."""
+    return _drain(deployed.variables["CHECK_QUEUE_URL"], "check_drift")
+
+
+def drain_joins(deployed: Stack) -> list[dict[str, Any]]:
+    """Hand the messages in the join queue to the join function, one at a time. Return its answers."""
+    return _drain(deployed.variables["JOIN_QUEUE_URL"], "join_labels")
+
+
+def _drain(url: str, name: str) -> list[dict[str, Any]]:
     sqs = boto3.client("sqs")
-    url = deployed.variables["CHECK_QUEUE_URL"]
     answers = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1).get("Messages"):
         message = messages[0]
-        answer = function("check_drift").handler(records(message["Body"], message["ReceiptHandle"]), LambdaContext())
+        with under_role(name):
+            answer = function(name).handler(records(message["Body"], message["ReceiptHandle"]), LambdaContext())
         answers.append(answer)
         if not answer["batchItemFailures"]:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

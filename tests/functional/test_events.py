@@ -22,7 +22,7 @@ from driftguard.alerts.schemas import Alert
 from driftguard.alerts.tables import Alerts
 from driftguard.baselines.schemas import ObjectCreated
 from driftguard.baselines.tables import Uploads
-from driftguard.checks.messages import CheckMessage
+from driftguard.checks.messages import CheckMessage, JoinMessage
 from driftguard.models.schemas import EraseMessage
 from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
@@ -48,6 +48,7 @@ STATUSES = {
     "log_predictions.single": 202,
     "log_predictions.batch": 202,
     "log_predictions.columns": 202,
+    "log_predictions.labels": 202,
     "manage_baselines.create_upload": 201,
     "manage_models.create": 201,
     "manage_models.delete": 204,
@@ -72,6 +73,7 @@ NO_FAILURES: dict[str, Any] = {"batchItemFailures": []}
 ANSWERS: dict[str, Callable[[Any], bool]] = {
     "build_baseline.file": lambda answer: answer == {"outcome": "done"},
     "check_drift.queue": lambda answer: answer == NO_FAILURES,
+    "join_labels.queue": lambda answer: answer == NO_FAILURES,
     "erase_model.queue": lambda answer: answer == NO_FAILURES,
     "schedule_checks.tick": lambda answer: answer["messages"] >= 1,
     "notify_email.topic": lambda answer: answer == NO_FAILURES,
@@ -94,6 +96,7 @@ ANSWERS: dict[str, Callable[[Any], bool]] = {
 
 MESSAGES: dict[str, type[BaseModel]] = {
     "check_drift.queue": CheckMessage,
+    "join_labels.queue": JoinMessage,
     "erase_model.queue": EraseMessage,
     "notify_email.retry": Retry,
     "notify_slack.retry": Retry,

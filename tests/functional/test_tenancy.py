@@ -19,7 +19,7 @@ from sandbox.calls import Call, intercepted
 from sandbox.gateway import Answer, routes
 from tests.functional import faults
 from tests.functional.conftest import Stack, add_organization
-from tests.functional.models import log, make_model, rows
+from tests.functional.models import drain_joins, log, make_model, rows
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "layers/driftguard/driftguard/openapi.json").read_text())
 
@@ -39,6 +39,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /models/{model_id}/baseline/uploads": {"format": "csv"},
     "POST /predictions": {"model_id": "{model_id}", "features": {"age": 1}},
     "POST /predictions/batch": {"model_id": "{model_id}", "predictions": [{"features": {"age": 1}}]},
+    "POST /labels": {"model_id": "{model_id}", "labels": [{"prediction_id": "a", "label": 1}]},
+    "POST /models/{model_id}/labels": {"labels": [{"prediction_id": "a", "label": 1}]},
     "POST /drift/models/{model_id}/simulate": {"days": 1},
     "POST /drift/alerts/{alert_id}/acknowledge": {"note": "mine now"},
     "POST /drift/alerts/{alert_id}/snooze": {"until": "2999-01-01T00:00:00Z"},
@@ -48,8 +50,13 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 """A body that each route with one accepts."""
 
+INGEST = (
+    *("POST /predictions", "POST /predictions/batch", "POST /labels", "POST /models/{model_id}/labels"),
+    "GET /me",
+)
+
 ALLOWED: dict[str, Callable[[str], bool]] = {
-    "ingest": lambda route: route in ("POST /predictions", "POST /predictions/batch", "GET /me"),
+    "ingest": lambda route: route in INGEST,
     "viewer": lambda route: route.startswith("GET ") and route != "GET /activity",
     "admin": lambda route: True,
 }
@@ -113,9 +120,10 @@ class World:
 @pytest.fixture
 def world(deployed: Stack) -> World:
     """Acme has everything that has an id; Other has a model and nothing else."""
-    model_id = make_model(deployed)
+    model_id = make_model(deployed, task={"type": "binary", "positive": 1})
     log(deployed, model_id, rows(2, 0.6, count=300))
     assert deployed.call("POST", f"/drift/models/{model_id}/check").status == 200
+    assert drain_joins(deployed) == [{"batchItemFailures": []}]
     alert_id = deployed.call("GET", "/drift/alerts").body[0]["id"]
     channel = {"type": "email", "to": ["secret@acme.example"], "name": "acme's"}
     channel_id = deployed.call("POST", "/alert-channels", channel).body["id"]

@@ -11,6 +11,9 @@ from tests.local.launched import Launched, launched
 ROOT = Path(__file__).parents[2]
 
 
+TASK = {"type": "binary", "positive": 1}
+
+
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
     """The built template, serving."""
@@ -22,8 +25,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
 
 @pytest.fixture(scope="package")
 def lived_in(stack: Launched) -> dict[str, str]:
-    """Ids of a model with a report and an alert, of a channel, an upload and a baseline version."""
-    model_id = stack.http("POST", "/models", json={"name": "fuzzed"}).json()["id"]
+    """Ids of a model with reports and an alert, of a channel, an upload and a baseline version."""
+    model_id = stack.http("POST", "/models", json={"name": "fuzzed", "settings": {"task": TASK}}).json()["id"]
     rows = [
         {"features": {"age": number % 50, "plan": "abc"[number % 3]}, "prediction": number % 2} for number in range(600)
     ]
@@ -36,6 +39,8 @@ def lived_in(stack: Launched) -> dict[str, str]:
     body = {"model_id": model_id, "predictions": moved}
     assert stack.http("POST", "/predictions/batch", json=body).status_code == 202
     assert stack.http("POST", f"/drift/models/{model_id}/check").json()["status"] == "drift"
+    assert stack.http("POST", "/_local/schedule").status_code == 200
+    assert stack.http("GET", f"/models/{model_id}/performance").status_code == 200
     alert_id = stack.http("GET", "/drift/alerts").json()[0]["id"]
     channel = {"type": "email", "to": ["team@example.com"]}
     channel_id = stack.http("POST", "/alert-channels", json=channel).json()["id"]

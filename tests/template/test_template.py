@@ -51,8 +51,12 @@ ROUTES = {
     "/models/{model_id}/baseline/uploads/{upload_id}": "GET",
     "/models/{model_id}/baselines": "GET",
     "/models/{model_id}/baselines/{version}/restore": "POST",
+    "/models/{model_id}/labels": "POST",
+    "/models/{model_id}/labels/status": "GET",
+    "/models/{model_id}/performance": "GET",
     "/models/{model_id}/predictions": "GET",
     "/openapi.json": "GET",
+    "/labels": "POST",
     "/predictions": "POST",
     "/predictions/batch": "POST",
     "/scheduler/status": "GET",
@@ -227,7 +231,7 @@ def test_alarms_and_dashboard_watch_metrics_that_the_code_writes() -> None:
     }
     body = resources["OperationsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     shown = set(re.findall(r'\["DriftGuard/a-stack", "(\w+)"', body))
-    assert alarmed == {"ChecksFailed"}
+    assert alarmed == {"ChecksFailed", "JoinsFailed"}
     assert alarmed < shown
     assert {"ChecksDone", "ChecksSkipped", "CheckDuration", "PredictionsAccepted", "DeliveriesFailed"} < shown
     assert shown <= written

@@ -15,7 +15,7 @@ FLOORS = (
     ("platform", "statistics"),
     ("models", "rows", "distributions"),
     ("alerts", "predictions", "organizations"),
-    ("notifications", "counting", "baselines", "api"),
+    ("notifications", "counting", "baselines", "performance", "api"),
     ("verdicts",),
     ("checks",),
     ("all_tables",),
@@ -24,16 +24,21 @@ FLOORS = (
 
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 
-TABLE_READERS = {"folding", "fresh", "past", "series", "steps", "tables"}
+TABLE_READERS = {
+    *("folding", "fresh", "past", "series", "steps", "tables"),
+    *("days", "intake", "joining", "maturing", "partitions", "searching", "splitting", "unsettled"),
+}
 ENGINE = [
     *(f"driftguard.{room}" for room in ("statistics", "rows", "distributions", "verdicts")),
     "driftguard.models.settings",
+    "driftguard.models.task",
     "driftguard.alerts.findings",
     "driftguard.alerts.lifecycle",
     "driftguard.alerts.transitions",
     "driftguard.alerts.episodes",
     "driftguard.alerts.replaying",
     "driftguard.counting",
+    "driftguard.performance",
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from sandbox import stack
 
 ROOT = Path(__file__).parents[2]
-SCIENTIFIC = {"check_drift", "build_baseline"}
+SCIENTIFIC = {"check_drift", "join_labels", "build_baseline"}
 FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 
 TOOLS = ("bench", "demo", "functions", "layers", "local", "rules", "sandbox", "scripts")

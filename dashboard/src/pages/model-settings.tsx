@@ -8,7 +8,10 @@ import type { FeatureOverride, Model, ModelSettings, Rule, Simulation } from "..
 import { Dialog, Field, Problem, SeverityMark, Switch } from "../ui";
 import { ALERT_TYPES } from "../words";
 
-const DEFAULTS: Omit<ModelSettings, "features"> = {
+/** Settings of labels and performance. This page does not show them, because it has no labels to show either. */
+type OfLabels = "task" | "label_ratio" | "maturity_hours" | "label_wait_days" | "min_labels" | "min_performance_drop";
+
+const DEFAULTS: Omit<ModelSettings, "features" | OfLabels> = {
   window_days: 7,
   rule: "budget",
   alpha: 0.05,

@@ -12,11 +12,13 @@ from driftguard.models.tables import Models
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.tables import Channels
 from driftguard.organizations.tables import ApiKeys
+from driftguard.performance.tables import Joined
 from driftguard.predictions.tables import Predictions
 
 ALL: Final = (
     Predictions,
     StoredCounts,
+    Joined,
     History,
     Runs,
     Baselines,

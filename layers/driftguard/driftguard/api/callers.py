@@ -9,6 +9,10 @@ from driftguard.platform.errors import Forbidden
 NO_KEY = "Send a valid API key in the header x-api-key."
 
 
+INGEST = ("/predictions", "/predictions/batch", "/labels", "/models/{model_id}/labels")
+"""The resources that a key with the role `ingest` may post to."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """The owner and the role of the key in a request."""
@@ -24,13 +28,13 @@ class Caller:
 def allowed(role: Role, method: str, resource: str) -> bool:
     """Whether a role allows a method on a resource.
 
-    `ingest` logs predictions, `viewer` reads all but `/activity`, `admin` may do everything. Every key may read `/me`,
-    which describes the key itself.
+    `ingest` logs predictions and labels, `viewer` reads all but `/activity`, `admin` may do everything. Every key may
+    read `/me`, which describes the key itself.
     """
     if role == "admin" or resource == "/me":
         return True
     if role == "ingest":
-        return method == "POST" and resource in ("/predictions", "/predictions/batch")
+        return method == "POST" and resource in INGEST
     return method == "GET" and resource != "/activity"
 
 

@@ -29,6 +29,15 @@ class CheckMessage(BaseModel):
     actor: str = SCHEDULE
 
 
+class JoinMessage(BaseModel):
+    """The body of a message in the join queue."""
+
+    organization_id: str
+    model_id: str
+    by_hand: bool = False
+    """Whether the join runs although a pause has not ended, and counts what arrived in the last minutes."""
+
+
 class Incomplete(Exception):
     """SQS did not accept all messages. Sending all messages again is harmless."""
 
@@ -43,13 +52,33 @@ class Queues:
 
     def send_check(self, message: CheckMessage, deduplication_id: str) -> None:
         """Queue one check. SQS delivers the checks of one model in order."""
-        self.sqs.send_message(QueueUrl=self.check_url, **_check_entry(message, deduplication_id))
+        self.sqs.send_message(QueueUrl=self.check_url, **_fifo_entry(message, deduplication_id))
 
     def give_back(self, receipt_handle: str, seconds: int) -> None:
         """Return a message to the check queue, to be delivered again after `seconds`."""
         self.sqs.change_message_visibility(
             QueueUrl=self.check_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
+
+
+@dataclass(frozen=True)
+class JoinQueue:
+    """The SQS client and the URL of the join queue."""
+
+    sqs: Any
+    url: str
+
+    def send(self, message: JoinMessage, deduplication_id: str) -> None:
+        """Queue one join of labels. SQS delivers the joins of one model in order."""
+        self.sqs.send_message(QueueUrl=self.url, **_fifo_entry(message, deduplication_id))
+
+    def send_by_hand(self, model: Models, now: datetime) -> None:
+        """Queue a join that a person has asked for."""
+        self.send(JoinMessage(**_ids(model), by_hand=True), f"{model.model_id}-{new_id(now)}")
+
+    def give_back(self, receipt_handle: str, seconds: int) -> None:
+        """Return a message to the queue, to be delivered again after `seconds`."""
+        self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds)
 
 
 def schedule(queues: Queues, tick: str, now: datetime) -> int:
@@ -62,7 +91,7 @@ def schedule(queues: Queues, tick: str, now: datetime) -> int:
     turn = int(now.timestamp() // TICK.total_seconds())
     for models in batched(Models.to_check(turn), SEND_AT_ONCE, strict=False):
         checks = [
-            {"Id": str(number), **_check_entry(CheckMessage(**_ids(model), tick=tick), f"{tick}-{model.model_id}")}
+            {"Id": str(number), **_fifo_entry(CheckMessage(**_ids(model), tick=tick), f"{tick}-{model.model_id}")}
             for number, model in enumerate(models)
             if not model.erasing
         ]
@@ -79,6 +108,29 @@ def schedule(queues: Queues, tick: str, now: datetime) -> int:
     count("ChecksScheduled", sent)
     if failed:
         raise Incomplete(f"SQS accepted only {sent} of {sent + failed} messages. Lambda retries the run.")
+    return sent
+
+
+def schedule_joins(queue: JoinQueue, tick: str, now: datetime, *, by_hand: bool = False) -> int:
+    """Queue the joins of this tick. Returns the number of messages. Raises Incomplete, as `schedule` does.
+
+    Each model with a task has one join an hour. by_hand: queue a join of all models.
+    """
+    sent = failed = 0
+    turn = None if by_hand else int(now.timestamp() // TICK.total_seconds())
+    for models in batched(Models.to_join(turn), SEND_AT_ONCE, strict=False):
+        entries = [
+            {
+                "Id": str(number),
+                **_fifo_entry(JoinMessage(**_ids(model), by_hand=by_hand), f"{tick}-{model.model_id}"),
+            }
+            for number, model in enumerate(models)
+        ]
+        answer = queue.sqs.send_message_batch(QueueUrl=queue.url, Entries=entries)
+        sent += len(answer.get("Successful", []))
+        failed += len(answer.get("Failed", []))
+    if failed:
+        raise Incomplete(f"SQS accepted only {sent} of {sent + failed} joins. Lambda retries the run.")
     return sent
 
 
@@ -100,7 +152,7 @@ def _ids(model: Models) -> dict[str, str]:
     return {"organization_id": model.organization_id, "model_id": model.model_id}
 
 
-def _check_entry(message: CheckMessage, deduplication_id: str) -> dict[str, str]:
+def _fifo_entry(message: CheckMessage | JoinMessage, deduplication_id: str) -> dict[str, str]:
     return {
         "MessageBody": message.model_dump_json(),
         "MessageGroupId": message.model_id,

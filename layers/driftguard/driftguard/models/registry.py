@@ -10,6 +10,7 @@ from driftguard.models.schemas import MAX_LABELS, Model, ModelPatch, ModelRefere
 from driftguard.models.settings import ModelSettings, check_features, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
+from driftguard.models.task import Task, refused_change, with_threshold
 from driftguard.platform.errors import Conflict, Invalid, NotFound
 from driftguard.platform.ids import new_id
 from driftguard.platform.paging import Page, decode_key, encode_cursor
@@ -68,6 +69,7 @@ def create(organization_id: str, body: NewModel, *, partitions: int, now: dateti
         created_at=iso(now),
     )
     model.settings = body.settings.apply(ModelSettings())
+    model.thresholds = with_threshold([], None, model.settings.task, iso(now)) or None
     _check_size(model)
     try:
         details = {"name": body.name, **differences({}, model.settings_given or {})}
@@ -102,14 +104,18 @@ def change(
     body: ModelPatch,
     *,
     features_of: Callable[[Models], Iterable[str]],
+    has_labels: Callable[[Models], bool],
     now: datetime,
     actor: str,
 ) -> Model:
-    """Merge a patch into a model. features_of: returns the names of the features in a model's baseline.
+    """Merge a patch into a model.
+
+    features_of: returns the names of the features in a model's baseline. has_labels: whether labels were sent to a
+    model.
 
     Changes at the same time are merged one after the other. Raises NotFound if there is no such model. Raises Invalid
     if the settings name features that the baseline lacks, or if the merged model is too large. Raises Conflict if the
-    new name is taken or another request renames the model at the same time.
+    new name is taken, if another request renames the model at the same time, or if the task does not fit the labels.
     """
     first_name = None
     for attempt in retrying(TRIES_TO_CHANGE):
@@ -120,8 +126,9 @@ def change(
             raise Conflict("Another request renamed the model at the same time. Please try again.", retry_after=1)
         if attempt.number == 0 and body.settings is not None and model.baseline_version is not None:
             check_features(body.settings, partial(features_of, model))
-        before = _described(model)
+        before, task = _described(model), model.settings.task
         _merge(model, body)
+        _check_task(model, task, has_labels, now)
         details = differences(before, _described(model))
         change = Change(organization_id, actor, "model_changed", model_id, now, model_id, details) if details else None
         with attempt:
@@ -152,6 +159,17 @@ def _merge(model: Models, body: ModelPatch) -> None:
     if "settings" in given:
         model.settings = body.settings.apply(model.settings) if body.settings is not None else ModelSettings()
     _check_size(model)
+
+
+def _check_task(model: Models, before: Task | None, has_labels: Callable[[Models], bool], now: datetime) -> None:
+    """Raise Conflict if the new task of a model does not fit the labels that it has. Note a new threshold."""
+    after = model.settings.task
+    if after == before:
+        return
+    reason = refused_change(before, after)
+    if reason is not None and has_labels(model):
+        raise Conflict(reason)
+    model.thresholds = with_threshold(model.thresholds or [], before, after, iso(now)) or None
 
 
 def _check_size(model: Models) -> None:

@@ -6,6 +6,7 @@ Each setting is declared once, in `ModelValues`. `FeatureOverride` and `Settings
 import heapq
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import (
@@ -19,8 +20,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from driftguard.models.task import Task
 from driftguard.platform.errors import FieldError, Invalid
-from driftguard.platform.serialization import MAX_ERRORS, Name, Wire
+from driftguard.platform.serialization import MAX_ERRORS, Name, Wire, field_errors
 
 type Rule = Literal["budget", "p_value"]
 
@@ -39,6 +41,8 @@ def _hours_or_auto(value: Any) -> Any:
 NoDataHours = Annotated[Hours | Literal["auto"], BeforeValidator(_hours_or_auto)]
 WarmupHours = Annotated[int, Field(ge=0, le=24 * 28, strict=True)]
 WindowDays = Annotated[int, Field(ge=1, le=14, strict=True)]
+Ratio = Annotated[float, Field(gt=0, le=1, strict=True)]
+LabelWait = Annotated[int, Field(ge=1, le=400, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 
 OVERRIDABLE = ("rule", "alpha", "min_drift_score", "sudden_score", "min_samples", "enabled")
@@ -151,6 +155,26 @@ class ModelValues(Suggesting):
         description="Hours without any prediction after which `no_data` opens for a model that had predictions. "
         "`auto`: 1.5 times the longest gap of the last 14 days, at least 24.",
     )
+    task: Task | None = Field(
+        default=None,
+        description="What the model predicts: `type` (`binary`, `multiclass`, `regression`), `positive`, `threshold`, "
+        "`classes`, `value_matrix`. Labels are joined only if there is a task.",
+    )
+    label_ratio: Ratio = Field(
+        default=0.8, description="Share of a day's predictions that need a label before the day is judged."
+    )
+    maturity_hours: Hours | None = Field(
+        default=None,
+        description="Hours after its end until a day is judged whatever its share of labels. Null: the time within "
+        "which 95 % of the labels arrive, at least 24.",
+    )
+    label_wait_days: LabelWait = Field(
+        default=90, description="Days that a prediction waits for its label, 1–400. A change holds for later days."
+    )
+    min_labels: Samples = Field(default=100, description="Smallest number of labelled predictions that is judged.")
+    min_performance_drop: Score = Field(
+        default=0.02, description="Smallest drop of a metric that opens an alert. Errors must rise by 5 %."
+    )
     enabled: Flag = Field(default=True, description="Whether the schedule checks the model.")
 
     @property
@@ -218,10 +242,15 @@ class ModelSettings(ModelValues):
         return [own.get(name, shared) for name in names]
 
 
+@optional_fields(Task, Task.model_fields, partial(_description, Task), {"value_matrix": dict[str, float | None]})
+class TaskPatch(Suggesting):
+    """A change of the task. An absent value stays unchanged. Null restores the default."""
+
+
 Overrides = Annotated[dict[Name, FeatureOverride | None], Field(max_length=MAX_OVERRIDES)]
 
 
-@optional_fields(ModelSettings, ModelSettings.model_fields, _with_default, {"features": Overrides})
+@optional_fields(ModelSettings, ModelSettings.model_fields, _with_default, {"features": Overrides, "task": TaskPatch})
 class SettingsPatch(Suggesting):
     """A change of settings. Null restores the default. An absent setting stays unchanged."""
 
@@ -235,7 +264,12 @@ class SettingsPatch(Suggesting):
                 f"the model would have overrides of {overrides} features; {MAX_OVERRIDES} at most; set overrides that "
                 "you do not need to null",
             )
-        return ModelSettings.model_validate(merged)
+        try:
+            return ModelSettings.model_validate(merged)
+        except ValidationError as error:
+            # Only a task can be wrong as a whole although each of its values is valid.
+            errors = field_errors(error.errors(include_url=False))
+            raise Invalid([{**entry, "loc": ["body", "settings", *entry["loc"]]} for entry in errors]) from None
 
 
 def check_features(patch: "SettingsPatch | None", known: Callable[[], Iterable[str]]) -> None:

@@ -22,6 +22,11 @@ from driftguard.platform.times import iso
 SHARDS = 16
 """Partitions of the schedule's index. Each partition can be read at more than 1,000 models per second."""
 
+JOIN = "join#"
+
+TURNS_OF_JOINS = 4
+"""Ticks in which the schedule joins the labels of each model once."""
+
 
 class Due(GlobalSecondaryIndex["Models"]):  # type: ignore[no-untyped-call]
     """The models to check, spread over SHARDS partitions. No other index crosses organizations."""
@@ -42,9 +47,11 @@ class Models(Table):
     | organization | `model#<model>` | the definition; has `shard` while the schedule checks the model |
     | organization | `name#<name>` | the model with this name, because names are unique in an organization |
     | organization | `erase#<model>` | a deleted model whose data must be erased; has `shard` for the schedule |
+    | organization | `join#<model>` | a model with a task, whose labels are joined hourly; has its own `shard` |
 
-    The schedule reads the index `due` (shard, model_id). `revision` rises with each change of the definition. Of two
-    changes that read the same revision only one is stored.
+    The schedule reads the index `due` (shard, model_id). `thresholds` lists each threshold of a binary task with the
+    time from which it holds. `revision` rises with each change of the definition. Of two changes that read the same
+    revision only one is stored.
     """
 
     table_setting = "MODELS"
@@ -60,6 +67,7 @@ class Models(Table):
     description = UnicodeAttribute(null=True)
     labels = Json(null=True)
     settings_given = Json(null=True)
+    thresholds = Json(null=True)
     partitions: ListAttribute[Any] = ListAttribute(null=True)
     baseline_version = NumberAttribute(null=True)
     baseline_names = BinaryAttribute(null=True, legacy_encoding=False)
@@ -77,6 +85,12 @@ class Models(Table):
     def settings(self, settings: ModelSettings) -> None:
         self.settings_given = settings.model_dump(mode="json", exclude_unset=True)
         self.shard = shard_of(self.model_id) if settings.enabled else None
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the schedule joins the labels of this model."""
+        settings = self.settings
+        return settings.enabled and settings.task is not None
 
     @property
     def text_bytes(self) -> int:
@@ -115,6 +129,8 @@ class Models(Table):
                 change.record(write)
             write.save(model, condition=cls.pk.does_not_exist())
             write.save(_name_item(model, str(model.name)), condition=cls.pk.does_not_exist())
+            if model.is_joined:
+                write.save(_join_item(model))
 
     def replace(self, old_name: str, change: Change | None = None) -> None:
         """Store a changed definition, and a changed name, with the record of the change.
@@ -134,6 +150,8 @@ class Models(Table):
             Models.shard.set(self.shard) if self.shard else Models.shard.remove(),
             Models.revision.set(self.revision + 1),
         ]
+        if self.thresholds:
+            actions.append(Models.thresholds.set(self.thresholds))
         with transaction() as write:
             if change is not None:
                 change.record(write)
@@ -141,6 +159,10 @@ class Models(Table):
             if self.name != old_name:
                 write.delete(_name_item(self, old_name))
                 write.save(_name_item(self, str(self.name)), condition=Models.pk.does_not_exist())
+            if self.is_joined:
+                write.save(_join_item(self))
+            else:
+                write.delete(_join_item(self))
 
     def remove(self, now: datetime, change: Change | None = None) -> None:
         """Delete the definition and leave a mark, so that the data of the model will be erased. Record the change.
@@ -163,6 +185,7 @@ class Models(Table):
             unchanged = (Models.name == self.name) & (Models.partitions == self.partitions)
             write.delete(Models(self.pk, self.sk), condition=unchanged)
             write.delete(_name_item(self, str(self.name)))
+            write.delete(_join_item(self))
             write.save(mark)
             Statuses.overtake(write, self.organization_id, self.model_id)
 
@@ -247,6 +270,27 @@ class Models(Table):
         """
         for number in range(SHARDS):
             yield from cls.due.query(f"{(turn + number) % SHARDS:02d}")
+
+    @classmethod
+    def to_join(cls, turn: int | None) -> Iterator["Models"]:
+        """Return the models whose labels this turn joins, with keys and organization only. None: all of them.
+
+        Each of TURNS_OF_JOINS turns in a row has its own part of the models.
+        """
+        first, step = (0, 1) if turn is None else (turn % TURNS_OF_JOINS, TURNS_OF_JOINS)
+        for number in range(first, SHARDS, step):
+            yield from cls.due.query(f"{JOIN}{number:02d}")
+
+
+def _join_item(model: Models) -> Models:
+    return Models(
+        model.pk,
+        f"{JOIN}{model.model_id}",
+        organization_id=model.organization_id,
+        model_id=model.model_id,
+        shard=f"{JOIN}{shard_of(model.model_id)}",
+        created_at=model.created_at,
+    )
 
 
 def _name_item(model: Models, name: str) -> Models:

@@ -52,6 +52,10 @@ class Environment:
         return self.text("ERASE_QUEUE_URL")
 
     @property
+    def join_queue_url(self) -> str:
+        return self.text("JOIN_QUEUE_URL")
+
+    @property
     def retry_queue_url(self) -> str:
         return self.text("RETRY_QUEUE_URL")
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 NO_TIME = "not an RFC 3339 time; send a text such as 2026-11-06T07:26:10Z"
 
@@ -33,6 +34,11 @@ def parse(text: str) -> datetime:
         raise ValueError(NO_TIME) from None
     except OverflowError:
         raise ValueError("the time is out of range; send a time in the years 1 to 9999") from None
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a time in microseconds since 1970-01-01T00:00Z."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def hour_of(moment: datetime) -> int:

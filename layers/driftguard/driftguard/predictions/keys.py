@@ -43,3 +43,8 @@ class Key(NamedTuple):
 def place(model_id: str, number: int) -> str:
     """Return the pk of one of a model's partitions, counted from 0."""
     return f"{model_id}#{number}"
+
+
+def labels_of(model_id: str) -> str:
+    """Return the name under which the batches of a model's labels are stored, in place of the model's id."""
+    return f"{model_id}#labels"

@@ -61,6 +61,12 @@ class Request:
         return cls._of(key, idempotency_key, ["columns", batch_id, _digest(sent, ids, order)])
 
     @classmethod
+    def of_labels(cls, body: Any, batch_id: str | None, idempotency_key: str | None) -> "Request":
+        """Return the request of a batch of labels. Equal prediction ids alone make no retry: labels are corrected."""
+        key = None if batch_id is None else Key.of("b", "id", batch_id)
+        return cls._of(key, idempotency_key, ["labels", batch_id, body])
+
+    @classmethod
     def _of(cls, key: Key | None, idempotency_key: str | None, body: Any) -> "Request":
         """Return the request of a body with an id of its own (`key`), an Idempotency-Key, or both.
 

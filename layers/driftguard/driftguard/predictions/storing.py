@@ -1,5 +1,6 @@
 """Store the valid rows of a logging request once, and answer a retry like the first time."""
 
+import itertools
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,25 +30,34 @@ class Valid(NamedTuple):
 
 
 def store(
-    model: Models, request: Request, valid: Valid | None, rejected: Sequence[RejectedRow], now: datetime
+    model: Models,
+    request: Request,
+    valid: Valid | None,
+    rejected: Sequence[RejectedRow],
+    now: datetime,
+    owner: str | None = None,
 ) -> BatchLogged:
-    """Store rows once. Returns the first response to a retry. Raises Conflict, and Invalid if no row is valid."""
+    """Store rows once. Returns the first response to a retry. Raises Conflict, and Invalid if no row is valid.
+
+    owner: the name that the rows are stored under, by default the model's id.
+    """
+    owner = owner or model.model_id
     counts = [int(count) for count in model.partitions]
-    head = _head(request.key.place(model.model_id, counts[-1]), request, valid, now) if valid else None
+    head = _head(request.key.place(owner, counts[-1]), request, valid, now) if valid else None
     large = valid is not None and len(valid.packed) > _room(request)
     for attempt in retrying(TRIES):
         # The condition of the write covers only the place for the current number of partitions. Places for earlier
         # numbers have to be read.
         everywhere = attempt.number > 0 or head is None or large
         with attempt:
-            first = _first_answer(model.model_id, request, counts if everywhere else counts[:-1], counts[-1], now)
+            first = _first_answer(owner, request, counts if everywhere else counts[:-1], counts[-1], now)
             if first is not None:
                 return first
             if head is None or valid is None:
                 raise Invalid([{"loc": row["loc"], "msg": row["msg"]} for row in rejected])
             if large and not head.chunks:
                 head.write_chunks(chunks(valid.packed), secrets.token_hex(8))
-            head.commit(now, _marker(model.model_id, request, counts[-1], now))
+            head.commit(now, _marker(owner, request, counts[-1], now))
             return _answer(request.key, valid.ids, rejected)
         # The batch is stored already, perhaps by this attempt if only the response was lost. Or another request is
         # storing the batch at this moment.
@@ -124,5 +134,6 @@ def _warnings(accepted: int, rejected: int) -> list[str]:
 def ids_of(key: Key, ids: Sequence[str | None], rejected: Sequence[Any]) -> list[str]:
     """Return the ids of valid rows. A row without an id gets one from the batch's key and the row's index."""
     bad = {row["index"] for row in rejected}
-    indexes = [index for index in range(len(ids) + len(bad)) if index not in bad] if bad else range(len(ids))
+    valid = (index for index in itertools.count() if index not in bad)
+    indexes = list(itertools.islice(valid, len(ids))) if bad else range(len(ids))
     return [own or made for own, made in zip(ids, key.prediction_ids(indexes), strict=True)]

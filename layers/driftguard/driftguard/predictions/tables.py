@@ -16,7 +16,7 @@ from driftguard.platform.bulk import in_turn, put
 from driftguard.platform.dynamodb import KEYS, Options, Table, transaction
 from driftguard.platform.retries import ConditionFailed, conditional
 from driftguard.platform.times import iso
-from driftguard.predictions.keys import Key, place
+from driftguard.predictions.keys import Key, labels_of, place
 from driftguard.rows.reading import MAX_AGE, MAX_AHEAD
 
 RETENTION = MAX_AGE
@@ -78,6 +78,7 @@ class Predictions(Table):
     | `<model>#<partition>` | `b#…` `p#…` `i#…` `r#…` | a head: rows, event times, data or number of chunks |
     | `<model>#<partition>` | `i#…` without rows | a marker: an Idempotency-Key that was sent in addition to an id |
     | `<model>#<partition>` | `c#<nonce>#<number>` | a chunk of a batch too large for one item |
+    | `<model>#labels#<partition>` | as above | batches of labels |
 
     The partition follows from a hash of the key and the model's number of partitions, so a retry finds the first
     attempt. Chunks are written first. The head is then written on the condition that no such head exists, which stores
@@ -140,7 +141,8 @@ class Predictions(Table):
     def of_model(cls, model: Models) -> "Iterable[Predictions]":
         """All batches, chunks and markers of a model in each of its partitions, keys only."""
         return in_turn(
-            cls.query(place(model.model_id, number), attributes_to_get=KEYS, consistent_read=True)
+            cls.query(place(owner, number), attributes_to_get=KEYS, consistent_read=True)
+            for owner in (model.model_id, labels_of(model.model_id))
             for number in range(model.partition_count)
         )
 

@@ -1,0 +1,138 @@
+"""Joins a model's labels with its predictions, and stores the performance report: started from the queue."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from driftguard.checks.messages import JoinMessage, JoinQueue
+from driftguard.checks.performance import Stored, pack
+from driftguard.models.tables import Models
+from driftguard.models.task import Task
+from driftguard.performance.batches import Reader
+from driftguard.performance.counts import Counts, total
+from driftguard.performance.joining import Overtaken, step
+from driftguard.performance.label_rows import UNDATED
+from driftguard.performance.maturing import mature_days
+from driftguard.performance.metrics import names_of
+from driftguard.performance.partitions import Done, RunMissing, Watched
+from driftguard.performance.searching import WAITING_DAYS, search
+from driftguard.performance.tables import DAYS_KEPT, Joined
+from driftguard.performance.unsettled import unsettled_days
+from driftguard.platform.bulk import delete
+from driftguard.platform.ids import new_id
+from driftguard.platform.observability import count, logger
+from driftguard.platform.retries import ConditionFailed, is_transient
+from driftguard.platform.times import DAY, HOUR, hour_of, iso
+from driftguard.verdicts.performance_report import days_by_metric, report, status
+
+SHOWN_DAYS = 92
+"""Event days in the report, at least. Days that still take labels are always in it."""
+
+REPORT_EVERY = 6 * HOUR
+"""A report without new rows is made again after this time, because days become mature by their age."""
+
+RETRY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Joiner:
+    """Runs joins with the queue and the time limit of one Lambda invocation."""
+
+    queue: JoinQueue
+    time_left: Callable[[], timedelta]
+
+    def from_queue(self, message: JoinMessage, receipt_handle: str, now: datetime) -> None:
+        """Join the labels of the model that a queue message names.
+
+        Raises transient errors, so that SQS delivers the message again. Other errors are counted and not raised,
+        because the schedule sends the next message within an hour.
+        """
+        try:
+            model = Models.one(message.organization_id, message.model_id)
+            if model is None or model.settings.task is None:
+                return  # The model was deleted or lost its task after the message was sent.
+            done = join(model, now, lambda: self.time_left() > timedelta(0), by_hand=message.by_hand)
+            if not done.complete:
+                self.queue.send(message, f"{message.model_id}-{new_id(now)}")
+        except Overtaken:
+            logger.info("another join of this model was faster", extra={"model_id": message.model_id})
+        except Exception as error:
+            count("JoinsFailed")
+            logger.error("join failed", exc_info=error, extra={"model_id": message.model_id})
+            if is_transient(error):
+                # The queue's own time-out is much longer, and would block the later joins of the model.
+                self.queue.give_back(receipt_handle, RETRY_SECONDS)
+                raise
+        finally:
+            # A join can last longer than the delay of an erasure, and would leave behind what it wrote after it.
+            if Models.one(message.organization_id, message.model_id) is None:
+                delete(Joined.of(message.model_id))
+
+
+def join(model: Models, now: datetime, may_go_on: Callable[[], bool], *, by_hand: bool = False) -> Done:
+    """Join what has arrived, and store the report. Raises Overtaken if another join of the model was faster.
+
+    by_hand: join although a pause has not ended, and count the arrivals of the last minutes in memory.
+    """
+    task = model.settings.task
+    if task is None:
+        raise ValueError("the model has no task")
+    reader = Reader(model.model_id, task, [(since, value) for since, value in model.thresholds or []])
+    watched = Watched(model.model_id, model.partition_count, reader, model.settings.label_wait_days)
+    done = step(watched, now, may_go_on, forced=by_hand)
+    if done.complete:
+        try:
+            _search(watched, now, done, by_hand=by_hand)
+            _store_report(model, watched, now, done, by_hand=by_hand)
+        except ConditionFailed as error:
+            raise Overtaken from error
+    if done.missing:
+        count("JoinsFailed")
+        logger.error("a run is missing", extra={"model_id": model.model_id, "days": sorted(done.missing)})
+    details = {"days": len(done.days), "refused": done.refused, "units": round(done.units), "complete": done.complete}
+    logger.info("join", extra={"model_id": model.model_id, **details})
+    return done
+
+
+def _search(model: Watched, now: datetime, done: Done, *, by_hand: bool) -> None:
+    """Look once a day for the days of labels that came without a timestamp."""
+    last = Joined.search(model.model_id)
+    if last is not None and str(last.next_at) > iso(now) and not by_hand:
+        return
+    before = int(last.before_day) if last is not None and last.before_day is not None else None
+    following = search(model, now, before, done)
+    Joined.searched(model.model_id, following, iso(now + DAY))
+
+
+def _store_report(model: Models, watched: Watched, now: datetime, done: Done, *, by_hand: bool) -> None:
+    head = Joined.report_head(model.model_id)
+    if head is not None and not done.days and not by_hand and str(head.next_at) > iso(now):
+        return
+    unsettled: dict[int, Counts] = {}
+    if by_hand:
+        try:
+            unsettled = unsettled_days(watched, now, done)
+        except RunMissing:
+            logger.warning("a run is missing, so the last minutes are left out", extra={"model_id": model.model_id})
+    stored = _report(model, watched.task, now, unsettled)
+    Joined.put_report(model.model_id, head, pack(stored), iso(now + REPORT_EVERY))
+
+
+def _report(model: Models, task: Task, now: datetime, unsettled: dict[int, Counts]) -> Stored:
+    settings = model.settings
+    shown = min(max(SHOWN_DAYS, settings.label_wait_days + 2), DAYS_KEPT)
+    days = mature_days(model.model_id, settings, now, shown, unsettled)
+    today = UNDATED + hour_of(now) // 24
+    undated = {
+        item.number: Counts.decode(item.counts).tally
+        for item in Joined.days(model.model_id, today - WAITING_DAYS, today)
+    } | {number: counts.tally for number, counts in unsettled.items() if number >= UNDATED}
+    state = Joined.state(model.model_id)
+    refused = state.progress.refused if state is not None else 0
+    outcomes = total((day.counts for day in days), task.class_count).outcomes
+    return {
+        "report": {**report(days, None, [], task, None), "days": []},
+        "days": days_by_metric(days, task),
+        "names": names_of(task, outcomes),
+        "labels": status(days, undated=list(undated.values()), refused=refused, now=now),
+    }

@@ -1,0 +1,120 @@
+"""The shapes of the performance report and of the state of labels, as the API returns them."""
+
+from typing import Any, Literal, TypedDict
+
+type Source = Literal["baseline", "predictions"]
+
+
+class DayShown(TypedDict):
+    """One event day. value, interval: of the metric asked for, null without labels."""
+
+    day: str
+    value: float | None
+    interval: list[float] | None
+    n: int
+    predictions: int
+    coverage: float
+    mature: bool
+
+
+class DayMetrics(TypedDict):
+    """One event day as it is stored. metrics: value, interval and number of rows by name."""
+
+    day: str
+    predictions: int
+    coverage: float
+    mature: bool
+    metrics: dict[str, tuple[float, list[float] | None, int]]
+
+
+class MetricShown(TypedDict):
+    """A metric of the window. bound: most by which the exact value may differ. The rest is null if it is not judged."""
+
+    value: float
+    interval: list[float] | None
+    n: int
+    bound: float
+    reference: float | None
+    drop: float | None
+    limit: float | None
+    p_value: float | None
+    degraded: bool | None
+
+
+class WindowShown(TypedDict):
+    """The mature days that are judged together."""
+
+    start: str | None
+    end: str | None
+    days: int
+    n: int
+    metrics: dict[str, MetricShown]
+
+
+class ReferenceShown(TypedDict):
+    """What the window is compared with. days: null if the rows have no times."""
+
+    source: Source
+    n: int
+    days: int | None
+    metrics: dict[str, float]
+
+
+class ConfusionShown(TypedDict):
+    """Labelled predictions of the window by class of the label (rows) and of the prediction (columns)."""
+
+    classes: list[str]
+    matrix: list[list[int]]
+
+
+class CalibrationShown(TypedDict):
+    """Rows of the window with a score in one tenth: their mean score and their share of positives."""
+
+    score: float
+    positives: float
+    n: int
+
+
+class HistogramShown(TypedDict):
+    """Counts between edges, by series."""
+
+    edges: list[float]
+    counts: dict[str, list[int]]
+
+
+class PerformanceShown(TypedDict):
+    """The report. What the task lacks is null."""
+
+    task: dict[str, Any]
+    headline: str
+    metric: str
+    days: list[DayShown]
+    window: WindowShown
+    reference: ReferenceShown | None
+    confusion: ConfusionShown | None
+    calibration: list[CalibrationShown] | None
+    scores: HistogramShown | None
+    errors: HistogramShown | None
+
+
+class Coverage(TypedDict):
+    """How many predictions of a day have a label."""
+
+    day: str
+    predictions: int
+    labelled: int
+
+
+class LabelsShown(TypedDict):
+    """The state of a model's labels. delay_hours: quantiles by name, null without labels."""
+
+    received: int
+    matched: int
+    waiting: int
+    unmatched: int
+    corrected: int
+    withdrawn: int
+    ambiguous: int
+    coverage: list[Coverage]
+    delay_hours: dict[str, int | None]
+    matured_until: str | None
