@@ -331,6 +331,7 @@ def test_history_rows_say_what_the_checks_found(store: None) -> None:
         row: dict[str, Any] = {**entry}
         assert {name: row[name] for name in copied} == {name: report[name] for name in copied}
         assert row["feature_scores"] == {feature["name"]: feature["drift_score"] for feature in report["features"]}
+        assert (row["features_left_out"], row["replayed"]) == (0, False)
 
 
 # Counts.

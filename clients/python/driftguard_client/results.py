@@ -113,7 +113,7 @@ class Report(Result):
 
 @dataclass
 class HistoryRow(Result):
-    """The summary of one check."""
+    """The summary of one check. `replayed` rows are the scores of days before the model had a baseline."""
 
     checked_at: str
     status: str
@@ -124,6 +124,7 @@ class HistoryRow(Result):
     baseline_version: int | None = None
     drifted_features: list[str] = field(default_factory=list)
     feature_scores: dict[str, float | None] = field(default_factory=dict)
+    replayed: bool = False
 
 
 @dataclass

@@ -21,9 +21,11 @@ export function ScoreBar({ value, limit, scale }: { value: number | null | undef
   );
 }
 
+/** A check, or a replayed day: the score of a day before the model had a baseline, computed later. */
 export interface Check {
   at: number;
   score: number | null;
+  replayed: boolean;
 }
 
 /** Where a chart draws: its width, the height of its time axis, and the places of times and scores. */
@@ -96,7 +98,7 @@ export function ScoreChart({
             ) : (
               x(first) - LEFT > ROOM && (
                 <text x={x(first) - 8} y={bottom - 7} class="tick end">
-                  no checks before {moment(new Date(first).toISOString())}
+                  {checks[0]!.replayed ? "no data" : "no checks"} before {moment(new Date(first).toISOString())}
                 </text>
               )
             )}
@@ -116,10 +118,19 @@ export function ScoreChart({
         {picked && (
           <output class="readout" style={{ left: `${Math.min(Math.max(x(picked.at), 76), Math.max(76, width - 76))}px` }} aria-hidden="true">
             <b>{picked.score === null ? "no score" : score(picked.score)}</b> {moment(new Date(picked.at).toISOString())}
+            {picked.replayed && ", replayed"}
           </output>
         )}
       </div>
       {checks.length > 0 && <Slider checks={checks} chosen={chosen} choose={setChosen} label={label} />}
+      {checks.some(({ replayed }) => replayed) && (
+        <ul class="spans">
+          <li class="muted">
+            <i class="replayed" aria-hidden="true" />
+            before the first check, computed from stored counts
+          </li>
+        </ul>
+      )}
       {alerts.length > 0 && <AlertList alerts={alerts} shaded={drawn.length > 0} />}
     </figure>
   );
@@ -128,9 +139,11 @@ export function ScoreChart({
 /** A chart's content in one sentence, for screen readers. */
 function summarize(checks: Check[], period: number, limit: number | null): string {
   const scores = checks.flatMap((check) => (check.score === null ? [] : [check.score]));
+  const replayed = checks.filter((check) => check.replayed && check.score !== null).length;
   if (scores.length === 0) return "no check with a score in this period.";
   const end = limit === null ? "" : `, limit ${score(limit)}`;
-  return `${brief(scores.length)} checks in ${duration(period)}, last ${score(scores.at(-1))}, highest ${score(Math.max(...scores))}${end}.`;
+  const days = replayed ? ` and ${replayed} replayed ${replayed === 1 ? "day" : "days"}` : "";
+  return `${brief(scores.length - replayed)} checks${days} in ${duration(period)}, last ${score(scores.at(-1))}, highest ${score(Math.max(...scores))}${end}.`;
 }
 
 function AlertSpans({ frame: { bottom, x }, drawn, from }: { frame: Frame; drawn: Lane[]; from: number }): JSX.Element {
@@ -177,9 +190,22 @@ function Grid({ frame: { width, bottom, x, y }, top, from, until }: { frame: Fra
 }
 
 function Curve({ frame: { x, y }, checks }: { frame: Frame; checks: Check[] }): JSX.Element {
-  const runs = useMemo(() => split(checks), [checks]);
+  const runs = useMemo(() => split(checks.filter(({ replayed }) => !replayed)), [checks]);
+  const before = useMemo(() => {
+    const days = split(checks.filter(({ replayed }) => replayed));
+    // The last replayed day is connected to the first check.
+    const first = runs[0]?.[0];
+    return days.map((run, index) => (first && index === days.length - 1 ? [...run, first] : run));
+  }, [checks, runs]);
   return (
     <>
+      {before.map((run, index) =>
+        run.length > 1 ? (
+          <path key={`replayed ${index}`} d={line(run.map((check) => [x(check.at), y(check.score!)]))} class="curve score replayed" />
+        ) : (
+          <circle key={`replayed ${index}`} cx={x(run[0]!.at)} cy={y(run[0]!.score!)} r="3" class="dot replayed" />
+        ),
+      )}
       {runs.map((run, index) =>
         x(run.at(-1)!.at) - x(run[0]!.at) > 5 ? (
           <path key={index} d={line(run.map((check) => [x(check.at), y(check.score!)]))} class="curve score" />
@@ -212,7 +238,7 @@ function Slider({ checks, chosen, choose, label }: { checks: Check[]; chosen: nu
       max={checks.length - 1}
       value={chosen ?? checks.length - 1}
       aria-label={`${label}, check by check`}
-      aria-valuetext={picked ? `${moment(new Date(picked.at).toISOString())}, ${picked.score === null ? "no score" : `score ${score(picked.score)}`}` : "no check selected"}
+      aria-valuetext={picked ? `${moment(new Date(picked.at).toISOString())}, ${picked.score === null ? "no score" : `score ${score(picked.score)}`}${picked.replayed ? ", replayed" : ""}` : "no check selected"}
       onFocus={(event) => choose(Number(event.currentTarget.value))}
       onInput={(event) => choose(Number(event.currentTarget.value))}
       onBlur={() => choose(null)}

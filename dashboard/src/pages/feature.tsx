@@ -53,7 +53,7 @@ export function FeaturePanel({
 }): JSX.Element {
   const history = useHistory(modelId, span);
   const checks = useMemo(
-    () => history.rows?.map((row): Check => ({ at: Date.parse(row.checked_at), score: row.feature_scores[key(feature)] ?? null })),
+    () => history.rows?.map((row): Check => ({ at: Date.parse(row.checked_at), score: row.feature_scores[key(feature)] ?? null, replayed: row.replayed })),
     [history.rows, feature.name, feature.role],
   );
   const drawn = shape(feature.histogram);

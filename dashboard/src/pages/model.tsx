@@ -124,13 +124,13 @@ function DriftPart({ model, query }: { model: Model; query: URLSearchParams }): 
 
 function Drift({ model, report, query }: { model: Model; report: Report; query: URLSearchParams }): JSX.Element {
   useTick(60_000);
-  const young = Date.now() - Date.parse(model.created_at) < DAY;
+  const young = Date.now() - Date.parse(model.created_at) < DAY && model.recent_scores.length <= 2;
   const days = Number(query.get("days")) || (young || report.features.length > MANY ? 1 : 7);
   const until = Math.max(Date.now(), Date.parse(report.checked_at));
   const span = { from: until - days * DAY, until };
   const history = useHistory(model.id, span);
   const alerts = useResource<Alert[]>(`${at`/drift/models/${model.id}/alerts`}?days=${days}&limit=100`);
-  const checks = useMemo(() => history.rows?.map((row) => ({ at: Date.parse(row.checked_at), score: row.drift_score })), [history.rows]);
+  const checks = useMemo(() => history.rows?.map((row) => ({ at: Date.parse(row.checked_at), score: row.drift_score, replayed: row.replayed })), [history.rows]);
   const strongest = report.features.reduce<Feature | null>((best, feature) => ((feature.drift_score ?? -1) > (best?.drift_score ?? -1) ? feature : best), null);
   const drifted = report.features.filter((feature) => feature.drifted);
   return (

@@ -201,7 +201,7 @@ def test_a_feature_called_prediction_has_scores_and_settings_of_its_own() -> Non
     verdict = verdict_of(baseline, {"prediction": moved, "x": values}, moved)
     assert verdict.report["drifted_features"] == ["feature:prediction", "prediction"]
     assert "feature:prediction (" in str(verdict.report["reason"])
-    row = json.loads(zlib.decompress(reports.pack_row(verdict.report)))
+    row = json.loads(zlib.decompress(reports.pack_row(reports.row_of(verdict.report))))
     assert set(row["feature_scores"]) == {"feature:prediction", "x", "prediction"}
     off = verdict_of(
         baseline, {"prediction": moved, "x": values}, moved, features={"feature:prediction": {"enabled": False}}

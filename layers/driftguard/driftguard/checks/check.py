@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.findings import Memory
 from driftguard.alerts.publishing import publish_pending
+from driftguard.checks.backfill import backfill
 from driftguard.checks.commit import store
 from driftguard.checks.onsets import Stored, with_onsets
 from driftguard.checks.tables import Runs
@@ -87,7 +88,10 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     verdict = decide(task.model, series, state, fresh, past, now, episodes)
     stored = Stored(series, fresh, lambda others: count_fresh(series, state.cursor, now, others, task.may_go_on))
     verdict = with_onsets(verdict, episodes, status, stored)
-    store(task, check_id, status, verdict, past)
+    earlier = backfill(task, status, state, verdict, stored)
+    if earlier is None:
+        return Result("checked", None, finished=False)
+    store(task, check_id, status, verdict, past, earlier)
     return Result("checked", verdict.report)
 
 

@@ -1,5 +1,6 @@
 """Stores a verdict, its alerts and its events in one transaction."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from driftguard.alerts import findings, lifecycle
 from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.checks import reports
+from driftguard.checks.backfill import DayScore
 from driftguard.checks.tables import History, Runs
 from driftguard.checks.task import Task
 from driftguard.checks.window import Past
@@ -23,9 +25,17 @@ RECENT_DAYS = 7
 TRIES = 6
 
 
-def store(task: Task, check_id: str, status: Statuses, verdict: Verdict, past: Past) -> None:
+def store(
+    task: Task,
+    check_id: str,
+    status: Statuses,
+    verdict: Verdict,
+    past: Past,
+    earlier: Sequence[DayScore] = (),
+) -> None:
     """Store the verdict, its alerts and their events in one transaction, with the model's past.
 
+    earlier: the scores of days before the model's first check.
     Raises Overtaken if another check took over the model, or if the model's baseline was replaced.
     """
     model, now = task.model, task.now
@@ -36,7 +46,7 @@ def store(task: Task, check_id: str, status: Statuses, verdict: Verdict, past: P
         chunk_count = History.put_report(model.model_id, slot, check_id, body, over=status.report_spare)
     except ConditionFailed:
         raise Overtaken from None
-    entry = History.entry(model.model_id, check_id, reports.pack_row(report), now, task.keep)
+    entry = History.entry(model.model_id, check_id, reports.pack_row(reports.row_of(report)), now, task.keep)
     for attempt in retrying(TRIES):
         outcomes = _apply(status, verdict, task.actor)
         _remember_episodes(status, verdict)
@@ -50,7 +60,7 @@ def store(task: Task, check_id: str, status: Statuses, verdict: Verdict, past: P
         status.request = task.request
         status.last_arrival = iso(past.last_arrival)
         status.traffic = past.traffic.encode()
-        status.recent = _recent(status.recent or [], report["drift_score"], now)
+        status.recent = _recent([*earlier, *(status.recent or [])], report["drift_score"], now)
         revision, status.revision = status.revision, status.revision + 1
         unchanged = (Statuses.revision == revision) & (Statuses.lease_owner == status.lease_owner)
         with attempt, transaction() as write:
@@ -107,7 +117,7 @@ def _remember_episodes(status: Statuses, verdict: Verdict) -> None:
     status.episodes = episodes.dump(version)
 
 
-def _recent(old: list[list[Any]], score: float | None, now: datetime) -> list[list[Any]]:
+def _recent(old: Iterable[Sequence[Any]], score: float | None, now: datetime) -> list[list[Any]]:
     """Return the highest drift score of each of the last 7 days as [day, score], oldest first."""
     today = now.date().isoformat()
     by_day = {str(day): value for day, value in old}

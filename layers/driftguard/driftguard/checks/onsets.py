@@ -31,7 +31,8 @@ class Stored:
     def days(self, first: int, last: int) -> dict[int, Counts]:
         """Return the counts of days."""
         found = read_days(self.series, first, last)
-        for (start, _end), counts in self._late([day_span(day) for day in range(first, last + 1)]).items():
+        late = self.late([day_span(day) for day in range(first, last + 1)]) or {}
+        for (start, _end), counts in late.items():
             day = start // HOURS
             found[day] = found[day] + counts if day in found else counts
         return found
@@ -40,17 +41,21 @@ class Stored:
         """Return the counts of the hours of a day."""
         first, last = day_span(day)
         found = dict(read_hours(self.series, first, last))
-        for (hour, _end), counts in self._late([(hour, hour) for hour in range(first, last + 1)]).items():
+        late = self.late([(hour, hour) for hour in range(first, last + 1)]) or {}
+        for (hour, _end), counts in late.items():
             found[hour] = found[hour] + counts if hour in found else counts
         return found
 
-    def _late(self, spans: list[Span]) -> Mapping[Span, Counts]:
-        """Return the counts of spans that are not folded yet. Nothing is counted again if none of them can have any."""
+    def late(self, spans: list[Span]) -> Mapping[Span, Counts] | None:
+        """Return the counts of spans that are not folded yet. Return None if there is no time to count them.
+
+        Nothing is counted again if no span can have any.
+        """
         last = max(end for _start, end in spans)
         if not any(hour <= last for hour in self.fresh.hours):
             return {}
         found = self.count(spans)
-        return {} if found is None else found.counts
+        return None if found is None else found.counts
 
 
 def day_span(day: int) -> Span:

@@ -46,6 +46,7 @@ LACKING_IN_REPORT: Final[dict[str, Any]] = {
     "notes": [],
     "histograms_left_out": 0,
 }
+LACKING_IN_ROW: Final[dict[str, Any]] = {"features_left_out": 0, "replayed": False}
 LACKING_IN_TYPE_CHANGE: Final[dict[str, Any]] = {"expected": None, "example": None}
 LACKING_IN_QUALITY: Final[dict[str, Any]] = {"threshold": None, "hours": None, "surprise": None}
 
@@ -128,44 +129,53 @@ def _in_order(shape: type, fields: dict[str, Any]) -> dict[str, Any]:
     return {name: fields[name] for name in shape.__annotations__ if name in fields}
 
 
-def pack_row(report: Report) -> bytes:
-    """Return a report's row for the history as bytes for storage.
+def pack_row(row: HistoryRow) -> bytes:
+    """Return a row of the history as bytes for storage.
 
     If the names are too long for one item, the features with the lowest scores are left out and counted.
     """
-    ranked = sorted(report["features"], key=lambda feature: (not feature["drifted"], -(feature["drift_score"] or 0.0)))
+    scores, drifted = row["feature_scores"], set(row["drifted_features"])
+    ranked = sorted(scores, key=lambda name: (name not in drifted, -(scores[name] or 0.0)))
 
     def packed(count: int) -> bytes:
-        names = {key_of(feature["name"], feature["role"]) for feature in ranked[:count]}
-        return zlib.compress(_json(_row(report, names)), 6)
+        return zlib.compress(_json(_with_features(row, set(ranked[:count]))), 6)
 
     return packed(longest_fit(len(ranked), lambda count: len(packed(count)), MAX_ITEM_BYTES))
 
 
-def _unpack_row(data: bytes) -> HistoryRow:
-    """Restore a row. Rows of version 0.1 list all features."""
-    row: Any = {"features_left_out": 0, **json.loads(zlib.decompress(data))}
+def unpack_row(data: bytes) -> HistoryRow:
+    """Restore a row. Rows of older versions lack some fields and get their defaults."""
+    row: Any = {**LACKING_IN_ROW, **json.loads(zlib.decompress(data))}
     return cast("HistoryRow", row)
 
 
-def _row(report: Report, names: Set[str]) -> HistoryRow:
-    """Return the row for the history with the features in `names`."""
+def row_of(report: Report) -> HistoryRow:
+    """Return a report's row for the history."""
     return {
         "checked_at": report["checked_at"],
         "status": report["status"],
         "preliminary": report["preliminary"],
         "drift_score": report["drift_score"],
         "p_value": report["p_value"],
-        "drifted_features": [name for name in report["drifted_features"] if name in names],
+        "drifted_features": report["drifted_features"],
         "n_window": report["n_window"],
         "baseline_version": report["baseline_version"],
-        "feature_scores": {
-            key: feature["drift_score"]
-            for feature in report["features"]
-            if (key := key_of(feature["name"], feature["role"])) in names
-        },
-        "features_left_out": len(report["features"]) - len(names),
+        "feature_scores": {key_of(one["name"], one["role"]): one["drift_score"] for one in report["features"]},
+        "features_left_out": 0,
+        "replayed": False,
     }
+
+
+def _with_features(row: HistoryRow, names: Set[str]) -> dict[str, Any]:
+    """Return the row with the features in `names`, as it is stored."""
+    scores = {name: score for name, score in row["feature_scores"].items() if name in names}
+    kept = {
+        **row,
+        "drifted_features": [name for name in row["drifted_features"] if name in names],
+        "feature_scores": scores,
+        "features_left_out": len(row["feature_scores"]) - len(scores),
+    }
+    return _without(kept, {"replayed": False})
 
 
 def last(model: Models) -> Report:
@@ -186,7 +196,7 @@ def history(model: Models, *, days: int | None, cursor: str | None, limit: int, 
     since = now - timedelta(days=days) if days else None
     items = History.newest(model.model_id, since=since, before=before, limit=limit)
     more = len(items) == limit or sum(len(item.row) for item in items) > MOST_ROW_BYTES
-    rows = [_unpack_row(item.row) for item in items]
+    rows = [unpack_row(item.row) for item in items]
     keys = {id(row): item.sk for row, item in zip(rows, items, strict=True)}
     return Page(
         rows,

@@ -22,7 +22,9 @@ class Queued(BaseModel):
 class HistoryRow(TypedDict):
     """The summary of one check.
 
-    `features_left_out` is the number of features that a row with very many long names does not list.
+    `features_left_out` is the number of features that a row with very many long names does not list. `replayed` is true
+    if no check ran at that time: the model had no baseline yet. Its first check then computed the score of each earlier
+    day from the stored counts. Such a row says only whether the window drifts from the baseline. It opens no alert.
     """
 
     checked_at: Time
@@ -35,6 +37,7 @@ class HistoryRow(TypedDict):
     baseline_version: int | None
     feature_scores: dict[str, float | None]
     features_left_out: int
+    replayed: bool
 
 
 class SimulationBody(Wire):

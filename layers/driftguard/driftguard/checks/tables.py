@@ -27,7 +27,7 @@ class History(Table):
 
     | pk | sk | what |
     |---|---|---|
-    | model | `h#<checked_at>#<check>` | one check: its row in GET …/history, compressed |
+    | model | `h#<checked_at>#<check>` | one check or replayed day: its row in GET …/history, compressed |
     | model | `report#<a or b>#<n>` | chunks of the last two full reports; the model's status names the current report |
     """
 

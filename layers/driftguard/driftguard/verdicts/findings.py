@@ -9,6 +9,7 @@ from driftguard.alerts.findings import Finding
 from driftguard.alerts.schemas import AlertFeature, AlertType, Limit, Severity
 from driftguard.platform.times import hour_start
 from driftguard.statistics.arrays import Flags
+from driftguard.verdicts.drift import DriftTests
 from driftguard.verdicts.features import alert_feature, onset_of
 from driftguard.verdicts.parts import PARTS
 from driftguard.verdicts.shapes import ReportFeature
@@ -38,12 +39,12 @@ def _graded(value: float | None, low_below: float, medium_below: float) -> Sever
     return "MEDIUM" if value < medium_below else "HIGH"
 
 
-def strongest(tests: Tests, among: Flags) -> tuple[float | None, float | None]:
+def strongest(tests: DriftTests, among: Flags) -> tuple[float | None, float | None]:
     """Return the largest score of the window among the given features, and the p-value of the same feature."""
     if not among.any():
         return None, None
-    index = int(np.argmax(np.where(among, tests.week.score, -1.0)))
-    return float(tests.week.score[index]), float(tests.week.p_value[index])
+    index = int(np.argmax(np.where(among, tests.score, -1.0)))
+    return float(tests.score[index]), float(tests.p_value[index])
 
 
 def drift_finding(
@@ -57,7 +58,7 @@ def drift_finding(
     among = fired if fired.any() else holding
     shown = sorted(np.flatnonzero(holding).tolist(), key=lambda index: (not fired[index], -found.graded[index]))
     features = [alert_feature(tests, index, rows[index]) for index in shown]
-    score, p_value = strongest(tests, tests.week.testable & of_type)
+    score, p_value = strongest(tests.week, tests.week.testable & of_type)
     graded: float | None = float(tests.week.graded[tests.week.testable & of_type].max()) if score is not None else None
     if features:
         score, p_value = features[0].drift_score, features[0].p_value

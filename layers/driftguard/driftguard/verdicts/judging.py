@@ -102,7 +102,7 @@ def judge(
         status, reason = "insufficient_data", _too_few(window, rules, rows, tests.week)
     else:
         status, reason = "ok", unexpected_reason(news, NAMED) if news else None
-    score, p_value = strongest(tests, tests.week.testable)
+    score, p_value = strongest(tests.week, tests.week.testable)
     report = report_of(
         occasion,
         status,
