@@ -18,7 +18,7 @@ def test_a_link_to_an_alert_leads_through_the_key_to_an_acknowledged_and_resolve
     page, stack = visit.page, visit.stack
     visit.open(f"#/alerts/{stack.alert}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Data drift in arrival-delays")
-    headline = re.compile(r"^delay moved by 0\.\d{3} \(towards higher values\), limit 0\.\d{3}\.$")
+    headline = re.compile(r"^delay differs from the baseline by 0\.\d{3}, more than daily and weekly cycles explain\.$")
     expect(page.locator(".lead")).to_have_text(headline)
     expect(page.get_by_role("button", name="delay", exact=True)).to_have_attribute("aria-expanded", "true")
     expect(page.get_by_role("img", name=re.compile("Baseline against window"))).to_be_visible()
@@ -57,7 +57,8 @@ def test_an_alert_stored_without_a_direction_names_none(visit: Visit) -> None:
     """The headline of an older alert has the score and the limit only."""
     page, stack = visit.page, visit.stack
     alert = stack.call("GET", f"/drift/alerts/{stack.alert}")
-    alert["features"] = [{name: value for name, value in alert["features"][0].items() if name != "direction"}]
+    later = ("direction", "change")
+    alert["features"] = [{name: value for name, value in alert["features"][0].items() if name not in later}]
     visit.answer(f"/drift/alerts/{stack.alert}", body=alert)
     visit.open(f"#/alerts/{stack.alert}")
     expect(page.locator(".lead")).to_have_text(re.compile(r"^delay moved by 0\.\d{3}, limit 0\.\d{3}\.$"))
@@ -203,6 +204,7 @@ def test_settings_are_previewed_before_they_are_saved(visit: Visit) -> None:
     page, model = visit.page, visit.stack.steady
     visit.open(f"#/models/{visit.stack.drifted}/settings")
     page.get_by_label("Minimum score", exact=True).fill("0.95")
+    page.get_by_label(re.compile("first week", re.IGNORECASE)).fill("0.95")
     page.get_by_role("button", name="Preview").click()
     outcomes = page.locator(".outcome")
     expect(outcomes).to_have_count(2)
