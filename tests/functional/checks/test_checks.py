@@ -338,6 +338,9 @@ def test_simulating_other_settings_says_what_they_would_have_raised(deployed: St
     quiet = deployed.call("POST", path, {"settings": {"min_drift_score": 0.9}, "days": 2}).body
     assert (quiet["alerts"], quiet["messages"]) == ([], 0)
     assert deployed.call("GET", "/drift/alerts").body == []
+    for rule in ("budget", "p_value"):
+        least = {"alpha": 5e-324, "rule": rule, "min_drift_score": 0.0, "sudden_score": 0.0, "first_week_score": 0.0}
+        assert deployed.call("POST", path, {"settings": least}).status == 200
     assert deployed.call("POST", path, {"days": 29}).status == 422
     assert deployed.call("POST", path, {"settings": {"nope": 1}}).status == 422
     bare = deployed.call("POST", "/models", {"name": "bare"}).body["id"]

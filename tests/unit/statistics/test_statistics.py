@@ -384,6 +384,7 @@ def test_the_threshold_is_the_formula() -> None:
     alpha = np.array([0.05])
     c = math.sqrt(math.log(2 * 10 * 2880 / 0.05) / 2)
     assert budget.critical(10, alpha)[0] == pytest.approx(c)
+    assert np.isfinite(budget.critical(10, np.array([5e-324])))
 
     def threshold(n: int, phi: float, window_days: float = 7, minimum: float = 0.01) -> float:
         found = budget.threshold(

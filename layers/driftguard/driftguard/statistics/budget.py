@@ -13,7 +13,9 @@ def critical(tests: int, alpha: Floats, looks: int = CHECKS) -> Floats:
 
     Source: the inequality of Dvoretzky, Kiefer and Wolfowitz.
     """
-    return np.sqrt(np.log(2 * max(tests, 1) * looks / alpha) / 2)
+    # A difference of logarithms, since the quotient overflows for the smallest alpha.
+    c: Floats = np.sqrt((np.log(2.0 * max(tests, 1) * looks) - np.log(alpha)) / 2)
+    return c
 
 
 def threshold(

@@ -116,7 +116,7 @@ def drift_tests(layout: Layout, window: Counts, week: Week, rules: Rules, *, bas
         testable=testable,
         fired=fired,
         holding=holding,
-        c=budget.critical(tests, rules.alpha),
+        c=budget.critical(tests, rules.alpha, rules.looks),
         score=score,
         p_value=p_value,
         threshold=threshold,
