@@ -79,8 +79,9 @@ load: build ## Load a stack here with 100 organizations and 1,000 models, write 
 	@$(BENCH) load $(if $(HELP),--help) $(if $(URL),--url $(URL)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(MODELS),--models $(MODELS)) $(if $(ORGANIZATIONS),--organizations $(ORGANIZATIONS)) $(if $(MINUTES),--minutes $(MINUTES))
 
-limits: setup ## Measure every function at its documented maximum, write docs/limits.md
+limits: setup ## Measure every function at its documented maximum, write docs/limits.md; hold every route to be linear
 	@$(BENCH) limits
+	@$(PY) -m pytest -q tests/limits/routes.py
 
 bench-peers: setup ## Install the tools that `make bench` compares with, each in an environment of its own
 	@$(BENCH) peers
