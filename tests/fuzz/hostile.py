@@ -16,8 +16,8 @@ ENCODING = "x-body-encoding"
 """Names the encoding of a body until the request is sent."""
 
 SMILE = "\U0001f600"
-LETTERS = st.characters(exclude_categories=())
-"""Every character, lone surrogates included."""
+LETTERS = st.characters(exclude_categories=("Cs",))
+"""Every character but lone surrogates. Schemathesis cannot check a body that has one; `test_extremes` sends them."""
 
 ENCODED: dict[str, Callable[[bytes], bytes]] = {
     "utf-16": lambda body: body.decode(errors="replace").encode("utf-16"),
@@ -35,9 +35,7 @@ ENCODED: dict[str, Callable[[bytes], bytes]] = {
 
 texts = st.one_of(
     st.text(LETTERS, max_size=20),
-    st.sampled_from(
-        ["", " ", "\x00", "\ud800", "..", "%", "null", "a" * 129, SMILE * 128, SMILE * 129, "=?utf-8?q?a?="]
-    ),
+    st.sampled_from(["", " ", "\x00", "..", "%", "null", "a" * 129, SMILE * 128, SMILE * 129, "=?utf-8?q?a?="]),
     st.sampled_from(
         ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-02-30T00:00:00Z", "1e400", "\r\nx: y"]
     ),
