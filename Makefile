@@ -3,6 +3,8 @@
 .PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-categories bench-peers load limits cost wheels clean
 
 PORT ?= 3000
+# How many tests run at a time, a file in one place.
+WORKERS ?= 2
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 # What `make deploy` builds for; everything that runs here is built for this machine.
 ARCHITECTURE ?= arm64
@@ -41,9 +43,9 @@ demo: build ## Start the stack here, find real drift in real flights, show it
 local: build ## Serve the stack here until stopped, keeping its data (PORT=3000)
 	@$(PY) -m local --port $(PORT)
 
-test: build ## Run every test
+test: build ## Run every test (WORKERS=2 at a time)
 	@sh scripts/environments/chromium.sh >/dev/null
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile
 
 check: build ## Format, lint, types, tests, templates, generated files
 	@sh scripts/check.sh
