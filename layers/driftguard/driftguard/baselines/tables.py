@@ -1,12 +1,14 @@
 """The table of baselines and of the uploads they are built from."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.transactions import TransactWrite
 
+from driftguard.baselines.labelled import LabelledRows
 from driftguard.models.activity import Change
 from driftguard.models.tables import Models
 from driftguard.platform.bulk import put
@@ -28,6 +30,7 @@ class Baselines(Table):
     | model | `digests#<version>#<n>` | a part of the digests of its categories |
     | model | `examples#<version>` | values that the types of the features leave out: JSON by position of the feature |
     | model | `week#<version>#<n>` | a part of the counts by hour of the week, if the rows had timestamps |
+    | model | `labelled#<version>#<n>` | a part of the rows with labels, see `baselines.references` |
 
     Chunks and examples are written first. The head is written last and commits the version. Lists show heads only.
     """
@@ -46,6 +49,8 @@ class Baselines(Table):
     digests_count = NumberAttribute(null=True)
     week_count = NumberAttribute(null=True)
     hours_of_week = NumberAttribute(null=True)
+    labelled_count = NumberAttribute(null=True)
+    labelled_rows = NumberAttribute(null=True)
     data = BinaryAttribute(null=True, legacy_encoding=False)
 
     @classmethod
@@ -56,6 +61,7 @@ class Baselines(Table):
         data: bytes,
         digests: bytes = b"",
         week: bytes = b"",
+        labelled: LabelledRows | None = None,
         *,
         rows: int,
         days: int | None,
@@ -67,6 +73,7 @@ class Baselines(Table):
         """Store a new version durably. Raises ConditionFailed if the version exists.
 
         digests: of its categories. week: its counts by hour of the week, of which `hours_of_week` have rows.
+        labelled: its rows with labels.
         """
         if cls.head(model_id, version) is not None:
             raise ConditionFailed  # the chunks of an existing version must not be overwritten
@@ -74,6 +81,7 @@ class Baselines(Table):
             "chunk": chunks(data),
             "digests": chunks(digests) if digests else [],
             "week": chunks(week) if week else [],
+            "labelled": chunks(labelled.data) if labelled else [],
         }
         items = [
             cls(model_id, f"{kind}#{version:08d}#{number:04d}", data=piece)
@@ -96,6 +104,8 @@ class Baselines(Table):
             digests_count=len(parts["digests"]) or None,
             week_count=len(parts["week"]) or None,
             hours_of_week=hours_of_week,
+            labelled_count=len(parts["labelled"]) or None,
+            labelled_rows=labelled.rows if labelled else None,
         )
         with conditional():
             head.save(cls.pk.does_not_exist())
@@ -109,7 +119,7 @@ class Baselines(Table):
     @classmethod
     def of_model(cls, model: Models) -> "Iterable[Baselines]":
         """All chunks and heads of a model's baselines, keys only."""
-        for theirs in (cls.sk.between("chunk#", "head#~"), cls.sk.startswith("week#")):
+        for theirs in (cls.sk.between("chunk#", "head#~"), cls.sk.startswith("labelled#"), cls.sk.startswith("week#")):
             yield from cls.query(model.model_id, theirs, attributes_to_get=KEYS, consistent_read=True)
 
     @classmethod
@@ -128,6 +138,10 @@ class Baselines(Table):
     def week(self) -> bytes:
         """Return the counts by hour of the week; empty without timestamps. Raises LookupError as `payload`."""
         return self._joined("week", int(self.week_count)) if self.week_count else b""
+
+    def labelled(self) -> bytes:
+        """Return the packed rows with labels; empty if there are none. Raises LookupError as `payload`."""
+        return self._joined("labelled", int(self.labelled_count)) if self.labelled_count else b""
 
     def _joined(self, kind: str, count: int) -> bytes:
         """Return the chunks of one kind.
@@ -278,14 +292,18 @@ class Uploads(Table):
                 actions=[Uploads.version.set(version), Uploads.warnings.set(list(warnings))], condition=self._mine()
             )
 
-    def finish(self, model: Models, version: int, change: Change) -> None:
+    def finish(
+        self, model: Models, version: int, change: Change, add: Callable[[TransactWrite], None] = lambda _write: None
+    ) -> None:
         """Make the version current, record the change and end the upload, in one transaction.
 
+        add: adds more to the transaction.
         Raises ConditionFailed if the model is deleted, the lease is lost, or another write came first.
         """
         with transaction() as write:
             model.add_use(write, version)
             change.record(write)
+            add(write)
             write.update(Uploads(self.pk, self.sk), actions=[Uploads.state.set("done")], condition=self._mine())
 
     def fail(self, reason: str, errors: Sequence[Any]) -> None:
