@@ -130,7 +130,8 @@ def test_a_model_is_compared_with_earlier_days_that_a_person_chooses(visit: Visi
     ]
     kept = {**found, "source": "rolling_28d", "reason": None, "features": features, "drifted_features": ["delay"]}
     visit.answer(f"/drift/models/{stack.drifted}/report", body={**report, "reference": kept})
-    visit.open(f"#/models/{stack.drifted}")
+    visit.go("#/channels")
+    visit.go(f"#/models/{stack.drifted}")
     expect(choice.get_by_role("button", name="28 days before")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("section", has=choice)).to_contain_text("1 of 1 feature")
     row = page.locator("tr", has_text="towards gold")
