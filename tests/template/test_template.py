@@ -39,6 +39,7 @@ ROUTES = {
     "/activity": "GET",
     "/drift/models/{model_id}/alerts": "GET",
     "/drift/models/{model_id}/check": "POST",
+    "/drift/models/{model_id}/compare": "GET",
     "/drift/models/{model_id}/history": "GET",
     "/drift/models/{model_id}/report": "GET",
     "/drift/models/{model_id}/simulate": "POST",
