@@ -54,6 +54,8 @@ ROUTES = {
     "/models/{model_id}/baselines/{version}/restore": "POST",
     "/models/{model_id}/labels": "POST",
     "/models/{model_id}/labels/status": "GET",
+    "/models/{model_id}/labels/uploads": "POST",
+    "/models/{model_id}/labels/uploads/{upload_id}": "GET",
     "/models/{model_id}/performance": "GET",
     "/models/{model_id}/predictions": "GET",
     "/openapi.json": "GET",
