@@ -11,8 +11,8 @@ from driftguard.baselines import versions
 from driftguard.baselines.references import References
 from driftguard.baselines.schemas import BaselineBody
 from driftguard.checks import performance as stored
-from driftguard.checks import performance_commit, references
-from driftguard.checks.references import ReferenceBody
+from driftguard.checks import performance_commit, performance_reference
+from driftguard.checks.performance_reference import ReferenceBody
 from driftguard.models.statuses import Statuses
 from driftguard.performance.joining import Overtaken
 from driftguard.platform.dynamodb import transaction
@@ -119,12 +119,12 @@ def test_restoring_a_baseline_with_labels_restores_the_reference(labelled: Label
     assert shown["reference"]["metrics"]["accuracy"] == pytest.approx(0.9)
 
 
-def put(labelled: Labelled, first: int, last: int) -> references.ReferenceView:
+def put(labelled: Labelled, first: int, last: int) -> performance_reference.ReferenceView:
     """Make the days `first` to `last` the reference."""
     midnight = NOON - 12 * HOUR
     period = {"start": midnight + first * DAY, "end": midnight + (last + 1) * DAY}
     body = ReferenceBody.model_validate({"from_predictions": period})
-    return references.put(labelled.model, body, publish=labelled.publish, now=evening(last, 14), actor="Ada")
+    return performance_reference.put(labelled.model, body, publish=labelled.publish, now=evening(last, 14), actor="Ada")
 
 
 def test_mature_days_become_the_reference(labelled: Labelled) -> None:
@@ -154,11 +154,11 @@ def test_a_span_that_cannot_be_the_reference_is_refused(labelled: Labelled) -> N
         put(labelled, 3, 4)
     body = ReferenceBody.model_validate({"from_predictions": {"start": NOON, "end": NOON + timedelta(hours=13)}})
     with pytest.raises(Invalid, match="no whole UTC day"):
-        references.put(labelled.model, body, publish=labelled.publish, now=NOON, actor="Ada")
+        performance_reference.put(labelled.model, body, publish=labelled.publish, now=NOON, actor="Ada")
     model = labelled.model
     model.settings = model.settings.model_copy(update={"task": None})
     with pytest.raises(Conflict, match="no task"):
-        references.put(model, body, publish=labelled.publish, now=NOON, actor="Ada")
+        performance_reference.put(model, body, publish=labelled.publish, now=NOON, actor="Ada")
 
 
 def test_labels_that_stop_open_an_alert_until_the_next_label(labelled: Labelled) -> None:

@@ -1,126 +1,59 @@
-"""Makes days of joined predictions the reference that a model's performance is compared with."""
+"""Compares the window with earlier days of the model: in a check, if the settings say so, or on request."""
 
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 
-from pydantic import Field
-
-from driftguard.alerts import actions
-from driftguard.alerts.publishing import Publish
-from driftguard.baselines.references import References
-from driftguard.baselines.schemas import FromPredictions
-from driftguard.models import registry
-from driftguard.models.activity import Change
+from driftguard.alerts.episodes import Episodes
+from driftguard.checks.onsets import Stored
+from driftguard.checks.window import Past, decide, fresh_spans, load_series
+from driftguard.counting.folding import load_state
+from driftguard.counting.fresh import count_fresh
+from driftguard.models.settings import EarlierDays
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.models.task import Task
-from driftguard.performance.tables import Joined
-from driftguard.performance.tally import tally_of
-from driftguard.platform.dynamodb import transaction
-from driftguard.platform.errors import Conflict, Invalid
-from driftguard.platform.retries import retrying
-from driftguard.platform.serialization import Wire
-from driftguard.platform.times import DAY, UtcTime, hour_of, hour_start, iso
-
-TRIES = 4
-
-PLACE = ["body", "from_predictions"]
+from driftguard.models.traffic import Traffic
+from driftguard.platform.errors import Conflict
+from driftguard.verdicts.bounds import bounded
+from driftguard.verdicts.judging import Verdict
+from driftguard.verdicts.references import compared, days_of
+from driftguard.verdicts.shapes import Compared
 
 
-class ReferenceBody(Wire):
-    """The body of PUT /models/{model_id}/baseline/performance."""
-
-    from_predictions: FromPredictions = Field(
-        description="The UTC days that lie completely in this time range. Each day with predictions must be mature."
-    )
-
-
-class ReferenceView(Wire):
-    """A reference of performance. `rows` is the number of its labelled predictions, from `days` days."""
-
-    version: int
-    source: str
-    rows: int
-    days: int
-    start: UtcTime
-    end: UtcTime
-    created_at: UtcTime
+def with_reference(verdict: Verdict, stored: Stored) -> Verdict:
+    """Return the verdict with the comparison that the settings ask for. Earlier days are read only for it."""
+    source = verdict.occasion.settings.reference
+    if source == "training":
+        return verdict
+    return replace(verdict, report=bounded({**verdict.report, "reference": _compared(source, verdict, stored)}))
 
 
-def put(model: Models, body: ReferenceBody, *, publish: Publish, now: datetime, actor: str) -> ReferenceView:
-    """Make days of predictions the reference, and resolve an open alert on performance.
+def compare(model: Models, source: EarlierDays, now: datetime, may_go_on: Callable[[], bool]) -> Compared:
+    """Compare the window that ends now with earlier days. No report, history or alert changes.
 
-    Raises Conflict if the model has no task, and Invalid if the days are not mature or have no labels.
+    Raises Conflict if the model has no baseline or no data, or if too many predictions are not counted yet.
     """
-    task = model.settings.task
-    if task is None:
-        raise Conflict("The model has no task. Set settings.task, so that labels are joined with predictions.")
-    start, end = _midnight_after(body.from_predictions.start), _midnight_before(body.from_predictions.end)
-    days = _mature_days(model, start, end)
-    counts = [bytes(item.counts) for item in days]
-    rows = sum(tally_of(data).labelled for data in counts)
-    if not rows:
-        raise Invalid.at(PLACE, "has no prediction with a label; choose days whose labels have arrived")
-    reference = _store(model, task, counts, rows, start, end, now, actor)
-    actions.replace_reference(model, publish=publish, now=now, actor=actor)
-    return ReferenceView(
-        version=int(reference.version),
-        source="predictions",
-        rows=rows,
-        days=len(counts),
-        start=start,
-        end=end,
-        created_at=now,
-    )
-
-
-def _midnight_before(moment: datetime) -> datetime:
-    return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
-
-
-def _midnight_after(moment: datetime) -> datetime:
-    before = _midnight_before(moment)
-    return before if before == moment else before + DAY
-
-
-def _mature_days(model: Models, start: datetime, end: datetime) -> list[Joined]:
-    """Return the days from start to before end that have predictions. Raises Invalid if one of them is not mature."""
-    if start >= end:
-        raise Invalid.at(PLACE, "contains no whole UTC day; choose a range from one midnight to another")
-    first, last = hour_of(start) // 24, hour_of(end - timedelta(hours=1)) // 24
-    days = [item for item in Joined.days(model.model_id, first, last) if tally_of(bytes(item.counts)).predictions]
-    early = next((item for item in days if not item.matured_at), None)
-    if early is not None:
-        date = hour_start(early.number * 24).date().isoformat()
-        raise Invalid.at(
-            PLACE,
-            f"contains {date}, which is not mature: its labels may still arrive. Choose an earlier end. "
-            "`matured_until` of GET /models/{model_id}/labels/status says up to which day labels are complete",
+    if model.baseline_version is None:
+        raise Conflict("The model has no baseline yet. Create a baseline before you compare.")
+    series = load_series(model)
+    state = load_state(series, now)
+    status = Statuses.one(model.organization_id, model.model_id)
+    episodes = Episodes.load(status.episodes, series.version)
+    fresh = count_fresh(series, state.cursor, now, fresh_spans(model.settings, now, episodes), may_go_on)
+    if fresh is None:
+        raise Conflict(
+            "Too many predictions are waiting to be counted. Please try again after the next check.", retry_after=900
         )
-    return days
+    if state.first_hour is None and not fresh.hours:
+        raise Conflict("No predictions have been counted yet. Log predictions before you compare.")
+    past = Past(last_arrival=now, traffic=Traffic.decode(status.traffic) | state.traffic | fresh.traffic)
+    verdict = decide(model, series, state, fresh, past, now, episodes)
+    return _compared(source, verdict, Stored.of(series, state, fresh, now, may_go_on))
 
 
-def _store(
-    model: Models,
-    task: Task,
-    counts: list[bytes],
-    rows: int,
-    start: datetime,
-    end: datetime,
-    now: datetime,
-    actor: str,
-) -> References:
-    for attempt in retrying(TRIES):
-        reference = References.of_days(model.model_id, counts, task=task, rows=rows, start=start, end=end, now=now)
-        details = {"start": iso(start), "end": iso(end), "rows": rows}
-        owner, subject = model.organization_id, str(int(reference.version))
-        change = Change(owner, actor, "reference_created", subject, now, model.model_id, details)
-        with attempt:
-            with transaction() as write:
-                model.must_exist(write)
-                reference.add(write)
-                # A join that has read the old reference can then no longer store an alert about it.
-                Statuses.overtake(write, owner, model.model_id)
-                change.record(write)
-            return reference
-        registry.find(owner, model.model_id)
-    raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
+def _compared(source: EarlierDays, verdict: Verdict, stored: Stored) -> Compared:
+    if verdict.week is None or verdict.window is None:
+        raise ValueError("a verdict without a window has nothing to compare")
+    days = days_of(source, verdict.occasion)
+    counts = stored.days(days.start, days.stop - 1)
+    return compared(stored.series.baseline, source, counts, verdict.window, verdict.week, verdict.occasion)
