@@ -23,7 +23,7 @@ EVERYTHING: Final[dict[str, str]] = {
 DEPLOYMENTS: tuple[dict[str, str], ...] = (
     {},
     EVERYTHING,
-    {"Architecture": "x86_64", "PointInTimeRecovery": "true", "DeletionProtection": "true", "QuotaPerDay": "1000"},
+    {"Architecture": "x86_64", "PointInTimeRecovery": "false", "DeletionProtection": "true", "QuotaPerDay": "1000"},
     {"EmailTransport": "smtp", "SmtpHost": "smtp.example.com", "PublicUrl": "https://drift.example.com"},
     {"EmailTransport": "log", "ApiLogging": "account-role", "Tracing": "PassThrough", "ScheduleState": "DISABLED"},
     {

@@ -1,8 +1,8 @@
 """Gives a stack that was deployed without aliases its aliases, before its code changes.
 
 Events of such a stack call the functions themselves. Lambda changes a function's code and its layers in two steps, so
-these calls would fail for up to a minute. After this update the events call versions of the old code, and the next update
-is safe.
+these calls would fail for up to a minute. After this update the events call versions of the old code. The next update
+then breaks none of them.
 """
 
 import copy

@@ -1,7 +1,7 @@
 """An upgrade from a release whose events call functions without an alias, the next upgrade, and the way back.
 
-The emulator calls every function between the two steps of its update (tests/local/upgrading.py). Each build has a module
-in its layer that only its own functions import, so that code beside another build's layer cannot start.
+The emulator calls every function between the two steps of its update (tests/local/upgrading.py). Each build has a
+module in its layer that only its own functions import, so that code beside another build's layer cannot start.
 """
 
 import base64
