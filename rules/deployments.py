@@ -11,6 +11,8 @@ EVERYTHING: Final[dict[str, str]] = {
     "HostedZoneId": "Z0123456789",
     "QuotaPerDay": "1000",
     "Waf": "managed",
+    "DeploymentPreference": "Canary10Percent10Minutes",
+    "SnapStart": "PublishedVersions",
     "CheckReservedConcurrency": "60",
     "Alarms": "all",
     "Dashboard": "true",
