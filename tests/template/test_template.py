@@ -52,6 +52,7 @@ ROUTES = {
     "/models": "GET POST",
     "/models/{model_id}": "GET PATCH DELETE",
     "/models/{model_id}/baseline": "GET PUT",
+    "/models/{model_id}/baseline/performance": "PUT",
     "/models/{model_id}/baseline/uploads": "POST",
     "/models/{model_id}/baseline/uploads/{upload_id}": "GET",
     "/models/{model_id}/baselines": "GET",
