@@ -300,14 +300,18 @@ def _place(layout: Layout, window: Counts, tests: DriftTests, index: int) -> Pla
     if not isinstance(numbers, Numbers) or not tests.n[index] or not tests.m[index]:
         return None
     span = layout.span(index)
-    of_window = [window.least[index], window.greatest[index], window.total[index], window.squares[index]]
+
+    def whole() -> bool:
+        of_window = [window.least[index], window.greatest[index], window.total[index], window.squares[index]]
+        return _whole(np.asarray(numbers.cuts)) and _whole(np.array(of_window))
+
     return place_of_d(
         layout.highs[span],
         layout.bins[span],
         tests.baseline_cdf[span],
         tests.window_cdf[span],
         greatest=float(window.greatest[index]),
-        whole=_whole(np.asarray(numbers.cuts)) and _whole(np.array(of_window)),
+        whole=whole,
     )
 
 
