@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from driftguard.alerts.schemas import Place
 from driftguard.alerts.words import exact, percent, quoted
 from driftguard.statistics.arrays import Floats, Ints
-from driftguard.verdicts.shapes import PlaceOfD
 
 ONE_SIDED = 3
 """A shift has a direction if one distribution function is above the other by this many times the opposite distance."""
@@ -52,7 +52,7 @@ def _with_others(shares: Floats, named: int, *, apart: bool) -> Floats:
 
 def place_of_d(
     highs: Floats, counts: Ints, baseline: Floats, window: Floats, *, greatest: float, whole: Callable[[], bool]
-) -> PlaceOfD | None:
+) -> Place | None:
     """Return the value where the distribution functions differ most, or None if they are equal.
 
     highs: the upper ends of the bins. counts: the baseline's values in each bin. greatest: the window's maximum.
