@@ -9,7 +9,7 @@ from driftguard.statistics.arrays import Floats, Ints
 def wholes(planes: bytes, width: int, count: int) -> Ints:
     """Return the whole numbers whose lowest `width` planes are stored one after the other."""
     found = np.frombuffer(planes, np.uint8).reshape(width, count)
-    numbers = found[0].astype(np.int64)
+    numbers: Ints = found[0].astype(np.int64)
     for place in range(1, width):
         numbers |= found[place].astype(np.int64) << 8 * place
     return numbers
