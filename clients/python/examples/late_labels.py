@@ -10,7 +10,7 @@ model = dg.model("late labels", create=True, task={"type": "binary", "positive":
 
 # Monday: the service predicts and logs each prediction with an id of its own.
 rng = random.Random(7)
-monday = datetime.now(timezone.utc) - timedelta(days=3)
+monday = datetime.now(timezone.utc) - timedelta(days=3)  # noqa: UP017  as Python 3.10 has it
 orders = {f"order-{number}": rng.random() for number in range(500)}
 for order, risk in orders.items():
     model.log({"amount": 100 * risk}, prediction_id=order, score=risk, timestamp=monday)
