@@ -105,7 +105,6 @@ def schedule(queues: Queues, tick: str, now: datetime) -> int:
                 answer = queues.sqs.send_message_batch(QueueUrl=url, Entries=entries)
                 sent += len(answer.get("Successful", []))
                 failed += len(answer.get("Failed", []))
-    count("ChecksScheduled", sent)
     if failed:
         raise Incomplete(f"SQS accepted only {sent} of {sent + failed} messages. Lambda retries the run.")
     return sent
