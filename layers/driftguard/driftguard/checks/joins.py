@@ -23,7 +23,7 @@ from driftguard.platform.ids import new_id
 from driftguard.platform.observability import count, logger
 from driftguard.platform.retries import ConditionFailed, is_transient
 from driftguard.platform.times import DAY, HOUR, hour_of, iso
-from driftguard.verdicts.performance_report import days_by_metric, report, status
+from driftguard.verdicts.performance_report import days_by_metric, headline_of, report, status
 
 SHOWN_DAYS = 92
 """Event days in the report, at least. Days that still take labels are always in it."""
@@ -115,7 +115,8 @@ def _store_report(model: Models, watched: Watched, now: datetime, done: Done, *,
         except RunMissing:
             logger.warning("a run is missing, so the last minutes are left out", extra={"model_id": model.model_id})
     stored = _report(model, watched.task, now, unsettled)
-    Joined.put_report(model.model_id, head, pack(stored), iso(now + REPORT_EVERY))
+    headline = headline_of(stored["report"])
+    Joined.put_report(model.model_id, head, pack(stored), iso(now + REPORT_EVERY), headline=headline)
 
 
 def _report(model: Models, task: Task, now: datetime, unsettled: dict[int, Counts]) -> Stored:
