@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,15 +12,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from driftguard.alerts.publishing import to_topic
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
-from driftguard.checks import triggers
+from driftguard.checks import references, triggers
 from driftguard.checks.messages import CheckMessage, JoinQueue, Queues
 from driftguard.checks.schemas import Queued, Simulation, SimulationBody
 from driftguard.checks.simulation import simulate
 from driftguard.models import registry
+from driftguard.models.settings import EarlierDays
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.observability import measured
-from driftguard.verdicts.shapes import Report
+from driftguard.verdicts.shapes import Compared, Report
+
+Earlier = Annotated[EarlierDays, Query(description="Which earlier days: see the setting `reference`.")]
 
 app = Api()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True)
@@ -43,6 +46,16 @@ def check_now(model_id: str) -> Response[Any]:
         model, _worker(app.lambda_context, triggers.BY_HAND), datetime.now(UTC), app.caller.key_name
     )
     return Response(status_code=status, content_type="application/json", body=body)
+
+
+@app.get("/drift/models/<model_id>/compare", responses=answers(200, Compared, 404, 409), tags=["Drift"])
+def compare_with_earlier_days(model_id: str, reference: Earlier) -> Response[Compared]:
+    """Compare the last days of a model with its own earlier days. The comparison includes what was logged up to now.
+    Reports, history and alerts stay as they are. Returns 409 if the model has no baseline or no predictions."""
+    model = registry.find(app.caller.organization_id, model_id)
+    left = triggers.clock(app.lambda_context.get_remaining_time_in_millis, triggers.BY_HAND)
+    body = references.compare(model, reference, datetime.now(UTC), lambda: left() > timedelta(0))
+    return Response(status_code=200, content_type="application/json", body=body)
 
 
 @app.post("/drift/models/<model_id>/simulate", responses=answers(200, Simulation, 404, 409), tags=["Drift"])

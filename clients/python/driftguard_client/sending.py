@@ -94,6 +94,7 @@ class Sender:
         self._rows = 0
         self._spooled = 0
         self._thread: threading.Thread | None = None
+        self._unsealed: dict[str, Segment] = {}
         self._hurried = 0
         self._spool_error: DriftGuardError | None = None
         self._adopting = False
@@ -154,6 +155,7 @@ class Sender:
             self._changed.notify_all()
             if self._spool is not None:
                 self._seal_all()
+                self._seal_files()
                 self._spool.close()
         if lost:
             self._lost(lost, f"The process ended and the service did not take them within {timeout:g} s")
@@ -224,6 +226,7 @@ class Sender:
     def _new_batch(self, key: str, model: dict[str, str], *, with_segment: bool) -> Batch:
         batch = self._open[key] = Batch(ulid(), model, None)
         if with_segment and self._spool is not None:
+            self._seal_files()
             try:
                 batch.segment = self._spool.new_segment(batch.batch_id, self._transport.url, model)
             except DriftGuardError as error:
@@ -238,8 +241,13 @@ class Sender:
     def _seal(self, key: str) -> None:
         batch = self._open.pop(key)
         if batch.segment is not None:
-            batch.segment.seal()
+            self._unsealed[batch.batch_id] = batch.segment
         self._ready.append(batch)
+
+    def _seal_files(self) -> None:
+        """Seal the files of closed batches. A call of log() that creates a file does so, so that no other is slow."""
+        while self._unsealed:
+            self._unsealed.popitem()[1].seal()
 
     def _seal_all(self) -> None:
         for key in list(self._open):
@@ -370,6 +378,10 @@ class Sender:
 
     def _send(self, batch: Batch, deadline: float, *, keep: bool = False) -> bool:
         """Send a batch with retries until the deadline. Return False if `keep` and it may succeed later."""
+        with self._lock:
+            segment = self._unsealed.pop(batch.batch_id, None)
+        if segment is not None:
+            segment.seal()
         try:
             if batch.rows is None and not self._load(batch):
                 return True
@@ -512,7 +524,9 @@ class Sender:
         self._problems.reset_locks()
         for batch in self._open.values():
             if batch.segment is not None:
-                batch.segment.seal()
+                batch.segment.forget()
+        for segment in self._unsealed.values():
+            segment.forget()
         if self._spool is not None:
             self._spool.forked()
         self._begin()

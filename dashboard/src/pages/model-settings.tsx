@@ -8,6 +8,7 @@ import type { FeatureOverride, Model, ModelSettings, Rule, Simulation } from "..
 import { Dialog, Field, Problem, SeverityMark, Switch } from "../ui";
 import { ALERT_TYPES } from "../words";
 import { TaskSettings, errorAt, taskPatch } from "./task-settings";
+import { SOURCES, sourceWords } from "./references";
 
 const DEFAULTS: Omit<ModelSettings, "features" | "task"> = {
   window_days: 7,
@@ -28,10 +29,11 @@ const DEFAULTS: Omit<ModelSettings, "features" | "task"> = {
   label_wait_days: 90,
   min_labels: 100,
   min_performance_drop: 0.02,
+  reference: "training",
   enabled: true,
 };
 
-type NumberName = Exclude<keyof typeof DEFAULTS, "rule" | "enabled" | "sudden">;
+type NumberName = Exclude<keyof typeof DEFAULTS, "rule" | "enabled" | "sudden" | "reference">;
 
 /** The value of a number that may be left to the service: "auto" or null, whichever the API uses for the setting. */
 type Amount = number | "auto" | null;
@@ -146,6 +148,22 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
             </div>
           </section>
           {draft.rule === "budget" && <Switch label="Compare the last hours with the model's own past" checked={draft.sudden} onChange={(sudden) => set({ sudden })} />}
+          <Field label="Reports also compare with" hint="Earlier days of this model, beside the baseline. Alerts do not depend on this.">
+            {(id, described) => (
+              <select
+                id={id}
+                aria-describedby={described}
+                value={draft.reference}
+                onChange={(event) => set({ reference: SOURCES.find((source) => source === event.currentTarget.value) ?? "training" })}
+              >
+                {SOURCES.map((source) => (
+                  <option key={source} value={source}>
+                    {sourceWords(source, draft.window_days)}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
           {GROUPS.map(({ title, about, entries }) => (
             <section key={title}>
               <h2>{title}</h2>

@@ -16,6 +16,7 @@ import { FeaturePanel, useHistory } from "./feature";
 import type { Span } from "./feature";
 import { SettingsPart } from "./model-settings";
 import { PerformancePart } from "./performance";
+import { Reference } from "./references";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -181,6 +182,7 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
         )}
       </section>
       <Features model={model} features={report.features} query={query} span={span} alerts={alerts.data ?? []} />
+      <Reference model={model} report={report} query={query} />
     </>
   );
 }

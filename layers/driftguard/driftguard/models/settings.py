@@ -25,6 +25,8 @@ from driftguard.platform.errors import FieldError, Invalid
 from driftguard.platform.serialization import MAX_ERRORS, Name, Wire, field_errors
 
 type Rule = Literal["budget", "p_value"]
+type EarlierDays = Literal["previous_period", "rolling_28d"]
+type Reference = Literal["training"] | EarlierDays
 
 Score = Annotated[float, Field(ge=0, le=1, strict=True)]
 Alpha = Annotated[float, Field(gt=0, lt=1, strict=True)]
@@ -154,6 +156,11 @@ class ModelValues(Suggesting):
         default="auto",
         description="Hours without any prediction after which `no_data` opens for a model that had predictions. "
         "`auto`: 1.5 times the longest gap of the last 14 days, at least 24.",
+    )
+    reference: Reference = Field(
+        default="training",
+        description="What the report also compares the window with: `previous_period` is the `window_days` before the "
+        "window, `rolling_28d` the 28 days before it, `training` the baseline alone. Alerts do not depend on it.",
     )
     task: Task | None = Field(
         default=None,

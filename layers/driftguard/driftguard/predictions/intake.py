@@ -10,10 +10,10 @@ from driftguard.models.tables import Models
 from driftguard.platform.errors import Invalid, TooLarge
 from driftguard.predictions.requests import Request
 from driftguard.predictions.schemas import MAX_ROWS, BatchBody, BatchLogged, Logged, PredictionBody, RejectedRow
-from driftguard.predictions.storing import Valid, store
-from driftguard.rows.columns import Row, milliseconds, names_of
+from driftguard.predictions.storing import Valid, store, valid_of
+from driftguard.rows.columns import Row, names_of
 from driftguard.rows.logged_columns import FIELDS, SentColumns, read
-from driftguard.rows.packing import pack, pack_columns
+from driftguard.rows.packing import pack_columns
 from driftguard.rows.reading import REPEATED_ID, BadRow, RowReader
 
 
@@ -22,7 +22,7 @@ def log_one(organization_id: str, body: PredictionBody, *, idempotency_key: str 
     model = referred(organization_id, body)
     request, item = Request.of_one(body, idempotency_key)
     rows, rejected = _read([item], [["body"]], now)
-    answer = store(model, request, _valid(rows, rejected), rejected, now)
+    answer = store(model, request, valid_of(rows, rejected), rejected, now)
     return Logged(accepted=answer.accepted, prediction_ids=answer.prediction_ids)
 
 
@@ -45,7 +45,7 @@ def log_batch(
         raise Invalid.at(["body", "predictions"], "must have at least one prediction")
     request, items = Request.of_rows(sent, body.batch_id, idempotency_key)
     rows, rejected = _read(items, [["body", "predictions", index] for index in range(len(items))], now)
-    answer = store(model, request, _valid(rows, rejected), rejected, now)
+    answer = store(model, request, valid_of(rows, rejected), rejected, now)
     predicted = any(row.prediction is not None for row in rows)
     return _with_warning(
         answer,
@@ -122,13 +122,6 @@ def _read(
         except BadRow as error:
             rejected.append({"index": index, "loc": error.loc, "msg": error.msg})
     return rows, rejected
-
-
-def _valid(rows: Sequence[Row], rejected: Sequence[RejectedRow]) -> Valid | None:
-    if not rows:
-        return None
-    times = [milliseconds(row) for row in rows]
-    return Valid(pack(rows, rejected), [row.prediction_id for row in rows], (min(times), max(times)))
 
 
 def _unwatched(

@@ -14,6 +14,8 @@ from driftguard.predictions.keys import Key
 from driftguard.predictions.requests import Request
 from driftguard.predictions.schemas import BatchLogged, RejectedRow
 from driftguard.predictions.tables import Predictions
+from driftguard.rows.columns import Row, milliseconds
+from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import unpack_rows
 
 TRIES = 4
@@ -27,6 +29,14 @@ class Valid(NamedTuple):
     packed: bytes
     ids: Sequence[str | None]
     events: tuple[int, int]
+
+
+def valid_of(rows: Sequence[Row], rejected: Sequence[RejectedRow]) -> Valid | None:
+    """Return the valid rows of a request as they are stored; None if there are none."""
+    if not rows:
+        return None
+    times = [milliseconds(row) for row in rows]
+    return Valid(pack(rows, rejected), [row.prediction_id for row in rows], (min(times), max(times)))
 
 
 def store(

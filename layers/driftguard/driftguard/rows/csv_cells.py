@@ -25,7 +25,7 @@ r"""Cells that stand for a missing value: those of pandas, and `\N`, which MySQL
 NO_TIME = "NaT"
 
 _NUMBER_CHARACTERS = re.compile(r"[0-9.eE+-]*")
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NOT_FINITE = frozenset(sign + text for sign in ("", "+", "-") for text in ("nan", "inf", "infinity"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -108,11 +108,11 @@ class Cells:
 
     def _value(self, cell: str, loc: Location) -> Scalar:
         """Return the value of a cell: a boolean, a number or a text. Raises BadRow."""
-        if cell in _BOOLEANS:
-            return _BOOLEANS[cell]
+        if cell in BOOLEANS:
+            return BOOLEANS[cell]
         if cell.lower() in _NOT_FINITE:
             raise BadRow(loc, "must be a finite number; leave the cell empty if the value is missing")
-        number = _number(cell)
+        number = number_of(cell)
         if number is None:
             return _text(cell, loc)
         return None if number in self._numbers else scalar(number, loc)
@@ -130,7 +130,7 @@ class Cells:
             ) from None
 
 
-def _number(cell: str) -> float | None:
+def number_of(cell: str) -> float | None:
     """Return the number that a cell holds; None if it holds none."""
     try:
         return float(cell) if _NUMBER_CHARACTERS.fullmatch(cell) else None
@@ -146,7 +146,7 @@ def _text(cell: str, loc: Location) -> Scalar:
 
 def time_of(cell: str) -> datetime:
     """Return the UTC time of a cell: an ISO time, in UTC if it has no offset, or a Unix time. Raises ValueError."""
-    number = _number(cell)
+    number = number_of(cell)
     if number is not None:
         for limit, unit in _UNIX_UNITS:
             if SMALLEST_UNIX <= abs(number) < limit:

@@ -36,7 +36,7 @@ def read_csv(lines: Lines, layout: Layout, about: FileFormat, errors: Errors, no
     header: Header | None = None
     rows: list[tuple[int, list[str]]] = []
     wrong: dict[int, BadRow] = {}
-    for number, row in _records(lines, layout, wrong):
+    for number, row in split_records(lines, layout, wrong):
         if header is None:
             header = header_of(row, layout, about, number, notes)
         elif len(row) != header.width:
@@ -57,7 +57,7 @@ def read_csv(lines: Lines, layout: Layout, about: FileFormat, errors: Errors, no
         errors.add(number, wrong[number].loc, wrong[number].msg)
 
 
-def _records(lines: Lines, layout: Layout, wrong: dict[int, BadRow]) -> Iterator[tuple[int, list[str]]]:
+def split_records(lines: Lines, layout: Layout, wrong: dict[int, BadRow]) -> Iterator[tuple[int, list[str]]]:
     """Yield each record with the number of its first line. Stops at invalid CSV, which is added to `wrong`.
 
     Blanks around unquoted values are left out.

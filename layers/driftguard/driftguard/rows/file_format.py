@@ -23,14 +23,39 @@ def _as_text(value: Any) -> Any:
 MissingValue = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | float), Field(max_length=256)]
 
 
-class FileFormat(Wire):
+class TableFormat(Wire):
+    """How a table of rows is written, whatever its columns mean."""
+
+    format: Format
+    compression: Compression | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        default=None,
+        description="CSV only: the character between two values. Default: comma, semicolon, tab or |, as in the file.",
+    )
+    na_values: Annotated[list[MissingValue], Field(max_length=100)] = Field(
+        default_factory=list,
+        description="CSV only: cells that mean a missing value, in addition to those that pandas knows, such as NA.",
+    )
+
+    @model_validator(mode="after")
+    def _columns_fit_the_format(self) -> Self:
+        csv_only = [name for name in CSV_ONLY if name in type(self).model_fields]
+        if self.format != "csv" and self.model_fields_set.intersection(csv_only):
+            raise ValueError(
+                f"{', '.join(csv_only)} apply to csv only; omit these fields, "
+                "because a row of jsonl names its own fields"
+            )
+        if self.delimiter is not None and (self.delimiter.isalnum() or self.delimiter in " \"'.+-_\r\n\0"):
+            raise ValueError("delimiter must be a character such as a comma, a semicolon, a tab or |")
+        return self
+
+
+class FileFormat(TableFormat):
     """The description of a file that a client sends.
 
     The column settings apply to CSV alone. A row of JSON Lines names its own prediction and timestamp.
     """
 
-    format: Format
-    compression: Compression | None = None
     prediction_column: Name | None = Field(
         default="prediction", description="CSV only: the column that holds the prediction. Send null if there is none."
     )
@@ -46,26 +71,10 @@ class FileFormat(Wire):
         description="CSV only: columns to read as text even if every value looks like a number, such as postal codes.",
     )
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
-        default=None,
-        description="CSV only: the character between two values. Default: comma, semicolon, tab or |, as in the file.",
-    )
-    na_values: Annotated[list[MissingValue], Field(max_length=100)] = Field(
-        default_factory=list,
-        description="CSV only: cells that mean a missing value, in addition to those that pandas knows, such as NA.",
-    )
-
     @model_validator(mode="after")
-    def _columns_fit_the_format(self) -> Self:
-        if self.format != "csv" and self.model_fields_set.intersection(CSV_ONLY):
-            raise ValueError(
-                f"{', '.join(CSV_ONLY)} apply to csv only; omit these fields, "
-                "because a row of jsonl names its own prediction and timestamp"
-            )
+    def _columns_fit_together(self) -> Self:
         if self.prediction_column is not None and self.prediction_column == self.timestamp_column:
             raise ValueError("prediction_column and timestamp_column must name two different columns")
-        if self.delimiter is not None and (self.delimiter.isalnum() or self.delimiter in " \"'.+-_\r\n\0"):
-            raise ValueError("delimiter must be a character such as a comma, a semicolon, a tab or |")
         if len(json.dumps([self.text_columns, self.na_values])) > MOST_LISTED:
             raise ValueError("text_columns and na_values are too long; shorten the names of columns")
         return self

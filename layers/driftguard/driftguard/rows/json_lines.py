@@ -3,13 +3,14 @@
 import json
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 from driftguard.platform.serialization import Scalar
 from driftguard.rows.chunks import Chunk, Errors, Lines
 from driftguard.rows.reading import MAX_FEATURES, BadRow, RowReader
+from driftguard.rows.records import Record
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -24,19 +25,12 @@ def read_json_lines(lines: Lines, errors: Errors, now: datetime) -> Iterator[Chu
         if line.isspace():
             continue
         try:
-            if not line.isascii() and _SURROGATE.search(line):
-                raise BadRow([], "holds bytes that are not UTF-8; save the file in UTF-8")
-            item = decode(line)
+            item = _item(line, decode)
             if isinstance(item, dict) and isinstance(item.get("prediction"), (list, dict)):
                 raise BadRow(["prediction"], "must be one value; send one number, such as the probability of one class")
             row = reader.baseline(item, [])
         except BadRow as error:
             errors.add(lines.number, error.loc, error.msg)
-            continue
-        except (ValueError, RecursionError) as error:
-            cut = isinstance(error, json.JSONDecodeError) and error.pos >= len(line.rstrip())
-            why = "it does not end on this line; write each row on one line" if cut else str(error)[:100]
-            errors.add(lines.number, [], f"is not valid JSON: {why}")
             continue
         if not row.features.keys() <= names.keys():
             names.update(dict.fromkeys(row.features))
@@ -49,6 +43,31 @@ def read_json_lines(lines: Lines, errors: Errors, now: datetime) -> Iterator[Chu
             rows = _Rows()
             lines.reset()
     yield rows.chunk()
+
+
+def read_json_records(lines: Lines) -> Iterator[Record]:
+    """Yield the rows of a JSON Lines file one by one."""
+    decode = json.JSONDecoder().decode
+    for line in lines:
+        lines.mark()
+        if line.isspace():
+            continue
+        try:
+            yield Record(lines.number, _item(line, decode))
+        except BadRow as error:
+            yield Record(lines.number, error)
+
+
+def _item(line: str, decode: Callable[[str], Any]) -> Any:
+    """Return the value that a line holds. Raises BadRow."""
+    if not line.isascii() and _SURROGATE.search(line):
+        raise BadRow([], "holds bytes that are not UTF-8; save the file in UTF-8")
+    try:
+        return decode(line)
+    except (ValueError, RecursionError) as error:
+        cut = isinstance(error, json.JSONDecodeError) and error.pos >= len(line.rstrip())
+        why = "it does not end on this line; write each row on one line" if cut else str(error)[:100]
+        raise BadRow([], f"is not valid JSON: {why}") from None
 
 
 class _Rows:

@@ -18,9 +18,11 @@ def bounded(report: Report) -> Report:
         return report
     features = [_without_picture(feature) for feature in report["features"]]
     left = MAX_ANSWER_BYTES - answer_bytes({**report, "features": features})
-    left_out = 0
+    left_out = report["histograms_left_out"]
     for place in sorted(range(len(features)), key=lambda place: _rank(features[place])):
         picture = report["features"][place]["histogram"]
+        if picture == NO_PICTURE:
+            continue
         left -= answer_bytes(picture)
         if left < 0:
             left_out += 1

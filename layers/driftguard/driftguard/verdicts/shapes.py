@@ -11,6 +11,7 @@ from pydantic import WithJsonSchema
 from driftguard.alerts.changes import Part, PastReference
 from driftguard.alerts.schemas import Histogram, QualityKind
 from driftguard.models.schemas import State
+from driftguard.models.settings import EarlierDays
 
 type Role = Literal["feature", "prediction"]
 type FeatureType = Literal["numeric", "categorical", "boolean"]
@@ -184,13 +185,75 @@ class ReportFeature(TypedDict):
     type_change: TypeChange | None
 
 
+class ReferencePair(TypedDict):
+    """A share of rows in the earlier days and in the window, each from 0 to 1."""
+
+    reference: float
+    window: float
+
+
+class ReferenceMeans(TypedDict):
+    """The mean of a numeric feature's values in the earlier days and in the window. Null for a side without values."""
+
+    reference: float | None
+    window: float | None
+
+
+class ComparedFeature(TypedDict):
+    """One feature of a comparison with earlier days. The fields mean the same as in a report.
+
+    `status` is `drift` if the window differs from the earlier days by more than the limit, which opens no alert. Scores
+    and limits are null if one side has too few values.
+    """
+
+    name: str
+    role: Role
+    type: FeatureType
+    test: TestName
+    status: FeatureStatus
+    drift_score: float | None
+    score_error_bound: float | None
+    expected_by_chance: float | None
+    p_value: float | None
+    threshold: float | None
+    p_threshold: float | None
+    direction: str | None
+    n_reference: int
+    n_window: int
+    mean: ReferenceMeans | None
+    missing: ReferencePair
+
+
+class Compared(TypedDict):
+    """The window compared with earlier days of the same model. It is shown only: no alert depends on it.
+
+    `source` says which days: `previous_period` are the `window_days` before the window, `rolling_28d` the 28 days
+    before it. They are whole days in UTC, from `start` to before `end`, and `days` of them have rows. `reason` is a
+    sentence about rows that are missing. `drifted_features` are those that differ by more than their limit.
+    """
+
+    source: EarlierDays
+    start: Time
+    end: Time
+    days: int
+    window: Span
+    n_reference: int
+    n_window: int
+    reason: str | None
+    drift_score: float | None
+    p_value: float | None
+    drifted_features: list[str]
+    features: list[ComparedFeature]
+
+
 class Report(TypedDict):
     """The result of one check, with one entry per feature.
 
     `histograms_left_out` is the number of features whose histogram is empty because the response would be too long.
     `drifted_features` names the prediction `prediction`, and a feature of that name `feature:prediction`. `unwatched`
     lists at most 51 names, and `unwatched_more` counts values under further names. Both are null in reports that
-    older versions stored. `notes` are sentences about what limits the tests.
+    older versions stored. `notes` are sentences about what limits the tests. `reference` is null unless the check also
+    compared the window with earlier days, as the setting `reference` says.
     """
 
     model_id: str
@@ -210,3 +273,4 @@ class Report(TypedDict):
     unwatched: list[Unwatched] | None
     unwatched_more: int | None
     notes: list[str]
+    reference: Compared | None
