@@ -177,6 +177,28 @@ def test_without_a_reference_or_mature_days_it_says_what_is_missing(visit: Visit
     expect(page.locator("main .notice")).to_contain_text("2 ids belong to several")
 
 
+def test_the_overview_has_the_headline_of_models_with_labels(visit: Visit, models: Models) -> None:
+    """The column has the tab's value and leads to the tab; a phone has it below the name; worse is said in words."""
+    page, own = visit.page, models.binary
+    value = report_of(visit, own.model)["window"]["metrics"]["roc_auc"]["value"]
+    listed = visit.stack.call("GET", "/models?limit=500")
+    for model in listed:
+        if model["id"] == own.model:
+            model["performance"] |= {"reference": 0.99, "degraded": True}
+    visit.answer("/models?limit=500", body=listed)
+    visit.open()
+    link = page.get_by_role("link", name=f"ROC AUC of churn: {value:.3f}, worse than the reference")
+    expect(link).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("^minutes"))).to_contain_text("Mean absolute error")
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(link).to_be_hidden()
+    expect(page.get_by_role("row", name=re.compile("^churn"))).to_contain_text(f"ROC AUC {value:.3f} worse")
+    assert visit.problems() == []
+    page.set_viewport_size({"width": 1280, "height": 900})
+    link.click()
+    expect(page.get_by_role("heading", name="ROC AUC by day")).to_be_visible()
+
+
 def test_an_empty_tab_has_snippets_that_work(visit: Visit) -> None:
     """First the task, then labels: each curl body is accepted as it is, and names this model."""
     page, stack = visit.page, visit.stack
