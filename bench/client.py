@@ -66,7 +66,7 @@ def _log_times(what: str, spool: Path | None) -> bool:
         f"best of {ROUNDS} rounds (target: {MOST_MICROSECONDS} µs, or {MOST_RATIO} times json.dumps on a busy machine)",
         flush=True,
     )
-    return late <= limit
+    return bool(late <= limit)
 
 
 def _round(spool: Path | None) -> list[float]:

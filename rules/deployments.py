@@ -12,9 +12,9 @@ EVERYTHING: Final[dict[str, str]] = {
     "QuotaPerDay": "1000",
     "Waf": "managed",
     "CheckReservedConcurrency": "60",
+    "Alarms": "all",
+    "Dashboard": "true",
     "AlarmEmail": "ops@example.com",
-    "MonthlyBudget": "50",
-    "BudgetScope": "stack",
 }
 """Parameters that switch on every option."""
 
@@ -23,7 +23,7 @@ DEPLOYMENTS: tuple[dict[str, str], ...] = (
     EVERYTHING,
     {"Architecture": "x86_64", "PointInTimeRecovery": "true", "DeletionProtection": "true", "QuotaPerDay": "1000"},
     {"EmailTransport": "smtp", "SmtpHost": "smtp.example.com", "PublicUrl": "https://drift.example.com"},
-    {"EmailTransport": "log", "ApiLogging": "account-role", "Tracing": "PassThrough", "Dashboard": "false"},
+    {"EmailTransport": "log", "ApiLogging": "account-role", "Tracing": "PassThrough", "ScheduleState": "DISABLED"},
     {
         "EmailTransport": "smtp",
         "SmtpHost": "smtp.example.com",
@@ -34,7 +34,7 @@ DEPLOYMENTS: tuple[dict[str, str], ...] = (
     {
         "DomainName": "drift.example.com",
         "CertificateArn": EVERYTHING["CertificateArn"],
-        "MonthlyBudget": "50",
+        "Alarms": "all",
         "ApiLogging": "none",
     },
 )

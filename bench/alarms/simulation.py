@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -94,7 +95,7 @@ class Plan:
             one = LIFE_SECONDS
         else:
             one = DELAY_SECONDS if scenario.drifting else MONTH_SECONDS
-        one *= (scenario.features / 10) * max(size.rows_a_week / USUAL.rows_a_week, 1) ** 0.5
+        one *= (scenario.features / 10) * math.sqrt(max(size.rows_a_week / USUAL.rows_a_week, 1))
         return one + (P_VALUE_SECONDS if number < self.p_value else 0.0)
 
 

@@ -8,6 +8,7 @@ from bench.cost.measure import BATCH, measure_check, measure_ingest, measure_ope
 from bench.cost.prices import (
     CALL_SECONDS,
     HOURS,
+    MOST_FIXED,
     PRICES,
     PRICES_OF,
     Line,
@@ -78,17 +79,21 @@ def _your_month(per_month: int, features: int, count: int) -> dict[str, Any]:
     """A month with the numbers of the command line."""
     usage, log_bytes, stored = measure_ingest(features)
     check = measure_check(features, per_month / count / HOURS)
+    fixed = fixed_lines()
+    monitored = fixed_lines(Alarms="all", Dashboard="true")
     sections = {
         "Logging": ingest_lines(usage, log_bytes, stored, requests=per_month / BATCH),
         "Checks": check_lines(check, count * TICKS),
         "Alerts": alert_lines(count),
-        "Fixed cost": fixed_lines(),
+        "Fixed cost": fixed,
     }
     return {
         "predictions": per_month,
         "features": features,
         "models": count,
         "total": sum(total_of(lines) for lines in sections.values()),
+        "fixed_verdict": verdict(total_of(fixed), MOST_FIXED),
+        "monitored": total_of(monitored),
         "parts": "\n\n".join(f"### {name}\n\n{table(lines)}" for name, lines in sections.items()),
     }
 

@@ -41,7 +41,8 @@ def check_now(model_id: str) -> Response[Any]:
     labels are joined in the background."""
     model = registry.find(app.caller.organization_id, model_id)
     if model.settings.task is not None:
-        JoinQueue(aws.client("sqs"), app.environment.join_queue_url).send_by_hand(model, datetime.now(UTC))
+        queue = JoinQueue(aws.client("sqs"), app.environment.join_queue_url)
+        queue.send_by_hand(model, datetime.now(UTC), app.caller.key_name)
     status, body = triggers.by_hand(
         model, _worker(app.lambda_context, triggers.BY_HAND), datetime.now(UTC), app.caller.key_name
     )

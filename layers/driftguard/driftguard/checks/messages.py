@@ -36,6 +36,7 @@ class JoinMessage(BaseModel):
     model_id: str
     by_hand: bool = False
     """Whether the join runs although a pause has not ended, and counts what arrived in the last minutes."""
+    actor: str = SCHEDULE
 
 
 class Incomplete(Exception):
@@ -72,9 +73,9 @@ class JoinQueue:
         """Queue one join of labels. SQS delivers the joins of one model in order."""
         self.sqs.send_message(QueueUrl=self.url, **_fifo_entry(message, deduplication_id))
 
-    def send_by_hand(self, model: Models, now: datetime) -> None:
-        """Queue a join that a person has asked for."""
-        self.send(JoinMessage(**_ids(model), by_hand=True), f"{model.model_id}-{new_id(now)}")
+    def send_by_hand(self, model: Models, now: datetime, actor: str = SCHEDULE) -> None:
+        """Queue a join that a person has asked for. actor: the name of the person's API key."""
+        self.send(JoinMessage(**_ids(model), by_hand=True, actor=actor), f"{model.model_id}-{new_id(now)}")
 
     def give_back(self, receipt_handle: str, seconds: int) -> None:
         """Return a message to the queue, to be delivered again after `seconds`."""
@@ -105,7 +106,6 @@ def schedule(queues: Queues, tick: str, now: datetime) -> int:
                 answer = queues.sqs.send_message_batch(QueueUrl=url, Entries=entries)
                 sent += len(answer.get("Successful", []))
                 failed += len(answer.get("Failed", []))
-    count("ChecksScheduled", sent)
     if failed:
         raise Incomplete(f"SQS accepted only {sent} of {sent + failed} messages. Lambda retries the run.")
     return sent

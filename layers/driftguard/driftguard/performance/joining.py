@@ -70,7 +70,7 @@ def step(model: Watched, now: datetime, may_go_on: Callable[[], bool] = lambda: 
                 state,
                 predictions=cursors[0],
                 labels=cursors[1],
-                progress=_progress(model, state, arrived, done.refused - refused),
+                progress=_progress(model, state, arrived, done.refused - refused, now),
                 next_at=iso(now + pause_after(done.units)) if last else None,
             )
             if last:
@@ -86,7 +86,9 @@ def _reached(heads: Sequence[Head]) -> str | None:
     return heads[-1].arrived_at if heads else None
 
 
-def _progress(model: Watched, state: Joined | None, arrived: Sequence[Arrived], refused: int) -> Progress:
+def _progress(
+    model: Watched, state: Joined | None, arrived: Sequence[Arrived], refused: int, now: datetime
+) -> Progress:
     """Return what all steps together have done. The commit of the cursors makes it exact."""
     before = state.progress if state is not None else Progress({})
     with_labels = [one.arrived_at for one in arrived if one.pieces.labels]
@@ -95,6 +97,7 @@ def _progress(model: Watched, state: Joined | None, arrived: Sequence[Arrived], 
         labels=before.labels + sum(len(rows) for one in arrived for rows in one.pieces.labels.values()),
         refused=before.refused + refused,
         last_label=max([*with_labels, before.last_label or ""]) or None,
+        started=before.started or iso(now),
     )
 
 
