@@ -409,7 +409,7 @@ def test_production_settings_repeat_every_default() -> None:
 
 
 def test_the_version_is_the_projects() -> None:
-    """What /health reports is the version of pyproject.toml. It is no parameter, which an update would keep for ever."""
+    """/health reports the version of pyproject.toml. It is no parameter, which an update would keep for ever."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     variables = stack.source()["Resources"]["ServeStatusFunction"]["Properties"]["Environment"]["Variables"]
     assert variables["VERSION"] == project["version"]
