@@ -31,7 +31,7 @@ from driftguard.platform.observability import count, logger
 from driftguard.platform.retries import ConditionFailed, is_transient
 from driftguard.platform.times import DAY, hour_of, iso
 from driftguard.verdicts.performance import Judged, judged_with
-from driftguard.verdicts.performance_report import Reference, days_by_metric, report, status
+from driftguard.verdicts.performance_report import Reference, days_by_metric, headline_of, report, status
 
 SHOWN_DAYS = 92
 """Event days in the report, at least. Days that still take labels are always in it."""
@@ -156,7 +156,7 @@ def _store_report(model: Models, watched: Watched, now: datetime, done: Done, *,
         actor=actor,
         now=now,
     )
-    store(model, head, pack(stored), verdict, made_of)
+    store(model, head, pack(stored), verdict, made_of, headline_of(stored["report"]))
 
 
 def _report(

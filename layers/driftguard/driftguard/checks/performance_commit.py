@@ -15,6 +15,7 @@ from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome
 from driftguard.alerts.schemas import OF_LABELS, Alert, Window
 from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.baselines.references import References
+from driftguard.models.schemas import Headline
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.models.task import Task
@@ -100,7 +101,9 @@ def _task_of(model: Models) -> Task:
     return model.settings.task
 
 
-def store(model: Models, read: Joined | None, data: bytes, verdict: Verdict, made_of: str) -> None:
+def store(
+    model: Models, read: Joined | None, data: bytes, verdict: Verdict, made_of: str, headline: Headline | None
+) -> None:
     """Store a report in place of the one that was read, with the alerts that follow from the verdict.
 
     made_of: names the state of the join and the reference that the report is made of.
@@ -118,6 +121,7 @@ def store(model: Models, read: Joined | None, data: bytes, verdict: Verdict, mad
                 data,
                 iso(_next_at(open_alerts, verdict, now)),
                 made_of=made_of,
+                headline=headline,
                 add=_adding(model, status, open_alerts, memory, outcomes) if changed else None,
             )
         if attempt.succeeded:
