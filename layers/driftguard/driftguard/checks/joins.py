@@ -54,6 +54,8 @@ class Joiner:
             done = join(model, now, lambda: self.time_left() > timedelta(0), by_hand=message.by_hand)
             if not done.complete:
                 self.queue.send(message, f"{message.model_id}-{new_id(now)}")
+            elif message.request is not None:
+                Joined.answer(model.model_id, message.request, now)
         except Overtaken:
             logger.info("another join of this model was faster", extra={"model_id": message.model_id})
         except Exception as error:
