@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.labels import over_http, storm
+from bench.labels.story import flights
 from tests.local.launched import Launched, launched
 
 pytestmark = pytest.mark.stack
@@ -103,3 +105,19 @@ def until_ended(stack: Launched, path: str) -> dict[str, Any]:
             return status
         time.sleep(0.5)
     raise AssertionError(status)
+
+
+def test_a_storm_of_labels_delays_no_other_model(stack: Launched) -> None:
+    """While the labels of one model are joined, a check of another one ends within a tick, and its labels are joined in
+    the tick in which they arrived. `make bench-labels` does the same with a million labels."""
+    found = storm.run(stack.stack["url"], stack.key, 20_000)
+    assert found.rounds[-1].storm == 20_000
+    assert found.longest_check < storm.TICK.total_seconds()
+    assert [each.calm for each in found.rounds] == [(place + 1) * storm.CALM_ROWS for place in range(len(found.rounds))]
+
+
+def test_flights_over_http_equal_a_group_by_of_pandas(stack: Launched) -> None:
+    """Two days of real flights with labels that repeat, come shuffled, are corrected and withdrawn."""
+    story, shown = over_http.send(stack.stack["url"], stack.key, flights("2013-12-30", "2013-12-31"))
+    assert len(story.rows) > 1_500
+    assert shown == over_http.expected(story)
