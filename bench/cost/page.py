@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.cost.labels import LABELS, label_lines, measure_labels
-from bench.cost.measure import BATCH, measure_check, measure_ingest, measure_open_alert
+from bench.cost.measure import BATCH, measure_check, measure_idle, measure_ingest, measure_open_alert
 from bench.cost.prices import (
     CALL_SECONDS,
     HOURS,
+    MOST_FIXED,
     PRICES,
     PRICES_OF,
     Line,
     alert_lines,
     check_lines,
+    database_dollars,
     fixed_lines,
     ingest_lines,
     total_of,
@@ -54,6 +56,8 @@ def _two_numbers() -> dict[str, Any]:
     million = ingest_lines(usage, log_bytes, stored, requests=1e6 / BATCH)
     check = measure_check(50, 600)
     month = check_lines(check, TICKS)
+    idle = measure_idle(50, 600)
+    idle_month = check_lines(idle, TICKS)
     open_writes = measure_open_alert(OPEN_FEATURES)
     return {
         "ingest_verdict": verdict(total_of(million), TARGETS["ingest"]),
@@ -68,6 +72,12 @@ def _two_numbers() -> dict[str, Any]:
         "check_reads": check.read_units,
         "check_calls": sum(check.calls.values()),
         "check_ms": check.own_seconds * 1000,
+        "idle": table(idle_month),
+        "idle_dollars": total_of(idle_month),
+        "idle_share": total_of(idle_month) / total_of(month),
+        "idle_units_share": database_dollars(idle) / database_dollars(check),
+        "idle_writes": idle.write_units,
+        "idle_reads": idle.read_units,
         "written": ", ".join(f"{name} {units:g}" for name, units in check.written.most_common()),
         "open_features": OPEN_FEATURES,
         "open_writes": open_writes,
@@ -94,17 +104,21 @@ def _your_month(per_month: int, features: int, count: int) -> dict[str, Any]:
     """A month with the numbers of the command line."""
     usage, log_bytes, stored = measure_ingest(features)
     check = measure_check(features, per_month / count / HOURS)
+    fixed = fixed_lines()
+    monitored = fixed_lines(Alarms="all", Dashboard="true")
     sections = {
         "Logging": ingest_lines(usage, log_bytes, stored, requests=per_month / BATCH),
         "Checks": check_lines(check, count * TICKS),
         "Alerts": alert_lines(count),
-        "Fixed cost": fixed_lines(),
+        "Fixed cost": fixed,
     }
     return {
         "predictions": per_month,
         "features": features,
         "models": count,
         "total": sum(total_of(lines) for lines in sections.values()),
+        "fixed_verdict": verdict(total_of(fixed), MOST_FIXED),
+        "monitored": total_of(monitored),
         "parts": "\n\n".join(f"### {name}\n\n{table(lines)}" for name, lines in sections.items()),
     }
 

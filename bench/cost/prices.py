@@ -1,11 +1,12 @@
 """What AWS charges, and what measured usage costs at these prices."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from bench.environments import ROOT
+from rules.alarms import OWN_METRICS
+from rules.stack import target
+from rules.template import Template
 from sandbox import stack
 from sandbox.meter import Usage
 
@@ -19,6 +20,11 @@ PRICES: Final[dict[str, tuple[float, str, str]]] = {
     "write": (0.625 / 1e6, "DynamoDB on demand, one write unit", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
     "read": (0.125 / 1e6, "DynamoDB on demand, one read unit", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
     "storage": (0.25, "DynamoDB, one gigabyte for a month", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "recovery": (
+        0.20,
+        "DynamoDB, point-in-time recovery of one gigabyte for a month",
+        "https://aws.amazon.com/dynamodb/pricing/on-demand/",
+    ),
     "sqs fifo": (0.50 / 1e6, "SQS FIFO, one request", "https://aws.amazon.com/sqs/pricing/"),
     "sqs": (0.40 / 1e6, "SQS standard, one request", "https://aws.amazon.com/sqs/pricing/"),
     "sns": (0.50 / 1e6, "SNS, one publish (deliveries to Lambda are free)", "https://aws.amazon.com/sns/pricing/"),
@@ -37,10 +43,15 @@ PROCESSOR_MB: Final = 1769
 """The memory at which Lambda gives a function a whole processor. With less memory, the share is proportional."""
 PLATFORM_LOG_BYTES: Final = 420
 """Lambda's START, END and REPORT lines of one invocation."""
+CHECK_LOG_BYTES: Final = 680
+"""The log line and the metrics of one check."""
 ACCESS_LOG_BYTES: Final = 430
 """One line of the API's access log."""
 POLLS: Final = 5 * 3 * 60 * 24 * 30
-"""Requests to an idle queue per month. Lambda always keeps five long polls of 20 seconds open."""
+"""Requests to an idle queue per month: five long polls of 20 seconds at a time. For a standard queue without
+MaximumConcurrency, Lambda may use as few as two at a time. That is not counted here."""
+MOST_FIXED: Final = 3.0
+"""What the stack should cost at most per month with its defaults, in US dollars, before any traffic."""
 HOURS: Final = 720
 """Hours of a month of 30 days."""
 
@@ -79,8 +90,14 @@ def ingest_lines(usage: Usage, log_bytes: float, stored: float, requests: float)
         Line("DynamoDB writes", requests * usage.write_units, "write"),
         Line("DynamoDB reads", requests * usage.read_units, "read"),
         Line("DynamoDB storage, 21 days", requests * stored / 1e9 * 21 / 30, "storage"),
+        Line("DynamoDB point-in-time recovery, 21 days", requests * stored / 1e9 * 21 / 30, "recovery"),
         Line("CloudWatch Logs", requests * (log_bytes + PLATFORM_LOG_BYTES + ACCESS_LOG_BYTES) / 1e9, "logs"),
     ]
+
+
+def database_dollars(usage: Usage) -> float:
+    """The cost of the write and read units."""
+    return usage.write_units * PRICES["write"][0] + usage.read_units * PRICES["read"][0]
 
 
 def check_lines(usage: Usage, checks: float) -> list[Line]:
@@ -92,32 +109,35 @@ def check_lines(usage: Usage, checks: float) -> list[Line]:
         Line("Lambda time", checks * billed_seconds(usage, memory) * memory / 1024, "lambda"),
         Line("DynamoDB writes", checks * usage.write_units, "write"),
         Line("DynamoDB reads", checks * usage.read_units, "read"),
-        Line("CloudWatch Logs", checks * (PLATFORM_LOG_BYTES + 900) / 1e9, "logs"),
+        Line("CloudWatch Logs", checks * (PLATFORM_LOG_BYTES + CHECK_LOG_BYTES) / 1e9, "logs"),
     ]
 
 
-def fixed_lines() -> list[Line]:
-    """The fixed cost of the stack, without any traffic."""
-    resources = stack.resolved()["Resources"].values()
-    alarms = [resource["Properties"] for resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm"]
+def fixed_lines(**parameters: str) -> list[Line]:
+    """The fixed cost of the stack with these parameters, without any traffic.
+
+    CloudWatch charges a custom metric for the hours in which it is written. The functions write theirs only when
+    something fails, so a stack that works pays for none of them.
+    """
+    resources = stack.resolved(**parameters)["Resources"]
+    kinds = {kind: _of(resources, kind) for kind in ("CloudWatch::Alarm", "CloudWatch::Dashboard", "SQS::Queue")}
+    alarms = kinds["CloudWatch::Alarm"].values()
     watched = sum(len([part for part in alarm.get("Metrics", [{}]) if "Expression" not in part]) for alarm in alarms)
-    dashboards = sum(resource["Type"] == "AWS::CloudWatch::Dashboard" for resource in resources)
-    queues = sum(resource["Type"] == "AWS::Lambda::EventSourceMapping" for resource in resources)
-    names = {
-        name
-        for path in (ROOT / "layers").rglob("*.py")
-        for name in re.findall(r'(?:count|milliseconds)\(\s*"(\w+)"', path.read_text())
-    }
+    polled = [target(each["EventSourceArn"]) for each in _of(resources, "Lambda::EventSourceMapping").values()]
+    fifo = [queue for queue in polled if kinds["SQS::Queue"][queue].get("FifoQueue")]
+    standard = len(polled) - len(fifo)
     return [
         Line(f"CloudWatch: {watched} metrics of {len(alarms)} alarms", watched, "alarm"),
-        Line("CloudWatch: the dashboard", dashboards, "dashboard"),
-        Line(
-            f"CloudWatch: {len(names)} custom metrics, some per function",
-            len(names) + 12,
-            "metric",
-        ),
-        Line(f"SQS: {queues} queues polled all the time", queues * POLLS, "sqs"),
+        Line("CloudWatch: the dashboard", len(kinds["CloudWatch::Dashboard"]), "dashboard"),
+        Line(f"CloudWatch: {len(OWN_METRICS)} custom metrics, written only when something fails", 0, "metric"),
+        Line(f"SQS: {standard} standard queues polled all the time", standard * POLLS, "sqs"),
+        Line(f"SQS: {len(fifo)} FIFO queues polled all the time", len(fifo) * POLLS, "sqs fifo"),
     ]
+
+
+def _of(resources: Template, kind: str) -> dict[str, Template]:
+    """The properties of all resources of this type, by logical id."""
+    return {name: each.get("Properties", {}) for name, each in resources.items() if each["Type"] == f"AWS::{kind}"}
 
 
 def alert_lines(alerts: float) -> list[Line]:

@@ -25,6 +25,7 @@ export type Histogram = Schemas["Histogram"];
 
 type ReportFeature = Schemas["ReportFeature"];
 export type Report = Schemas["Report"];
+export type Compared = Schemas["Compared"];
 export type HistoryRow = Schemas["HistoryRow"];
 
 /** A feature of an alert or of a report. An alert keeps fewer fields. */

@@ -11,13 +11,12 @@ from driftguard.baselines import building
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Environment
-from driftguard.platform.observability import count, logger, measured
+from driftguard.platform.observability import logger
 from driftguard.platform.s3 import Bucket
 from driftguard.uploads.processing import Worker
 from driftguard.uploads.schemas import ObjectCreated
 
 
-@measured
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     """Build the baseline of one file. The event is EventBridge's; Lambda keeps the request id when it retries."""
@@ -32,6 +31,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
         time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
     )
     outcome = building.build(file, worker, to_topic(aws.client("sns"), environment.alerts_topic_arn))
-    count(f"Uploads{outcome.capitalize()}")
     logger.info("upload", extra={"key": file.key, "size": file.size, "outcome": outcome})
     return {"outcome": outcome}

@@ -13,7 +13,7 @@ from driftguard.models.schemas import EraseMessage
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Environment
-from driftguard.platform.observability import logger, measured
+from driftguard.platform.observability import logger
 from driftguard.platform.s3 import Bucket
 from driftguard.uploads.keys import prefix
 
@@ -27,7 +27,6 @@ RETRY_SECONDS = 30
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
-@measured
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Erase the models of a batch of messages. The rest of a large model becomes a new message."""
     environment = Environment()

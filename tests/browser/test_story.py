@@ -104,6 +104,40 @@ def test_the_caption_and_the_notice_are_those_of_the_report(visit: Visit) -> Non
     expect(page.locator("div.notice")).to_contain_text("3 more values came under further names")
 
 
+def test_a_model_is_compared_with_earlier_days_that_a_person_chooses(visit: Visit) -> None:
+    """The choice is in the address, asks the API once, and shows the scores and what is missing."""
+    page, stack = visit.page, visit.stack
+    found = stack.call("GET", f"/drift/models/{stack.drifted}/compare?reference=previous_period")
+    assert found["days"] == 0
+    visit.open(f"#/models/{stack.drifted}")
+    choice = page.get_by_role("group", name="Compared with")
+    expect(choice.get_by_role("button", name="Baseline only")).to_have_attribute("aria-pressed", "true")
+    choice.get_by_role("button", name="7 days before").click()
+    expect(page.get_by_text(found["reason"])).to_be_visible()
+    assert "reference=previous_period" in page.url
+    report = stack.call("GET", f"/drift/models/{stack.drifted}/report")
+    features = [
+        {
+            **one,
+            "status": "drift",
+            "drift_score": 0.312,
+            "threshold": 0.05,
+            "p_value": 1e-9,
+            "direction": "towards gold",
+        }
+        for one in found["features"]
+        if one["name"] == "delay"
+    ]
+    kept = {**found, "source": "rolling_28d", "reason": None, "features": features, "drifted_features": ["delay"]}
+    visit.answer(f"/drift/models/{stack.drifted}/report", body={**report, "reference": kept})
+    visit.go("#/channels")
+    visit.go(f"#/models/{stack.drifted}")
+    expect(choice.get_by_role("button", name="28 days before")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("section", has=choice)).to_contain_text("1 of 1 feature")
+    row = page.locator("tr", has_text="towards gold")
+    expect(row).to_contain_text("0.312")
+
+
 def test_an_alert_of_data_quality_shows_its_own_limit(visit: Visit) -> None:
     """Rise and limits of p and of the share, the types that came, and not the limit of the drift test."""
     page, stack = visit.page, visit.stack

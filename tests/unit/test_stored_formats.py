@@ -299,7 +299,7 @@ def as_read(report: dict[str, Any]) -> dict[str, Any]:
         for feature in report["features"]
     ]
     added: dict[str, Any] = {"unwatched": None, "unwatched_more": None, "notes": [], "histograms_left_out": 0}
-    return {**added, **report, "features": features}
+    return {**added, **report, "features": features, "reference": None}
 
 
 def test_a_stored_report_comes_back_bit_by_bit() -> None:

@@ -7,6 +7,7 @@ import { go, to } from "../router";
 import type { FeatureOverride, Model, ModelSettings, Rule, Simulation } from "../types";
 import { Dialog, Field, Problem, SeverityMark, Switch } from "../ui";
 import { ALERT_TYPES } from "../words";
+import { SOURCES, sourceWords } from "./references";
 
 /** Settings of labels and performance. This page does not show them, because it has no labels to show either. */
 type OfLabels = "task" | "label_ratio" | "maturity_hours" | "label_wait_days" | "min_labels" | "min_performance_drop";
@@ -25,10 +26,11 @@ const DEFAULTS: Omit<ModelSettings, "features" | OfLabels> = {
   renotify_hours: 24,
   resolve_after_hours: 24,
   no_data_hours: "auto",
+  reference: "training",
   enabled: true,
 };
 
-type NumberName = Exclude<keyof typeof DEFAULTS, "rule" | "enabled" | "sudden">;
+type NumberName = Exclude<keyof typeof DEFAULTS, "rule" | "enabled" | "sudden" | "reference">;
 
 /** The value of a number that may be left to the service: "auto" or null, whichever the API uses for the setting. */
 type Amount = number | "auto" | null;
@@ -132,6 +134,22 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
             </div>
           </section>
           {draft.rule === "budget" && <Switch label="Compare the last hours with the model's own past" checked={draft.sudden} onChange={(sudden) => set({ sudden })} />}
+          <Field label="Reports also compare with" hint="Earlier days of this model, beside the baseline. Alerts do not depend on this.">
+            {(id, described) => (
+              <select
+                id={id}
+                aria-describedby={described}
+                value={draft.reference}
+                onChange={(event) => set({ reference: SOURCES.find((source) => source === event.currentTarget.value) ?? "training" })}
+              >
+                {SOURCES.map((source) => (
+                  <option key={source} value={source}>
+                    {sourceWords(source, draft.window_days)}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
           {GROUPS.map(({ title, about, entries }) => (
             <section key={title}>
               <h2>{title}</h2>

@@ -15,6 +15,7 @@ import { ConnectPart } from "./connect";
 import { FeaturePanel, useHistory } from "./feature";
 import type { Span } from "./feature";
 import { SettingsPart } from "./model-settings";
+import { Reference } from "./references";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -177,6 +178,7 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
         )}
       </section>
       <Features model={model} features={report.features} query={query} span={span} alerts={alerts.data ?? []} />
+      <Reference model={model} report={report} query={query} />
     </>
   );
 }

@@ -274,6 +274,8 @@ def test_a_join_leaves_nothing_of_a_model_that_was_deleted_meanwhile(
     monkeypatch.setattr(joins, "_store_report", deleted)
     queue = JoinQueue(boto3.client("sqs"), deployed.variables["JOIN_QUEUE_URL"])
     message = JoinMessage(organization_id=deployed.organization_id, model_id=model_id, by_hand=True)
-    joins.Joiner(queue, lambda: timedelta(minutes=1)).from_queue(message, "handle", datetime.now(UTC))
+    joins.Joiner(queue, lambda: timedelta(minutes=1), lambda _news: None).from_queue(
+        message, "handle", datetime.now(UTC)
+    )
     assert written
     assert list(Joined.of(model_id)) == []

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from driftguard.models.task import Task
-from driftguard.performance.counts import Counts, Tally
+from driftguard.performance.counts import Counts
 from driftguard.performance.maturity import Day
 from driftguard.performance.metrics import metrics_of
 from driftguard.performance.runs import Kind
+from driftguard.performance.tally import Tally
 from driftguard.statistics import errors
 from driftguard.verdicts.performance import judge
 from driftguard.verdicts.performance_report import Reference, report, status

@@ -12,7 +12,9 @@ from driftguard.alerts.findings import Memory
 from driftguard.alerts.publishing import publish_pending
 from driftguard.checks.backfill import backfill
 from driftguard.checks.commit import store
+from driftguard.checks.idle import is_idle
 from driftguard.checks.onsets import Stored, with_onsets
+from driftguard.checks.references import with_reference
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
 from driftguard.checks.window import Past, decide, fresh_spans, load_series
@@ -42,6 +44,8 @@ OLD_VERSIONS = 50
 def check(task: Task) -> Result:
     """Check one model now. Raises Busy while another check of the model runs. No error leaves a partial verdict."""
     model = task.model
+    if task.tick and not task.request and is_idle(model, Statuses.one(model.organization_id, model.model_id), task.now):
+        return _look(task, task.tick)
     check_id = new_id(task.now)
     owner = f"{task.tick or 'by-hand'}#{check_id}"
     try:
@@ -69,6 +73,14 @@ def check(task: Task) -> Result:
         Statuses.release(model.organization_id, model.model_id, owner)
 
 
+def _look(task: Task, tick: str) -> Result:
+    """Record a check that was left out because the model is idle. Publish what a crash may have left."""
+    model = task.model
+    Runs.of(model.organization_id, tick, model.model_id, "checked", task.now).save()
+    publish_pending(model.model_id, task.publish)
+    return Result("checked", None, idle=True)
+
+
 def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     model, now = task.model, task.now
     if model.baseline_version is None:
@@ -86,8 +98,8 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     if past is None:
         return _skip(task, "no_data", "No predictions have been logged yet.", series.baseline.rows)
     verdict = decide(task.model, series, state, fresh, past, now, episodes)
-    stored = Stored(series, fresh, lambda others: count_fresh(series, state.cursor, now, others, task.may_go_on))
-    verdict = with_onsets(verdict, episodes, status, stored)
+    stored = Stored.of(series, state, fresh, now, task.may_go_on)
+    verdict = with_reference(with_onsets(verdict, episodes, status, stored), stored)
     earlier = backfill(task, status, state, verdict, stored)
     if earlier is None:
         return Result("checked", None, finished=False)

@@ -2,12 +2,13 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from pynamodb.attributes import BinaryAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.transactions import TransactWrite
 
 from driftguard.models.tables import Models
 from driftguard.performance.label_rows import UNDATED
@@ -30,13 +31,15 @@ class Progress(NamedTuple):
     """What all steps of a model together have done.
 
     task: the task that labels and predictions were read with. labels: labels that were joined or wait. refused: labels
-    of unknown values, or of days that took no labels any more. last_label: the arrival of the newest label.
+    of unknown values, or of days that took no labels any more. last_label: the arrival of the newest label. started:
+    the time of the first step.
     """
 
     task: dict[str, Any]
     labels: int = 0
     refused: int = 0
     last_label: str | None = None
+    started: str | None = None
 
 
 class Joined(Table):
@@ -46,6 +49,7 @@ class Joined(Table):
     |---|---|---|
     | model | `state` | the last joined arrivals of predictions and labels, the task, and when the next step may run |
     | model | `search` | where the search for the days of labels without a timestamp goes on, and when |
+    | model | `reference` | the counts of the reference, and which reference and task they belong to |
     | model | `report` | the performance report, or the id and the number of its chunks; when it is due again |
     | model | `report#<id>#<n>` | a chunk of a long report; the id is a hash of the report |
     | model | `answered` | the id of the last API request whose join has ended; kept for a day |
@@ -79,6 +83,7 @@ class Joined(Table):
     next_at = UnicodeAttribute(null=True)
     before_day = NumberAttribute(null=True)
     report_id = UnicodeAttribute(null=True)
+    reference_version = NumberAttribute(null=True)
     chunks = NumberAttribute(null=True)
     request = UnicodeAttribute(null=True)
 
@@ -161,18 +166,40 @@ class Joined(Table):
         cls(model_id, "search", before_day=before_day, next_at=next_at).save()
 
     @classmethod
+    def reference(cls, model_id: str, name: str) -> bytes | None:
+        """Return the counts of the reference of this name; None if other counts are stored."""
+        item = cls.find(model_id, "reference")
+        return bytes(item.data) if item is not None and item.report_id == name else None
+
+    @classmethod
+    def put_reference(cls, model_id: str, name: str, counts: bytes) -> None:
+        """Store the counts of a reference in place of those of an older one. name: of the reference and the task."""
+        cls(model_id, "reference", report_id=name, data=counts).save()
+
+    @classmethod
     def report_head(cls, model_id: str) -> "Joined | None":
         """Return the item of the performance report; None before the first report."""
         return cls.find(model_id, "report")
 
     @classmethod
-    def put_report(cls, model_id: str, read: "Joined | None", data: bytes, next_at: str) -> None:
+    def put_report(
+        cls,
+        model_id: str,
+        read: "Joined | None",
+        data: bytes,
+        next_at: str,
+        *,
+        reference_version: int | None = None,
+        add: Callable[[TransactWrite], None] | None = None,
+    ) -> None:
         """Store a report in place of the one that was read. Raises ConditionFailed if another step was faster.
 
         The chunks of a long report are written first, and those of the old report are deleted last.
+        reference_version: of the reference that the report compares with. add: adds more to the same transaction, which
+        then also raises ConditionFailed.
         """
         revision = int(read.revision) if read is not None else 0
-        head = cls(model_id, "report", revision=revision + 1, next_at=next_at)
+        head = cls(model_id, "report", revision=revision + 1, next_at=next_at, reference_version=reference_version)
         pieces = chunks(data)
         if len(pieces) == 1:
             head.data = data
@@ -180,8 +207,14 @@ class Joined(Table):
             head.report_id, head.chunks = sha256(data).hexdigest()[:32], len(pieces)
             for key, piece in zip(head.chunk_keys, pieces, strict=True):
                 cls(*key, data=piece).save()
-        with conditional():
-            head.save(cls.revision == revision if read is not None else cls.pk.does_not_exist())
+        unchanged = cls.revision == revision if read is not None else cls.pk.does_not_exist()
+        if add is None:
+            with conditional():
+                head.save(unchanged)
+        else:
+            with transaction() as write:
+                write.save(head, condition=unchanged)
+                add(write)
         if read is not None and read.report_id != head.report_id:
             delete([cls(*key) for key in read.chunk_keys])
 

@@ -7,9 +7,10 @@ from typing import TypedDict
 import numpy as np
 
 from driftguard.models.task import Task
-from driftguard.performance.counts import Counts, Tally, total
+from driftguard.performance.counts import Counts, total
 from driftguard.performance.maturity import Day, delay_quantile
 from driftguard.performance.metrics import Metric, headline, metrics_of
+from driftguard.performance.tally import Tally
 from driftguard.platform.times import DAY, HOUR, iso
 from driftguard.statistics import errors, scores
 from driftguard.statistics.arrays import Ints
