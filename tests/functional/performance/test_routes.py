@@ -99,6 +99,23 @@ def test_accuracy_is_what_pandas_computes(deployed: Stack) -> None:
     assert [day["mature"] for day in answer.body["days"]] == [day["day"] < today for day in answer.body["days"]]
 
 
+def test_models_show_the_headline_of_their_last_report(deployed: Stack) -> None:
+    """The list and the model have the metric of the report, null before mature labels, without a task and after it."""
+    plain = deployed.call("POST", "/models", {"name": "plain"}).body
+    model_id = new_model(deployed)
+    fresh = deployed.call("GET", f"/models/{model_id}").body
+    assert (plain["performance"], fresh["performance"]) == (None, None)
+    send(deployed, model_id, story())
+    by_hand(deployed)
+    own = deployed.call("GET", f"/models/{model_id}/performance").body["window"]["metrics"]["roc_auc"]
+    wanted = {name: own[name] for name in ("value", "n", "reference", "degraded")} | {"metric": "roc_auc"}
+    shown = {model["id"]: model["performance"] for model in deployed.call("GET", "/models", role="viewer").body}
+    assert shown == {plain["id"]: None, model_id: wanted}
+    assert deployed.call("GET", f"/models/{model_id}", role="viewer").body["performance"] == wanted
+    changed = deployed.call("PATCH", f"/models/{model_id}", {"description": "scored"})
+    assert changed.body["performance"] == wanted
+
+
 def test_the_state_of_labels_counts_each_label(deployed: Stack) -> None:
     """Received labels include corrections; a label without its prediction waits; a withdrawn label counts nowhere."""
     model_id = new_model(deployed)

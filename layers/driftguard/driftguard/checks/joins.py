@@ -32,7 +32,7 @@ from driftguard.platform.observability import count, logger
 from driftguard.platform.retries import ConditionFailed, is_transient
 from driftguard.platform.times import DAY, hour_of, iso
 from driftguard.verdicts.performance import Judged, judge
-from driftguard.verdicts.performance_report import Reference, days_by_metric, report, status
+from driftguard.verdicts.performance_report import Reference, days_by_metric, headline_of, report, status
 
 SHOWN_DAYS = 92
 """Event days in the report, at least. Days that still take labels are always in it."""
@@ -154,7 +154,7 @@ def _store_report(model: Models, watched: Watched, now: datetime, done: Done, *,
         actor=actor,
         now=now,
     )
-    store(model, head, pack(stored), verdict)
+    store(model, head, pack(stored), verdict, headline_of(stored["report"]))
 
 
 def _judged(days: Sequence[Day], reference: Reference | None, task: Task, settings: ModelSettings) -> list[Judged]:

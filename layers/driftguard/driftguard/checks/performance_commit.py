@@ -15,6 +15,7 @@ from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome
 from driftguard.alerts.schemas import OF_LABELS, Alert, Window
 from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.baselines.references import References
+from driftguard.models.schemas import Headline
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.models.task import Task
@@ -99,7 +100,7 @@ def _task_of(model: Models) -> Task:
     return model.settings.task
 
 
-def store(model: Models, read: Joined | None, data: bytes, verdict: Verdict) -> None:
+def store(model: Models, read: Joined | None, data: bytes, verdict: Verdict, headline: Headline | None) -> None:
     """Store a report in place of the one that was read, with the alerts that follow from the verdict.
 
     Raises Overtaken if another join was faster, if the reference was replaced, or if the model was deleted.
@@ -115,6 +116,7 @@ def store(model: Models, read: Joined | None, data: bytes, verdict: Verdict) -> 
                 read,
                 data,
                 iso(_next_at(open_alerts, verdict, now)),
+                headline=headline,
                 reference_version=verdict.reference_version,
                 add=_adding(model, status, open_alerts, memory, outcomes) if changed else None,
             )
