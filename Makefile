@@ -11,6 +11,7 @@ ARCHITECTURE ?= arm64
 BUILT := .aws-sam/build
 PY := .venv/bin/python
 CONFIG ?= default
+WHERE := $(if $(REGION),--region $(REGION))
 BENCH := PYTHONPATH=layers/driftguard:clients/python $(PY) -m bench
 
 export SAM_CLI_TELEMETRY := 0
@@ -59,12 +60,12 @@ invoke: build ## Invoke one function of the stack that `make local` serves: FUNC
 sam-local: build ## Invoke every file in events/ in real containers (sam local invoke; EVENTS=check_drift for some)
 	@PYTHONPATH=layers/driftguard $(PY) -m scripts.containers.sam_local
 
-deploy: setup ## Deploy to your AWS account (PARAMETERS="EmailFrom=…", CONFIG=default)
+deploy: setup ## Deploy to your AWS account (PARAMETERS="EmailFrom=…", CONFIG=default, REGION=, CONFIRM=no, OPTIONS="--tags team=ml" for SAM)
 	@sh scripts/build/build.sh $(ARCHITECTURE) .aws-sam/deploy
-	@$(PY) -m scripts.operate.deploy --config $(CONFIG) --architecture $(ARCHITECTURE) $(PARAMETERS)
+	@$(PY) -m scripts.operate.deploy --config $(CONFIG) --architecture $(ARCHITECTURE) $(WHERE) $(if $(filter no,$(CONFIRM)),--no-confirm) $(PARAMETERS) -- $(OPTIONS)
 
-undeploy: setup ## Take a deployed stack away with all its data, after asking (CONFIG=default)
-	@$(PY) -m scripts.operate.undeploy --config $(CONFIG)
+undeploy: setup ## Take a deployed stack away with all its data, after asking (CONFIG=default, REGION=, CONFIRM=no)
+	@$(PY) -m scripts.operate.undeploy --config $(CONFIG) $(WHERE) $(if $(filter no,$(CONFIRM)),--yes)
 
 bench: build ## Measure checks beside other tools, write docs/benchmarks.md; print import times, sizes, the local stack's speed
 	@$(BENCH) speed

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from bench import environments
 from bench.alarms import command as alarms
-from bench.files.command import compare_files, section
 from bench.limits import command as limits
 from bench.load import command as load
 from bench.speed import command as speed
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "load":
             return load.run(options, say)
         case "files":
-            say(section(compare_files(say)))
+            speed.run_files(say)
         case "limits":
             limits.run(say)
         case "peers":
@@ -52,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     alarms_parser.add_argument("--all", action="store_true", help="also traffic that is not in the first tables")
     load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
     load.add_arguments(load_parser)
-    commands.add_parser("files", help="compare files beside other tools, print the table")
+    commands.add_parser("files", help="compare files beside other tools, write that section of docs/benchmarks.md")
     commands.add_parser("limits", help="measure functions at their documented maxima, write docs/limits.md")
     commands.add_parser("peers", help="install the tools that `speed` compares with, each in .venv-peers/<name>")
     commands.add_parser("lock-peers", help="resolve the peers' requirements again")

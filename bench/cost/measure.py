@@ -112,14 +112,7 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
     hourly = max(1, min(600, round(rows_an_hour)))
     with tables():
         end = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
-        begin = end - timedelta(days=DAYS_OF_DATA)
-        model_id = registry.create("acme", NewModel(name="m"), partitions=4, now=begin).id
-        model = registry.find("acme", model_id)
-        pool = rows(rng, features, 10_000)  # the baseline is drawn from it too, so there is no drift
-        body = BaselineBody.model_validate({"rows": pool[:: max(1, len(pool) * (features + 1) // 120_000)], "days": 14})
-        versions.put(model, body, publish=lambda _message: None, now=begin)
-        for hour in range(DAYS_OF_DATA * 24):
-            log(model_id, rng.sample(pool, hourly), begin + timedelta(hours=hour, minutes=30))
+        model_id, pool = filled(rng, features, hourly, end)
         run(model_id, end)
         times = 4
         for tick in range(1, times + 1):
@@ -131,9 +124,43 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
         for hour in range(1, 12):
             log(model_id, rng.sample(pool, hourly), end + timedelta(hours=hour, minutes=30))
         run(model_id, midnight - timedelta(minutes=5))
+        log(model_id, rng.sample(pool, max(1, hourly // 4)), midnight + timedelta(minutes=5))
         with metered() as first:
             run(model_id, midnight + timedelta(minutes=15))
         return _spread(_mean(usage, times), first, CHECKS_A_DAY)
+
+
+def measure_idle(features: int, rows_an_hour: float) -> Usage:
+    """Mean usage of a scheduled check over a day in which the model of `measure_check` gets no data.
+
+    The silence stays below its limit, so that no alert opens.
+    """
+    rng = random.Random(2)
+    with tables():
+        end = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+        model_id = filled(rng, features, max(1, min(600, round(rows_an_hour))), end, no_data_hours=48)[0]
+        for tick in range(3):
+            run(model_id, end + timedelta(minutes=15 * tick))
+        begin = end + timedelta(minutes=45)
+        with metered() as usage:
+            for tick in range(CHECKS_A_DAY):
+                run(model_id, begin + timedelta(minutes=15 * tick))
+        return _mean(usage, CHECKS_A_DAY)
+
+
+def filled(
+    rng: random.Random, features: int, hourly: int, end: datetime, days: int = DAYS_OF_DATA, **settings: Any
+) -> tuple[str, list[Any]]:
+    """Create a model with some days of data before `end`. Return its id and the rows that it draws from."""
+    begin = end - timedelta(days=days)
+    new = NewModel.model_validate({"name": "m", "settings": settings})
+    model_id = registry.create("acme", new, partitions=4, now=begin).id
+    pool = rows(rng, features, 10_000)  # the baseline is drawn from it too, so there is no drift
+    body = BaselineBody.model_validate({"rows": pool[:: max(1, len(pool) * (features + 1) // 120_000)], "days": 14})
+    versions.put(registry.find("acme", model_id), body, publish=lambda _message: None, now=begin)
+    for hour in range(days * 24):
+        log(model_id, rng.sample(pool, hourly), begin + timedelta(hours=hour, minutes=30))
+    return model_id, pool
 
 
 def _spread(usual: Usage, first: Usage, checks: int) -> Usage:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from bench.cost.measure import BATCH, measure_check, measure_ingest, measure_open_alert
+from bench.cost.measure import BATCH, measure_check, measure_idle, measure_ingest, measure_open_alert
 from bench.cost.prices import (
     CALL_SECONDS,
     HOURS,
@@ -14,6 +14,7 @@ from bench.cost.prices import (
     Line,
     alert_lines,
     check_lines,
+    database_dollars,
     fixed_lines,
     ingest_lines,
     total_of,
@@ -54,6 +55,8 @@ def _two_numbers() -> dict[str, Any]:
     million = ingest_lines(usage, log_bytes, stored, requests=1e6 / BATCH)
     check = measure_check(50, 600)
     month = check_lines(check, TICKS)
+    idle = measure_idle(50, 600)
+    idle_month = check_lines(idle, TICKS)
     open_writes = measure_open_alert(OPEN_FEATURES)
     return {
         "ingest_verdict": verdict(total_of(million), TARGETS["ingest"]),
@@ -68,6 +71,12 @@ def _two_numbers() -> dict[str, Any]:
         "check_reads": check.read_units,
         "check_calls": sum(check.calls.values()),
         "check_ms": check.own_seconds * 1000,
+        "idle": table(idle_month),
+        "idle_dollars": total_of(idle_month),
+        "idle_share": total_of(idle_month) / total_of(month),
+        "idle_units_share": database_dollars(idle) / database_dollars(check),
+        "idle_writes": idle.write_units,
+        "idle_reads": idle.read_units,
         "written": ", ".join(f"{name} {units:g}" for name, units in check.written.most_common()),
         "open_features": OPEN_FEATURES,
         "open_writes": open_writes,

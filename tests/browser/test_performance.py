@@ -241,8 +241,8 @@ def test_the_overview_has_the_headline_of_models_with_labels(visit: Visit, model
     expect(page.get_by_role("heading", name="ROC AUC by day")).to_be_visible()
 
 
-def test_an_empty_tab_has_snippets_that_work(visit: Visit) -> None:
-    """First the task, then labels: each curl body is accepted as it is, and names this model."""
+def test_an_empty_tab_has_snippets_that_work(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First the task, then labels: each curl body is accepted as it is, names this model, and the Python runs."""
     page, stack = visit.page, visit.stack
     model = stack.call("POST", "/models", {"name": "no labels yet"})["id"]
     visit.open(f"#/models/{model}/performance")
@@ -259,6 +259,12 @@ def test_an_empty_tab_has_snippets_that_work(visit: Visit) -> None:
     page.reload()
     expect(page.locator(".lead")).to_contain_text("No labels yet.")
     expect(page.get_by_label("curl: set the task")).to_have_count(0)
+    monkeypatch.setenv("DRIFTGUARD_KEY", stack.keys["ingest"])
+    names: dict[str, Any] = {}
+    exec(page.get_by_label("Python: send labels", exact=True).inner_text(), names)
+    assert names["dg"].close()
+    stats = names["dg"].stats()
+    assert (stats.accepted, stats.rejected) == (1, 0)
     stack.call("DELETE", f"/models/{model}")
     visit.expect(404)
 

@@ -409,9 +409,11 @@ def test_production_settings_repeat_every_default() -> None:
 
 
 def test_the_version_is_the_projects() -> None:
-    """What /health reports without being told otherwise is the version of pyproject.toml."""
+    """What /health reports is the version of pyproject.toml. It is no parameter, which an update would keep for ever."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert stack.source()["Parameters"]["Version"]["Default"] == project["version"]
+    variables = stack.source()["Resources"]["ServeStatusFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["VERSION"] == project["version"]
+    assert "Version" not in stack.source()["Parameters"]
 
 
 def test_a_parameter_that_does_not_exist_is_an_error() -> None:

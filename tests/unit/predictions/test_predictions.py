@@ -23,8 +23,9 @@ from driftguard.platform.paging import encode_cursor
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import iso
 from driftguard.predictions import intake, listing
+from driftguard.predictions.heads import Head
 from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, PredictionBody
-from driftguard.predictions.tables import Head, Predictions
+from driftguard.predictions.tables import Predictions
 from driftguard.rows.unpacking import unpack_rows
 from sandbox.stack import deploy_tables
 

@@ -302,7 +302,7 @@ def test_flaws_that_rise_within_hours_are_a_data_quality_alert() -> None:
     assert quality.firing
     assert (feature.kind, feature.p_value) == ("missing", None)
     assert feature.shares is not None
-    assert feature.shares.window == pytest.approx(15 / 75, abs=0.01)
+    assert feature.shares["window"] == pytest.approx(15 / 75, abs=0.01)
     assert feature.drift_score == pytest.approx(0.2, abs=0.02)
     assert quality.severity == quality_severity_of(feature.drift_score)
     assert feature.change is not None

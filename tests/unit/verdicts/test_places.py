@@ -235,7 +235,7 @@ def test_what_the_baseline_lacks_is_reported() -> None:
     )
     found = quality(verdict)
     assert (found.testable, found.firing, found.holding, found.unexpected) == (True, False, False, True)
-    assert [(one.name, one.kind, one.shares.window) for one in found.features] == [
+    assert [(one.name, one.kind, one.shares["window"]) for one in found.features] == [
         ("prediction", "unexpected_feature", 1.0),
         ("income", "unexpected_feature", 0.5),
     ]

@@ -57,7 +57,7 @@ def _data_drift(moved: Sequence[AlertFeature]) -> list[str]:
     emptier = [
         feature
         for feature in moved
-        if feature.missing is not None and feature.missing.window - feature.missing.baseline >= 0.02
+        if feature.missing is not None and feature.missing["window"] - feature.missing["baseline"] >= 0.02
     ]
     if emptier:
         actions.append(f"Missing values also increased in {names(emptier)}. Check the data source.")
@@ -103,7 +103,7 @@ def _data_quality(moved: Sequence[AlertFeature]) -> list[str]:
 def _quality_action(kind: QualityKind, found: Sequence[AlertFeature]) -> str:
     shares = found[0].shares
     change = (
-        f" ({percent(shares.baseline)} in the baseline, {percent(shares.window)} now)"
+        f" ({percent(shares['baseline'])} in the baseline, {percent(shares['window'])} now)"
         if shares and len(found) == 1
         else ""
     )

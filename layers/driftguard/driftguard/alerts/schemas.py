@@ -5,6 +5,7 @@ from typing import Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from driftguard.alerts.changes import Change
+from driftguard.distributions.baseline import FeatureType
 from driftguard.platform.serialization import Note as NoteText
 from driftguard.platform.serialization import Wire
 from driftguard.platform.times import UtcTime
@@ -19,7 +20,6 @@ WITHOUT_BASELINE: tuple[AlertType, ...] = ("no_data", "labels_missing")
 AlertStatus = Literal["firing", "acknowledged", "snoozed", "resolved"]
 Severity = Literal["LOW", "MEDIUM", "HIGH"]
 QualityKind = Literal["missing", "new_categories", "out_of_range", "wrong_type", "unexpected_feature"]
-FeatureType = Literal["numeric", "categorical", "boolean"]
 TimelineEvent = Literal[
     "opened",
     "escalated",
@@ -44,7 +44,7 @@ def severity_rank(severity: Severity) -> int:
     return SEVERITIES.index(severity)
 
 
-class Shares(BaseModel):
+class Shares(TypedDict):
     """A share of rows in the baseline and in the window, each from 0 to 1."""
 
     baseline: float
@@ -63,7 +63,7 @@ class Histogram(TypedDict):
     window: list[float]
 
 
-class Place(BaseModel):
+class Place(TypedDict):
     """The value where baseline and window differ most: where the Kolmogorov–Smirnov statistic D is found.
 
     `baseline` and `window` are the shares of values that are at most `value`, each from 0 to 1. `words` names these

@@ -268,7 +268,8 @@ def even_ends(low: float, high: float, bars: int) -> list[float]:
 
 
 def _whole(shares: Sequence[float]) -> list[int]:
-    return [round(share * SHARE_UNITS) for share in shares]
+    # Shares are multiples of the unit but for rounding errors, so this is `round`, in half the time.
+    return [int(share * SHARE_UNITS + 0.5) for share in shares]
 
 
 def _shares(whole: Sequence[int]) -> list[float]:

@@ -26,7 +26,8 @@ class Statuses(Table):
     with each change that a running check must not miss. `report_id` is the check whose report is current, and
     `report_spare` is the check whose report lies in the other slot. `request` is the last queued check that somebody
     requested through the API. `last_arrival` and `traffic` are when predictions arrived, whatever the baseline was.
-    `episodes` is what checks must remember of features in alerts, see `alerts.episodes`.
+    `episodes` is what checks must remember of features in alerts, see `alerts.episodes`. `checked_definition` is the
+    revision of the model's definition and the baseline version that the last check was made with.
     """
 
     table_setting = "MODELS"
@@ -38,6 +39,7 @@ class Statuses(Table):
     state = UnicodeAttribute(null=True)
     preliminary = BooleanAttribute(default=False)
     checked_at = UnicodeAttribute(null=True)
+    checked_definition = UnicodeAttribute(null=True)
     drift_score = NumberAttribute(null=True)
     report_slot = UnicodeAttribute(null=True)
     report_id = UnicodeAttribute(null=True)

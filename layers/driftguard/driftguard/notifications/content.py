@@ -7,7 +7,7 @@ from driftguard.alerts.change_words import change_words
 from driftguard.alerts.changes import Part
 from driftguard.alerts.events import AlertEvent, AlertNews, EventKind, ResolveReason, changes_in
 from driftguard.alerts.performance_words import performance_facts, performance_words
-from driftguard.alerts.schemas import OF_LABELS, AlertFeature, AlertType, Limit, dashboard_url
+from driftguard.alerts.schemas import OF_LABELS, AlertFeature, AlertType, Limit, Place, Shares, dashboard_url
 from driftguard.alerts.words import (
     QUALITY,
     TESTS,
@@ -295,15 +295,18 @@ def _baseline(event: AlertEvent) -> str:
     return f"Version {alert.baseline_version}{rows}"
 
 
+def _pair(shares: Shares | Place) -> str:
+    return f"{percent(shares['baseline'])} → {percent(shares['window'])}"
+
+
 def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
     changes = [QUALITY[feature.kind]] if feature.kind else []
     if feature.shares is not None:
-        changes.append(f"{percent(feature.shares.baseline)} → {percent(feature.shares.window)}")
+        changes.append(f"{percent(feature.shares['baseline'])} → {percent(feature.shares['window'])}")
     elif feature.kind is None and feature.direction:
         changes.append(feature.direction)
         if feature.at is not None:
-            place = feature.at
-            changes.append(f"{place.words}: {percent(place.baseline)} → {percent(place.window)}")
+            changes.append(f"{feature.at['words']}: {_pair(feature.at)}")
     if feature.change is not None:
         changes.append(PARTS[feature.change.part].format(feature.change.window_hours))
     if feature.type_change is not None:

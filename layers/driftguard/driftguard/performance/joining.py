@@ -17,9 +17,10 @@ from driftguard.performance.tables import Joined, Progress
 from driftguard.platform.bulk import delete
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import HOUR, iso
+from driftguard.predictions.heads import Head
 from driftguard.predictions.keys import Key, labels_of
 from driftguard.predictions.storing import ids_of
-from driftguard.predictions.tables import RETENTION, Head, Predictions
+from driftguard.predictions.tables import RETENTION, Predictions
 from driftguard.rows.unpacking import unpack_rows
 
 SETTLED = timedelta(minutes=10)

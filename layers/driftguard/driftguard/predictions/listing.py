@@ -11,9 +11,10 @@ from driftguard.platform.errors import Invalid
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, to_json
 from driftguard.platform.times import iso
+from driftguard.predictions.heads import Head
 from driftguard.predictions.keys import Key
 from driftguard.predictions.storing import ids_of
-from driftguard.predictions.tables import Head, Predictions
+from driftguard.predictions.tables import Predictions
 from driftguard.rows.columns import Row
 from driftguard.rows.unpacking import unpack_rows
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from driftguard.alerts.changes import Change
-from driftguard.alerts.schemas import AlertFeature, Histogram, Place, Shares, WrongType
+from driftguard.alerts.schemas import AlertFeature, Histogram, Place, WrongType
 from driftguard.counting.counts import KINDS, Counts
 from driftguard.counting.layout import Layout
 from driftguard.counting.profiles import HOURS
+from driftguard.distributions.baseline import FeatureType
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.numbers import Numbers
 from driftguard.platform.times import hour_start, iso
@@ -22,9 +23,7 @@ from driftguard.verdicts.parts import PARTS
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.rules import Rules
 from driftguard.verdicts.shapes import (
-    FeatureType,
     MeanPair,
-    PlaceOfD,
     RangePair,
     ReportFeature,
     Sudden,
@@ -161,8 +160,8 @@ def alert_feature(
         p_threshold=row["p_threshold"],
         drifted=row["drifted"],
         direction=row["direction"],
-        at=Place.model_validate(row["at"]) if row["at"] else None,
-        missing=Shares.model_validate(row["missing"]),
+        at=row["at"],
+        missing=row["missing"],
         histogram=row["histogram"],
         new_categories=row["new_categories"],
     )
@@ -191,7 +190,7 @@ def alert_feature(
         "drifted": quality.fired,
         "at": None,
         "kind": quality.kind,
-        "shares": Shares(baseline=quality.baseline, window=quality.window),
+        "shares": {"baseline": quality.baseline, "window": quality.window},
         "change": _quality_change(tests, index, quality),
     }
     if quality.kind == "wrong_type" and row["type_change"]:
@@ -304,20 +303,24 @@ def direction_of(layout: Layout, window: Counts, tests: DriftTests, index: int) 
     return direction_of_categories(values.names, before, now, new=True)
 
 
-def _place(layout: Layout, window: Counts, tests: DriftTests, index: int) -> PlaceOfD | None:
+def _place(layout: Layout, window: Counts, tests: DriftTests, index: int) -> Place | None:
     """Return the place of D of a numeric feature, or None without values on both sides."""
     numbers = layout.features[index].values
     if not isinstance(numbers, Numbers) or not tests.n[index] or not tests.m[index]:
         return None
     span = layout.span(index)
-    of_window = [window.least[index], window.greatest[index], window.total[index], window.squares[index]]
+
+    def whole() -> bool:
+        of_window = [window.least[index], window.greatest[index], window.total[index], window.squares[index]]
+        return _whole(np.asarray(numbers.cuts)) and _whole(np.array(of_window))
+
     return place_of_d(
         layout.highs[span],
         layout.bins[span],
         tests.baseline_cdf[span],
         tests.window_cdf[span],
         greatest=float(window.greatest[index]),
-        whole=_whole(np.asarray(numbers.cuts)) and _whole(np.array(of_window)),
+        whole=whole,
     )
 
 

@@ -18,7 +18,7 @@ from driftguard.counting.layout import Layout
 from driftguard.counting.profiles import FLAWS, HOURS, Profile
 from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.statistics.stratified import indicators
-from driftguard.statistics.surprise import surprise
+from driftguard.statistics.surprise import certain, surprise
 from driftguard.verdicts.windows import Hours, Matched, Window
 
 WINDOWS = (3, 6, 12, 24, 72)
@@ -44,7 +44,8 @@ REFERENCES: tuple[PastReference, ...] = ("same weekday", "working days", "baseli
 SAME_WEEKDAY, WORKING_DAYS, BASELINE_HOURS = range(len(REFERENCES))
 WORKING, EPOCH_WEEKDAY, WEEKDAYS = 5, 3, 7
 
-HALVINGS = 30
+HALVINGS = 18
+"""Enough for the three digits that a report shows."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def _min_detectable(judged: _Judged, knowledge: Knowledge, rules: SuddenRules, t
     v = np.where(indicators(window.numeric) & judged.filled[:, :DRIFT], window.v[:, :DRIFT], 0.0)
     at = (np.arange(len(v)), v.argmax(axis=1))
     possible, noise, b, weights = v[at] > 0, window.noise[at], window.b[at], knowledge.weights[at]
-    low, high = np.zeros(len(v)), np.full(len(v), 1e3)
+    low, high = np.zeros(len(v)), certain(noise, b, FIRES_BELOW * rules.alpha, tests)
     for _halving in range(HALVINGS):
         middle = (low + high) / 2
         fires = surprise(middle, noise, b, weights, tests) < FIRES_BELOW * rules.alpha
