@@ -26,7 +26,8 @@ class Labelled:
     def window(self, report: dict[str, Any]) -> pd.DataFrame:
         """Return the labelled rows of the days that a report judges."""
         start, end = (report["window"][name][:10] for name in ("start", "end"))
-        return self.rows[(self.rows["day"] >= start) & (self.rows["day"] < end)].dropna(subset=["label"])
+        rows: pd.DataFrame = self.rows[(self.rows["day"] >= start) & (self.rows["day"] < end)]
+        return rows.dropna(subset=["label"])
 
 
 def binary(stack: Stack, name: str, per_day: int = 120) -> Labelled:

@@ -59,8 +59,8 @@ class Hours:
         if (starts > hours[0]).any():
             inside = (hours[:, None] >= starts)[..., None]
             u, v, e = u * inside, v * inside, e * inside
-        counts = (one.reshape(STARTS * HOURS, features, MERGED) for one in (groups, known_groups))
-        return cls(u, v, e, *counts, int(hours[0]), now_hour, layout.numeric, starts, knowledge)
+        own, known = (one.reshape(STARTS * HOURS, features, MERGED) for one in (groups, known_groups))
+        return cls(u, v, e, own, known, int(hours[0]), now_hour, layout.numeric, starts, knowledge)
 
     def matched(self, index: int, window: "Window") -> "Matched":
         """Return the shares by merged group of a feature in a window and at the same hours of its reference.
