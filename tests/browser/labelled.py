@@ -26,8 +26,9 @@ class Labelled:
     def window(self, report: dict[str, Any]) -> pd.DataFrame:
         """Return the labelled rows of the days that a report judges."""
         start, end = (report["window"][name][:10] for name in ("start", "end"))
-        rows: pd.DataFrame = self.rows[(self.rows["day"] >= start) & (self.rows["day"] < end)]
-        return rows.dropna(subset=["label"])
+        days = self.rows["day"]
+        found: pd.DataFrame = self.rows.loc[(days >= start) & (days < end)].dropna(subset=["label"])
+        return found
 
 
 def binary(stack: Stack, name: str, per_day: int = 120) -> Labelled:

@@ -53,6 +53,7 @@ class Joined(Table):
     | model | `reference` | the counts of the reference, and which reference and task they belong to |
     | model | `report` | the performance report, or the id and number of its chunks; its headline; when it is due |
     | model | `report#<id>#<n>` | a chunk of a long report; the id is a hash of the report |
+    | model | `answered` | the id of the last API request whose join has ended; kept for a day |
     | model | `day#<day>` | a day: its number of partitions, the sum of its counts, when it matured |
     | `<model>#<day>` | `head#<partitions>#<partition>` | a partition: the runs that it consists of, and its counts |
     | `<model>#<day>` | `run#<name>` | an immutable run of predictions or of labels |
@@ -83,8 +84,9 @@ class Joined(Table):
     next_at = UnicodeAttribute(null=True)
     before_day = NumberAttribute(null=True)
     report_id = UnicodeAttribute(null=True)
-    reference_version = NumberAttribute(null=True)
+    made_of = UnicodeAttribute(null=True)
     chunks = NumberAttribute(null=True)
+    request = UnicodeAttribute(null=True)
     headline = JSONAttribute(null=True)
 
     @classmethod
@@ -145,6 +147,17 @@ class Joined(Table):
         return Progress(**json.loads(bytes(self.data)))
 
     @classmethod
+    def answer(cls, model_id: str, request: str, now: datetime) -> None:
+        """Store that the join of an API request has ended."""
+        cls(model_id, "answered", request=request, expires_at=int((now + DAY).timestamp())).save()
+
+    @classmethod
+    def answered(cls, model_id: str) -> str | None:
+        """Return the id of the last API request whose join has ended; None if there is none."""
+        item = cls.find(model_id, "answered")
+        return None if item is None else str(item.request)
+
+    @classmethod
     def search(cls, model_id: str) -> "Joined | None":
         """Return where the search for days goes on; None before the first pass."""
         return cls.find(model_id, "search")
@@ -178,18 +191,18 @@ class Joined(Table):
         data: bytes,
         next_at: str,
         *,
+        made_of: str | None = None,
         headline: Headline | None = None,
-        reference_version: int | None = None,
         add: Callable[[TransactWrite], None] | None = None,
     ) -> None:
         """Store a report in place of the one that was read. Raises ConditionFailed if another step was faster.
 
         The chunks of a long report are written first, and those of the old report are deleted last.
-        reference_version: of the reference that the report compares with. add: adds more to the same transaction, which
-        then also raises ConditionFailed.
+        made_of: what the report is made of. add: adds more to the same transaction, which then also raises
+        ConditionFailed.
         """
         revision = int(read.revision) if read is not None else 0
-        head = cls(model_id, "report", revision=revision + 1, next_at=next_at, reference_version=reference_version)
+        head = cls(model_id, "report", revision=revision + 1, next_at=next_at, made_of=made_of)
         head.headline = headline.model_dump() if headline is not None else None
         pieces = chunks(data)
         if len(pieces) == 1:

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from driftguard.alerts.schemas import Severity
-from driftguard.models.task import TaskType
+from driftguard.models.settings import ModelSettings
+from driftguard.models.task import Task, TaskType
 from driftguard.performance.counts import Counts
 from driftguard.performance.maturity import Day
 from driftguard.statistics import errors, scores
@@ -138,6 +139,20 @@ def judge(
     )
     found = [_TESTS[name](name, comparison) for name in names]
     return [judged for judged in found if judged is not None]
+
+
+def judged_with(
+    days: Sequence[Day], reference: Counts, reference_days: int | None, task: Task, settings: ModelSettings
+) -> list[Judged]:
+    """Return what `judge` finds with a model's settings."""
+    return judge(
+        days,
+        reference,
+        task=task.type,
+        reference_days=reference_days,
+        min_labels=settings.min_labels,
+        min_drop=settings.min_performance_drop,
+    )
 
 
 def level_of(task: TaskType, reference: Counts) -> float:
