@@ -92,12 +92,12 @@ def measure_ingest(features: int) -> tuple[Usage, float, float]:
         with logged() as text, metered() as usage:
             for body in bodies:
                 send(gateway, body)
-        return _mean(usage, times), len(text.getvalue()) / times, usage.write_units / times * 1000
+        return mean(usage, times), len(text.getvalue()) / times, usage.write_units / times * 1000
 
 
-def send(gateway: Gateway, body: dict[str, Any]) -> None:
+def send(gateway: Gateway, body: dict[str, Any], path: str = "/predictions/batch") -> None:
     """Send a batch to the API. Raises RuntimeError if it is not accepted."""
-    answer = gateway.call("POST", "/predictions/batch", body, key_id="key")
+    answer = gateway.call("POST", path, body, key_id="key")
     if answer.status != HTTPStatus.ACCEPTED:
         raise RuntimeError(answer.text)
 
@@ -112,14 +112,7 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
     hourly = max(1, min(600, round(rows_an_hour)))
     with tables():
         end = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
-        begin = end - timedelta(days=DAYS_OF_DATA)
-        model_id = registry.create("acme", NewModel(name="m"), partitions=4, now=begin).id
-        model = registry.find("acme", model_id)
-        pool = rows(rng, features, 10_000)  # the baseline is drawn from it too, so there is no drift
-        body = BaselineBody.model_validate({"rows": pool[:: max(1, len(pool) * (features + 1) // 120_000)], "days": 14})
-        versions.put(model, body, publish=lambda _message: None, now=begin)
-        for hour in range(DAYS_OF_DATA * 24):
-            log(model_id, rng.sample(pool, hourly), begin + timedelta(hours=hour, minutes=30))
+        model_id, pool = filled(rng, features, hourly, end)
         run(model_id, end)
         times = 4
         for tick in range(1, times + 1):
@@ -131,9 +124,43 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
         for hour in range(1, 12):
             log(model_id, rng.sample(pool, hourly), end + timedelta(hours=hour, minutes=30))
         run(model_id, midnight - timedelta(minutes=5))
+        log(model_id, rng.sample(pool, max(1, hourly // 4)), midnight + timedelta(minutes=5))
         with metered() as first:
             run(model_id, midnight + timedelta(minutes=15))
-        return _spread(_mean(usage, times), first, CHECKS_A_DAY)
+        return _spread(mean(usage, times), first, CHECKS_A_DAY)
+
+
+def measure_idle(features: int, rows_an_hour: float) -> Usage:
+    """Mean usage of a scheduled check over a day in which the model of `measure_check` gets no data.
+
+    The silence stays below its limit, so that no alert opens.
+    """
+    rng = random.Random(2)
+    with tables():
+        end = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+        model_id = filled(rng, features, max(1, min(600, round(rows_an_hour))), end, no_data_hours=48)[0]
+        for tick in range(3):
+            run(model_id, end + timedelta(minutes=15 * tick))
+        begin = end + timedelta(minutes=45)
+        with metered() as usage:
+            for tick in range(CHECKS_A_DAY):
+                run(model_id, begin + timedelta(minutes=15 * tick))
+        return mean(usage, CHECKS_A_DAY)
+
+
+def filled(
+    rng: random.Random, features: int, hourly: int, end: datetime, days: int = DAYS_OF_DATA, **settings: Any
+) -> tuple[str, list[Any]]:
+    """Create a model with some days of data before `end`. Return its id and the rows that it draws from."""
+    begin = end - timedelta(days=days)
+    new = NewModel.model_validate({"name": "m", "settings": settings})
+    model_id = registry.create("acme", new, partitions=4, now=begin).id
+    pool = rows(rng, features, 10_000)  # the baseline is drawn from it too, so there is no drift
+    body = BaselineBody.model_validate({"rows": pool[:: max(1, len(pool) * (features + 1) // 120_000)], "days": 14})
+    versions.put(registry.find("acme", model_id), body, publish=lambda _message: None, now=begin)
+    for hour in range(days * 24):
+        log(model_id, rng.sample(pool, hourly), begin + timedelta(hours=hour, minutes=30))
+    return model_id, pool
 
 
 def _spread(usual: Usage, first: Usage, checks: int) -> Usage:
@@ -201,7 +228,8 @@ def logged() -> Iterator[io.StringIO]:
             handler.setStream(stream)
 
 
-def _mean(usage: Usage, times: int) -> Usage:
+def mean(usage: Usage, times: int) -> Usage:
+    """Usage of one of several equal measured works."""
     calls = Counter({name: count / times for name, count in usage.calls.items()})
     written = Counter({name: round(units / times, 1) for name, units in usage.written.items()})
     return Usage(usage.write_units / times, usage.read_units / times, calls, usage.own_seconds / times, written)
