@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy package undeploy backup restore restore-drill bench bench-alarms bench-categories bench-peers load limits cost wheels clean
+.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy package undeploy backup restore restore-drill bench bench-alarms bench-categories bench-labels bench-peers load limits cost wheels clean
 
 PORT ?= 3000
 # How many tests run at a time, a file in one place.
@@ -92,6 +92,9 @@ bench-alarms: setup ## Simulate months with and without drift, write docs/alarms
 
 bench-categories: setup ## Count false alarms of categorical features, 2 to 20,000 categories (PAIRS=140 baselines a shape)
 	@PYTHONPATH=layers/driftguard $(PY) -m bench.alarms.categories $(PAIRS)
+
+bench-labels: build ## Join real flights, judge months of car loans, let a storm of labels pass, write docs/ground-truth.md: ONLY=flights|http|months|storm
+	@$(BENCH) labels $(if $(ONLY),--only $(ONLY)) $(if $(LABELS),--labels $(LABELS)) $(if $(MONTHS),--months $(MONTHS))
 
 load: build ## Load a stack here with 100 organizations and 1,000 models, write docs/load.md: USERS=8 SECONDS=60 MODELS=1000 (HELP=1)
 	@$(BENCH) load $(if $(HELP),--help) $(if $(URL),--url $(URL)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \

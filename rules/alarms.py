@@ -1,6 +1,6 @@
 """Rules about alarms and the metrics that they watch."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rules.stack import Breach, Stack, policy_of, target
@@ -14,6 +14,7 @@ METRICS: Mapping[tuple[str, str], tuple[frozenset[str], ...]] = {
     ("AWS/Lambda", "Throttles"): (frozenset({"FunctionName"}), frozenset({"FunctionName", "Resource"})),
     ("AWS/Lambda", "Duration"): (frozenset({"FunctionName"}), frozenset({"FunctionName", "Resource"})),
     ("AWS/Lambda", "ConcurrentExecutions"): (frozenset({"FunctionName"}),),
+    ("AWS/SES", "Bounce"): (frozenset(),),
     ("AWS/ApiGateway", "4XXError"): (frozenset({"ApiName"}), frozenset({"ApiName", "Stage"})),
     ("AWS/ApiGateway", "5XXError"): (frozenset({"ApiName"}), frozenset({"ApiName", "Stage"})),
     ("AWS/ApiGateway", "Latency"): (frozenset({"ApiName"}), frozenset({"ApiName", "Stage"})),
@@ -35,10 +36,16 @@ value."""
 OWN_NAMESPACE = "DriftGuard/"
 """Prefix of the functions' own metrics. Powertools gives them one dimension, `service`."""
 
+OWN_METRICS = frozenset({"ChecksFailed", "JoinsFailed", "DeliveriesFailed"})
+"""The functions' own metrics. Each is charged in the hours in which it is written, so failures alone are counted."""
+
+OWN_DIMENSIONS = {"service": "driftguard"}
+"""The dimension of all of them. One value for all functions makes one metric of each name."""
+
 MOST_METRICS = 10
 """Metrics that CloudWatch allows in one alarm."""
 
-MEASURED = {"Latency", "IntegrationLatency", "Duration", "ApproximateAgeOfOldestMessage", "CheckDuration"}
+MEASURED = {"Latency", "IntegrationLatency", "Duration", "ApproximateAgeOfOldestMessage"}
 """Metrics whose percentiles mean something. The percentile of a count is always 1."""
 
 
@@ -75,9 +82,8 @@ def metric_breaches(stack: Stack, name: str, metric: Template, statistic: str) -
     """Breaches of an alarm or widget that watches this statistic of this metric."""
     which = (metric["Namespace"], metric["MetricName"])
     dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric.get("Dimensions", [])}
-    own = stack.of("AWS::Lambda::Function").values()
     if which[0].startswith(OWN_NAMESPACE):
-        yield from _own_metric(name, which, dimensions, own)
+        yield from _own_metric(stack, name, which, dimensions)
     elif which not in METRICS:
         yield name, f"watches {'/'.join(which)}, which is not in METRICS"
     elif frozenset(dimensions) not in METRICS[which]:
@@ -101,58 +107,56 @@ def metric_breaches(stack: Stack, name: str, metric: Template, statistic: str) -
         yield name, "needs the API's name; its Ref is an id"
 
 
-def _own_metric(
-    name: str, which: tuple[str, str], dimensions: Mapping[str, Any], functions: Iterable[Template]
-) -> Iterator[Breach]:
-    for function in functions:
-        variables = function.get("Environment", {}).get("Variables", {})
-        said = (variables.get("POWERTOOLS_METRICS_NAMESPACE"), {"service": variables.get("POWERTOOLS_SERVICE_NAME")})
-        if said == (which[0], dimensions):
-            return
-    yield name, f"watches {'/'.join(which)}, which no function writes with these dimensions"
+def _own_metric(stack: Stack, name: str, which: tuple[str, str], dimensions: Mapping[str, Any]) -> Iterator[Breach]:
+    namespaces = {
+        function.get("Environment", {}).get("Variables", {}).get("POWERTOOLS_METRICS_NAMESPACE")
+        for function in stack.of("AWS::Lambda::Function").values()
+    }
+    if which[0] not in namespaces or which[1] not in OWN_METRICS or dimensions != OWN_DIMENSIONS:
+        yield name, f"watches {'/'.join(which)}, which no function writes with these dimensions"
 
 
 def alarms_are_heard(stack: Stack) -> Iterator[Breach]:
-    """All alarms and budgets notify one topic. Its policy lets CloudWatch and Budgets of this account publish."""
-    told: dict[str, set[str]] = {}
-    for alarm in stack.of("AWS::CloudWatch::Alarm").values():
-        for to in [*alarm.get("AlarmActions", []), *alarm.get("OKActions", [])]:
-            told.setdefault(target(to), set()).add("cloudwatch.amazonaws.com")
-    for name, budget in stack.of("AWS::Budgets::Budget").items():
-        notifications = budget.get("NotificationsWithSubscribers", [])
-        if not notifications:
-            yield name, "notifies no topic of this stack"
-        for notification in notifications:
-            for subscriber in notification["Subscribers"]:
-                told.setdefault(target(subscriber["Address"]), set()).add("budgets.amazonaws.com")
+    """All alarms notify one topic. Its policy lets CloudWatch of this account publish."""
+    told = {
+        target(to)
+        for alarm in stack.of("AWS::CloudWatch::Alarm").values()
+        for action in ("AlarmActions", "OKActions", "InsufficientDataActions")
+        for to in alarm.get(action, [])
+    }
     if len(told) > 1:
         yield sorted(told)[-1], f"receives some alarms, and {sorted(told)[0]} receives others"
-    for topic, services in told.items():
-        for service in sorted(services):
-            if not any(_lets_publish(statement, service) for statement in policy_of(stack, topic)):
-                yield topic, f"does not let {service} publish for this account only"
+    for topic in told:
+        if not any(map(_lets_publish, policy_of(stack, topic))):
+            yield topic, "does not let cloudwatch.amazonaws.com publish for this account only"
 
 
-def _lets_publish(statement: Template, service: str) -> bool:
+def _lets_publish(statement: Template) -> bool:
     account = statement.get("Condition", {}).get("StringEquals", {}).get("aws:SourceAccount")
     return bool(
         statement["Effect"] == "Allow"
-        and statement["Principal"] == {"Service": service}
+        and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
         and statement["Action"] == "sns:Publish"
         and account == PSEUDO["AWS::AccountId"]
     )
 
 
 def a_missed_schedule_is_seen(stack: Stack) -> Iterator[Breach]:
-    """Every scheduled function has an alarm on too few invocations that also fires when there are no data."""
-    alarms = stack.of("AWS::CloudWatch::Alarm").values()
+    """Every scheduled function has an alarm on too few invocations that also fires when there are no data.
+
+    A schedule that is disabled on purpose has none.
+    """
+    watched = {
+        target(alarm["Dimensions"][0]["Value"])
+        for alarm in stack.of("AWS::CloudWatch::Alarm").values()
+        if alarm.get("MetricName") == "Invocations"
+        and alarm["TreatMissingData"] == "breaching"
+        and alarm["ComparisonOperator"].startswith("LessThan")
+    }
     for name, rule in stack.of("AWS::Events::Rule").items():
-        for to in rule.get("Targets", []):
-            if "ScheduleExpression" in rule and not any(
-                alarm.get("MetricName") == "Invocations"
-                and alarm["TreatMissingData"] == "breaching"
-                and alarm["ComparisonOperator"].startswith("LessThan")
-                and target(alarm["Dimensions"][0]["Value"]) == target(to["Arn"])
-                for alarm in alarms
-            ):
+        for function in {stack.behind(to["Arn"]) for to in rule.get("Targets", [])}:
+            disabled = rule.get("State") == "DISABLED"
+            if "ScheduleExpression" in rule and not disabled and function not in watched:
                 yield name, "has no alarm that fires when the schedule stops"
+            if disabled and function in watched:
+                yield name, "is disabled on purpose, so its alarm always fires"

@@ -10,6 +10,7 @@ from rules.template import Template
 TABLE, INDEX = "AWS::DynamoDB::Table", "AWS::DynamoDB::Table/index"
 
 ALWAYS: dict[str, set[str]] = {
+    "cloudwatch:DescribeAlarms": {"*"},
     "dynamodb:BatchGetItem": {TABLE},
     "dynamodb:BatchWriteItem": {TABLE},
     "dynamodb:ConditionCheckItem": {TABLE},
@@ -20,7 +21,10 @@ ALWAYS: dict[str, set[str]] = {
     "events:DescribeRule": {"AWS::Events::Rule"},
     "kms:Decrypt": {"kms:key"},
     "kms:GenerateDataKey": {"kms:key"},
+    "lambda:GetAlias": {"lambda:function"},
+    "lambda:GetProvisionedConcurrencyConfig": {"lambda:function"},
     "lambda:InvokeFunction": {"lambda:function"},
+    "lambda:UpdateAlias": {"lambda:function"},
     "logs:CreateLogStream": {"AWS::Logs::LogGroup"},
     "logs:PutLogEvents": {"AWS::Logs::LogGroup"},
     "s3:DeleteObject": {"AWS::S3::Bucket/*"},

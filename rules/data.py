@@ -90,6 +90,3 @@ def no_fixed_names(stack: Stack) -> Iterator[Breach]:
         for name, properties in stack.of(type_).items():
             if key in properties and not any(part in str(properties[key]) for part in own):
                 yield name, f"has the fixed {key} {properties[key]}"
-    for name, budget in stack.of("AWS::Budgets::Budget").items():
-        if "BudgetName" in budget["Budget"]:
-            yield name, f"has the fixed BudgetName {budget['Budget']['BudgetName']}"

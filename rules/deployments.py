@@ -11,10 +11,12 @@ EVERYTHING: Final[dict[str, str]] = {
     "HostedZoneId": "Z0123456789",
     "QuotaPerDay": "1000",
     "Waf": "managed",
+    "DeploymentPreference": "Canary10Percent10Minutes",
+    "SnapStart": "PublishedVersions",
     "CheckReservedConcurrency": "60",
+    "Alarms": "all",
+    "Dashboard": "true",
     "AlarmEmail": "ops@example.com",
-    "MonthlyBudget": "50",
-    "BudgetScope": "stack",
 }
 """Parameters that switch on every option."""
 
@@ -23,7 +25,7 @@ DEPLOYMENTS: tuple[dict[str, str], ...] = (
     EVERYTHING,
     {"Architecture": "x86_64", "PointInTimeRecovery": "false", "DeletionProtection": "true", "QuotaPerDay": "1000"},
     {"EmailTransport": "smtp", "SmtpHost": "smtp.example.com", "PublicUrl": "https://drift.example.com"},
-    {"EmailTransport": "log", "ApiLogging": "account-role", "Tracing": "PassThrough", "Dashboard": "false"},
+    {"EmailTransport": "log", "ApiLogging": "account-role", "Tracing": "PassThrough", "ScheduleState": "DISABLED"},
     {
         "EmailTransport": "smtp",
         "SmtpHost": "smtp.example.com",
@@ -34,7 +36,7 @@ DEPLOYMENTS: tuple[dict[str, str], ...] = (
     {
         "DomainName": "drift.example.com",
         "CertificateArn": EVERYTHING["CertificateArn"],
-        "MonthlyBudget": "50",
+        "Alarms": "all",
         "ApiLogging": "none",
     },
 )

@@ -7,6 +7,15 @@ from rules.stack import Breach, Stack, failure_queues, granted, policy_of, targe
 TWO_WEEKS = 14 * 24 * 3600
 """Seconds for which dead letters must be kept, so that they survive a holiday."""
 
+ESSENTIAL = {
+    "CheckDeadLetterQueue",
+    "ScheduleDeadLetterQueue",
+    "EmailDeadLetterQueue",
+    "SlackDeadLetterQueue",
+    "WebhookDeadLetterQueue",
+}
+"""Dead-letter queues with an essential alarm. A message in them means that nobody checks a model or tells a team."""
+
 
 def asynchronous_invocations(stack: Stack) -> Iterator[Breach]:
     """Every asynchronous invocation has a dead-letter queue, and the invoked function has an OnFailure queue."""
@@ -15,7 +24,7 @@ def asynchronous_invocations(stack: Stack) -> Iterator[Breach]:
             continue
         queue = target(subscription.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
         yield from _dead_letters(stack, name, queue, "sns.amazonaws.com", target(subscription["TopicArn"]))
-        yield from _on_failure(stack, target(subscription["Endpoint"]))
+        yield from _on_failure(stack, stack.behind(subscription["Endpoint"]))
     for name, rule in stack.of("AWS::Events::Rule").items():
         for to in rule.get("Targets", []):
             if not to.get("RetryPolicy"):
@@ -23,7 +32,7 @@ def asynchronous_invocations(stack: Stack) -> Iterator[Breach]:
             yield from _dead_letters(
                 stack, name, target(to.get("DeadLetterConfig", {}).get("Arn")), "events.amazonaws.com", name
             )
-            yield from _on_failure(stack, target(to["Arn"]))
+            yield from _on_failure(stack, stack.behind(to["Arn"]))
 
 
 def _on_failure(stack: Stack, function: str) -> Iterator[Breach]:
@@ -61,7 +70,7 @@ def queues_behind_functions(stack: Stack) -> Iterator[Breach]:
             continue
         if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", []):
             yield name, "repeats a whole batch when one message fails; set ReportBatchItemFailures"
-        timeout = int(stack.of("AWS::Lambda::Function")[target(mapping["FunctionName"])]["Timeout"])
+        timeout = int(stack.of("AWS::Lambda::Function")[stack.behind(mapping["FunctionName"])]["Timeout"])
         if int(queue.get("VisibilityTimeout", 30)) < 6 * timeout:
             yield source, "has a VisibilityTimeout below six times the Timeout of its function"
         redrive = queue.get("RedrivePolicy", {})
@@ -77,7 +86,10 @@ def queues_behind_functions(stack: Stack) -> Iterator[Breach]:
 
 
 def dead_letters_are_seen(stack: Stack) -> Iterator[Breach]:
-    """Every dead-letter queue keeps messages for 14 days and has an alarm on the first message."""
+    """Every dead-letter queue keeps messages for 14 days and has an alarm on the first message.
+
+    With the essential alarms, only the queues of the check, the schedule and the notifiers have one.
+    """
     watched = {
         target(dimension["Value"])
         for alarm in stack.of("AWS::CloudWatch::Alarm").values()
@@ -87,7 +99,7 @@ def dead_letters_are_seen(stack: Stack) -> Iterator[Breach]:
     queues = stack.of("AWS::SQS::Queue")
     dead = {target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for queue in queues.values()} - {""}
     for name in sorted(dead | {name for name in queues if "DeadLetter" in name}):
-        if name not in watched:
+        if name not in watched and (stack.value("Alarms") != "essential" or name in ESSENTIAL):
             yield name, "has no alarm on visible messages"
         if int(queues.get(name, {}).get("MessageRetentionPeriod", 0)) < TWO_WEEKS:
             yield name, "keeps its messages for less than 14 days"

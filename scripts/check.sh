@@ -37,7 +37,8 @@ step "dashboard types" sh scripts/build/dashboard.sh types
 step "template" python -m scripts.generate.template --check
 step "OpenAPI document" python -m scripts.generate.openapi --check
 step "sam validate" .venv-sam/bin/sam validate --lint
-step "cfn-lint, source" cfn-lint
+step "cfn-lint, source, in every region" cfn-lint --regions ALL_REGIONS
+step "cfn-lint, budget" cfn-lint --ignore-templates template.yaml --regions us-east-1 --template budget.yaml
 step "cfn-lint, transformed" transformed
 step "checkov" policies
 step "house rules" python -m rules

@@ -24,10 +24,11 @@ A_DAY = 24 * QUARTERS
 
 
 class History:
-    """Counts of Q quarters of an hour from MONDAY on."""
+    """Counts of Q quarters of an hour from MONDAY on. begin: the quarter in whose hour the first row comes."""
 
     def __init__(self, baseline: Baseline, traffic: Traffic, days: int) -> None:
         self.baseline = baseline
+        self.begin = int((traffic.times.min(initial=MONDAY + days * DAY) - MONDAY) // HOUR) * QUARTERS
         self.layout: Layout = layout_of(baseline)
         self.quarters = days * A_DAY
         features, bins = len(self.layout.features), len(self.layout.bins)
@@ -51,9 +52,17 @@ class History:
         """The number of rows before each quarter: (Q + 1,)."""
         return self._rows
 
-    @cached_property
+    @property
     def merged(self) -> Ints:
         """The counts of merged groups before each quarter: (Q + 1, F, 10)."""
+        return self._merged
+
+    def known_flaws(self) -> Ints:
+        """The flaws before each quarter: (Q + 1, F, 4)."""
+        return self.flaws
+
+    @cached_property
+    def _merged(self) -> Ints:
         starts = np.flatnonzero(np.diff(self.layout.merged, prepend=-1))
         merged = np.zeros((self.quarters + 1, len(self.layout.features) * MERGED), np.int64)
         merged[:, self.layout.merged[starts]] = np.add.reduceat(self._bins, starts, axis=1)
@@ -66,7 +75,9 @@ class History:
             return counts
         counts.rows = int(self._rows[end] - self._rows[first])
         counts.bins[:] = self._bins[end] - self._bins[first]
-        counts.missing[:] = (self.flaws[end] - self.flaws[first])[:, 0]
+        flaws = self.flaws[end] - self.flaws[first]
+        counts.missing[:] = flaws[:, FLAWS.index("missing")]
+        counts.unseen[:] = flaws[:, FLAWS.index("new_categories")]
         counts.total, counts.squares, counts.beyond = self._sums[:, first:end].sum(axis=1)
         least, greatest = self._ends[:, first:end].min(axis=1)
         counts.least, counts.greatest = least, -greatest
@@ -76,6 +87,13 @@ class History:
         """The bins of one feature in many windows: (windows, bins)."""
         bins = self._bins[:, self.layout.span(feature)]
         return (bins[ends] - bins[firsts]).astype(np.int64)
+
+    def see(self, quarter: int) -> None:
+        """Set until when rows have arrived. All rows arrive in time."""
+
+    def is_complete(self, _day: int) -> bool:
+        """Whether no more rows of a day can arrive."""
+        return True
 
     @cached_property
     def days(self) -> Sequence[Counts]:
@@ -95,7 +113,7 @@ def _counted(baseline: Baseline, traffic: Traffic, days: int) -> "list[tuple[int
     edges = np.searchsorted(since, np.arange(0, days * DAY + WEEK, WEEK).clip(max=days * DAY))
     counted: list[tuple[int, Counts]] = []
     for start, end in pairwise(edges.tolist()):
-        rows = batch(since[start:end] * QUARTERS, traffic.values[:, start:end])
+        rows = batch(since[start:end] * QUARTERS, traffic.values[:, start:end], as_categories=traffic.categories)
         counted += count(baseline, [rows]).items()
     return counted
 

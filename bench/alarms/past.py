@@ -6,7 +6,6 @@ nothing is lost by that.
 """
 
 from collections.abc import Mapping
-from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from bench.alarms.history import A_DAY, QUARTERS, History
 from bench.alarms.scenarios import DAY, MONDAY, Traffic
 from bench.columns import Floats, Ints, batch
 from driftguard.counting.batches import count
-from driftguard.counting.knowledge import DRIFT, STARTS, UNIT_OF, Knowledge, held_against, sizes_of
+from driftguard.counting.knowledge import DRIFT, REACH, STARTS, UNIT_OF, Knowledge, held_against, sizes_of
 from driftguard.counting.layout import MERGED, Layout
 from driftguard.counting.learning import learn
 from driftguard.counting.profiles import HOURS, WEEKDAYS, Profile, Table
@@ -36,8 +35,8 @@ from driftguard.verdicts.sudden import (
 DAY_0 = MONDAY // DAY
 """The first day, counted since 1970, a Monday."""
 
-FLAWS_OF_NUMBERS = np.array([True, True, True, False])
-"""The flaws that numbers can have, in the order of `profiles.FLAWS`."""
+FLAWS_OF_NUMBERS, FLAWS_OF_CATEGORIES = np.array([True, True, True, False]), np.array([True, True, False, True])
+"""The flaws that values can have, in the order of `profiles.FLAWS`."""
 
 MARGIN = 1e-6
 """Part by which sums may be off: far more than rounding, far less than anything that matters."""
@@ -55,12 +54,20 @@ class Past:
         self.rules = rules_of(history.layout, settings)
         self.table = table
         self.bad: Mapping[int, Flags] = {}
+        self.first_day = DAY_0 + -(-history.begin // A_DAY)
         self._known: Knowledge | None = None
+        self._whole: dict[int, Profile] = {}
 
-    @cached_property
-    def profiles(self) -> Mapping[int, Profile]:
-        """The whole days by day since 1970."""
-        return {DAY_0 + day: self.profile(day, HOURS * QUARTERS) for day in range(self.history.quarters // A_DAY)}
+    def whole(self, day: int) -> Profile:
+        """Return a whole day, as far as its rows have arrived."""
+        found = self._whole.get(day) or self.profile(day, HOURS * QUARTERS)
+        if self.history.is_complete(day):
+            self._whole[day] = found
+        return found
+
+    def whole_days(self, first: int, end: int) -> dict[int, Profile]:
+        """Return the whole days from `first` to before `end` by day since 1970."""
+        return {DAY_0 + day: self.whole(day) for day in range(max(first, 0), end)}
 
     def profile(self, day: int, quarters: int) -> Profile:
         """Return the first quarters of a day. The last hour can be a part of an hour."""
@@ -69,15 +76,15 @@ class Past:
         first = day * A_DAY
         rows, groups, flaws = (
             one[first + ends] - one[first + begins]
-            for one in (self.history.rows, self.history.merged, self.history.flaws)
+            for one in (self.history.rows, self.history.merged, self.history.known_flaws())
         )
         return Profile(DAY_0 + day, rows, groups, flaws)
 
     def knowledge(self, day: int) -> Knowledge:
         """Return what is known at the start of a day, as the roll-up would learn it."""
         if self._known is None or self._known.day != DAY_0 + day:
-            profiles = {past: one for past, one in self.profiles.items() if past < DAY_0 + day}
-            self._known = learn(self.layout, DAY_0 + day, profiles, self.table, self.bad, DAY_0)
+            profiles = self.whole_days(day - REACH, day)
+            self._known = learn(self.layout, DAY_0 + day, profiles, self.table, self.bad, self.first_day)
         return self._known
 
     def set_bad(self, bad: Mapping[int, Flags]) -> None:
@@ -89,7 +96,7 @@ class Past:
     def check(self, quarter: int, taken: Flags, window_start: Ints) -> SuddenTests:
         """Return the results of the check at the end of a quarter."""
         day = quarter // A_DAY
-        days = {DAY_0 + past: self.profiles[DAY_0 + past] for past in range(max(day - STARTS + 1, 0), day)}
+        days = self.whole_days(day - STARTS + 1, day)
         days[DAY_0 + day] = self.profile(day, quarter % A_DAY + 1)
         return sudden_tests(
             self.layout, self.knowledge(day), days, DAY_0 * HOURS + quarter // QUARTERS, self.rules, taken, window_start
@@ -150,7 +157,8 @@ class _Sums:
     def of(cls, past: Past, known: Knowledge, day: int) -> "_Sums":
         """Return the sums for one day."""
         empty = Profile.empty(past.layout, 0)
-        days = [past.profiles.get(DAY_0 + one, empty) for one in range(day - STARTS + 1, day + 1)]
+        known_days = past.whole_days(day - STARTS + 1, day + 1)
+        days = [known_days.get(DAY_0 + one, empty) for one in range(day - STARTS + 1, day + 1)]
         groups, flaws = (np.concatenate([getattr(one, name) for one in days]) for name in ("groups", "flaws"))
         shape = (STARTS * HOURS, len(past.layout.features))
         reference = [one.reshape(*shape, -1) for one in (known.groups, known.flaws, known.of_table[..., None])]
@@ -205,7 +213,7 @@ def _before(bad: Mapping[int, Flags], day: int) -> dict[int, bytes]:
 
 def table_of(layout: Layout, baseline: Baseline, traffic: Traffic) -> Table:
     """Return the baseline's table, counted as its rows' timestamps say."""
-    counted = count(baseline, [batch(traffic.times, traffic.values)])
+    counted = count(baseline, [batch(traffic.times, traffic.values, as_categories=traffic.categories)])
     groups = np.zeros((WEEKDAYS, HOURS, len(layout.features), MERGED), np.int64)
     days = sorted({hour // HOURS for hour in counted})
     for day in days:
@@ -222,5 +230,5 @@ def rules_of(layout: Layout, settings: ModelSettings) -> SuddenRules:
         alpha=rules.alpha,
         score=rules.sudden_score,
         share=rules.min_share_change,
-        flaws=np.repeat([FLAWS_OF_NUMBERS], len(layout.features), axis=0),
+        flaws=np.where(layout.numeric[:, None], FLAWS_OF_NUMBERS, FLAWS_OF_CATEGORIES),
     )

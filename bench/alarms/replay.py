@@ -89,6 +89,7 @@ class Replay:
 
     def _check(self, quarter: int) -> None:
         self.judged += 1
+        self.history.see(quarter)
         verdict = self._verdict(quarter)
         self.firing_checks += any(finding.firing for finding in verdict.findings)
         for alert in self.alerts.apply(verdict.findings, verdict.occasion):
@@ -104,13 +105,13 @@ class Replay:
         now, first = _moment(quarter), window_start(quarter, self.settings)
         counts = self._counts(first, quarter)
         reach = WEEK if day < WEEK else DAYS_READ
-        profiles = {DAY_0 + past: self.past.profiles[DAY_0 + past] for past in range(max(day - reach + 1, 0), day)}
+        profiles = self.past.whole_days(day - reach + 1, day)
         profiles[DAY_0 + day] = self.past.profile(day, (quarter - 1) % A_DAY + 1)
         comparison = Comparison(
             knowledge=self.past.knowledge(day),
             profiles=profiles,
             now_hour=DAY_0 * HOURS + (quarter - 1) // QUARTERS,
-            first_day=DAY_0,
+            first_day=self.past.first_day,
             timed=self.table is not None,
         )
         of = model()
@@ -124,7 +125,7 @@ class Replay:
             n_baseline=self.history.baseline.rows,
             n_window=counts.rows,
             window=Window(start=_moment(first), end=now),
-            preliminary=first < 0,
+            preliminary=first < self.history.begin,
             warming_up=False,
             silent=False,
         )

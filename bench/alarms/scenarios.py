@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import ndtr
 
 from bench.columns import Floats, Ints
 from driftguard.statistics.arrays import Flags
@@ -21,6 +22,10 @@ MONDAY = 2_951 * WEEK + 4 * DAY
 
 WEEKEND = (5, 6)
 
+LATE_HOURS = 24
+LATE_SHIFT = 0.5
+"""By how much the mean of late rows is higher, in σ."""
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -33,7 +38,9 @@ class Scenario:
     users: rows per user and hour on average; a user's rows have half of their variance in common. 0 without users.
     holiday: a day on which the model sees a Sunday's rows. burst: an hour with 20 times the rows, of the usual values.
     clock_change: a day from which on all cycles come one hour earlier. weekend_only: rows come at weekends only.
-    missing: the share of values that are missing.
+    missing: the share of values that are missing. categories: how many categories a feature has instead of numbers,
+    with frequencies by a power law; 0 for numbers. late: the share of rows that arrive a day late. Their mean is 0.5 σ
+    higher. begins: the hours after midnight at which the first row comes.
     shift: by how much the mean moves when drift sets in, in σ; ramp_days: over how many days.
     scale: by how much the standard deviation grows then, and factor: by how much the values do.
     constant: whether all values are equal then. missing_then: the share of values that are missing then.
@@ -53,6 +60,9 @@ class Scenario:
     clock_change: int | None = None
     weekend_only: bool = False
     missing: float = 0.0
+    categories: int = 0
+    late: float = 0.0
+    begins: int = 0
     shift: float = 0.0
     scale: float = 1.0
     factor: float = 1.0
@@ -115,11 +125,19 @@ MORE_QUIET = (
     replace(WEEKLY, name="clock change", clock_change=27),
     Scenario("weekend only", daily=0.5, weekend_only=True),
     replace(WEEKLY, name="2 % missing", missing=0.02),
+    replace(WEEKLY, name="10 categories", categories=10),
+    replace(WEEKLY, name="1,000 categories", categories=1000),
+    replace(WEEKLY, name="10 % of rows a day late", late=0.1),
+    replace(WEEKLY, name="first row at 14:00", begins=14),
 )
 MORE_DRIFTING = (
     replace(CYCLES, name="mean 0.5 σ, 1 of 50", features=50, shift=0.5),
     replace(CYCLES, name="mean 0.5 σ, all features", shift=0.5, drifting=10),
     replace(CYCLES, name="mean 0.5 σ, correlation 0.5", shift=0.5, common=0.5),
+    replace(CYCLES, name="mean 0.5 σ, 10 categories", shift=0.5, categories=10),
+    replace(CYCLES, name="mean 0.5 σ, 1,000 categories", shift=0.5, categories=1000),
+    replace(CYCLES, name="mean 0.5 σ, 10 % of rows a day late", shift=0.5, late=0.1),
+    replace(CYCLES, name="mean 1 σ, from the first hour at 14:00", shift=1.0, at_start=True, begins=14),
     replace(CYCLES, name="missing 0 to 2 %", missing_then=0.02),
     replace(CYCLES, name="missing 0 to 5 %", missing_then=0.05),
     replace(CYCLES, name="missing 1 to 11 %", missing=0.01, missing_then=0.11),
@@ -130,10 +148,16 @@ MORE_DRIFTING = (
 
 @dataclass(frozen=True)
 class Traffic:
-    """Rows in order of time. times: int64 (N,), milliseconds since the epoch. values: float64 (F, N)."""
+    """Rows in order of time. times: int64 (N,), milliseconds since the epoch. values: float64 (F, N).
+
+    late: bool (N,), which rows arrive LATE_HOURS after their time. None if all arrive in time. categories: whether the
+    values are numbers of categories.
+    """
 
     times: Ints
     values: Floats
+    late: Flags | None = None
+    categories: bool = False
 
 
 def traffic(
@@ -156,6 +180,9 @@ def traffic(
         moved *= np.where(begun, scenario.scale, 1.0)
         moved += scenario.shift * strength
     values += means
+    late = rng.random(len(times)) < scenario.late if scenario.late else None
+    if late is not None:
+        values[:, late] += LATE_SHIFT
     moved = values[: scenario.drifting]
     if scenario.drifting and begun.any():
         moved *= np.where(begun, scenario.factor, 1.0)
@@ -164,9 +191,29 @@ def traffic(
         if scenario.missing_then is not None:
             missing = np.repeat(missing, len(times), axis=1)
             missing[: scenario.drifting, begun] = scenario.missing_then
+    if scenario.categories:
+        values = _in_categories(values, scenario.categories)
     if missing.any():
         values[rng.random(values.shape) < missing] = np.nan
-    return Traffic(times + MONDAY, values)
+    return Traffic(times + MONDAY, values, late, bool(scenario.categories))
+
+
+def since_first_row(scenario: Scenario, rows: Traffic) -> Traffic:
+    """Return the traffic without the rows before the model's first one."""
+    kept = rows.times >= MONDAY + scenario.begins * HOUR
+    return replace(
+        rows,
+        times=rows.times[kept],
+        values=rows.values[:, kept],
+        late=None if rows.late is None else rows.late[kept],
+    )
+
+
+def _in_categories(values: Floats, number: int) -> Floats:
+    """Return the number of the category of each value: where the value lies, as shares of a power law divide it."""
+    shares = 1 / np.arange(1, number + 1)
+    places = np.searchsorted(np.cumsum(shares / shares.sum())[:-1], ndtr(values))
+    return places.astype(np.float64)
 
 
 def _noise(scenario: Scenario, rng: np.random.Generator, times: Ints) -> Floats:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.alarms.history import A_DAY, QUARTERS, History
+from bench.alarms.late import LateHistory
 from bench.alarms.past import table_of
 from bench.alarms.replay import Replay, drift_openings
 from bench.alarms.scenarios import (
@@ -24,6 +26,7 @@ from bench.alarms.scenarios import (
     MORE_QUIET,
     QUIET,
     Scenario,
+    since_first_row,
     traffic,
 )
 from bench.columns import baseline
@@ -45,6 +48,11 @@ DAYS = WARM_DAYS + MONTH
 WEEKS = -(-DAYS // 7)
 WATCHED_DAYS = 23
 """How long drift goes on before it counts as not found: what is left when it sets in on the last day of a week."""
+
+MONTH_SECONDS, DELAY_SECONDS, LIFE_SECONDS, LATE_SECONDS, P_VALUE_SECONDS = 8.0, 6.0, 12.0, 40.0, 20.0
+"""Processor time of one model with 10 features and 10,000 rows a week, with both variants: a quiet month, a delay, a
+life, and a model with late rows, whose checks are all run. The last is what the rule `p_value` adds. Only estimates use
+these numbers."""
 
 SEED = 20_261_123
 KEPT = ROOT / ".local" / "bench-alarms.jsonl"
@@ -78,6 +86,18 @@ class Plan:
         """What is simulated, in words."""
         return f"{self.scenario.name}, {self.size.rows_a_week:,} rows a week"
 
+    def seconds(self, number: int) -> float:
+        """About how long one model takes on one processor, as measured once. Corrected while the simulation runs."""
+        scenario, size = self.scenario, self.size
+        if scenario.late:
+            one = LATE_SECONDS
+        elif scenario in LIVES:
+            one = LIFE_SECONDS
+        else:
+            one = DELAY_SECONDS if scenario.drifting else MONTH_SECONDS
+        one *= (scenario.features / 10) * math.sqrt(max(size.rows_a_week / USUAL.rows_a_week, 1))
+        return one + (P_VALUE_SECONDS if number < self.p_value else 0.0)
+
 
 def plans(effort: float, *, everything: bool) -> list[Plan]:
     """What is simulated; `effort` scales the numbers of models. everything: also what is not in the first tables."""
@@ -97,7 +117,7 @@ def plans(effort: float, *, everything: bool) -> list[Plan]:
     return [
         *chosen,
         *(Plan(scenario, size, some(100)) for size in (SMALL, LARGE) for scenario in (*both, mean)),
-        *(Plan(scenario, USUAL, some(100)) for scenario in (*MORE_QUIET, *MORE_DRIFTING)),
+        *(Plan(scenario, USUAL, some(20 if scenario.late else 100)) for scenario in (*MORE_QUIET, *MORE_DRIFTING)),
     ]
 
 
@@ -144,16 +164,18 @@ def simulate(plans: Sequence[Plan], jobs: int, say: Callable[[str], None], kept:
     """Every plan's models, `jobs` at a time. Models whose results are in the file `kept` are not simulated again."""
     outcomes, known, code = [], _known(kept), _code()
     kept.parent.mkdir(parents=True, exist_ok=True)
+    keys = [[f"{code} {plan.name} {number < plan.p_value} {number}" for number in range(plan.models)] for plan in plans]
+    missing = [[number for number, key in enumerate(own) if key not in known] for own in keys]
+    progress = Progress.of(plans, missing, jobs)
+    say(f"{progress} Finished models are kept in {kept}, so a stopped run continues there.")
     with ProcessPoolExecutor(jobs) as pool, kept.open("a", encoding="utf-8") as file:
         for place, plan in enumerate(plans):
             begun = time.monotonic()
-            keys = [f"{code} {plan.name} {number < plan.p_value} {number}" for number in range(plan.models)]
-            missing = [number for number, key in enumerate(keys) if key not in known]
-            for number, found in zip(missing, pool.map(partial(_model, plan), missing), strict=True):
-                known[keys[number]] = found
-                file.write(json.dumps([keys[number], found]) + "\n")
+            for number, found in zip(missing[place], pool.map(partial(_model, plan), missing[place]), strict=True):
+                known[keys[place][number]] = found
+                file.write(json.dumps([keys[place][number], found]) + "\n")
                 file.flush()
-            items = [item for key in keys for item in known[key]]
+            items = [item for key in keys[place] for item in known[key]]
             outcomes.append(
                 Outcome(
                     plan,
@@ -162,8 +184,42 @@ def simulate(plans: Sequence[Plan], jobs: int, say: Callable[[str], None], kept:
                     [Life(**item) for item in items if "alerts" in item],
                 )
             )
-            say(f"{place + 1:2}/{len(plans)}  {plan.name}  {time.monotonic() - begun:.0f} s")
+            took = time.monotonic() - begun
+            progress.add(plan, missing[place], took)
+            say(f"{place + 1:2}/{len(plans)}  {plan.name}  {took:.0f} s  {progress}")
     return outcomes
+
+
+@dataclass
+class Progress:
+    """How long the models that are left will take. speed: seconds on the clock for each second of the estimate."""
+
+    models: int
+    seconds: float
+    jobs: int
+    speed: float
+    done: float = 0.0
+    took: float = 0.0
+
+    @classmethod
+    def of(cls, plans: Sequence[Plan], missing: Sequence[Sequence[int]], jobs: int) -> "Progress":
+        """Return the estimate for the models that are missing of each plan."""
+        seconds = sum(plan.seconds(number) for plan, own in zip(plans, missing, strict=True) for number in own)
+        return cls(sum(map(len, missing)), seconds, jobs, 1 / jobs)
+
+    def add(self, plan: Plan, numbers: Sequence[int], took: float) -> None:
+        """Take account of models that were simulated."""
+        estimated = sum(plan.seconds(number) for number in numbers)
+        self.models -= len(numbers)
+        self.seconds -= estimated
+        self.done += estimated
+        self.took += took
+        if self.done:
+            self.speed = self.took / self.done
+
+    def __str__(self) -> str:
+        minutes = self.seconds * self.speed / 60
+        return f"{self.models} models left, about {minutes:.0f} minutes with {self.jobs} processes."
 
 
 def jobs() -> int:
@@ -182,7 +238,7 @@ def _code() -> str:
     digest = hashlib.blake2b(digest_size=6)
     folders = ("statistics", "counting", "verdicts", "alerts", "distributions")
     sources = [path for room in folders for path in (ROOT / "layers/driftguard/driftguard" / room).rglob("*.py")]
-    own = ("history", "parts", "past", "replay", "scenarios", "simulation")
+    own = ("history", "late", "parts", "past", "replay", "scenarios", "simulation")
     for path in sorted([*sources, *(Path(__file__).with_name(f"{name}.py") for name in own)]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -196,8 +252,9 @@ def _model(plan: Plan, number: int) -> list[dict[str, Any]]:
     # Drift sets in at any hour of any day of a week, or with the first row.
     onset = (0.0 if scenario.at_start else WARM_DAYS + 7 * rng.random()) if scenario.drifting else np.inf
     rows = traffic(scenario, rng, weeks=WEEKS, rows_a_week=size.rows_a_week, onset=onset)
-    base = baseline(reference.values, scenario.baseline_days)
-    history = History(base, rows, DAYS)
+    rows = since_first_row(scenario, rows)
+    base = baseline(reference.values, scenario.baseline_days, as_categories=reference.categories)
+    history = (LateHistory if scenario.late else History)(base, rows, DAYS)
     variants: list[Variant] = ["budget", "timestamps"]
     variants += ["p_value"] if number < plan.p_value else []
     table = table_of(history.layout, base, reference)
@@ -209,6 +266,12 @@ def _measured(
 ) -> Iterator[Month | Delay | Life]:
     settings = ModelSettings(rule="p_value" if variant == "p_value" else "budget")
     timed = table if variant == "timestamps" else None
+    if scenario.late:
+        # What may fire is computed for a day at once, so rows that arrive later need every check. They run by the hour.
+        start = int(onset * 24) * QUARTERS if np.isfinite(onset) else 0
+        hourly = Replay(history, settings, start, timed, skipping=False, every=QUARTERS)
+        yield Delay(variant, _delay(hourly, onset)) if np.isfinite(onset) else _month(hourly, variant)
+        return
     if scenario in LIVES:
         openings = Replay(history, settings, 0, timed, every=QUARTERS).run(DAYS * A_DAY)
         yield Life(variant, len(drift_openings(openings)))

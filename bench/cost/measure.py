@@ -98,12 +98,12 @@ def measure_ingest(features: int) -> tuple[Usage, float, float]:
         with logged() as text, metered() as usage:
             for body in bodies:
                 send(gateway, body)
-        return _mean(usage, times), len(text.getvalue()) / times, usage.write_units / times * 1000
+        return mean(usage, times), len(text.getvalue()) / times, usage.write_units / times * 1000
 
 
-def send(gateway: Gateway, body: dict[str, Any]) -> None:
+def send(gateway: Gateway, body: dict[str, Any], path: str = "/predictions/batch") -> None:
     """Send a batch to the API. Raises RuntimeError if it is not accepted."""
-    answer = gateway.call("POST", "/predictions/batch", body, key_id="key")
+    answer = gateway.call("POST", path, body, key_id="key")
     if answer.status != HTTPStatus.ACCEPTED:
         raise RuntimeError(answer.text)
 
@@ -133,7 +133,7 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
         log(model_id, rng.sample(pool, max(1, hourly // 4)), midnight + timedelta(minutes=5))
         with metered() as first:
             run(model_id, midnight + timedelta(minutes=15))
-        return _spread(_mean(usage, times), first, CHECKS_A_DAY)
+        return _spread(mean(usage, times), first, CHECKS_A_DAY)
 
 
 def measure_idle(features: int, rows_an_hour: float) -> Usage:
@@ -151,7 +151,7 @@ def measure_idle(features: int, rows_an_hour: float) -> Usage:
         with metered() as usage:
             for tick in range(CHECKS_A_DAY):
                 run(model_id, begin + timedelta(minutes=15 * tick))
-        return _mean(usage, CHECKS_A_DAY)
+        return mean(usage, CHECKS_A_DAY)
 
 
 def filled(
@@ -234,7 +234,8 @@ def logged() -> Iterator[io.StringIO]:
             handler.setStream(stream)
 
 
-def _mean(usage: Usage, times: int) -> Usage:
+def mean(usage: Usage, times: int) -> Usage:
+    """Usage of one of several equal measured works."""
     calls = Counter({name: count / times for name, count in usage.calls.items()})
     written = Counter({name: round(units / times, 1) for name, units in usage.written.items()})
     return Usage(usage.write_units / times, usage.read_units / times, calls, usage.own_seconds / times, written)

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from bench.cost.labels import LABELS, label_lines, measure_labels
 from bench.cost.measure import BATCH, measure_check, measure_idle, measure_ingest, measure_open_alert
 from bench.cost.prices import (
     CALL_SECONDS,
     HOURS,
+    MOST_FIXED,
     PRICES,
     PRICES_OF,
     Line,
@@ -19,8 +21,8 @@ from bench.cost.prices import (
     total_of,
 )
 
-TARGETS: Final = {"ingest": 0.15, "check": 0.10}
-"""What a million predictions and a model-month of checks should cost at most, in US dollars."""
+TARGETS: Final = {"ingest": 0.15, "check": 0.10, "labels": 0.10}
+"""What a million predictions, a model-month of checks and a million labels should cost at most, in US dollars."""
 OPEN_FEATURES: Final = 5
 """Features of the measured alert that stays open."""
 TICKS: Final = 2880
@@ -44,7 +46,7 @@ def verdict(dollars: float, target: float) -> str:
 
 def report(per_month: int, features: int, count: int) -> str:
     """The page for `count` models with `features` features and `per_month` predictions together."""
-    parts = _two_numbers() | _your_month(per_month, features, count) | _not_measured()
+    parts = _two_numbers() | _labels() | _your_month(per_month, features, count) | _not_measured()
     return TEMPLATE.read_text(encoding="utf-8").format(**parts, batch=BATCH)
 
 
@@ -83,21 +85,40 @@ def _two_numbers() -> dict[str, Any]:
     }
 
 
+def _labels() -> dict[str, Any]:
+    """A million labelled predictions of one model in 30 days."""
+    usage = measure_labels(timestamps=True)
+    lines = label_lines(usage)
+    return {
+        "labels_verdict": verdict(total_of(lines), TARGETS["labels"]),
+        "labels": table(lines),
+        "labels_batch": LABELS,
+        "labels_writes": usage.request.write_units,
+        "joins_writes": usage.joins.write_units,
+        "joins_reads": usage.joins.read_units,
+        "labels_without": total_of(label_lines(measure_labels(timestamps=False))),
+    }
+
+
 def _your_month(per_month: int, features: int, count: int) -> dict[str, Any]:
     """A month with the numbers of the command line."""
     usage, log_bytes, stored = measure_ingest(features)
     check = measure_check(features, per_month / count / HOURS)
+    fixed = fixed_lines()
+    monitored = fixed_lines(Alarms="all", Dashboard="true")
     sections = {
         "Logging": ingest_lines(usage, log_bytes, stored, requests=per_month / BATCH),
         "Checks": check_lines(check, count * TICKS),
         "Alerts": alert_lines(count),
-        "Fixed cost": fixed_lines(),
+        "Fixed cost": fixed,
     }
     return {
         "predictions": per_month,
         "features": features,
         "models": count,
         "total": sum(total_of(lines) for lines in sections.values()),
+        "fixed_verdict": verdict(total_of(fixed), MOST_FIXED),
+        "monitored": total_of(monitored),
         "parts": "\n\n".join(f"### {name}\n\n{table(lines)}" for name, lines in sections.items()),
     }
 

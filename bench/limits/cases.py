@@ -14,9 +14,9 @@ from bench.limits import wide
 from bench.limits.run import ORGANIZATION, Case, Prepared
 from driftguard.alerts.events import news_of
 from driftguard.api.bodies import MAX_BODY_BYTES
-from driftguard.baselines import uploads
 from driftguard.baselines.schemas import NewUpload
 from driftguard.checks import reports
+from driftguard.checks.messages import JoinMessage
 from driftguard.checks.tables import Runs
 from driftguard.distributions.baseline import build
 from driftguard.models import registry
@@ -26,9 +26,22 @@ from driftguard.notifications.example import example
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL
 from driftguard.notifications.tables import Channels
+from driftguard.performance.counts import Counts
+from driftguard.performance.intake import log_labels
+from driftguard.performance.joining import ROWS_A_STEP
+from driftguard.performance.label_rows import MAX_OUTCOMES, UNDATED
+from driftguard.performance.loading import MAX_LABELS
+from driftguard.performance.schemas import LabelsOfModel, NewLabelUpload
+from driftguard.performance.tables import Joined
 from driftguard.platform.ids import new_id
 from driftguard.platform.s3 import Bucket
 from driftguard.platform.times import iso
+from driftguard.predictions import intake
+from driftguard.predictions.schemas import MAX_ROWS, BatchBody
+from driftguard.rows.file_format import TableFormat
+from driftguard.uploads import announcing
+from driftguard.uploads.keys import key as key_of
+from driftguard.uploads.tables import Kind
 from sandbox.gateway import LambdaContext, function
 
 HOUR = timedelta(hours=1)
@@ -166,18 +179,12 @@ def simulation() -> Prepared:
     return Prepared(event, answered(200))
 
 
-def upload(model_id: str, content: bytes, **about: Any) -> Prepared:
+def upload(model_id: str, content: bytes, about: TableFormat, kind: Kind = "baseline") -> Prepared:
     """Return the event of an uploaded file."""
-    request = NewUpload.model_validate(about)
     client, bucket = boto3.client("s3"), os.environ["UPLOADS_BUCKET"]
-    made = uploads.create(
-        registry.find(ORGANIZATION, model_id),
-        request,
-        bucket=Bucket(client, bucket),
-        now=wide.now(),
-        actor=registry.SYSTEM,
-    )
-    key = f"{ORGANIZATION}/{model_id}/{made.upload_id}"
+    model = registry.find(ORGANIZATION, model_id)
+    made = announcing.create(model, about, kind, bucket=Bucket(client, bucket), now=wide.now(), actor=registry.SYSTEM)
+    key = key_of(ORGANIZATION, model_id, made.upload_id, kind)
     etag = client.put_object(Bucket=bucket, Key=key, Body=content)["ETag"].strip('"')
     event = {
         "detail-type": "Object Created",
@@ -186,10 +193,51 @@ def upload(model_id: str, content: bytes, **about: Any) -> Prepared:
 
     def check(answer: Any) -> None:
         if answer != {"outcome": "done"}:
-            status = uploads.status(registry.find(ORGANIZATION, model_id), made.upload_id, now=wide.now())
+            status = announcing.progress(announcing.find(model, made.upload_id, kind), wide.now())
             raise AssertionError(f"{answer}: {status}")
 
     return Prepared(event, check)
+
+
+def many_labels() -> Prepared:
+    """As many labels as a file may have, each with its times and two outcomes."""
+    model = registry.create(ORGANIZATION, labelled("labels"), partitions=4, now=wide.now())
+    time = iso(wide.now() - HOUR)
+    lines = ["prediction_id,label,timestamp,labelled_at,outcome:revenue,outcome:cost"]
+    lines += [f"order-{number:08},{number % 2},{time},{time},{number}.25,{number % 97}" for number in range(MAX_LABELS)]
+    return upload(model.id, "\n".join(lines).encode(), NewLabelUpload(format="csv"), "labels")
+
+
+def join_of_a_step() -> Prepared:
+    """One day: as many predictions and as many labels as a step takes at once."""
+    now = wide.now()
+    made = registry.create(ORGANIZATION, labelled("joined"), partitions=4, now=now - wide.DAY)
+    model = registry.find(ORGANIZATION, made.id)
+    begin = now - 12 * HOUR
+    times = [iso(begin + timedelta(milliseconds=row)) for row in range(MAX_ROWS)]
+    columns = {f"feature_{name}": [(row * 31 + name) % 977 for row in range(MAX_ROWS)] for name in range(30)}
+    scores = [row % 1000 / 1000 for row in range(MAX_ROWS)]
+    for number in range(ROWS_A_STEP // MAX_ROWS):
+        arrived, ids = begin + number * MINUTE, [f"order-{number}-{row}" for row in range(MAX_ROWS)]
+        rows = {"prediction_ids": ids, "timestamps": times, "scores": scores}
+        body = BatchBody.model_validate({"model_id": made.id, "columns": columns, **rows})
+        intake.log_batch(ORGANIZATION, body, now=arrived)
+        outcomes = [{f"outcome {name}": row * 1.5 + name for name in range(MAX_OUTCOMES)} for row in range(MAX_ROWS)]
+        labels = {"prediction_id": ids, "timestamp": times, "label": [row % 2 for row in range(MAX_ROWS)]}
+        log_labels(model, LabelsOfModel(columns={**labels, "outcomes": outcomes}), now=arrived)
+
+    def check(answer: Any) -> None:
+        joined = sum(Counts.decode(item.counts).tally.labelled for item in Joined.days(made.id, 0, UNDATED))
+        if answer != {"batchItemFailures": []} or joined != ROWS_A_STEP:
+            raise AssertionError(f"{joined:,} labels were joined: {answer}")
+
+    message = JoinMessage(organization_id=ORGANIZATION, model_id=made.id)
+    return Prepared(wide.queue_event(message.model_dump_json(), made.id), check)
+
+
+def labelled(name: str) -> NewModel:
+    """Return a new model with a binary task."""
+    return NewModel.model_validate({"name": name, "settings": {"task": {"type": "binary", "positive": 1}}})
 
 
 def empty_model() -> str:
@@ -202,13 +250,13 @@ def wide_csv() -> Prepared:
     rng = np.random.default_rng(4)
     lines = [",".join(map(str, range(wide.FEATURES)))]
     lines += [",".join(map(repr, row)) for row in rng.normal(size=(4_500, wide.FEATURES)).tolist()]
-    return upload(empty_model(), "\n".join(lines).encode(), format="csv")
+    return upload(empty_model(), "\n".join(lines).encode(), NewUpload(format="csv"))
 
 
 def sparse_lines() -> Prepared:
     """A million rows, each with one of 500 features."""
     lines = [f'{{"features":{{"f{number % 500}":{number}.5}}}}' for number in range(1_000_000)]
-    return upload(empty_model(), "\n".join(lines).encode(), format="jsonl")
+    return upload(empty_model(), "\n".join(lines).encode(), NewUpload(format="jsonl"))
 
 
 def lines_of_ids() -> Prepared:
@@ -218,7 +266,7 @@ def lines_of_ids() -> Prepared:
         json.dumps({"features": {str(name): f"{start}{row * 10 + name:012}" for name in range(10)}}, ensure_ascii=False)
         for row in range(40_000)
     ]
-    return upload(empty_model(), "\n".join(lines).encode(), format="jsonl")
+    return upload(empty_model(), "\n".join(lines).encode(), NewUpload(format="jsonl"))
 
 
 def logged_request(rows: list[dict[str, Any]]) -> Prepared:
@@ -336,6 +384,8 @@ CASES = [
     Case("csv", "build_baseline", "CSV with 500 columns, 43 MB", wide_csv),
     Case("sparse", "build_baseline", "1,000,000 JSON Lines with one of 500 features each", sparse_lines),
     Case("ids", "build_baseline", "JSON Lines with 400,000 different texts of 253 characters", lines_of_ids),
+    Case("labels", "load_labels", f"file of {MAX_LABELS:,} labels with two outcomes each", many_labels),
+    Case("join", "join_labels", f"{ROWS_A_STEP:,} predictions and as many labels of one day at once", join_of_a_step),
     Case("batch of numbers", "log_predictions", "4 MB, 500 features per row", log_wide),
     Case("batch of columns", "log_predictions", "4 MB of columns, 500 features", log_columns),
     Case("batch of names", "log_predictions", "4 MB, 5,000 rows whose names all differ", log_names),

@@ -158,17 +158,22 @@ def logged(
 def check_event(model: Models) -> dict[str, Any]:
     """Return the event of a check from the queue."""
     body = {"organization_id": ORGANIZATION, "model_id": model.model_id, "tick": "limits"}
+    return queue_event(json.dumps(body), model.model_id)
+
+
+def queue_event(body: str, group: str) -> dict[str, Any]:
+    """Return the event of a message from a FIFO queue."""
     attributes = {
         "ApproximateReceiveCount": "1",
         "SentTimestamp": "1",
         "SenderId": "x",
         "ApproximateFirstReceiveTimestamp": "1",
-        "MessageGroupId": model.model_id,
+        "MessageGroupId": group,
     }
     record = {
         "messageId": "m1",
         "receiptHandle": "handle",
-        "body": json.dumps(body),
+        "body": body,
         "attributes": attributes,
         "messageAttributes": {},
         "md5OfBody": "",

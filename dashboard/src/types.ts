@@ -25,6 +25,7 @@ export type Histogram = Schemas["Histogram"];
 
 type ReportFeature = Schemas["ReportFeature"];
 export type Report = Schemas["Report"];
+export type Compared = Schemas["Compared"];
 export type HistoryRow = Schemas["HistoryRow"];
 
 /** A feature of an alert or of a report. An alert keeps fewer fields. */
@@ -50,3 +51,9 @@ export type TestResult = Schemas["TestResult"];
 export type Health = Schemas["Health"];
 export type Scheduler = Schemas["SchedulerStatus"];
 export type Queued = Schemas["Queued"];
+
+export type Task = Schemas["Task"];
+export type Performance = Schemas["PerformanceShown"];
+export type PerformanceDay = Schemas["DayShown"];
+export type MetricOfWindow = Schemas["MetricShown"];
+export type LabelsState = Schemas["LabelsShown"];

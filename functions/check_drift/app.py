@@ -1,10 +1,11 @@
 """Lambda function that checks models, from the queue and on request, and simulates settings."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,15 +13,19 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from driftguard.alerts.publishing import to_topic
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
-from driftguard.checks import triggers
+from driftguard.checks import references, triggers
 from driftguard.checks.messages import CheckMessage, JoinQueue, Queues
 from driftguard.checks.schemas import Queued, Simulation, SimulationBody
 from driftguard.checks.simulation import simulate
+from driftguard.checks.waiting import PENDING, Wait
 from driftguard.models import registry
+from driftguard.models.settings import EarlierDays
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.observability import measured
-from driftguard.verdicts.shapes import Report
+from driftguard.verdicts.shapes import Compared, Report
+
+Earlier = Annotated[EarlierDays, Query(description="Which earlier days: see the setting `reference`.")]
 
 app = Api()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True)
@@ -35,14 +40,29 @@ processor.raise_on_entire_batch_failure = False  # Returning a batch's only mess
 def check_now(model_id: str) -> Response[Any]:
     """Check a model now, as the schedule does. Returns the report, or 202 if the check takes too long for one request
     and continues in the background. Returns 409 while another check of the model runs. If the model has a task, its
-    labels are joined in the background."""
+    labels are joined, too. The header `x-labels-pending: true` says that this takes longer than 5 seconds and continues
+    in the background."""
+    wait, request = Wait(time.monotonic()), None
     model = registry.find(app.caller.organization_id, model_id)
     if model.settings.task is not None:
-        JoinQueue(aws.client("sqs"), app.environment.join_queue_url).send_by_hand(model, datetime.now(UTC))
+        queue = JoinQueue(aws.client("sqs"), app.environment.join_queue_url)
+        request = queue.send_by_hand(model, datetime.now(UTC), app.caller.key_name)
     status, body = triggers.by_hand(
         model, _worker(app.lambda_context, triggers.BY_HAND), datetime.now(UTC), app.caller.key_name
     )
-    return Response(status_code=status, content_type="application/json", body=body)
+    pending = request is not None and not wait.for_join(model_id, request)
+    headers: dict[str, str | list[str]] = {PENDING: "true"} if pending else {}
+    return Response(status_code=status, content_type="application/json", body=body, headers=headers)
+
+
+@app.get("/drift/models/<model_id>/compare", responses=answers(200, Compared, 404, 409), tags=["Drift"])
+def compare_with_earlier_days(model_id: str, reference: Earlier) -> Response[Compared]:
+    """Compare the last days of a model with its own earlier days. The comparison includes what was logged up to now.
+    Reports, history and alerts stay as they are. Returns 409 if the model has no baseline or no predictions."""
+    model = registry.find(app.caller.organization_id, model_id)
+    left = triggers.clock(app.lambda_context.get_remaining_time_in_millis, triggers.BY_HAND)
+    body = references.compare(model, reference, datetime.now(UTC), lambda: left() > timedelta(0))
+    return Response(status_code=200, content_type="application/json", body=body)
 
 
 @app.post("/drift/models/<model_id>/simulate", responses=answers(200, Simulation, 404, 409), tags=["Drift"])

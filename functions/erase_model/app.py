@@ -8,14 +8,14 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from driftguard import all_tables
-from driftguard.baselines import uploads
 from driftguard.models.erasing import erase
 from driftguard.models.schemas import EraseMessage
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Environment
-from driftguard.platform.observability import logger, measured
+from driftguard.platform.observability import logger
 from driftguard.platform.s3 import Bucket
+from driftguard.uploads.keys import prefix
 
 MARGIN_MS = 10_000
 REST_DELAY_SECONDS = 15
@@ -27,7 +27,6 @@ RETRY_SECONDS = 30
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
-@measured
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Erase the models of a batch of messages. The rest of a large model becomes a new message."""
     environment = Environment()
@@ -51,7 +50,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
             message.organization_id,
             message.model_id,
             tables=all_tables.ALL,
-            delete_files=lambda organization_id, model_id: bucket.delete_all(uploads.prefix(organization_id, model_id)),
+            delete_files=lambda organization_id, model_id: bucket.delete_all(prefix(organization_id, model_id)),
             may_go_on=lambda: context.get_remaining_time_in_millis() > MARGIN_MS,
             now=datetime.now(UTC),
         )

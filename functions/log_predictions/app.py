@@ -13,7 +13,7 @@ from driftguard.models import registry
 from driftguard.models.tables import Models
 from driftguard.performance.intake import log_labels
 from driftguard.performance.schemas import LabelsBody, LabelsLogged, LabelsOfModel
-from driftguard.platform.observability import count
+from driftguard.platform.observability import logger
 from driftguard.platform.times import UtcTime
 from driftguard.predictions import intake, listing
 from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, LoggedRow, PredictionBody
@@ -33,7 +33,7 @@ def log_prediction(body: Annotated[PredictionBody, Body()], idempotency_key: Ide
     `Idempotency-Key` is stored only once."""
     organization_id = app.caller.organization_id
     answer = intake.log_one(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
-    count("PredictionsAccepted", answer.accepted)
+    logger.info("logged", extra={"accepted": answer.accepted, "rejected": 0})
     return answer
 
 
@@ -45,8 +45,7 @@ def log_batch(body: Annotated[BatchBody, Body()], idempotency_key: IdempotencyKe
     `x-rejected-rows` has their number. The status is 422 if no row is valid."""
     organization_id = app.caller.organization_id
     answer = intake.log_batch(organization_id, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
-    count("PredictionsAccepted", answer.accepted)
-    count("PredictionsRejected", answer.rejected)
+    logger.info("logged", extra={"accepted": answer.accepted, "rejected": answer.rejected})
     headers: dict[str, str | list[str]] = {"x-rejected-rows": str(answer.rejected)} if answer.rejected else {}
     return Response(status_code=202, content_type="application/json", body=answer, headers=headers)
 
@@ -86,8 +85,7 @@ def list_predictions(
 
 def _log_labels(model: Models, body: LabelsOfModel, idempotency_key: str | None) -> Response[LabelsLogged]:
     answer = log_labels(model, body, idempotency_key=idempotency_key, now=datetime.now(UTC))
-    count("LabelsAccepted", answer.accepted)
-    count("LabelsRejected", answer.rejected)
+    logger.info("labels", extra={"accepted": answer.accepted, "rejected": answer.rejected})
     headers: dict[str, str | list[str]] = {"x-rejected-rows": str(answer.rejected)} if answer.rejected else {}
     return Response(status_code=202, content_type="application/json", body=answer, headers=headers)
 

@@ -16,6 +16,7 @@ from driftguard.checks import performance, reports
 from driftguard.checks.schemas import HistoryRow
 from driftguard.models import activity, registry
 from driftguard.models.activity import ActivityEntry
+from driftguard.models.settings import Reference
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.verdicts.performance_shapes import LabelsShown, PerformanceShown
 from driftguard.verdicts.shapes import Report
@@ -29,13 +30,18 @@ Severe = Annotated[Severity | None, Query(description="Only alerts with this sev
 OfModel = Annotated[str | None, Query(max_length=128, description="Only changes of this model.")]
 Metric = Annotated[str | None, Query(max_length=140, description="The metric of each day. Default: the headline.")]
 EventDays = Annotated[int | None, Query(ge=1, le=400, description="Only the last event days. Default: all.")]
+Against = Annotated[
+    Reference | None,
+    Query(description="What the report also compares the window with. Default: the model's setting at the last check."),
+]
 Type = Annotated[AlertType | None, Query(description="Only alerts of this type.")]
 
 
-@app.get("/drift/models/<model_id>/report", responses=answers(200, Report, 404), tags=["Drift"])
-def get_report(model_id: str) -> Response[Report]:
-    """Show the full report of the last check. Returns 404 before the first check."""
-    report = reports.last(registry.find(app.caller.organization_id, model_id))
+@app.get("/drift/models/<model_id>/report", responses=answers(200, Report, 404, 409), tags=["Drift"])
+def get_report(model_id: str, reference: Against = None) -> Response[Report]:
+    """Show the full report of the last check. Returns 404 before the first check, and 409 if the check did not compare
+    with `reference`."""
+    report = reports.last(registry.find(app.caller.organization_id, model_id), reference)
     return Response(status_code=200, content_type="application/json", body=report)
 
 

@@ -9,10 +9,9 @@ from driftguard.checks.messages import JoinQueue, Queues, schedule, schedule_joi
 from driftguard.platform import aws
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Environment
-from driftguard.platform.observability import logger, measured
+from driftguard.platform.observability import logger
 
 
-@measured
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Queue the checks and joins of one tick. A repeated event has the same id and adds no message."""
     environment = Environment()

@@ -20,8 +20,6 @@ from pydantic import BaseModel
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.schemas import Alert
 from driftguard.alerts.tables import Alerts
-from driftguard.baselines.schemas import ObjectCreated
-from driftguard.baselines.tables import Uploads
 from driftguard.checks.messages import CheckMessage, JoinMessage
 from driftguard.models.schemas import EraseMessage
 from driftguard.models.settings import ModelSettings
@@ -36,6 +34,9 @@ from driftguard.organizations.tables import ApiKeys
 from driftguard.platform.dynamodb import transaction
 from driftguard.platform.s3 import Bucket, ObjectReader
 from driftguard.platform.times import iso
+from driftguard.uploads.keys import LABELS, place_of
+from driftguard.uploads.schemas import ObjectCreated
+from driftguard.uploads.tables import Kind, Uploads
 from rules.stack import target
 from sandbox import stack
 from sandbox.gateway import LambdaContext, function
@@ -72,6 +73,7 @@ NO_FAILURES: dict[str, Any] = {"batchItemFailures": []}
 
 ANSWERS: dict[str, Callable[[Any], bool]] = {
     "build_baseline.file": lambda answer: answer == {"outcome": "done"},
+    "load_labels.file": lambda answer: answer == {"outcome": "done"},
     "check_drift.queue": lambda answer: answer == NO_FAILURES,
     "join_labels.queue": lambda answer: answer == NO_FAILURES,
     "erase_model.queue": lambda answer: answer == NO_FAILURES,
@@ -168,11 +170,21 @@ def lived_in(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     Models.add(model)
     for name in ("manage_baselines.put", "log_predictions.batch", "check_drift.by_hand"):
         assert replay(name)["statusCode"] < 300
-    file = ObjectCreated.model_validate(load("build_baseline.file")).detail.object
     request = json.loads(load("manage_baselines.create_upload")["body"])
-    Uploads.add(organization_id, model_id, file.key.split("/")[2], request, url_expires_at=now, now=now)
+    kinds: tuple[tuple[str, Kind], ...] = (("build_baseline.file", "baseline"), ("load_labels.file", "labels"))
+    for name, kind_of_file in kinds:
+        place = place_of(ObjectCreated.model_validate(load(name)).detail.object.key)
+        assert place is not None
+        about = request if kind_of_file == "baseline" else {"format": "csv"}
+        Uploads.add(*place, about, url_expires_at=now, now=now, kind=kind_of_file)
     packed = gzip.compress(b"tenure,contract,zip,churned\n" + b"12,One year,01067,false\n" * 100)
-    monkeypatch.setattr(Bucket, "open", lambda *_: ObjectReader(lambda start, end: packed[start:end], len(packed)))
+    labels = b"prediction_id,label\norder-17,1\n"
+
+    def opened(_bucket: Bucket, key: str, _etag: str, _size: int) -> ObjectReader:
+        content = labels if key.endswith(LABELS) else packed
+        return ObjectReader(lambda start, end: content[start:end], len(content))
+
+    monkeypatch.setattr(Bucket, "open", opened)
     for event, settings in (
         ("notify_email.retry", {"type": "email", "to": ["team@example.com"]}),
         ("notify_slack.retry", {"type": "slack", "webhook_url": "https://hooks.slack.com/services/T1/B1/x"}),

@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.helpers import REGIONS
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from bench.cost import prices
 from driftguard import all_tables
 from driftguard.checks import triggers
 from driftguard.counting import folding
 from driftguard.notifications import delivery
 from driftguard.platform.dynamodb import Table
 from driftguard.platform.environment import Environment
+from rules.alarms import OWN_METRICS
 from rules.deployments import DEPLOYMENTS, EVERYTHING
 from rules.stack import target
-from rules.template import refusals
+from rules.template import load, refusals, resolve
 from sandbox import stack
 from sandbox.roles import granted
 
@@ -39,6 +43,7 @@ ROUTES = {
     "/activity": "GET",
     "/drift/models/{model_id}/alerts": "GET",
     "/drift/models/{model_id}/check": "POST",
+    "/drift/models/{model_id}/compare": "GET",
     "/drift/models/{model_id}/history": "GET",
     "/drift/models/{model_id}/report": "GET",
     "/drift/models/{model_id}/simulate": "POST",
@@ -47,12 +52,15 @@ ROUTES = {
     "/models": "GET POST",
     "/models/{model_id}": "GET PATCH DELETE",
     "/models/{model_id}/baseline": "GET PUT",
+    "/models/{model_id}/baseline/performance": "PUT",
     "/models/{model_id}/baseline/uploads": "POST",
     "/models/{model_id}/baseline/uploads/{upload_id}": "GET",
     "/models/{model_id}/baselines": "GET",
     "/models/{model_id}/baselines/{version}/restore": "POST",
     "/models/{model_id}/labels": "POST",
     "/models/{model_id}/labels/status": "GET",
+    "/models/{model_id}/labels/uploads": "POST",
+    "/models/{model_id}/labels/uploads/{upload_id}": "GET",
     "/models/{model_id}/performance": "GET",
     "/models/{model_id}/predictions": "GET",
     "/openapi.json": "GET",
@@ -208,21 +216,51 @@ def test_a_quota_is_set_only_when_one_is_asked_for() -> None:
     assert plan["Quota"] == {"Limit": "1000", "Period": "DAY"}
 
 
-def test_no_alarms_means_none_of_them_and_no_topic_for_them() -> None:
-    """Alarms=false leaves nothing behind that is charged."""
-    resources = stack.resolved(Alarms="false", AlarmEmail="ops@example.com")["Resources"]
+def alarms_of(resources: Any) -> set[str]:
+    """The logical ids of the alarms."""
+    return {name for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+def test_by_default_only_the_essential_alarms_are_created() -> None:
+    """An essential alarm means that nobody is watching or nobody is told; the others are created by Alarms=all."""
+    essential = alarms_of(stack.resolved()["Resources"])
+    assert essential == {
+        "ScheduleMissedAlarm",
+        "ScheduleDeadLetterAlarm",
+        "CheckFailedAlarm",
+        "CheckDeadLetterAlarm",
+        "ApiErrorsAlarm",
+        "DeliveriesFailedAlarm",
+        "EmailDeadLetterAlarm",
+        "SlackDeadLetterAlarm",
+        "WebhookDeadLetterAlarm",
+    }
+    assert essential < alarms_of(stack.resolved(Alarms="all")["Resources"])
+
+
+def test_a_stack_that_was_deployed_with_older_names_keeps_its_alarms() -> None:
+    """CloudFormation sends the previous value again, and earlier versions knew only true and false."""
+    assert alarms_of(stack.resolved(Alarms="true")["Resources"]) == alarms_of(stack.resolved(Alarms="all")["Resources"])
+    assert alarms_of(stack.resolved(Alarms="false")["Resources"]) == set()
+
+
+@pytest.mark.parametrize("alarms", ["none", "false"])
+def test_no_alarms_means_none_of_them_and_no_topic_for_them(alarms: str) -> None:
+    """Alarms=none leaves nothing behind that is charged."""
+    resources = stack.resolved(Alarms=alarms, AlarmEmail="ops@example.com")["Resources"]
     assert not [name for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm"]
     assert "AlarmTopic" not in resources
     assert "AlarmSubscription" not in resources
 
 
 def test_alarms_and_dashboard_watch_metrics_that_the_code_writes() -> None:
-    """The functions' own metrics are named in the alarms and in the dashboard as in the code."""
+    """Each of the functions' own metrics has an alarm and is on the dashboard; the code writes no other."""
     folders = (ROOT / "layers/driftguard/driftguard", ROOT / "functions")
     code = "\n".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
-    calls = re.findall(r"\b(?:count|milliseconds)\((.*)\)", code)
+    calls = re.findall(r"(?<![.\w])count\((\".*)\)", code)
     written = {name for call in calls for name in re.findall(r'"([A-Z]\w+)"', call)}
-    resources = stack.resolved()["Resources"]
+    assert "add_metric(" not in code.replace("metrics.add_metric(name=name", "", 1)
+    resources = stack.resolved(Alarms="all", Dashboard="true")["Resources"]
     alarmed = {
         resource["Properties"]["MetricName"]
         for resource in resources.values()
@@ -231,18 +269,26 @@ def test_alarms_and_dashboard_watch_metrics_that_the_code_writes() -> None:
     }
     body = resources["OperationsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     shown = set(re.findall(r'\["DriftGuard/a-stack", "(\w+)"', body))
-    assert alarmed == {"ChecksFailed", "JoinsFailed"}
-    assert alarmed < shown
-    assert {"ChecksDone", "ChecksSkipped", "CheckDuration", "PredictionsAccepted", "DeliveriesFailed"} < shown
-    assert shown <= written
+    assert alarmed == shown == written == OWN_METRICS
+
+
+def test_the_fixed_cost_is_at_most_three_dollars() -> None:
+    """README and docs/cost.md have the same number, and the one for every alarm with the dashboard."""
+    default, everything = (
+        prices.total_of(prices.fixed_lines(**each)) for each in ({}, {"Alarms": "all", "Dashboard": "true"})
+    )
+    assert default <= prices.MOST_FIXED
+    for page in ("README.md", "docs/cost.md"):
+        text = (ROOT / page).read_text()
+        assert re.search(rf"\$\*{{0,2}}{default:.2f}", text), page
+        assert f"${everything:.2f}" in text, page
 
 
 def test_what_is_optional_is_not_there_unless_asked_for() -> None:
-    """By default there is no web ACL, no domain name, no budget, no reservation and no customer's key."""
+    """By default there is no web ACL, no domain name, no reservation and no customer's key."""
     optional = {
         "AWS::ApiGateway::BasePathMapping",
         "AWS::ApiGateway::DomainName",
-        "AWS::Budgets::Budget",
         "AWS::Route53::RecordSet",
         "AWS::WAFv2::WebACL",
         "AWS::WAFv2::WebACLAssociation",
@@ -283,12 +329,23 @@ def test_a_web_acl_of_ones_own_stands_in_for_the_managed_one() -> None:
 
 
 def test_a_budget_counts_the_account_or_what_the_stacks_tag_marks() -> None:
-    """BudgetScope decides; the tag and its value are joined as AWS Budgets writes them."""
-    whole = stack.resolved(MonthlyBudget="50")["Resources"]["MonthlyCostBudget"]["Properties"]["Budget"]
-    assert whole["BudgetLimit"] == {"Amount": "50", "Unit": "USD"}
-    assert "CostFilters" not in whole
-    own = stack.resolved(MonthlyBudget="50", BudgetScope="stack")["Resources"]["MonthlyCostBudget"]["Properties"]
-    assert own["Budget"]["CostFilters"] == {"TagKeyValue": ["aws:cloudformation:stack-name$a-stack"]}
+    """StackName decides; the tag and its value are joined as AWS Budgets writes them."""
+
+    def budget(**parameters: str) -> Any:
+        template = resolve(load(ROOT / "budget.yaml"), {"MonthlyBudget": "50", "Email": "a@example.com", **parameters})
+        return template["Resources"]["MonthlyCostBudget"]["Properties"]["Budget"]
+
+    assert budget()["BudgetLimit"] == {"Amount": "50", "Unit": "USD"}
+    assert "CostFilters" not in budget()
+    own = budget(StackName="driftguard")["CostFilters"]
+    assert own == {"TagKeyValue": ["aws:cloudformation:stack-name$driftguard"]}
+
+
+def test_every_region_has_every_type_of_resource() -> None:
+    """No parameter makes a resource that a region lacks; the budget, which many lack, has a template of its own."""
+    everything = {each["Type"] for each in stack.transformed()["Resources"].values()}
+    for region in REGIONS:
+        assert everything <= set(PROVIDER_SCHEMA_MANAGER.get_resource_types(region)), region
 
 
 @pytest.mark.parametrize(
@@ -299,7 +356,6 @@ def test_a_budget_counts_the_account_or_what_the_stacks_tag_marks() -> None:
         ({"EmailTransport": "log", "DomainName": "drift.example.com"}, "CertificateArn is needed"),
         ({"EmailTransport": "log", "HostedZoneId": "Z1"}, "DomainName is needed"),
         ({"EmailTransport": "log", "Waf": "managed", "WafAclArn": "arn"}, "give one of them"),
-        ({"EmailTransport": "log", "MonthlyBudget": "5", "Alarms": "false"}, "so it needs Alarms"),
     ],
 )
 def test_parameters_that_do_not_fit_together_are_refused(parameters: dict[str, str], said: str) -> None:
@@ -374,3 +430,28 @@ def test_a_parameter_that_does_not_exist_is_an_error() -> None:
     """A misspelt parameter in a test or a deployment is named, not passed over."""
     with pytest.raises(KeyError, match="Architekture"):
         stack.resolved(Architekture="arm64")
+
+
+def test_labels_have_queues_and_concurrency_of_their_own() -> None:
+    """A storm of labels fills its own queue and uses its own functions, so it takes nothing from checks of drift.
+
+    Each of the two functions is fed by one queue of its own with a limit of its own, one message and so one model at a
+    time. Files of labels go by another way again.
+    """
+    resources = stack.source()["Resources"]
+    fed = {
+        name: [event["Properties"] for event in part["Properties"].get("Events", {}).values() if event["Type"] == "SQS"]
+        for name, part in resources.items()
+        if part["Type"] == "AWS::Serverless::Function"
+    }
+    (checks,), (joins,) = fed["CheckDriftFunction"], fed["JoinLabelsFunction"]
+    assert str(checks["Queue"]) != str(joins["Queue"])
+    assert [str(each["Queue"]) for events in fed.values() for each in events].count(str(joins["Queue"])) == 1
+    limits = [each["ScalingConfig"]["MaximumConcurrency"] for each in (checks, joins)]
+    assert str(limits[0]) != str(limits[1])
+    assert [each["BatchSize"] for each in (checks, joins)] == [1, 1]
+    queue = resources["JoinQueue"]["Properties"]
+    assert (queue["FifoQueue"], queue["FifoThroughputLimit"]) == (True, "perMessageGroupId")
+    assert fed["LoadLabelsFunction"] == []
+    ways = ("JoinDeadLetterQueue", "CheckDeadLetterQueue", "LabelFilesDeadLetterQueue", "UploadsDeadLetterQueue")
+    assert all(resources[name]["Type"] == "AWS::SQS::Queue" for name in ways)

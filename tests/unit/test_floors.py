@@ -14,7 +14,7 @@ PACKAGE = ROOT / "layers/driftguard/driftguard"
 FLOORS = (
     ("platform", "statistics"),
     ("models", "rows", "distributions"),
-    ("alerts", "predictions", "organizations"),
+    ("alerts", "predictions", "organizations", "uploads"),
     ("notifications", "counting", "baselines", "performance", "api"),
     ("verdicts",),
     ("checks",),
@@ -26,7 +26,19 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 
 TABLE_READERS = {
     *("folding", "fresh", "past", "series", "steps", "tables"),
-    *("days", "intake", "joining", "maturing", "partitions", "searching", "splitting", "unsettled"),
+    *(
+        "days",
+        "intake",
+        "joining",
+        "maturing",
+        "partitions",
+        "searching",
+        "splitting",
+        "unsettled",
+        "loading",
+        "label_uploads",
+        "schemas",
+    ),
 }
 ENGINE = [
     *(f"driftguard.{room}" for room in ("statistics", "rows", "distributions", "verdicts")),

@@ -24,7 +24,7 @@ from driftguard.alerts.events import ALERT_NEWS, AlertEvent, AlertMessage, chang
 from driftguard.alerts.findings import Memory
 from driftguard.alerts.tables import Alerts, Outbox
 from driftguard.alerts.transitions import lapse
-from driftguard.baselines.tables import Baselines, Uploads
+from driftguard.baselines.tables import Baselines
 from driftguard.baselines.uploads import status as upload_status
 from driftguard.checks.messages import CheckMessage
 from driftguard.checks.reports import history, last, unpack
@@ -57,6 +57,7 @@ from driftguard.predictions.schemas import BatchBody, PredictionBody
 from driftguard.predictions.tables import Predictions
 from driftguard.rows.columns import Row, values_of
 from driftguard.rows.unpacking import columns, unpack_rows
+from driftguard.uploads.tables import Uploads
 from sandbox import stack
 
 STORED = Path(__file__).parents[1] / "stored"
@@ -285,7 +286,7 @@ def as_read(report: dict[str, Any]) -> dict[str, Any]:
     """A report of version 0.1 as today's code reads it: the same values, and defaults for the fields that it lacked."""
     lacking: dict[str, Any] = {"direction": None, "at": None, "mean": None, "range": None, "new_categories": []}
     lacking |= {"expected_by_chance": None, "wasserstein_error_bound": None}
-    lacking |= {"part": None, "sudden": None, "window_start": None}
+    lacking |= {"part": None, "sudden": None, "matched": None, "window_start": None}
     features = [
         {
             **lacking,
@@ -298,7 +299,7 @@ def as_read(report: dict[str, Any]) -> dict[str, Any]:
         for feature in report["features"]
     ]
     added: dict[str, Any] = {"unwatched": None, "unwatched_more": None, "notes": [], "histograms_left_out": 0}
-    return {**added, **report, "features": features}
+    return {**added, **report, "features": features, "reference": None}
 
 
 def test_a_stored_report_comes_back_bit_by_bit() -> None:
@@ -734,10 +735,10 @@ def test_stored_uploads_say_how_far_they_are(store: None) -> None:
     }
     assert_holds(found, {name: {**about, "upload_id": name, "status": name} for name, about in wanted.items()})
     for name in ("pending", "done", "failed"):
-        upload = Uploads.one(model.model_id, name)
+        upload = Uploads.one(model.model_id, name, "baseline")
         assert upload is not None
         assert (upload.organization_id, upload.request) == ("acme", given["request"])
-    processing = Uploads.one(model.model_id, "processing")
+    processing = Uploads.one(model.model_id, "processing", "baseline")
     assert processing is not None
     assert (processing.owner, parse(processing.lease_until)) == (
         "owner-processing",

@@ -1,18 +1,21 @@
 """Rows on disk, so that a killed process loses none of them.
 
 The folder has one folder per process, locked by that process with `flock`. In it, each batch is a file: the first line
-names the service and the model, each other line is a row, appended with one write. The name of the file is the id of
-the batch. A file no longer changes once its batch was sent for the first time, so another process that sends it after a
-crash sends the same batch. The lock of a killed process is gone, which tells that its files may be sent by others.
+names the service and the model, each other line is a row. The name of the file is the id of the batch. Rows are copied
+into a mapping of the file: the kernel keeps its pages when the process is killed. A file no longer changes once its
+batch was sent for the first time, so another process that sends it after a crash sends the same batch. The lock of a
+killed process is gone, which tells that its files may be sent by others.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 import os
 import time
 
+from driftguard_client.batches import KINDS, ROWS
 from driftguard_client.errors import ConfigurationError, DriftGuardError
 from driftguard_client.ids import ulid
 
@@ -26,54 +29,118 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from driftguard_client.batches import Kind
+
 _LOCK = "lock"
-_SUFFIX = ".rows"
 _NEW = ".new-"
 _STARTING = 3600.0
 """Seconds. A folder that is older and was never named belongs to a process that was killed while it started."""
 _COUNT_EVERY = 5.0
 """Seconds between two looks at the size of the whole folder."""
+_FIRST_WINDOW, _WINDOW = 65_536, 262_144
+"""Bytes of a file that are mapped at a time."""
+_LEAST_MAPPED = 100 * _WINDOW
+"""A smaller spool is filled by writes, because what files take ahead would be too much of it."""
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 class Segment:
-    """The file of one batch. `descriptor` is None once nothing is appended any more."""
+    """The file of one batch. `descriptor` is None once nothing is appended any more.
 
-    __slots__ = ("descriptor", "path", "size")
+    A write would release Python's lock, and a busy thread may then keep it for milliseconds. A copy into a mapping does
+    not. The file is as long as the mapping reaches until it is sealed, and ends with zeros.
+    """
 
-    def __init__(self, path: str, descriptor: int | None, size: int) -> None:
+    __slots__ = ("_ahead", "_end", "_start", "_window", "descriptor", "path", "size")
+
+    def __init__(self, path: str, descriptor: int | None, size: int, ahead: int = 0) -> None:
+        """ahead: how many bytes to map at first; 0 to write each line instead."""
         self.path = path
         self.descriptor = descriptor
         self.size = size
+        self._ahead = ahead
+        self._window: mmap.mmap | None = None
+        self._start = self._end = 0
 
     def append(self, line: bytes) -> bool:
-        """Append a line with one write. Return False if the disk did not take all of it; then none of it is kept."""
+        """Append a line. Return False if the disk did not take all of it; then none of it is kept."""
         if self.descriptor is None:
             return False
-        try:
-            written = os.write(self.descriptor, line)
-        except OSError:
-            return False
-        if written != len(line):
-            with contextlib.suppress(OSError):
-                os.ftruncate(self.descriptor, self.size)
-            return False
-        self.size += written
+        end = self.size + len(line)
+        if self._ahead and end > self._end:
+            self._map(self.descriptor, end)
+        if self._window is None:
+            return self._write(self.descriptor, line)
+        place = self.size - self._start
+        self._window[place + 1 : place + len(line)] = line[1:]
+        # The first byte comes last, so a line that a kill interrupts begins with a zero.
+        self._window[place] = line[0]
+        self.size = end
         return True
 
     def seal(self) -> None:
         """Append nothing any more."""
         if self.descriptor is not None:
+            if self._window is not None:
+                with contextlib.suppress(OSError):
+                    self._cut(self.descriptor)
+            self.forget()
+
+    def forget(self) -> None:
+        """Leave the file as it is, to another process."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+        if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None
+
+    def _map(self, descriptor: int, end: int) -> None:
+        """Map the file from its last page to `end` and further. Without a mapping, lines are written."""
+        start = self.size - self.size % mmap.ALLOCATIONGRANULARITY
+        length = max(self._ahead, end - start)
+        length += -length % mmap.ALLOCATIONGRANULARITY
+        window = None
+        # A write to a mapped page for which the disk has no room would kill the process, so room is taken before.
+        with contextlib.suppress(OSError, ValueError):
+            os.posix_fallocate(descriptor, start, length)
+            window = mmap.mmap(descriptor, length, offset=start)
+        if window is None:
+            self._ahead = 0
+            with contextlib.suppress(OSError):
+                self._cut(descriptor)
+            return
+        if self._window is not None:
+            self._window.close()
+        self._ahead = _WINDOW
+        self._window, self._start, self._end = window, start, start + length
+
+    def _cut(self, descriptor: int) -> None:
+        """End the mapping, and the file where its last line ends."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+        os.ftruncate(descriptor, self.size)
+
+    def _write(self, descriptor: int, line: bytes) -> bool:
+        try:
+            written = os.write(descriptor, line)
+        except OSError:
+            return False
+        if written != len(line):
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, self.size)
+            return False
+        self.size += written
+        return True
 
 
 class Stored:
     """A batch that is read from the spool. `skipped` counts lines that are not valid, as after a full disk."""
 
-    __slots__ = ("batch_id", "model", "rows", "skipped", "url")
+    __slots__ = ("model", "rows", "skipped", "url")
 
-    def __init__(self, batch_id: str, url: str, model: dict[str, str], rows: list[list[Any]], skipped: int) -> None:
-        self.batch_id = batch_id
+    def __init__(self, url: str, model: dict[str, str], rows: list[list[Any]], skipped: int) -> None:
         self.url = url
         self.model = model
         self.rows = rows
@@ -89,6 +156,9 @@ class Spool:
         self.folder = os.path.abspath(os.path.expanduser(folder))
         self.limit = limit
         self._own: str | None = None
+        self._latest: Segment | None = None
+        self._expected = _WINDOW
+        self._is_mapped = limit >= _LEAST_MAPPED and hasattr(os, "posix_fallocate")  # macOS lacks it
         self._locks: dict[str, int] = {}
         self._used = 0
         self._counted = -_COUNT_EVERY
@@ -100,19 +170,22 @@ class Spool:
             raise ConfigurationError(f"spool_dir: the folder {self.folder} is not writable by this user.")
         self.recount()
 
-    def new_segment(self, batch_id: str, url: str, model: dict[str, str]) -> Segment:
+    def new_segment(self, kind: Kind, batch_id: str, url: str, model: dict[str, str]) -> Segment:
         """Create the file of a batch. Raises DriftGuardError if the disk or the limit does not allow it."""
         try:
-            path = os.path.join(self._own_folder(), batch_id + _SUFFIX)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            path = os.path.join(self._own_folder(), batch_id + kind.suffix)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise DriftGuardError(f"The spool cannot be written: {error}") from None
-        segment = Segment(path, descriptor, 0)
+        segment = Segment(path, descriptor, 0, min(self._expected, 4 * _WINDOW) if self._is_mapped else 0)
         if not segment.append(line_of({"url": url, **model})):
             segment.seal()
             with contextlib.suppress(OSError):
                 os.unlink(path)
             raise DriftGuardError(f"The spool cannot be written: the disk of {self.folder} is full.")
+        if self._latest is not None:
+            self._expected = max(_FIRST_WINDOW, self._latest.size + self._latest.size // 8)
+        self._latest = segment
         return segment
 
     def has_room(self, size: int) -> bool:
@@ -143,7 +216,7 @@ class Spool:
             folder = os.path.join(self.folder, name)
             if folder == self._own or folder in self._locks or self._is_starting(folder) or not self._lock(folder):
                 continue
-            files = [os.path.join(folder, file) for file in self._listed(folder) if file.endswith(_SUFFIX)]
+            files = [os.path.join(folder, file) for file in self._listed(folder) if kind_of(file)]
             if not files:
                 self._discard(folder)
             found.extend(files)
@@ -155,7 +228,7 @@ class Spool:
         for name in self._listed(self.folder):
             folder = os.path.join(self.folder, name)
             if folder != self._own and folder not in self._locks and not name.startswith(_NEW):
-                count += sum(file.endswith(_SUFFIX) for file in self._listed(folder))
+                count += sum(kind_of(file) is not None for file in self._listed(folder))
         return count
 
     def forked(self) -> None:
@@ -169,7 +242,7 @@ class Spool:
     def close(self) -> None:
         """Unlock all folders and delete the empty ones."""
         for folder in list(self._locks):
-            if any(file.endswith(_SUFFIX) for file in self._listed(folder)):
+            if any(map(kind_of, self._listed(folder))):
                 os.close(self._locks.pop(folder))
             else:
                 self._discard(folder)
@@ -241,20 +314,26 @@ class Spool:
 
 def line_of(content: Any) -> bytes:
     """Return a line of a segment."""
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    return f"{_encode(content)}\n".encode()
+
+
+def kind_of(path: str) -> Kind | None:
+    """Return what a file holds; None if it holds no batch."""
+    return KINDS.get(os.path.splitext(path)[1])
 
 
 def read(path: str) -> Stored:
-    """Return the batch in a file. A last line without an end is the row of a `log()` that did not return.
+    """Return the batch in a file. A last line without a start or an end is that of a `log()` that did not return.
 
     Raises OSError, and ValueError if the first line is not valid.
     """
     with open(path, "rb") as file:
-        lines = file.read().split(b"\n")[:-1]
+        lines = file.read().partition(b"\0")[0].split(b"\n")[:-1]
     if not lines:
         raise ValueError("the file has no complete line")
     header = json.loads(lines[0])
     url = str(header.pop("url"))
+    width = (kind_of(path) or ROWS).width
     rows: list[list[Any]] = []
     skipped = 0
     for line in lines[1:]:
@@ -262,8 +341,8 @@ def read(path: str) -> Stored:
             row = json.loads(line)
         except ValueError:
             row = None
-        if isinstance(row, list) and len(row) == 7:
+        if isinstance(row, list) and len(row) == width:
             rows.append(row)
         else:
             skipped += 1
-    return Stored(os.path.basename(path)[: -len(_SUFFIX)], url, header, rows, skipped)
+    return Stored(url, header, rows, skipped)

@@ -1,5 +1,6 @@
 """Rule 4: rows in the spool survive whatever happens to the process."""
 
+import errno
 import os
 import random
 import time
@@ -176,18 +177,58 @@ def test_a_torn_last_line_is_no_row(tmp_path: Path, service: Service) -> None:
 def test_a_full_disk_loses_nothing_that_memory_can_hold(
     tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the disk takes no more bytes, rows are sent from memory."""
+    """When the disk takes no more bytes, neither mapped nor written, rows are sent from memory."""
     write = os.write
+
+    def no_room(_descriptor: int, _start: int, _length: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     def full(descriptor: int, data: bytes) -> int:
         return write(descriptor, data[:5]) if data.startswith(b'["') else write(descriptor, data)
 
     monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
     errors: list[Any] = []
     dg = DriftGuard(service.url, service.key, spool_dir=tmp_path, on_error=errors.append)
     ids = [dg.model("churn").log(ROW, index) for index in range(3)]
     assert dg.flush()
     assert sorted(service.ids) == sorted(ids)
+
+
+def test_rows_go_on_by_writes_where_files_cannot_be_mapped(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If mapping fails in the middle of a file, the next rows are written behind the last one."""
+    dg = DriftGuard("http://127.0.0.1:1", "secret", spool_dir=tmp_path)
+    model = dg.model("churn")
+    ids = [model.log(ROW, 1)]
+
+    def refused(_descriptor: int, _start: int, _length: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", refused)
+    ids += [model.log({"long": "x" * 250, **ROW}, index) for index in range(450)]
+    (path,) = files(tmp_path)
+    while path.stat().st_size > 0 and b"\0" in path.read_bytes():
+        ids += [model.log({f"name {number}": "x" * 256 for number in range(100)}, 1)]
+    assert [row[0] for row in read(str(path)).rows] == ids
+    dg.close(timeout=0.0)
+
+
+def test_a_line_that_a_kill_interrupted_is_no_row(tmp_path: Path) -> None:
+    """In a mapping, such a line begins with a zero; so does what no row has reached yet."""
+    dg = DriftGuard("http://127.0.0.1:1", "secret", spool_dir=tmp_path)
+    own_id = dg.model("churn").log(ROW, 1)
+    (path,) = files(tmp_path)
+    content = path.read_bytes()
+    assert content.endswith(b"\0")
+    line = content.rstrip(b"\0").split(b"\n")[1] + b"\n"
+    torn = content.replace(line, line + b"\0" + line[1:])
+    copy = tmp_path / path.name
+    copy.write_bytes(torn)
+    assert [row[0] for row in read(str(copy)).rows] == [own_id]
+    dg.close(timeout=0.0)
+    assert not path.read_bytes().endswith(b"\0")
 
 
 def test_a_folder_that_cannot_be_written_is_a_reported_mistake(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
 import type { AlertDetail, Channel, Feature, Report } from "../types";
 import { Dialog, Empty, Facts, Field, Loaded, Name, Problem, SeverityMark, Tag, Time } from "../ui";
-import { ALERT_TYPES, CHANNELS, EVENTS, KINDS, OUTCOMES, PAST, limit, typeChange } from "../words";
+import { ALERT_TYPES, CHANNELS, EVENTS, JUDGED, KINDS, OUTCOMES, PAST, judged, limit, typeChange } from "../words";
 import { AlertStatusTag } from "./alerts";
 import { FeaturePanel } from "./feature";
 
@@ -38,13 +38,15 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
   const moved = alert.features.filter((feature) => feature.drifted);
   const opened = query.get("feature");
   // An alert stores histograms of its strongest features only. The last report has all of them.
-  const report = useResource<Report>(alert.status === "resolved" || alert.alert_type === "no_data" ? null : at`/drift/models/${alert.model_id}/report`, { refresh: false });
+  const report = useResource<Report>(alert.status === "resolved" || alert.features.length === 0 ? null : at`/drift/models/${alert.model_id}/report`, { refresh: false });
   const shown = opened === "-" ? undefined : (moved.find((feature) => feature.name === opened) ?? moved[0]);
   const reported = shown && report.data?.features.find((feature) => feature.name === shown.name && feature.role === shown.role);
   const whole = shown && { ...reported, ...(shown.kind ? TESTED : {}), ...present(shown) };
   const quality = alert.alert_type === "data_quality";
   const size = (value: number | null | undefined): string => (quality && typeof value === "number" ? points(value) : score(value));
   const decided = alert.limit?.score ?? null;
+  const looks = alert.performance || alert.alert_type === "labels_missing" ? "join" : "check";
+  const worse = alert.performance?.metrics[0];
   return (
     <>
       <p class="crumbs">
@@ -74,10 +76,10 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
         items={[
           ...(alert.onset ? ([["Changed", <Time at={alert.onset} />, "the first hours that differ"]] as [string, JSX.Element, string][]) : []),
           ["Since", <Time at={alert.detected_at} />, alert.resolved_at ? `for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : `${duration(Date.now() - Date.parse(alert.detected_at))} so far`],
-          [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, plural(alert.occurrences, "check")],
-          ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : "Score", size(alert.drift_score), `highest ${size(alert.peak_score)}${decided === null ? "" : `, limit ${quality ? points(decided) : decided.toFixed(3)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as [string, string, string?][])),
-          ["Window", alert.n_window === null ? "–" : plural(alert.n_window, "row"), alert.window ? `${moment(alert.window.start)} to ${moment(alert.window.end)}` : undefined],
-          ["Baseline", alert.baseline_version === null ? "–" : <a href={to("models", alert.model_id, "baseline")}>version {alert.baseline_version}</a>, alert.n_baseline === null ? undefined : plural(alert.n_baseline, "row")],
+          [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, plural(alert.occurrences, looks)],
+          ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : worse ? "Drop" : "Score", size(alert.drift_score), `highest ${size(alert.peak_score)}${decided === null ? "" : `, limit ${quality ? points(decided) : decided.toFixed(3)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as [string, string, string?][])),
+          ["Window", alert.n_window === null ? "–" : plural(alert.n_window, worse ? "labelled row" : alert.alert_type === "labels_missing" ? "row without a label" : "row", alert.alert_type === "labels_missing" ? "rows without a label" : undefined), alert.window ? `${moment(alert.window.start)} to ${moment(alert.window.end)}` : undefined],
+          [worse ? "Reference" : "Baseline", alert.baseline_version === null ? "–" : <a href={to("models", alert.model_id, "baseline")}>version {alert.baseline_version}</a>, alert.n_baseline === null ? undefined : plural(alert.n_baseline, "row")],
         ]}
       />
       <div class="columns">
@@ -90,6 +92,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
               </Moved>
             </section>
           )}
+          {alert.performance && <Worse change={alert.performance} />}
         </div>
         <aside>
           {alert.recommended_actions.length > 0 && (
@@ -143,6 +146,19 @@ const TESTED = { threshold: null, p_threshold: null, status: undefined };
 /** What moved and by how much, in one sentence. */
 function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): JSX.Element {
   const [first] = moved;
+  const [worst] = alert.performance?.metrics ?? [];
+  if (alert.performance && worst)
+    return (
+      <>
+        <b>{JUDGED[worst.name] ?? worst.name}</b> went from {judged(worst.name, worst.reference)} to <b>{judged(worst.name, worst.value)}</b>, on {count(alert.performance.labelled)} labelled of {plural(alert.performance.predictions, "prediction")} in {plural(alert.performance.days, "mature day")}.
+      </>
+    );
+  if (alert.alert_type === "labels_missing")
+    return (
+      <>
+        No labels have arrived since <Time at={alert.onset ?? alert.detected_at} />, and predictions are waiting for them.
+      </>
+    );
   if (alert.alert_type === "no_data" || !first)
     return (
       <>
@@ -180,6 +196,41 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
       {first.threshold ? `, limit ${first.threshold.toFixed(3)}` : ""}
       {others > 0 && `; ${plural(others, "more feature")} moved with it`}.
     </>
+  );
+}
+
+/** Each judged metric in the reference and now, with the interval of today. */
+function Worse({ change }: { change: NonNullable<AlertDetail["performance"]> }): JSX.Element {
+  return (
+    <section>
+      <h2>Metrics</h2>
+      <div class="sheet">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Metric</th>
+              <th scope="col" class="number">Reference</th>
+              <th scope="col" class="number">Now</th>
+              <th scope="col" class="number wide">95 % interval</th>
+              <th scope="col" class="number wide">Drop</th>
+              <th scope="col" class="number wide">Limit</th>
+            </tr>
+          </thead>
+          <tbody>
+            {change.metrics.map((metric) => (
+              <tr key={metric.name}>
+                <th scope="row">{JUDGED[metric.name] ?? metric.name}</th>
+                <td class="number">{judged(metric.name, metric.reference)}</td>
+                <td class={`number ${metric.degraded ? "bad strong" : ""}`}>{judged(metric.name, metric.value)}</td>
+                <td class="number wide">{metric.interval ? `${judged(metric.name, metric.interval[0])} to ${judged(metric.name, metric.interval[1])}` : "–"}</td>
+                <td class="number wide">{metric.drop.toFixed(3)}</td>
+                <td class="number wide">{metric.limit.toFixed(3)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
   );
 }
 

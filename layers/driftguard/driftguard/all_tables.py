@@ -3,7 +3,8 @@
 from typing import Final
 
 from driftguard.alerts.tables import Alerts, Outbox
-from driftguard.baselines.tables import Baselines, Uploads
+from driftguard.baselines.references import References
+from driftguard.baselines.tables import Baselines
 from driftguard.checks.tables import History, Runs
 from driftguard.counting.tables import StoredCounts
 from driftguard.models.activity import Activities
@@ -14,6 +15,7 @@ from driftguard.notifications.tables import Channels
 from driftguard.organizations.tables import ApiKeys
 from driftguard.performance.tables import Joined
 from driftguard.predictions.tables import Predictions
+from driftguard.uploads.tables import Uploads
 
 ALL: Final = (
     Predictions,
@@ -22,6 +24,7 @@ ALL: Final = (
     History,
     Runs,
     Baselines,
+    References,
     Uploads,
     Deliveries,  # before alerts and channels, through which deliveries are found
     Alerts,

@@ -21,8 +21,9 @@ from driftguard.alerts.replaying import ReplayedAlerts
 from driftguard.counting.batches import count
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import layout_of
-from driftguard.counting.profiles import Profile
+from driftguard.counting.profiles import Profile, Table
 from driftguard.distributions.baseline import build
+from driftguard.distributions.weeks import weeks_of
 from driftguard.models.settings import ModelSettings
 from driftguard.platform.times import hour_of
 from driftguard.rows.columns import Row
@@ -90,6 +91,12 @@ def replayed(before: pd.DataFrame, rows: pd.DataFrame, settings: ModelSettings, 
     ]
     alerts, episodes, layout = ReplayedAlerts(), Episodes(), layout_of(baseline)
     hours = sorted({hour_of(moment) for moment in moments})
+    table = None
+    if "ts" in before:
+        known = [hour_of(time.to_pydatetime()) for time in before["ts"]]
+        columns = {name: plain(before, name) for name in "abc"}
+        weeks = weeks_of(baseline, columns, None, known, before=hours[0] // 24)
+        table = None if weeks is None else Table.of(weeks)
     width = step.total_seconds()
     span = min(step, timedelta(hours=1)).total_seconds()
     for place in range(int(moments[0].timestamp() // width) + 1, int(moments[-1].timestamp() // width) + 2):
@@ -122,7 +129,7 @@ def replayed(before: pd.DataFrame, rows: pd.DataFrame, settings: ModelSettings, 
                 window = window.replaced(standing.first_days == day, later)
         running = hour_of(now - timedelta(microseconds=1))
         profiles = {day: Profile.of(layout, day, by_hour) for day in {hour // 24 for hour in by_hour}}
-        past = ReplayedPast(layout, profiles, None, first_day_of(hours[0]))
+        past = ReplayedPast(layout, profiles, table, first_day_of(hours[0]), timed=table is not None)
         past.bad = bad_days(episodes, len(baseline.features), running // 24)
         verdict = verdict_on(Model(), settings, baseline, window, past.comparison(running), moment, episodes)
         alerts.apply(verdict.findings, verdict.occasion)
@@ -150,6 +157,30 @@ def test_it_is_the_service_check_after_check(every: str) -> None:
     assert [(change.kind, message.at) for message in result.messages for change in message.changes] == [
         (event.kind, event.at) for event in expected.events
     ]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=40), timedelta(days=6)], ids=["before", "overlapping"])
+def test_a_baseline_with_times_is_the_reference_of_the_first_weeks(ahead: timedelta) -> None:
+    """Its hours of the week are used as in the service, without the days that the history has, too."""
+    rows = daily(history(9, 3000, gap=False))
+    rows["a"] += 4.0 * (rows["ts"] > START + timedelta(days=3))
+    before = daily(history(12, 4000, seed=2, gap=False))
+    before["ts"] -= ahead
+    result = backtest(before, rows, timestamp="ts", every="6h")
+    expected = replayed(before, rows, ModelSettings(), timedelta(hours=6))
+    alerts = sorted(expected.seen.values(), key=lambda alert: alert.detected_at)
+    assert alerts
+    assert [(one.type, one.opened_at, one.peak) for one in result.alerts] == [
+        (one.alert_type, one.detected_at, one.peak_score) for one in alerts
+    ]
+    untimed = backtest(before.drop(columns="ts"), rows, timestamp="ts", every="6h")
+    assert told(untimed) != told(result)
+
+
+def daily(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose `a` follows the hour of the day and whose `b` is one value at night."""
+    hour = rows["ts"].dt.hour
+    return rows.assign(a=(rows["a"] / 4 + hour).round(4), b=rows["b"].where(hour > 8, "x"))
 
 
 def test_checks_every_quarter_see_the_running_hour() -> None:

@@ -11,19 +11,21 @@ import boto3
 import pytest
 
 from driftguard.baselines import building, uploads
-from driftguard.baselines.schemas import UploadedObject
-from driftguard.baselines.tables import Baselines, Uploads
+from driftguard.baselines.tables import Baselines
 from driftguard.models.activity import Change
 from driftguard.models.tables import Models
 from driftguard.platform.retries import ConditionFailed
-from driftguard.platform.s3 import Bucket
 from driftguard.rows import chunks
 from driftguard.rows import files as baseline_files
-from sandbox.calls import Call, intercepted
+from driftguard.uploads import processing
+from driftguard.uploads.schemas import UploadedObject
+from driftguard.uploads.tables import Uploads
 from sandbox.gateway import Answer, LambdaContext, function
 from sandbox.roles import under_role
+from tests.functional import uploading
 from tests.functional.conftest import Stack, add_organization
 from tests.functional.models import log, make_model, records, rows
+from tests.functional.uploading import Clock, Killed, deliver, dying, files, key_of, put, worker
 
 CSV = b"age,plan,prediction\n" + b"41,gold,0.5\n,silver,\n" * 50
 
@@ -36,64 +38,13 @@ def model(deployed: Stack) -> str:
 
 def announce(deployed: Stack, model: str, **body: Any) -> dict[str, Any]:
     """A new upload."""
-    answer = deployed.call("POST", f"{model}/baseline/uploads", {"format": "csv", **body})
-    assert answer.status == 201, answer.text
-    made: dict[str, Any] = answer.body
-    return made
-
-
-def key_of(upload: dict[str, Any]) -> str:
-    """The key that an upload's URL leads to."""
-    return urlsplit(str(upload["url"])).path.lstrip("/")
-
-
-def put(deployed: Stack, upload: dict[str, Any], content: bytes) -> dict[str, Any]:
-    """Put the file as its URL would; returns the event that follows."""
-    bucket, key = deployed.variables["UPLOADS_BUCKET"], key_of(upload)
-    etag = boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=content)["ETag"].strip('"')
-    return {
-        "id": "e1",
-        "source": "aws.s3",
-        "detail-type": "Object Created",
-        "detail": {"bucket": {"name": bucket}, "object": {"key": key, "size": len(content), "etag": etag}},
-    }
-
-
-def deliver(event: dict[str, Any], request_id: str = "r1") -> str:
-    """Invoke the builder, under its role; returns its outcome."""
-    with under_role("build_baseline"):
-        context = LambdaContext(aws_request_id=request_id, seconds_left=900.0)
-        answer: dict[str, str] = function("build_baseline").handler(event, context)
-        return answer["outcome"]
-
-
-class Clock:
-    """A clock that goes on a quarter of a second with each look at it, and by as much as is slept."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-        self.slept = 0.0
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=0.25)
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept += seconds
-        self.now += timedelta(seconds=seconds)
+    return uploading.announce(deployed, f"{model}/baseline/uploads", **body)
 
 
 def build(deployed: Stack, event: dict[str, Any], clock: Clock, owner: str) -> str:
     """Build as the function does, by another clock."""
-    worker = building.Worker(
-        bucket=Bucket(boto3.client("s3"), deployed.variables["UPLOADS_BUCKET"]),
-        publish=lambda _event: None,
-        owner=owner,
-        clock=clock,
-        sleep=clock.sleep,
-        time_left=lambda: timedelta(minutes=10),
-    )
-    return building.build(UploadedObject.model_validate(event["detail"]["object"]), worker)
+    file = UploadedObject.model_validate(event["detail"]["object"])
+    return building.build(file, worker(deployed, clock, owner), lambda _event: None)
 
 
 def status(deployed: Stack, model: str, upload: dict[str, Any]) -> dict[str, Any]:
@@ -102,12 +53,6 @@ def status(deployed: Stack, model: str, upload: dict[str, Any]) -> dict[str, Any
     assert answer.status == 200, answer.text
     found: dict[str, Any] = answer.body
     return found
-
-
-def files(deployed: Stack) -> list[str]:
-    """The keys of all files there are."""
-    listed = boto3.client("s3").list_objects_v2(Bucket=deployed.variables["UPLOADS_BUCKET"])
-    return [found["Key"] for found in listed.get("Contents", [])]
 
 
 def versions(deployed: Stack, model: str) -> list[tuple[int, bool]]:
@@ -206,7 +151,7 @@ def test_a_bad_line_refuses_the_whole_file(deployed: Stack, model: str) -> None:
 
 def test_a_lying_file_is_refused(deployed: Stack, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No gzip, one cut off, a file too large, and one that takes too long to read: failed, with the reason."""
-    monkeypatch.setattr(building, "MAX_FILE_BYTES", 2000)
+    monkeypatch.setattr(processing, "MAX_FILE_BYTES", 2000)
     for content, body, says in (
         (CSV, {"compression": "gzip"}, "not valid gzip"),
         (gzip.compress(CSV)[:-5], {"compression": "gzip"}, "too early"),
@@ -309,50 +254,28 @@ def test_a_file_replaced_before_it_was_read_is_no_baseline(deployed: Stack, mode
     assert "replaced" in status(deployed, model, upload)["reason"]
 
 
-class Killed(Exception):
-    """The function dies."""
-
-
-@pytest.fixture
-def dying() -> Iterator[Callable[[int, bool], list[str]]]:
-    """`dying(n, after)` makes the n-th call to AWS from then on the last, done or not; returns the calls' names."""
-    state: dict[str, Any] = {"calls": [], "last": -1, "after": False}
-
-    def counting(call: Call) -> Any:
-        state["calls"].append(call.operation)
-        if len(state["calls"]) - 1 != state["last"]:
-            return call.make()
-        if state["after"]:
-            call.make()
-        raise Killed(call.operation)
-
-    def die_at(number: int, after: bool) -> list[str]:
-        state.update(calls=[], last=number, after=after)
-        calls: list[str] = state["calls"]
-        return calls
-
-    with intercepted(counting):
-        yield die_at
-
-
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_builder_killed_anywhere_leaves_one_version(
-    deployed: Stack, model: str, dying: Callable[[int, bool], list[str]], *, after: bool
-) -> None:
+def test_a_builder_killed_anywhere_leaves_one_version(deployed: Stack, model: str, *, after: bool) -> None:
     """Killed before or after any of its calls, and repeated by Lambda: one new version, in use, and no file left."""
+    with dying() as die_at:
+        kill_everywhere(deployed, model, die_at, after=after)
+
+
+def kill_everywhere(deployed: Stack, model: str, die_at: Callable[[int, bool], list[str]], *, after: bool) -> None:
+    """Kill a builder at each of its calls, and repeat it."""
     assert deliver(put(deployed, announce(deployed, model), CSV)) == "done"
     event = put(deployed, announce(deployed, model), CSV)
-    calls = dying(-1, after)
+    calls = die_at(-1, after)
     assert deliver(event) == "done"
     count = len(calls)
     assert count > 8
     for number in range(count):
         upload = announce(deployed, model)
         event = put(deployed, upload, CSV)
-        dying(number, after)
+        die_at(number, after)
         with pytest.raises(Killed):
             deliver(event)
-        dying(-1, after)
+        die_at(-1, after)
         # Killed after its last word, the upload is done, and the repetition only finds that.
         assert deliver(event) in ("done", "ignored")
         told = status(deployed, model, upload)
@@ -395,9 +318,9 @@ def test_a_builder_that_died_unseen_is_succeeded(deployed: Stack, model: str) ->
     upload = announce(deployed, model)
     event = put(deployed, upload, CSV)
     clock = Clock()
-    item = Uploads.one(model.removeprefix("/models/"), upload["upload_id"])
+    item = Uploads.one(model.removeprefix("/models/"), upload["upload_id"], "baseline")
     assert item is not None
-    item.start("dead", len(CSV), building.LEASE, clock())
+    item.start("dead", len(CSV), processing.LEASE, clock())
     assert build(deployed, event, clock, "r2") == "done"
     assert clock.slept == pytest.approx(61, abs=1)
     assert versions(deployed, model) == [(1, True)]
@@ -411,7 +334,7 @@ def test_a_builder_that_was_given_up_stores_nothing(
     event = put(deployed, upload, CSV)
 
     def overtake() -> None:
-        item = Uploads.one(model.removeprefix("/models/"), upload["upload_id"])
+        item = Uploads.one(model.removeprefix("/models/"), upload["upload_id"], "baseline")
         assert item is not None
         item.update(actions=[Uploads.lease_until.set("2020-01-01T00:00:00.000000Z")])
         assert deliver(event, "r2") == "done"
@@ -511,7 +434,7 @@ def test_what_never_came_or_broke_off_is_told_as_failed(deployed: Stack, model: 
     assert uploads.status(found, upload_id, now=now + timedelta(hours=23)).status == "pending"
     late = uploads.status(found, upload_id, now=now + timedelta(hours=25))
     assert (late.status, late.reason) == ("failed", "no file arrived within a day; create a new upload")
-    item = Uploads.one(found.model_id, upload_id)
+    item = Uploads.one(found.model_id, upload_id, "baseline")
     assert item is not None
     item.start("r1", 10, timedelta(minutes=1), now)
     assert uploads.status(found, upload_id, now=now + timedelta(minutes=15)).status == "processing"

@@ -16,8 +16,10 @@ import pytest
 
 from driftguard.alerts.tables import Outbox
 from driftguard.api import resolver
+from driftguard.baselines.references import References
 from driftguard.counting import folding
 from driftguard.models.tables import Models
+from driftguard.models.task import Task
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.messages import ChannelNotice, Event
 from driftguard.notifications.tables import Channels
@@ -253,6 +255,9 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "digests of a baseline's categories": ("BASELINES", "", "digests#"),
     "values of another type in a baseline": ("BASELINES", "", "examples#"),
     "when a baseline's values occurred": ("BASELINES", "", "week#"),
+    "rows with labels of a baseline": ("BASELINES", "", "labelled#"),
+    "a reference of performance": ("BASELINES", "", "reference#"),
+    "counts of a reference": ("BASELINES", "", "counted#"),
     "an upload": ("BASELINES", "", "upload#"),
     "a batch": ("PREDICTIONS", "", "b#"),
     "a prediction": ("PREDICTIONS", "", "p#"),
@@ -326,6 +331,7 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
             {
                 "features": row["features"],
                 "prediction": row["prediction"],
+                "label": row["prediction"],
                 "timestamp": (begun + timedelta(minutes=10 * number)).isoformat(),
             }
             for number, row in enumerate(rows(1, 0.0, count=2000))
@@ -333,6 +339,10 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
         for number in range(120):  # more categories than are kept by name, and ages that are no numbers
             sample[number]["features"] = {"age": "old", "plan": f"seldom {number}"}
         assert own.call("PUT", f"/models/{model_id}/baseline", {"rows": sample, "days": 14}).status == 200
+        task = Task(type="regression")
+        reference = References.of_days(model_id, [b"counts"], task=task, rows=1, start=begun, end=begun, now=begun)
+        with dynamodb.transaction() as write:
+            reference.add(write)
         log(own, model_id, rows(7, 0.6, count=300), batch_id="b1")
         for number in range(4):
             one = {"model_id": model_id, "features": {"age": 50}, "prediction_id": f"p{number}"}

@@ -11,10 +11,11 @@ import pytest
 
 from bench.alarms.estimates import quantile, rate
 from bench.alarms.history import A_DAY, QUARTERS, History
+from bench.alarms.late import LateHistory
 from bench.alarms.past import Past, table_of
 from bench.alarms.replay import Replay
-from bench.alarms.scenarios import DAY, DRIFTING, LIVES, MONDAY, QUIET, Scenario, traffic
-from bench.alarms.simulation import Plan, Size, simulate
+from bench.alarms.scenarios import DAY, DRIFTING, LIVES, MONDAY, QUIET, Scenario, since_first_row, traffic
+from bench.alarms.simulation import Plan, Progress, Size, simulate
 from bench.columns import baseline, batch, names
 from driftguard.counting.batches import count
 from driftguard.counting.counts import Counts
@@ -131,6 +132,70 @@ def test_the_sudden_part_fires_only_where_it_may(timed: bool) -> None:
     assert sum(fires) > 50
     assert all(one or not other for one, other in zip(may, fires, strict=True))
     assert sum(may) < 1.5 * sum(fires)
+
+
+@pytest.mark.parametrize("begins", [0, 14])
+def test_checks_of_categories_and_of_a_day_that_begins_late_may_be_left_out(begins: int) -> None:
+    """With categories, and with a first row in the afternoon, replaying all checks opens the same alerts."""
+    moved = Scenario(
+        "moved", features=2, daily=0.3, categories=0 if begins else 30, shift=1.0, drifting=1, begins=begins
+    )
+    rng = np.random.default_rng(3)
+    reference = traffic(moved, rng, weeks=1, rows_a_week=2_000)
+    rows = since_first_row(moved, traffic(moved, rng, weeks=2, rows_a_week=2_000, onset=8.2))
+    base = baseline(reference.values, 7, as_categories=reference.categories)
+    model = History(base, rows, 10)
+    assert model.begin == begins * QUARTERS
+    settings = ModelSettings(first_week_score=0.1)
+    runs = [Replay(model, settings, 0, skipping=skipping, every=6) for skipping in (True, False)]
+    some, everything = (run.run(10 * A_DAY) for run in runs)
+    assert some == everything != []
+    assert runs[0].judged < runs[1].judged
+
+
+def test_categories_of_arrays_are_counted_as_rows_are() -> None:
+    """Numbers of categories become the same baseline and counts as their names in rows."""
+    drawn = Scenario("drawn", features=1, categories=40, missing=0.1)
+    first, second = (traffic(drawn, np.random.default_rng(seed), weeks=1, rows_a_week=1_000) for seed in (1, 2))
+    base = baseline(first.values, 7, as_categories=True)
+    named = [[None if math.isnan(one) else f"category {one:.0f}" for one in some.values[0]] for some in (first, second)]
+    (feature,) = build({names(1)[0]: named[0]}, None, days=7).features
+    assert (feature.values, feature.missing) == (base.features[0].values, base.features[0].missing)
+    rows = [Row(0.0, {names(1)[0]: value}, None, None) for value in named[1]]
+    expected = reduce(add, count(base, [columns_of(rows)]).values())
+    found = reduce(add, count(base, [batch(second.times, second.values, as_categories=True)]).values())
+    np.testing.assert_array_equal(found.bins, expected.bins)
+    np.testing.assert_array_equal(found.unseen, expected.unseen)
+
+
+def test_late_rows_are_counted_when_they_have_arrived() -> None:
+    """A check sees the rows that came in time, and those of a day before that were late. In the end all are counted."""
+    scenario = Scenario("late", features=2, late=0.3)
+    rows = traffic(scenario, np.random.default_rng(4), weeks=1, rows_a_week=4_000)
+    assert rows.late is not None
+    base = baseline(rows.values, None)
+    model, whole = LateHistory(base, rows, 9), History(base, rows, 9)
+    late = (rows.times[rows.late] - MONDAY) // (DAY // A_DAY)
+    model.see(3 * A_DAY)
+    missing = int(((late >= 2 * A_DAY) & (late < 3 * A_DAY)).sum())
+    assert missing > 100
+    assert model.between(0, 3 * A_DAY).rows == whole.between(0, 3 * A_DAY).rows - missing
+    assert model.rows[3 * A_DAY] == whole.rows[3 * A_DAY] - missing
+    assert [model.is_complete(day) for day in (1, 2)] == [True, False]
+    model.see(9 * A_DAY)
+    np.testing.assert_array_equal(model.between(0, 7 * A_DAY).bins, whole.between(0, 7 * A_DAY).bins)
+    np.testing.assert_array_equal(model.merged[7 * A_DAY], whole.merged[7 * A_DAY])
+
+
+def test_progress_says_how_long_the_rest_takes() -> None:
+    """The estimate counts the models that are missing, and follows the speed of those that are done."""
+    plans = [Plan(replace(BUSY, name=name), Size(10_000, 10_000), 10) for name in ("one", "two")]
+    progress = Progress.of(plans, [list(range(10)), list(range(4, 10))], 2)
+    assert str(progress).startswith("16 models left, about ")
+    expected = progress.seconds / 2
+    progress.add(plans[0], range(10), 3 * plans[0].seconds(0) * 10 / 2)
+    assert progress.models == 6
+    assert progress.seconds * progress.speed == pytest.approx(3 * expected * 6 / 16)
 
 
 def test_results_are_kept_and_continued(tmp_path: Path) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable
 
-from driftguard_client.cli.compare import add_inputs, csv_options
-from driftguard_client.cli.local_commands import OK, Terminal, guarded, write
+from driftguard_client.cli.compare import add_inputs, add_output, inputs_of
+from driftguard_client.cli.local_commands import OK, Terminal, guarded
 
 EXAMPLE = """example:
   driftguard backtest train.parquet last_quarter.parquet --timestamp ts --out report.html --format html
@@ -31,8 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add_inputs(parser, "history", "the rows to replay")
     parser.add_argument("--every", default="15m", metavar="TIME", help="the time between two checks (default: 15m)")
-    parser.add_argument("--format", choices=("text", "json", "html"), default="text", help="default: text")
-    parser.add_argument("--out", metavar="FILE", help="write the result to this file instead of the terminal")
+    add_output(parser, ("text", "json", "html"))
     parser.set_defaults(run=run)
 
 
@@ -43,25 +40,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from driftguard_client.comparing import backtest
-    from driftguard_client.comparing.options import Options, read_options
 
-    options = read_options(arguments.config) if arguments.config else Options()
     with Terminal() as terminal:
         result = backtest(
-            str(arguments.baseline),
-            str(arguments.history),
-            timestamp=arguments.timestamp or options.columns.timestamp,
-            prediction=arguments.prediction or options.columns.prediction,
-            exclude=[*options.columns.exclude, *arguments.exclude],
-            settings=options.settings,
+            arguments.baseline,
+            arguments.history,
             every=arguments.every,
-            csv=csv_options(arguments, options.csv),
             progress=terminal.tell,
+            **inputs_of(arguments),
         )
-    texts: dict[str, Callable[[], str]] = {
-        "text": lambda: result.to_text(terminal.width),
-        "json": lambda: json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        "html": result.to_html,
-    }
-    write(texts[arguments.format](), arguments.out)
+    terminal.write(result, arguments)
     return OK

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from driftguard_client.cli.local_commands import FAILED, OK, WRONG, Terminal, guarded, write
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from driftguard_client.comparing.csv_files import CsvOptions
+from driftguard_client.cli.local_commands import FAILED, OK, WRONG, Terminal, guarded
 
 FORMATS = ("text", "json", "html", "markdown", "junit")
 LEVELS = ("none", "data_quality", "drift")
@@ -38,8 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_inputs(parser, "window", "the rows to compare with it")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="how to write the result (default: text)")
-    parser.add_argument("--out", metavar="FILE", help="write the result to this file instead of the terminal")
+    add_output(parser, FORMATS)
     parser.add_argument(
         "--fail-on",
         choices=LEVELS,
@@ -81,13 +76,28 @@ def add_inputs(parser: argparse.ArgumentParser, second: str, about: str) -> None
     )
 
 
-def csv_options(arguments: argparse.Namespace, configured: CsvOptions) -> CsvOptions:
-    """Return how CSV files are read. The command line goes before the configuration."""
-    return replace(
-        configured,
-        text_columns=[*configured.text_columns, *arguments.text_column],
-        delimiter=arguments.delimiter or configured.delimiter,
-    )
+def add_output(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    """Add the arguments that say how and where to write the result."""
+    parser.add_argument("--format", choices=formats, default="text", help="how to write the result (default: text)")
+    parser.add_argument("--out", metavar="FILE", help="write the result to this file instead of the terminal")
+
+
+def inputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments that `compare` and `backtest` share. The command line goes before the configuration."""
+    from driftguard_client.comparing.options import Options, read_options
+
+    options = read_options(arguments.config) if arguments.config else Options()
+    return {
+        "prediction": arguments.prediction or options.columns.prediction,
+        "timestamp": arguments.timestamp or options.columns.timestamp,
+        "exclude": [*options.columns.exclude, *arguments.exclude],
+        "settings": options.settings,
+        "csv": replace(
+            options.csv,
+            text_columns=[*options.csv.text_columns, *arguments.text_column],
+            delimiter=arguments.delimiter or options.csv.delimiter,
+        ),
+    }
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -97,29 +107,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from driftguard_client.comparing import compare
-    from driftguard_client.comparing.options import Options, read_options
 
-    options = read_options(arguments.config) if arguments.config else Options()
     with Terminal() as terminal:
         result = compare(
-            str(arguments.baseline),
-            str(arguments.window),
-            prediction=arguments.prediction or options.columns.prediction,
-            timestamp=arguments.timestamp or options.columns.timestamp,
-            exclude=[*options.columns.exclude, *arguments.exclude],
-            settings=options.settings,
+            arguments.baseline,
+            arguments.window,
             looks=arguments.looks,
-            csv=csv_options(arguments, options.csv),
             progress=terminal.tell,
+            **inputs_of(arguments),
         )
-    texts: dict[str, Callable[[], str]] = {
-        "text": lambda: result.to_text(terminal.width),
-        "json": lambda: json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        "html": result.to_html,
-        "markdown": result.to_markdown,
-        "junit": lambda: result.to_junit(arguments.fail_on),
-    }
-    write(texts[arguments.format](), arguments.out)
+    more = {"markdown": result.to_markdown, "junit": lambda: result.to_junit(arguments.fail_on)}
+    terminal.write(result, arguments, more)
     if arguments.strict and result.status == "insufficient_data":
         return WRONG
     return FAILED if result.fails(arguments.fail_on) else OK

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from driftguard_client.comparing.shown import Shown
 
 OK, FAILED, WRONG = 0, 1, 2
 INTERRUPTED = 130
@@ -46,6 +52,26 @@ class Terminal:
         sys.stderr.write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}")
         sys.stderr.flush()
 
+    def write(
+        self, result: Shown, arguments: argparse.Namespace, more: Mapping[str, Callable[[], str]] | None = None
+    ) -> None:
+        """Write a result in the format of `--format` to the file of `--out`, or to standard output. Raises OSError.
+
+        more: formats beside text, JSON and HTML.
+        """
+        texts: dict[str, Callable[[], str]] = {
+            "text": lambda: result.to_text(self.width),
+            "json": lambda: json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+            "html": result.to_html,
+            **(more or {}),
+        }
+        text = texts[arguments.format]()
+        if arguments.out is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            Path(arguments.out).write_text(text, encoding="utf-8")
+
 
 def guarded(command: str, run: Callable[[], int]) -> int:
     """Return the exit status of a command. Every error becomes a sentence on standard error and the status 2."""
@@ -63,15 +89,6 @@ def guarded(command: str, run: Callable[[], int]) -> int:
         said = _said(error)
     sys.stderr.write(f"driftguard {command}: {said}\n")
     return WRONG
-
-
-def write(text: str, path: str | None) -> None:
-    """Write a result to a file, or to standard output. Raises OSError."""
-    if path is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    else:
-        Path(path).write_text(text, encoding="utf-8")
 
 
 def _said(error: Exception) -> str:

@@ -17,6 +17,7 @@ from driftguard_engine.platform.times import iso
 
 from driftguard_client.comparing.counting import Sample
 from driftguard_client.comparing.result import sample_dict
+from driftguard_client.comparing.shown import Shown
 
 MOST_POINTS = 1000
 """Points of a score line. Of several checks in one point, the one with the largest score is kept."""
@@ -69,7 +70,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Backtest:
+class Backtest(Shown):
     """What would have happened. points: the score line. checks: the number of checks, one every `every` minutes."""
 
     alerts: list[ReplayedAlert]
@@ -139,24 +140,14 @@ class Backtest:
         return pd.DataFrame([asdict(alert) for alert in self.alerts], columns=list(ReplayedAlert.__dataclass_fields__))
 
     def to_text(self, width: int = 100) -> str:
-        """Return the result for a terminal."""
         from driftguard_client.comparing.backtest_texts import text_of
 
         return text_of(self, width)
 
-    def to_html(self) -> str:
-        """Return the result as an HTML page of one file, without scripts."""
-        from driftguard_client.comparing.backtest_texts import page_of
+    def _page(self) -> tuple[str, str]:
+        from driftguard_client.comparing.backtest_texts import body_of, summary
 
-        return page_of(self)
-
-    def _repr_html_(self) -> str:
-        from driftguard_client.comparing.backtest_texts import fragment_of
-
-        return fragment_of(self)
-
-    def __str__(self) -> str:
-        return self.to_text()
+        return summary(self), body_of(self)
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:

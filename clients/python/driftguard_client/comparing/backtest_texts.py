@@ -1,4 +1,4 @@
-"""A backtest as plain text and as an HTML page."""
+"""A backtest as plain text, and the content of its page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from itertools import groupby
 from driftguard_engine.alerts.words import duration, minute, number, one_line, shorten
 
 from driftguard_client.comparing.backtest_result import Backtest, Change, Message, Point, ReplayedAlert
-from driftguard_client.comparing.pages import STYLE, document
 from driftguard_client.comparing.texts import sample_line
 
 TYPES = {
@@ -44,16 +43,6 @@ def text_of(result: Backtest, width: int) -> str:
     if result.notes:
         lines += ["", "Notes:", *(f"  - {note}" for note in result.notes)]
     return "\n".join(lines) + "\n"
-
-
-def page_of(result: Backtest) -> str:
-    """Return the whole page."""
-    return document(escape(summary(result)), _body(result))
-
-
-def fragment_of(result: Backtest) -> str:
-    """Return the result for a cell of a notebook."""
-    return f'<style>{STYLE}</style><div class="dg">{_body(result)}</div>'
 
 
 def summary(result: Backtest) -> str:
@@ -130,7 +119,8 @@ def _spark(points: Sequence[Point], width: int) -> str:
     return "".join(" " if one is None else BARS[min(int(one / top * len(BARS)), len(BARS) - 1)] for one in shown)
 
 
-def _body(result: Backtest) -> str:
+def body_of(result: Backtest) -> str:
+    """Return the content of the page as HTML."""
     tag = "drift" if result.alerts else "ok"
     parts = [
         f'<span class="tag {tag}">Backtest</span><h1>{escape(summary(result))}</h1>',

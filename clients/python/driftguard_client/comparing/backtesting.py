@@ -15,7 +15,7 @@ from driftguard_engine.alerts.replaying import ReplayedAlerts
 from driftguard_engine.counting.counts import Counts
 from driftguard_engine.counting.knowledge import REACH
 from driftguard_engine.counting.layout import layout_of
-from driftguard_engine.counting.profiles import Profile
+from driftguard_engine.counting.profiles import Profile, Table
 from driftguard_engine.distributions.baseline import Baseline
 from driftguard_engine.models.settings import ModelSettings
 from driftguard_engine.platform.times import hour_of
@@ -28,7 +28,7 @@ from driftguard_engine.verdicts.silence import Silence, silence
 from driftguard_engine.verdicts.standing import Standing, bad_days
 
 from driftguard_client.comparing.backtest_result import Backtest, Point
-from driftguard_client.comparing.counting import Progress, Roles, Sample, Span, baseline_of, columns_of
+from driftguard_client.comparing.counting import Progress, Roles, Sample, Span, columns_of, reference_of
 from driftguard_client.comparing.csv_files import CsvOptions
 from driftguard_client.comparing.errors import CompareError
 from driftguard_client.comparing.history import HOUR, History
@@ -130,7 +130,8 @@ def backtest(
     """Replay a history and return the alerts that the service would have opened, and the messages it would have sent.
 
     baseline, history, prediction, exclude, settings: as of `compare`.
-    timestamp: the column of times. Without a name, a column called `timestamp` is used.
+    timestamp: the column of times. Without a name, a column called `timestamp` is used. If the baseline has it, its
+      hours of the week are the reference of the first weeks, as in the service.
     every: the time between two checks, such as `15m`, `1h` or `1d`. The service checks every 15 minutes.
 
     Raises CompareError if the data or an argument cannot be used.
@@ -140,12 +141,19 @@ def backtest(
     roles = Roles.of(first, second, prediction=prediction, timestamp=timestamp, exclude=exclude)
     if roles.timestamp is None or roles.timestamp not in second.names:
         raise CompareError("A backtest needs the time of each row. Name its column with timestamp (--timestamp).")
-    reference, before = baseline_of(first, roles, progress)
-    check_features(valid, [feature.key for feature in reference.features])
-    counted = History(reference, min(step, 60) * 60_000)
+    baseline, before, weeks = reference_of(first, roles, progress)
+    check_features(valid, [feature.key for feature in baseline.features])
+    counted = History(baseline, min(step, 60) * 60_000)
     sample = second.read(lambda batches: _count(counted, batches, second, roles, progress))
-    past = ReplayedPast(layout_of(reference), Profiles(counted), None, first_day_of(counted.first_hour))
-    replay = Replay(Model(second.name), reference, counted, valid, past)
+    first_day = counted.first_hour // 24
+    if weeks is not None and before.end is not None and before.end >= first_day * 24 * HOUR:
+        # The history has these days, too, and one day must not count as two.
+        weeks = reference_of(first, roles, progress, before=first_day).weeks
+    table = None if weeks is None else Table.of(weeks)
+    past = ReplayedPast(
+        layout_of(baseline), Profiles(counted), table, first_day_of(counted.first_hour), timed=table is not None
+    )
+    replay = Replay(Model(second.name), baseline, counted, valid, past)
     points = list(_replayed(replay, sample, step, progress))
     notes = [*first.notes, *second.notes]
     return Backtest.of(points, replay.alerts, before, sample, valid, step, notes)

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from driftguard_engine.distributions.baseline import PREDICTION, Baseline
 from driftguard_engine.distributions.categories import BOOLEANS
 from driftguard_engine.distributions.large import BaselineBuilder, ColumnBuilder
+from driftguard_engine.distributions.times import Slots
+from driftguard_engine.distributions.weeks import Weeks
 from driftguard_engine.rows.columns import Column, Columns
 
 from driftguard_client.comparing.errors import CompareError, unknown_name
@@ -21,7 +23,7 @@ from driftguard_client.comparing.sources import Batch, FrameSource, Source
 from driftguard_client.comparing.values import Times, parts_of, times_of
 
 TIMESTAMP = "timestamp"
-DAY = 86_400_000
+HOUR, DAY = 3_600_000, 86_400_000
 """In milliseconds."""
 
 Progress = Callable[[str, int], None]
@@ -91,24 +93,48 @@ class Sample(NamedTuple):
     end: int | None
 
 
+class Reference(NamedTuple):
+    """A baseline, what is known of its sample, and when its values occurred: None if its times tell no hours."""
+
+    baseline: Baseline
+    sample: Sample
+    weeks: Weeks | None
+
+
 def baseline_of(source: Source, roles: Roles, progress: Progress) -> tuple[Baseline, Sample]:
     """Return the baseline that the service would build of these rows."""
+    found = _reference(source, roles, progress, with_weeks=False)
+    return found.baseline, found.sample
 
-    def build(batches: Iterator[Batch]) -> tuple[Baseline, Sample]:
+
+def reference_of(source: Source, roles: Roles, progress: Progress, *, before: int | None = None) -> Reference:
+    """Return the baseline with its hours of the week. before: the hours of this day and later ones are left out."""
+    return _reference(source, roles, progress, with_weeks=True, before=before)
+
+
+def _reference(
+    source: Source, roles: Roles, progress: Progress, *, with_weeks: bool, before: int | None = None
+) -> Reference:
+    timestamp = roles.timestamp if roles.timestamp in source.names else None
+
+    def build(batches: Iterator[Batch]) -> Reference:
         names, span = roles.features(source), Span()
         with TemporaryDirectory() as folder:
-            builder = BaselineBuilder(Path(folder))
+            builder = BaselineBuilder(Path(folder), before=before)
             for batch in batches:
+                slots = None
+                if timestamp is not None:
+                    times = _times(batch, timestamp)
+                    span.add(times)
+                    slots = builder.slots((times // HOUR).tolist()) if with_weeks else None
                 for name in names:
-                    _add(builder.column("feature", name), _column(batch, name))
+                    _add(builder.column("feature", name), _column(batch, name), slots)
                 if roles.prediction is not None:
-                    _add(builder.column("prediction", PREDICTION), _column(batch, roles.prediction))
+                    _add(builder.column("prediction", PREDICTION), _column(batch, roles.prediction), slots)
                 builder.count(batch.rows)
-                if roles.timestamp is not None and roles.timestamp in source.names:
-                    span.add(_times(batch, roles.timestamp))
                 progress(f"Reading {source.name}", builder.rows)
             baseline = builder.finish(days=len(span.days) or None)
-        return baseline, span.sample(source.name, baseline.rows)
+            return Reference(baseline, span.sample(source.name, baseline.rows), builder.weeks(baseline))
 
     return source.read(build)
 
@@ -170,14 +196,26 @@ def _times(batch: Batch, name: str) -> Times:
     return times_of(values, name, batch.first_row)
 
 
-def _add(builder: ColumnBuilder, column: Column) -> None:
+def _add(builder: ColumnBuilder, column: Column, slots: Slots | None) -> None:
+    """Add values. slots: the hour of the week of each row, if it is known."""
     for part in column:
         items: npt.NDArray[np.generic] = np.frombuffer(part.data, part.dtype)
+        own = slots
+        if slots is not None and part.mask is not None:
+            own = slots[np.frombuffer(part.mask, np.bool_)]
         if part.kind == "number":
-            builder.add_numbers(items.astype(np.float64, copy=False))
+            found = items.astype(np.float64, copy=False)
+            builder.add_numbers(found)
+            if own is not None:
+                builder.times.add_numbers(found, own)
             continue
         names = BOOLEANS if part.kind == "boolean" else part.dictionary
-        counts = np.bincount(items.astype(np.int64), minlength=len(names)).tolist()
+        codes = items.astype(np.int64)
+        if own is not None and part.kind == "boolean":
+            builder.times.add_flags(codes, own)
+        elif own is not None:
+            builder.times.add_names(names, codes, own)
+        counts = np.bincount(codes, minlength=len(names)).tolist()
         seen: Counter[str] = Counter()
         for name, count in zip(names, counts, strict=True):
             if count:

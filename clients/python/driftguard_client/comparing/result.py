@@ -15,6 +15,7 @@ from driftguard_engine.verdicts.judging import Verdict
 
 from driftguard_client.comparing.counting import Sample
 from driftguard_client.comparing.errors import CompareError
+from driftguard_client.comparing.shown import Shown
 
 Status = Literal["ok", "data_quality", "drift", "insufficient_data"]
 LEVELS = ("none", "data_quality", "drift")
@@ -52,7 +53,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """What differs between a window and its baseline.
 
     status: `drift`, `data_quality`, `ok` or `insufficient_data`. reason: a sentence, None if there is nothing to say.
@@ -148,7 +149,6 @@ class Comparison:
         return pd.DataFrame(rows, columns=[*shown, *more])
 
     def to_text(self, width: int = 100) -> str:
-        """Return the result for a terminal."""
         from driftguard_client.comparing.texts import text_of
 
         return text_of(self, width)
@@ -165,19 +165,10 @@ class Comparison:
 
         return junit_of(self, fail_on)
 
-    def to_html(self) -> str:
-        """Return the result as an HTML page of one file, without scripts."""
-        from driftguard_client.comparing.pages import page_of
+    def _page(self) -> tuple[str, str]:
+        from driftguard_client.comparing.pages import body_of, title_of
 
-        return page_of(self)
-
-    def _repr_html_(self) -> str:
-        from driftguard_client.comparing.pages import fragment_of
-
-        return fragment_of(self)
-
-    def __str__(self) -> str:
-        return self.to_text()
+        return title_of(self), body_of(self)
 
 
 def ranked(features: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

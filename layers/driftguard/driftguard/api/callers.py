@@ -11,7 +11,13 @@ from driftguard.platform.times import iso, parse
 NO_KEY = "Send a valid API key in the header x-api-key."
 
 
-INGEST = ("/predictions", "/predictions/batch", "/labels", "/models/{model_id}/labels")
+INGEST = (
+    "/predictions",
+    "/predictions/batch",
+    "/labels",
+    "/models/{model_id}/labels",
+    "/models/{model_id}/labels/uploads",
+)
 """The resources that a key with the role `ingest` may post to."""
 
 

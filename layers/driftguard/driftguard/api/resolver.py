@@ -19,7 +19,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from driftguard.api.bodies import normalize, parse_object
 from driftguard.api.callers import Caller, allowed, identify
 from driftguard.api.problems import content_type_answer, fault_answer, problem_answer, validation_answer
-from driftguard.platform import observability
 from driftguard.platform.dynamodb import connect
 from driftguard.platform.environment import Environment
 from driftguard.platform.errors import DriftGuardError, Forbidden, NotFound
@@ -94,7 +93,6 @@ class Api(APIGatewayRestResolver):
         prefix = path.removesuffix(resource_path) if path.endswith(resource_path) else f"/{request.stage}"
         return f"https://{domain}{prefix}"
 
-    @observability.measured
     def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Handle a proxy event of a REST API. This is the Lambda handler."""
         request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
@@ -108,9 +106,6 @@ class Api(APIGatewayRestResolver):
         status = int(answer["statusCode"])
         if status == HTTPStatus.NO_CONTENT:
             headers.pop("Content-Type", None)  # there is no body to describe
-        observability.count("Requests")
-        if status >= 500:
-            observability.count("ServerErrors")
         logger.info("request", extra={"status": status})
         logger.remove_keys(["request_id", "method", "route", "organization_id"])
         return answer

@@ -1,16 +1,14 @@
-"""Requests and responses of the baseline routes, and the S3 event that starts a build."""
+"""Requests and responses of the baseline routes."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from driftguard.platform.serialization import Wire
 from driftguard.platform.times import UtcTime
-from driftguard.rows.chunks import BadLine
-from driftguard.rows.file_format import Compression, FileFormat, Format
-
-type UploadState = Literal["pending", "processing", "done", "failed"]
+from driftguard.rows.file_format import FileFormat
+from driftguard.uploads.schemas import FileStatus
 
 Days = Annotated[
     Annotated[int, Field(ge=1, le=3660, strict=True)] | None,
@@ -42,34 +40,6 @@ class NewUpload(FileFormat):
     replace: Replace = False
 
 
-class Upload(Wire):
-    """Where to send the file: one request with this method and these headers, before `expires_at`."""
-
-    upload_id: str
-    url: str
-    method: Literal["PUT"]
-    headers: dict[str, str]
-    expires_at: UtcTime
-
-
-class UploadedObject(BaseModel):
-    """The S3 object of an event. `key` is the plain key, not URL-encoded."""
-
-    key: str
-    size: int
-    etag: str
-
-
-class ObjectDetail(BaseModel):
-    object: UploadedObject
-
-
-class ObjectCreated(BaseModel):
-    """The fields we read of EventBridge's `Object Created` event from S3."""
-
-    detail: ObjectDetail
-
-
 class UploadColumn(Wire):
     """How a column was read. `invalid` counts the values of another type than `type`; `examples` shows up to three."""
 
@@ -81,7 +51,7 @@ class UploadColumn(Wire):
     examples: list[str]
 
 
-class UploadStatus(Wire):
+class UploadStatus(FileStatus):
     """The progress and the result of an upload.
 
     `size`, `bytes_read` and `rows_read` show the progress while the file is processed. `baseline_version` is the
@@ -89,21 +59,8 @@ class UploadStatus(Wire):
     and `errors` (at most 20 lines) explain a failure.
     """
 
-    upload_id: str
-    status: UploadState
-    format: Format
-    compression: Compression | None
-    created_at: UtcTime
-    expires_at: UtcTime
-    size: int | None
-    bytes_read: int
-    rows_read: int
     baseline_version: int | None
     columns: list[UploadColumn] | None
-    warnings: list[str]
-    reason: str | None
-    line: int | None
-    errors: list[BadLine]
 
 
 class FromPredictions(Wire):
@@ -125,7 +82,10 @@ class BaselineBody(Wire):
     Each row is validated by itself, so an error names the row by its index.
     """
 
-    rows: list[Any] | None = Field(default=None, description='`[{"features": {…}, "prediction": …, "timestamp": …}]`')
+    rows: list[Any] | None = Field(
+        default=None,
+        description='`[{"features": {…}, "prediction": …, "timestamp": …, "score": …, "label": …}]`',
+    )
     columns: dict[str, list[Any]] | None = Field(
         default=None, description='`{"age": […], …}`. All columns have the same length.'
     )
@@ -139,6 +99,17 @@ class BaselineBody(Wire):
             "With times, sudden changes are found from the model's first hours on, and faster."
         ),
     )
+    labels: list[Any] | None = Field(
+        default=None,
+        description=(
+            "Only with `columns`: the true value of each row, in the same order, null if unknown. "
+            "Performance is then compared with these rows."
+        ),
+    )
+    scores: list[Any] | None = Field(
+        default=None,
+        description="Only with `columns`: the probability of the positive class of each row, in the same order.",
+    )
     from_predictions: FromPredictions | None = None
     days: Days = None
     replace: Replace = False
@@ -148,10 +119,11 @@ class BaselineBody(Wire):
         given = [name for name in ("rows", "columns", "from_predictions") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("give exactly one of rows, columns and from_predictions")
-        if self.predictions is not None and self.columns is None:
-            raise ValueError("predictions go with columns; in rows, each row has its own prediction")
-        if self.timestamps is not None and self.columns is None:
-            raise ValueError("timestamps go with columns; in rows, each row has its own timestamp")
+        for name in ("predictions", "timestamps", "labels", "scores"):
+            if getattr(self, name) is not None and self.columns is None:
+                raise ValueError(f"{name} go with columns; in rows, each row has its own {name.removesuffix('s')}")
+        if self.scores is not None and self.labels is None:
+            raise ValueError("scores need labels, the true values that they are compared with")
         return self
 
 

@@ -1,19 +1,18 @@
-"""The table of baselines and of the uploads they are built from."""
+"""The table of baselines."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
-from driftguard.models.activity import Change
+from driftguard.baselines.labelled import LabelledRows
 from driftguard.models.tables import Models
 from driftguard.platform.bulk import put
-from driftguard.platform.dynamodb import KEYS, Options, Table, transaction
+from driftguard.platform.dynamodb import KEYS, Options, Table
 from driftguard.platform.retries import ConditionFailed, conditional
 from driftguard.platform.sizes import chunks
-from driftguard.platform.times import DAY, iso
+from driftguard.platform.times import iso
 
 EXAMPLES_FORMAT = 1
 
@@ -28,6 +27,7 @@ class Baselines(Table):
     | model | `digests#<version>#<n>` | a part of the digests of its categories |
     | model | `examples#<version>` | values that the types of the features leave out: JSON by position of the feature |
     | model | `week#<version>#<n>` | a part of the counts by hour of the week, if the rows had timestamps |
+    | model | `labelled#<version>#<n>` | a part of the rows with labels, see `baselines.references` |
 
     Chunks and examples are written first. The head is written last and commits the version. Lists show heads only.
     """
@@ -46,6 +46,8 @@ class Baselines(Table):
     digests_count = NumberAttribute(null=True)
     week_count = NumberAttribute(null=True)
     hours_of_week = NumberAttribute(null=True)
+    labelled_count = NumberAttribute(null=True)
+    labelled_rows = NumberAttribute(null=True)
     data = BinaryAttribute(null=True, legacy_encoding=False)
 
     @classmethod
@@ -56,6 +58,7 @@ class Baselines(Table):
         data: bytes,
         digests: bytes = b"",
         week: bytes = b"",
+        labelled: LabelledRows | None = None,
         *,
         rows: int,
         days: int | None,
@@ -67,6 +70,7 @@ class Baselines(Table):
         """Store a new version durably. Raises ConditionFailed if the version exists.
 
         digests: of its categories. week: its counts by hour of the week, of which `hours_of_week` have rows.
+        labelled: its rows with labels.
         """
         if cls.head(model_id, version) is not None:
             raise ConditionFailed  # the chunks of an existing version must not be overwritten
@@ -74,6 +78,7 @@ class Baselines(Table):
             "chunk": chunks(data),
             "digests": chunks(digests) if digests else [],
             "week": chunks(week) if week else [],
+            "labelled": chunks(labelled.data) if labelled else [],
         }
         items = [
             cls(model_id, f"{kind}#{version:08d}#{number:04d}", data=piece)
@@ -96,6 +101,8 @@ class Baselines(Table):
             digests_count=len(parts["digests"]) or None,
             week_count=len(parts["week"]) or None,
             hours_of_week=hours_of_week,
+            labelled_count=len(parts["labelled"]) or None,
+            labelled_rows=labelled.rows if labelled else None,
         )
         with conditional():
             head.save(cls.pk.does_not_exist())
@@ -109,7 +116,7 @@ class Baselines(Table):
     @classmethod
     def of_model(cls, model: Models) -> "Iterable[Baselines]":
         """All chunks and heads of a model's baselines, keys only."""
-        for theirs in (cls.sk.between("chunk#", "head#~"), cls.sk.startswith("week#")):
+        for theirs in (cls.sk.between("chunk#", "head#~"), cls.sk.startswith("labelled#"), cls.sk.startswith("week#")):
             yield from cls.query(model.model_id, theirs, attributes_to_get=KEYS, consistent_read=True)
 
     @classmethod
@@ -128,6 +135,10 @@ class Baselines(Table):
     def week(self) -> bytes:
         """Return the counts by hour of the week; empty without timestamps. Raises LookupError as `payload`."""
         return self._joined("week", int(self.week_count)) if self.week_count else b""
+
+    def labelled(self) -> bytes:
+        """Return the packed rows with labels; empty if there are none. Raises LookupError as `payload`."""
+        return self._joined("labelled", int(self.labelled_count)) if self.labelled_count else b""
 
     def _joined(self, kind: str, count: int) -> bytes:
         """Return the chunks of one kind.
@@ -159,146 +170,3 @@ class Baselines(Table):
             model_id, cls.sk.between("head#", upper), scan_index_forward=False, limit=limit, consistent_read=True
         )
         return list(found)
-
-
-KEPT = 7 * DAY
-
-
-class Uploads(Table):
-    """The uploads of a model, in the table of its baselines.
-
-    | pk | sk | what |
-    |---|---|---|
-    | model | `upload#<upload>` | the description and the progress of an upload; kept for a week |
-
-    `state` changes from `pending` to `processing` and then to `done` or `failed`. A worker owns the upload until
-    `lease_until`, and extends this lease with each write of its progress. `version` is reserved before the baseline is
-    stored, so that a retry stores the same version.
-    """
-
-    table_setting = "BASELINES"
-
-    class Meta(Options):
-        pass
-
-    organization_id = UnicodeAttribute()
-    state = UnicodeAttribute(default="pending")
-    request = JSONAttribute()
-    created_at = UnicodeAttribute()
-    url_expires_at = UnicodeAttribute()
-    owner = UnicodeAttribute(null=True)
-    lease_until = UnicodeAttribute(null=True)
-    size = NumberAttribute(null=True)
-    bytes_read = NumberAttribute(default=0)
-    rows_read = NumberAttribute(default=0)
-    version = NumberAttribute(null=True)
-    reason = UnicodeAttribute(null=True)
-    actor = UnicodeAttribute(null=True)
-    errors = JSONAttribute(null=True)
-    warnings = JSONAttribute(null=True)
-
-    @property
-    def model_id(self) -> str:
-        return self.pk
-
-    @property
-    def upload_id(self) -> str:
-        return self.sk.removeprefix("upload#")
-
-    @classmethod
-    def add(
-        cls,
-        organization_id: str,
-        model_id: str,
-        upload_id: str,
-        request: dict[str, Any],
-        *,
-        url_expires_at: datetime,
-        now: datetime,
-        actor: str | None = None,
-    ) -> None:
-        """Store a new upload."""
-        cls(
-            model_id,
-            f"upload#{upload_id}",
-            organization_id=organization_id,
-            request=request,
-            created_at=iso(now),
-            url_expires_at=iso(url_expires_at),
-            actor=actor,
-            expires_at=int((now + KEPT).timestamp()),
-        ).save()
-
-    @classmethod
-    def one(cls, model_id: str, upload_id: str) -> "Uploads | None":
-        """Return an upload of the model, or None."""
-        return cls.find(model_id, f"upload#{upload_id}")
-
-    @classmethod
-    def of_model(cls, model: Models) -> "Iterable[Uploads]":
-        """All uploads of a model, keys only."""
-        theirs = cls.sk.startswith("upload#")
-        return cls.query(model.model_id, theirs, attributes_to_get=KEYS, consistent_read=True)
-
-    @classmethod
-    def of_organization(cls, _organization_id: str) -> "Iterable[Uploads]":
-        """Nothing: every upload belongs to a model."""
-        return ()
-
-    def start(self, owner: str, size: int, lease: timedelta, now: datetime) -> None:
-        """Take the upload and start processing. Raises ConditionFailed if it has ended or another worker owns it."""
-        free = Uploads.lease_until.does_not_exist() | (Uploads.lease_until < iso(now)) | (Uploads.owner == owner)
-        with conditional():
-            self.update(
-                actions=[
-                    Uploads.state.set("processing"),
-                    Uploads.owner.set(owner),
-                    Uploads.lease_until.set(iso(now + lease)),
-                    Uploads.size.set(size),
-                ],
-                condition=Uploads.state.is_in("pending", "processing") & free,
-            )
-
-    def progress(self, bytes_read: int, rows_read: int, lease: timedelta, now: datetime) -> None:
-        """Write the progress and extend the lease. Raises ConditionFailed if the lease is lost or the item erased."""
-        with conditional():
-            self.update(
-                actions=[
-                    Uploads.bytes_read.set(bytes_read),
-                    Uploads.rows_read.set(rows_read),
-                    Uploads.lease_until.set(iso(now + lease)),
-                ],
-                condition=self._mine(),
-            )
-
-    def take(self, version: int, warnings: Sequence[str]) -> None:
-        """Reserve the version number of the baseline. Raises ConditionFailed as `progress` does."""
-        with conditional():
-            self.update(
-                actions=[Uploads.version.set(version), Uploads.warnings.set(list(warnings))], condition=self._mine()
-            )
-
-    def finish(self, model: Models, version: int, change: Change) -> None:
-        """Make the version current, record the change and end the upload, in one transaction.
-
-        Raises ConditionFailed if the model is deleted, the lease is lost, or another write came first.
-        """
-        with transaction() as write:
-            model.add_use(write, version)
-            change.record(write)
-            write.update(Uploads(self.pk, self.sk), actions=[Uploads.state.set("done")], condition=self._mine())
-
-    def fail(self, reason: str, errors: Sequence[Any]) -> None:
-        """End the upload without a baseline. Raises ConditionFailed as `progress` does."""
-        with conditional():
-            self.update(
-                actions=[
-                    Uploads.state.set("failed"),
-                    Uploads.reason.set(reason),
-                    Uploads.errors.set(list(errors)),
-                ],
-                condition=self._mine(),
-            )
-
-    def _mine(self) -> Any:
-        return (Uploads.state == "processing") & (Uploads.owner == self.owner)

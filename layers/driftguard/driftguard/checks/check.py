@@ -14,6 +14,7 @@ from driftguard.checks.backfill import backfill
 from driftguard.checks.commit import store
 from driftguard.checks.idle import is_idle
 from driftguard.checks.onsets import Stored, with_onsets
+from driftguard.checks.references import with_reference
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Busy, Result, Task
 from driftguard.checks.window import Past, decide, fresh_spans, load_series
@@ -97,8 +98,8 @@ def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:
     if past is None:
         return _skip(task, "no_data", "No predictions have been logged yet.", series.baseline.rows)
     verdict = decide(task.model, series, state, fresh, past, now, episodes)
-    stored = Stored(series, fresh, lambda others: count_fresh(series, state.cursor, now, others, task.may_go_on))
-    verdict = with_onsets(verdict, episodes, status, stored)
+    stored = Stored.of(series, state, fresh, now, task.may_go_on)
+    verdict = with_reference(with_onsets(verdict, episodes, status, stored), stored)
     earlier = backfill(task, status, state, verdict, stored)
     if earlier is None:
         return Result("checked", None, finished=False)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from driftguard.alerts import lifecycle
 from driftguard.alerts.episodes import Episodes, Sight
 from driftguard.alerts.findings import Finding, Memory
 from driftguard.alerts.schemas import AlertType
 from driftguard.counting.counts import Counts
-from driftguard.counting.series import Fresh, Series, Span, read_days, read_hours
+from driftguard.counting.fresh import count_fresh
+from driftguard.counting.series import Fresh, Series, Span, State, read_days, read_hours
 from driftguard.models.statuses import Statuses
 from driftguard.platform.times import hour_start
 from driftguard.verdicts.judging import Verdict
@@ -22,15 +24,26 @@ class Stored:
     """The counts of earlier days and hours: what is stored, and what is not folded yet.
 
     fresh: the predictions that are not folded yet. count: counts them again for other spans.
+    may_lag: whether a replica may lack the last rolled-up day, see `State.days_may_lag`.
     """
 
     series: Series
     fresh: Fresh
     count: Callable[[Iterable[Span]], Fresh | None]
+    may_lag: bool = True
+
+    @classmethod
+    def of(cls, series: Series, state: State, fresh: Fresh, now: datetime, may_go_on: Callable[[], bool]) -> "Stored":
+        """Return the counts of a model. fresh: what was counted after `state` for a check at `now`."""
+
+        def count(spans: Iterable[Span]) -> Fresh | None:
+            return count_fresh(series, state.cursor, now, spans, may_go_on)
+
+        return cls(series, fresh, count, state.days_may_lag(now))
 
     def days(self, first: int, last: int) -> dict[int, Counts]:
         """Return the counts of days."""
-        found = read_days(self.series, first, last)
+        found = read_days(self.series, first, last, consistent=self.may_lag)
         late = self.late([day_span(day) for day in range(first, last + 1)]) or {}
         for (start, _end), counts in late.items():
             day = start // HOURS

@@ -8,7 +8,7 @@ outer ends. Shares are whole numbers, and the window's shares are differences fr
 import bz2
 import json
 import zlib
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -16,13 +16,14 @@ from driftguard.alerts.schemas import Histogram
 from driftguard.checks.schemas import HistoryRow
 from driftguard.checks.tables import MOST_ROW_BYTES, History
 from driftguard.distributions.baseline import key_of
+from driftguard.models.settings import Reference
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
-from driftguard.platform.errors import NotFound
+from driftguard.platform.errors import Conflict, NotFound
 from driftguard.platform.paging import ID, Page, decode_key, encode_cursor
 from driftguard.platform.sizes import MAX_ITEM_BYTES, longest_fit
 from driftguard.verdicts.bounds import bounded
-from driftguard.verdicts.shapes import QualityResult, Report, ReportFeature, TypeChange
+from driftguard.verdicts.shapes import Compared, ComparedFeature, QualityResult, Report, ReportFeature, TypeChange
 
 TRIES = 3
 
@@ -35,7 +36,7 @@ BZ2: Final = b"BZh"
 
 LACKING: Final[dict[str, Any]] = {
     **dict.fromkeys(["direction", "at", "mean", "range", "expected_by_chance", "wasserstein_error_bound"]),
-    **dict.fromkeys(["part", "sudden", "window_start"]),
+    **dict.fromkeys(["part", "sudden", "matched", "window_start"]),
     "new_categories": [],
 }
 """Defaults for fields of a feature that a stored report lacks: it is older than the field, or all features have it."""
@@ -45,6 +46,7 @@ LACKING_IN_REPORT: Final[dict[str, Any]] = {
     "unwatched_more": None,
     "notes": [],
     "histograms_left_out": 0,
+    "reference": None,
 }
 LACKING_IN_ROW: Final[dict[str, Any]] = {"features_left_out": 0, "replayed": False}
 LACKING_IN_TYPE_CHANGE: Final[dict[str, Any]] = {"expected": None, "example": None}
@@ -61,7 +63,11 @@ def pack(report: Report) -> bytes:
         }
         for one in report["features"]
     ]
-    return bz2.compress(_json({**report, "features": _columns(features)}))
+    stored: dict[str, Any] = {**report, "features": _columns(features)}
+    del stored["reference"]  # most reports have none, and even a null costs bytes
+    if report["reference"] is not None:
+        stored["reference"] = {**report["reference"], "features": _columns(report["reference"]["features"])}
+    return bz2.compress(_json(stored))
 
 
 def unpack(data: bytes) -> Report:
@@ -69,13 +75,18 @@ def unpack(data: bytes) -> Report:
     if data.startswith(BZ2):
         stored: Any = json.loads(bz2.decompress(data))
         stored["features"] = _rows(stored["features"])
+        if stored.get("reference"):
+            compared = [
+                _in_order(ComparedFeature, {**LACKING, **one}) for one in _rows(stored["reference"]["features"])
+            ]
+            stored["reference"] = _in_order(Compared, {**stored["reference"], "features": compared})
     else:  # version 0.1
         stored = json.loads(zlib.decompress(data))
     features = [_unpack_feature(one) for one in stored["features"]]
     return bounded(cast("Report", _in_order(Report, {**LACKING_IN_REPORT, **stored, "features": features})))
 
 
-def _columns(features: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _columns(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the fields of all features, one list per field. Equal fields side by side compress better.
 
     Fields that have their default in all features are left out. The comparisons with the past are columns themselves,
@@ -178,8 +189,25 @@ def _with_features(row: HistoryRow, names: Set[str]) -> dict[str, Any]:
     return _without(kept, {"replayed": False})
 
 
-def last(model: Models) -> Report:
-    """Return the full report of the last check. Raises NotFound before the first check."""
+def last(model: Models, reference: Reference | None = None) -> Report:
+    """Return the full report of the last check.
+
+    reference: what the report must also compare with; None for what the check compared with.
+    Raises NotFound before the first check, and Conflict if the check did not compare with `reference`.
+    """
+    report = _last(model)
+    compared = report["reference"]
+    if reference is None or (compared is not None and compared["source"] == reference):
+        return report
+    if reference == "training":
+        return {**report, "reference": None}
+    raise Conflict(
+        f"The last check did not compare with {reference}. GET …/compare?reference={reference} compares now. To have "
+        f"it in each report, set the model's `reference` to {reference}."
+    )
+
+
+def _last(model: Models) -> Report:
     for _try in range(TRIES):
         status = Statuses.one(model.organization_id, model.model_id)
         if status.report_id is None:
@@ -240,7 +268,8 @@ def even_ends(low: float, high: float, bars: int) -> list[float]:
 
 
 def _whole(shares: Sequence[float]) -> list[int]:
-    return [round(share * SHARE_UNITS) for share in shares]
+    # Shares are multiples of the unit but for rounding errors, so this is `round`, in half the time.
+    return [int(share * SHARE_UNITS + 0.5) for share in shares]
 
 
 def _shares(whole: Sequence[int]) -> list[float]:

@@ -15,7 +15,7 @@ from driftguard.checks.task import Busy, Result, Task
 from driftguard.models.tables import Models
 from driftguard.platform.errors import Conflict
 from driftguard.platform.ids import new_id
-from driftguard.platform.observability import count, logger, milliseconds
+from driftguard.platform.observability import logger
 from driftguard.platform.retries import is_transient
 from driftguard.verdicts.shapes import Report
 
@@ -40,12 +40,10 @@ class Worker:
     def check(
         self, model: Models, tick: str | None, now: datetime, request: str | None = None, actor: str = SCHEDULE
     ) -> Result:
-        """Check a model, and record the check in the log and in metrics."""
+        """Check a model, and record the check in the log."""
         begun = time.perf_counter()
         result = check(Task(model, now, tick, self.time_left, self.publish, self.keep, request, actor))
         took = (time.perf_counter() - begun) * 1000
-        count("ChecksSkipped" if result.outcome == "skipped" else "ChecksDone")
-        milliseconds("CheckDuration", took)
         report = result.report
         found = {
             "status": report and report["status"],

@@ -23,7 +23,7 @@ from driftguard.counting.past import days_without_profile, make_profile, profile
 from driftguard.counting.profiles import Profile
 from driftguard.counting.series import Series, State, read_hours
 from driftguard.counting.steps import Arrivals, Step
-from driftguard.counting.tables import StoredCounts, day_key, hour_key
+from driftguard.counting.tables import DAY_LIFE, StoredCounts, day_key, hour_key
 from driftguard.models.traffic import Traffic
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of, hour_start, iso
@@ -204,6 +204,7 @@ def _roll_up(series: Series, day: int, watermark: str, now: datetime) -> None:
             watermark,
             read=str(item.watermark) if item is not None else None,
             now=now,
+            life=DAY_LIFE,
         )
     put_profile(series, profile, watermark, marks, now)
 

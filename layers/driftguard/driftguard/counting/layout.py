@@ -9,6 +9,7 @@ rare categories and new categories, and each bin is a cell.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -47,6 +48,7 @@ class Layout:
     in_hash: bool (T,), whether a bin is a hash cell.
     merged: int64 (T,), the group of each bin; each feature has MERGED groups.
     rows, present, missing, invalid: int64 (F,), numbers of rows in the baseline.
+    unseen: int64 (F,), values in `bins` that only a rounding or a hash brought there. A baseline has none.
     cells: the cells of the features that are not numeric.
     numbers: by feature index, the edges of each numeric feature. categories: by feature index, the codes of each other.
     names: the features without the prediction. predicted: whether the baseline has predictions.
@@ -92,7 +94,9 @@ class Layout:
         self.missing = np.array([feature.missing for feature in self.features], np.int64)
         self.invalid = np.array([feature.invalid for feature in self.features], np.int64)
         self.present = self.rows - self.missing - self.invalid
+        self.unseen = np.zeros(len(self.features), np.int64)
         self.merged = self._merge(of_numbers) if self.features else np.zeros(0, np.int64)
+        self._first_of_groups = np.flatnonzero(np.diff(self.merged, prepend=-1))
         with np.errstate(over="ignore"):
             self.several = np.nextafter(self.lows, np.inf) < self.highs
 
@@ -111,10 +115,19 @@ class Layout:
         """Repeat one value per feature for all its bins."""
         return np.repeat(values, self.sizes)
 
+    def holding(self, bins: Ints, unseen: Ints) -> "Layout":
+        """Return the same bins with the counts of other values in place of the baseline's."""
+        other = copy(self)
+        other.bins, other.unseen = bins, unseen
+        other.present = np.add.reduceat(bins, self.starts) if self.features else self.present
+        return other
+
     def in_groups(self, bins: Ints) -> Floats:
         """Return the counts (T,) by merged group: (F, MERGED)."""
-        shape = (len(self.features), MERGED)
-        return np.bincount(self.merged, weights=bins, minlength=shape[0] * shape[1]).reshape(shape)
+        groups = np.zeros((len(self.features), MERGED))
+        # The bins of a group lie side by side.
+        groups.flat[self.merged[self._first_of_groups]] = np.add.reduceat(bins, self._first_of_groups)
+        return groups
 
     def span(self, index: int) -> slice:
         """Return the bins of one feature."""

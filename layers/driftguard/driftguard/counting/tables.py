@@ -11,7 +11,10 @@ from driftguard.platform.retries import conditional
 from driftguard.platform.times import DAY
 
 LIFE = 35 * DAY
-"""Time that counts are kept: the longest window (14 days) plus the age limit of late rows (21 days)."""
+"""Time that the counts of hours are kept: the longest window (14 days) plus the age limit of late rows (21 days)."""
+
+DAY_LIFE = 50 * DAY
+"""Time that the counts of whole days are kept: the 28 days before a window of 14 days, with a few to spare."""
 
 PROFILE_LIFE = 100 * DAY
 """Time that profiles are kept. A simulation of 28 days needs the 67 days before each of them, with a few to spare."""
@@ -27,7 +30,7 @@ class StoredCounts(Table):
     |---|---|---|
     | model | `<version>#state` | the last arrival that is counted everywhere |
     | model | `<version>#h#<hour>#<group>` | the counts of one hour and one group of features |
-    | model | `<version>#d#<day>#<group>` | the counts of one whole day, the sum of its hours |
+    | model | `<version>#d#<day>#<group>` | the counts of one whole day, the sum of its hours, kept for 50 days |
     | model | `<version>#p#<day>#<group>` | the profile of one whole day: coarse counts by hour, kept for 100 days |
     | model | `<version>#k#<day>#<group>#<n>` | a part of what was known at the start of a day, made from profiles |
 

@@ -27,7 +27,7 @@ from driftguard.distributions.categories import (
     digest_of,
 )
 from driftguard.distributions.numbers import Numbers, numbers, to_double
-from driftguard.distributions.times import Spool, Times
+from driftguard.distributions.times import Slots, Spool, Times
 from driftguard.distributions.weeks import Calendar, Weeks
 from driftguard.platform.serialization import Scalar
 from driftguard.statistics.arrays import Floats, Ints
@@ -88,7 +88,7 @@ class BaselineBuilder:
         lengths = {len(values) for values in [*columns.values(), *([] if predictions is None else [predictions])]}
         if rows is None and len(lengths) > 1:
             raise ValueError(f"the columns of a baseline must have equal length; these have {sorted(lengths)} values")
-        slots = np.frombuffer(self._calendar.add(hours), np.uint8)
+        slots = self.slots(hours)
         for name, values in columns.items():
             column = self.column("feature", name)
             column.add(values)
@@ -101,6 +101,10 @@ class BaselineBuilder:
             if len(slots):
                 column.times.add(predictions, slots)
         self.count(max(lengths, default=0) if rows is None else rows)
+
+    def slots(self, hours: Sequence[int | None]) -> Slots:
+        """Add the hours of rows, counted since 1970, and return their hours of the week."""
+        return np.frombuffer(self._calendar.add(hours), np.uint8)
 
     def count(self, rows: int) -> None:
         """End a chunk of rows whose values were added column by column."""

@@ -51,31 +51,42 @@ class Times:
 
     def add(self, values: Sequence[Scalar], slots: Slots) -> None:
         """Add values with their hours of the week."""
-        known = slots != NO_HOUR
         if set(map(type, values)) == {float}:
-            self._add_numbers(np.array(values, np.float64)[known], slots[known])
+            self.add_numbers(np.array(values, np.float64), slots)
             return
         kinds = np.fromiter(map(_kind, values), np.uint8, len(values))
         for kind in range(len(KINDS)):
-            places = np.flatnonzero(known & (kinds == kind))
+            places = np.flatnonzero(kinds == kind)
             if not len(places):
                 continue
             own = slots[places]
             given = [values[place] for place in places.tolist()]
             if kind == 0:
                 numbers = np.array(list(map(to_double, given)), np.float64)  # type: ignore[arg-type]  # they are numbers
-                self._add_numbers(numbers, own)
+                self.add_numbers(numbers, own)
             elif kind == 1:
-                digests = {name: digest_of(str(name)) for name in set(given)}
-                self._write(self._texts, np.array([digests[name] for name in given], np.uint32), own)
+                names = [str(name) for name in dict.fromkeys(given)]
+                codes = dict(zip(names, range(len(names)), strict=True))
+                self.add_names(names, np.array([codes[str(name)] for name in given], np.int64), own)
             else:
-                flags = np.array(given, np.int64)
-                for flag in range(len(BOOLEANS)):
-                    self._flags[flag] += np.bincount(own[flags == flag], minlength=HOURS_OF_WEEK)
+                self.add_flags(np.array(given, np.int64), own)
 
-    def _add_numbers(self, numbers: npt.NDArray[np.float64], slots: Slots) -> None:
-        finite = np.isfinite(numbers)
-        self._write(self._numbers, numbers[finite], slots[finite])
+    def add_numbers(self, numbers: npt.NDArray[np.float64], slots: Slots) -> None:
+        """Add numbers. Those that are not finite are left out."""
+        kept = np.isfinite(numbers) & (slots != NO_HOUR)
+        self._write(self._numbers, numbers[kept], slots[kept])
+
+    def add_names(self, names: Sequence[str], codes: Ints, slots: Slots) -> None:
+        """Add texts: the place of each value in `names`."""
+        kept = slots != NO_HOUR
+        digests = np.array([digest_of(name) for name in names], np.uint32)
+        self._write(self._texts, digests[codes[kept]], slots[kept])
+
+    def add_flags(self, flags: Ints, slots: Slots) -> None:
+        """Add booleans, as 0 and 1."""
+        for flag in range(len(BOOLEANS)):
+            kept = (flags == flag) & (slots != NO_HOUR)
+            self._flags[flag] += np.bincount(slots[kept], minlength=HOURS_OF_WEEK)
 
     def _write(self, paths: tuple[Path, Path], values: npt.NDArray[np.generic], slots: Slots) -> None:
         step = self._spool.step(len(values))

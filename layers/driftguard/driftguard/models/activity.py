@@ -32,6 +32,7 @@ type ActivityKind = Literal[
     "model_deleted",
     "baseline_created",
     "baseline_restored",
+    "reference_created",
     "channel_created",
     "channel_changed",
     "channel_deleted",
@@ -47,8 +48,8 @@ type ActivityKind = Literal[
 class ActivityEntry(Wire):
     """One change that a request or an operator made.
 
-    `subject_id` is the id of the model, channel, alert or key, or the version of the baseline. `details` has the
-    changed values, or the names of changed fields where the values may be secret.
+    `subject_id` is the id of the model, channel, alert or key, or the version of the baseline or of the reference.
+    `details` has the changed values, or the names of changed fields where the values may be secret.
     """
 
     id: str

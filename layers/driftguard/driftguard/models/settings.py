@@ -22,9 +22,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from driftguard.models.task import Task
 from driftguard.platform.errors import FieldError, Invalid
-from driftguard.platform.serialization import MAX_ERRORS, Name, Wire, field_errors
+from driftguard.platform.serialization import MAX_ERRORS, MAX_FIELDS, Name, Wire, at_most, field_errors
 
 type Rule = Literal["budget", "p_value"]
+type EarlierDays = Literal["previous_period", "rolling_28d"]
+type Reference = Literal["training"] | EarlierDays
 
 Score = Annotated[float, Field(ge=0, le=1, strict=True)]
 Alpha = Annotated[float, Field(gt=0, lt=1, strict=True)]
@@ -155,6 +157,11 @@ class ModelValues(Suggesting):
         description="Hours without any prediction after which `no_data` opens for a model that had predictions. "
         "`auto`: 1.5 times the longest gap of the last 14 days, at least 24.",
     )
+    reference: Reference = Field(
+        default="training",
+        description="What the report also compares the window with: `previous_period` is the `window_days` before the "
+        "window, `rolling_28d` the 28 days before it, `training` the baseline alone. Alerts do not depend on it.",
+    )
     task: Task | None = Field(
         default=None,
         description="What the model predicts: `type` (`binary`, `multiclass`, `regression`), `positive`, `threshold`, "
@@ -227,7 +234,7 @@ class FeatureOverride(Suggesting):
 class ModelSettings(ModelValues):
     """All settings of a model, including the defaults."""
 
-    features: Annotated[dict[Name, FeatureOverride], Field(max_length=MAX_OVERRIDES)] = Field(
+    features: Annotated[dict[Name, FeatureOverride], Field(max_length=MAX_OVERRIDES), at_most(MAX_OVERRIDES)] = Field(
         default_factory=dict,
         description=f"Overrides by feature name: {', '.join(f'`{name}`' for name in OVERRIDABLE)}. "
         "The name of the prediction is `prediction`.",
@@ -242,12 +249,15 @@ class ModelSettings(ModelValues):
         return [own.get(name, shared) for name in names]
 
 
-@optional_fields(Task, Task.model_fields, partial(_description, Task), {"value_matrix": dict[str, float | None]})
+Worth = Annotated[dict[str, float | None], at_most(MAX_FIELDS)]
+
+
+@optional_fields(Task, Task.model_fields, partial(_description, Task), {"value_matrix": Worth})
 class TaskPatch(Suggesting):
     """A change of the task. An absent value stays unchanged. Null restores the default."""
 
 
-Overrides = Annotated[dict[Name, FeatureOverride | None], Field(max_length=MAX_OVERRIDES)]
+Overrides = Annotated[dict[Name, FeatureOverride | None], Field(max_length=MAX_OVERRIDES), at_most(MAX_OVERRIDES)]
 
 
 @optional_fields(ModelSettings, ModelSettings.model_fields, _with_default, {"features": Overrides, "task": TaskPatch})

@@ -137,7 +137,6 @@ class Notifier:
             )
             return
         if claim is None:
-            count("DeliveriesRepeated")
             return
         try:
             self._send_all(channel, claim, seconds_left)
@@ -146,7 +145,6 @@ class Notifier:
             return
         claim.finish("delivered", claim.answers, self.now())
         self._works(channel)
-        count("DeliveriesMade")
         logger.info("delivered", extra=_about(message, channel, attempt) | {"detail": claim.answers})
 
     def test(self, request: TestRequest) -> TestResult:
@@ -220,7 +218,6 @@ class Notifier:
         # The retry is queued before the result is recorded. A crash in between repeats the attempt and loses nothing.
         self.enqueue(Retry(event=message, channel_id=channel.id, attempt=following), delay(attempt, error.retry_after))
         claim.finish("retrying", error.detail, self.now())
-        count("DeliveriesRetried")
         logger.warning("delivery failed, will be retried", extra=about)
         if error.permanent:
             self._does_not_work(channel, error.detail)
@@ -246,7 +243,6 @@ class Notifier:
             if other.settings.type == "email" and other.settings.enabled and other.health.status == "ok":
                 self.enqueue_email(Retry(event=notice, channel_id=other.id, attempt=1), 0)
         Channels.mark_notified(channel, since)
-        count("ChannelsUnhealthy")
         logger.error("channel does not work", extra={"channel_id": channel.id, "detail": reason})
 
     def _works(self, channel: StoredChannel) -> None:

@@ -11,9 +11,8 @@ from driftguard.platform.errors import Invalid, Location, TooLarge
 from driftguard.predictions.keys import labels_of
 from driftguard.predictions.requests import Request
 from driftguard.predictions.schemas import MAX_ROWS, RejectedRow
-from driftguard.predictions.storing import Valid, store
-from driftguard.rows.columns import Row, milliseconds
-from driftguard.rows.packing import pack
+from driftguard.predictions.storing import store, valid_of
+from driftguard.rows.columns import Row
 from driftguard.rows.reading import REPEATED_ID, BadRow
 
 COLUMNS = ("prediction_id", "label", "timestamp", "labelled_at", "outcomes", "withdraw")
@@ -33,10 +32,7 @@ def log_labels(
     unlabelled = len(items) - len(rows) - len(rejected)
     if not rows and not rejected:
         return LabelsLogged(accepted=0, rejected=0, unlabelled=unlabelled, errors=[])
-    valid = None
-    if rows:
-        times = [milliseconds(row) for row in rows]
-        valid = Valid(pack(rows, rejected), [row.prediction_id for row in rows], (min(times), max(times)))
+    valid = valid_of(rows, rejected)
     request = Request.of_labels(items, body.batch_id, idempotency_key)
     answer = store(model, request, valid, rejected, now, labels_of(model.model_id))
     return LabelsLogged(

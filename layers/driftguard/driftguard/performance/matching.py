@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.performance.counts import CALIBRATION_BINS, Counts, Outcome, Tally, delay_bin
+from driftguard.performance.counts import CALIBRATION_BINS, Counts, Outcome, delay_bin
 from driftguard.performance.ids import Hashes
 from driftguard.performance.runs import NO_CLASS, Codes, Directory, Labels
+from driftguard.performance.tally import Tally
 from driftguard.statistics import errors, scores
 from driftguard.statistics.arrays import Flags, Floats, Ints
 

@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from driftguard.models.schemas import ModelReference
 from driftguard.platform.serialization import Wire
 from driftguard.predictions.schemas import MAX_ROWS, Id, RejectedRow
+from driftguard.rows.file_format import TableFormat
+from driftguard.uploads.schemas import FileStatus
 
 _SCALAR: dict[str, Any] = {
     "anyOf": [{"type": "number"}, {"type": "string", "maxLength": 256}, {"type": "boolean"}, {"type": "null"}]
@@ -74,6 +76,28 @@ class LabelsOfModel(Wire):
 
 class LabelsBody(LabelsOfModel, ModelReference):
     """The body of POST /labels, which also names the model."""
+
+
+class NewLabelUpload(TableFormat):
+    """The body of POST /models/{model_id}/labels/uploads: a description of the file.
+
+    A CSV file is in UTF-8 and starts with a header row. Its columns are `prediction_id`, `label`, `timestamp`,
+    `labelled_at`, `withdraw` and `outcome:<name>`, as far as you need them. A JSON Lines file has one label per line,
+    with fields of the same names. Empty cells and the marks that pandas knows, such as NA, are missing values.
+    """
+
+
+class LabelUploadStatus(FileStatus):
+    """The progress and the result of an upload of labels.
+
+    `size`, `bytes_read` and `rows_read` show the progress while the file is processed. `accepted`, `rejected` and
+    `unlabelled` count its rows as the response to labels does. `errors` has the first 20 rejected lines. A rejected
+    line does not stop the others. `reason` explains a failure. Labels that were accepted before it stay stored.
+    """
+
+    accepted: int
+    rejected: int
+    unlabelled: int
 
 
 class LabelsLogged(BaseModel):

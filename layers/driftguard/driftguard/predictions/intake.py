@@ -1,6 +1,6 @@
 """Log predictions one by one or in batches, as rows or as columns. A repeated request is stored only once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +10,10 @@ from driftguard.models.tables import Models
 from driftguard.platform.errors import Invalid, TooLarge
 from driftguard.predictions.requests import Request
 from driftguard.predictions.schemas import MAX_ROWS, BatchBody, BatchLogged, Logged, PredictionBody, RejectedRow
-from driftguard.predictions.storing import Valid, store
-from driftguard.rows.columns import Row, milliseconds, names_of
+from driftguard.predictions.storing import Valid, store, valid_of
+from driftguard.rows.columns import Row, names_of
 from driftguard.rows.logged_columns import FIELDS, SentColumns, read
-from driftguard.rows.packing import pack, pack_columns
+from driftguard.rows.packing import pack_columns
 from driftguard.rows.reading import REPEATED_ID, BadRow, RowReader
 
 
@@ -22,7 +22,7 @@ def log_one(organization_id: str, body: PredictionBody, *, idempotency_key: str 
     model = referred(organization_id, body)
     request, item = Request.of_one(body, idempotency_key)
     rows, rejected = _read([item], [["body"]], now)
-    answer = store(model, request, _valid(rows, rejected), rejected, now)
+    answer = store(model, request, valid_of(rows, rejected), rejected, now)
     return Logged(accepted=answer.accepted, prediction_ids=answer.prediction_ids)
 
 
@@ -45,14 +45,14 @@ def log_batch(
         raise Invalid.at(["body", "predictions"], "must have at least one prediction")
     request, items = Request.of_rows(sent, body.batch_id, idempotency_key)
     rows, rejected = _read(items, [["body", "predictions", index] for index in range(len(items))], now)
-    answer = store(model, request, _valid(rows, rejected), rejected, now)
+    answer = store(model, request, valid_of(rows, rejected), rejected, now)
     predicted = any(row.prediction is not None for row in rows)
     return _with_warning(
         answer,
         _unwatched(
             model,
             lambda: names_of(rows),
-            lambda name: any(row.features.get(name) is not None for row in rows),
+            lambda names: _valued(rows, names),
             predicted=predicted,
         ),
     )
@@ -78,14 +78,14 @@ def _log_columns(
     ]
     valid = None
     if batch.times:
-        valid = Valid(pack_columns(batch, rejected), batch.ids, (min(batch.times), max(batch.times)))
+        valid = Valid(pack_columns(batch, rejected), batch.ids, batch.times)
     answer = store(model, request, valid, rejected, now)
     return _with_warning(
         answer,
         _unwatched(
             model,
             lambda: batch.features,
-            lambda name: batch.features[name].count(None) < len(batch.features[name]),
+            lambda names: {name for name in names if batch.features[name].count(None) < len(batch.features[name])},
             predicted=batch.predictions.count(None) < len(batch.predictions),
         ),
     )
@@ -124,22 +124,30 @@ def _read(
     return rows, rejected
 
 
-def _valid(rows: Sequence[Row], rejected: Sequence[RejectedRow]) -> Valid | None:
-    if not rows:
-        return None
-    times = [milliseconds(row) for row in rows]
-    return Valid(pack(rows, rejected), [row.prediction_id for row in rows], (min(times), max(times)))
-
-
 def _unwatched(
-    model: Models, names: Callable[[], Iterable[str]], has_value: Callable[[str], bool], *, predicted: bool
+    model: Models,
+    names: Callable[[], Iterable[str]],
+    valued: Callable[[Sequence[str]], Container[str]],
+    *,
+    predicted: bool,
 ) -> list[str]:
-    """Return a warning about names with values that the model's baseline lacks. Without a baseline there is none."""
+    """Return a warning about names with values that the model's baseline lacks. Without a baseline there is none.
+
+    valued: returns those of the given names that have a value in the batch.
+    """
     if not model.baseline_names:
         return []
     found = lacking(model.baseline_names, sorted(names()), predicted=predicted)
-    named = [name for name in found if name == "prediction" or has_value(name)]
+    if not found:
+        return []
+    with_value = valued([name for name in found if name != "prediction"])
+    named = [name for name in found if name == "prediction" or name in with_value]
     return [warning(named)] if named else []
+
+
+def _valued(rows: Iterable[Row], names: Iterable[str]) -> set[str]:
+    """Return those of the names that have a value in any row. One pass over the rows serves any number of names."""
+    return {name for row in rows for name, value in row.features.items() if value is not None}.intersection(names)
 
 
 def _with_warning(answer: BatchLogged, warnings: Sequence[str]) -> BatchLogged:

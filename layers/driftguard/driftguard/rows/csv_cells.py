@@ -11,7 +11,7 @@ from driftguard.platform.serialization import Scalar
 from driftguard.platform.times import hour_of
 from driftguard.rows.chunks import ColumnValues
 from driftguard.rows.file_format import FileFormat
-from driftguard.rows.reading import BadRow, scalar
+from driftguard.rows.reading import BadRow, scalar, score
 
 MISSING = frozenset(
     {
@@ -25,7 +25,7 @@ r"""Cells that stand for a missing value: those of pandas, and `\N`, which MySQL
 NO_TIME = "NaT"
 
 _NUMBER_CHARACTERS = re.compile(r"[0-9.eE+-]*")
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NOT_FINITE = frozenset(sign + text for sign in ("", "+", "-") for text in ("nan", "inf", "infinity"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -73,6 +73,14 @@ class Cells:
         """Return the hours of a column of times, counted since 1970. Adds rejected cells to `bad`, by their place."""
         return self._each(cells, self._hour, [name], bad)
 
+    def scores(self, name: str, cells: Sequence[str], bad: dict[int, BadRow]) -> Sequence[float | None]:
+        """Return the probabilities in a column. Adds a BadRow for every cell that is no number from 0 to 1."""
+
+        def read(cell: str, loc: Location) -> float | None:
+            return score(self._value(cell, loc), loc)
+
+        return self._each(cells, read, [name], bad)
+
     def _all_numbers(self, cells: Sequence[str]) -> ColumnValues | None:
         """Return the numbers of a column without other values; None if it has any."""
         if self._numbers or not _NUMBER_CHARACTERS.fullmatch("".join(cells)):
@@ -108,11 +116,11 @@ class Cells:
 
     def _value(self, cell: str, loc: Location) -> Scalar:
         """Return the value of a cell: a boolean, a number or a text. Raises BadRow."""
-        if cell in _BOOLEANS:
-            return _BOOLEANS[cell]
+        if cell in BOOLEANS:
+            return BOOLEANS[cell]
         if cell.lower() in _NOT_FINITE:
             raise BadRow(loc, "must be a finite number; leave the cell empty if the value is missing")
-        number = _number(cell)
+        number = number_of(cell)
         if number is None:
             return _text(cell, loc)
         return None if number in self._numbers else scalar(number, loc)
@@ -130,7 +138,7 @@ class Cells:
             ) from None
 
 
-def _number(cell: str) -> float | None:
+def number_of(cell: str) -> float | None:
     """Return the number that a cell holds; None if it holds none."""
     try:
         return float(cell) if _NUMBER_CHARACTERS.fullmatch(cell) else None
@@ -146,7 +154,7 @@ def _text(cell: str, loc: Location) -> Scalar:
 
 def time_of(cell: str) -> datetime:
     """Return the UTC time of a cell: an ISO time, in UTC if it has no offset, or a Unix time. Raises ValueError."""
-    number = _number(cell)
+    number = number_of(cell)
     if number is not None:
         for limit, unit in _UNIX_UNITS:
             if SMALLEST_UNIX <= abs(number) < limit:

@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 from typing import Literal, NamedTuple
 
 from driftguard.rows.chunks import BadFile
-from driftguard.rows.file_format import FileFormat
+from driftguard.rows.file_format import TableFormat
 
 DELIMITERS = (",", ";", "\t", "|")
 OTHER_DELIMITERS = ("^", "~", "\x01", "\x1f", ":")
@@ -46,7 +46,7 @@ class Layout(NamedTuple):
 type Table = list[list[str]]
 
 
-def layout_of(sample: str, about: FileFormat, *, whole: bool) -> Layout:
+def layout_of(sample: str, about: TableFormat, *, whole: bool) -> Layout:
     """Return the layout of a file that starts with `sample`. Raises BadFile if the text is no table with a header.
 
     whole: the sample is the whole file.

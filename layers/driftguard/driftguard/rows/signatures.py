@@ -3,7 +3,7 @@
 import re
 
 from driftguard.rows.chunks import BadFile
-from driftguard.rows.file_format import FileFormat
+from driftguard.rows.file_format import TableFormat
 
 HEAD_BYTES = 1 << 18
 """Bytes at the start of a file that are looked at before the first row is read. A header of 500 names fits."""
@@ -50,7 +50,7 @@ _ARFF = re.compile(r"(%.*\n|\s)*@relation\b", re.IGNORECASE)
 _SQL = re.compile(r"(--.*\n|\s)*(insert\s+into|create\s+table|drop\s+table|copy\s+\S+\s*\()", re.IGNORECASE)
 
 
-def check_compression(head: bytes, about: FileFormat) -> None:
+def check_compression(head: bytes, about: TableFormat) -> None:
     """Raise BadFile if the file is not compressed in the way that its description says."""
     if about.compression is None and head.startswith(_GZIP):
         raise BadFile(
@@ -95,7 +95,7 @@ def encoding_of(head: bytes) -> str:
     raise BadFile(f"the file is binary; {EXPORT}")
 
 
-def check_text(text: str, about: FileFormat) -> None:
+def check_text(text: str, about: TableFormat) -> None:
     """Raise BadFile if the first characters of a file show that it holds no rows of the format in its description."""
     start = text[:10_000].lstrip("\ufeff \t\r\n")
     if _MARKUP.match(start):

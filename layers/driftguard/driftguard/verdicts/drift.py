@@ -72,8 +72,20 @@ class DriftTests:
     window_cdf: Floats
 
 
-def drift_tests(layout: Layout, window: Counts, week: Week, rules: Rules, *, baseline_days: int | None) -> DriftTests:
-    """Test the window of every feature against the baseline. week: how much the windows may vary."""
+def drift_tests(
+    layout: Layout,
+    window: Counts,
+    week: Week,
+    rules: Rules,
+    *,
+    baseline_days: int | None,
+    wasserstein: bool = True,
+) -> DriftTests:
+    """Test the window of every feature against the baseline.
+
+    week: how much the windows may vary. wasserstein: whether Wasserstein-1 is computed, which needs the baseline's
+    values. It is NaN otherwise.
+    """
     starts, sizes = layout.starts, layout.sizes
     n, m = window.present, layout.present
     base, seen = (ks.shares(bins, starts, sizes) for bins in (layout.bins, window.bins))
@@ -111,7 +123,8 @@ def drift_tests(layout: Layout, window: Counts, week: Week, rules: Rules, *, bas
     holding = fired | testable & (week.covered | ~rules.budget) & np.where(
         by_score, score > STAY_OPEN_SCORE * threshold, below
     )
-    distance, distance_error = _wasserstein(layout, window, base_cdf, seen_cdf)
+    nothing = np.full(len(n), np.nan)
+    distance, distance_error = _wasserstein(layout, window, base_cdf, seen_cdf) if wasserstein else (nothing, nothing)
     return DriftTests(
         testable=testable,
         fired=fired,
@@ -158,7 +171,8 @@ class _Scores:
         """Return the KS tests of numeric features, and empty places for the other features."""
         n, m = window.present, layout.present
         # D takes a rounded value for the baseline's value. The exact statistic takes it for another one.
-        moved = np.minimum(window.unseen / np.maximum(n, 1), np.maximum.reduceat(np.minimum(base, seen), layout.starts))
+        unseen = window.unseen / np.maximum(n, 1) + layout.unseen / np.maximum(m, 1)
+        moved = np.minimum(unseen, np.maximum.reduceat(np.minimum(base, seen), layout.starts))
         p_value, filled = np.ones(len(n)), layout.numeric & (n > 0) & (m > 0)
         p_value[filled] = ks.ks_p_value(distance[filled], n[filled], m[filled])
         return cls(

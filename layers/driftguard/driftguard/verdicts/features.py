@@ -7,24 +7,23 @@ from typing import Any
 import numpy as np
 
 from driftguard.alerts.changes import Change
-from driftguard.alerts.schemas import AlertFeature, Histogram, Place, Shares, WrongType
+from driftguard.alerts.schemas import AlertFeature, Histogram, Place, WrongType
 from driftguard.counting.counts import KINDS, Counts
 from driftguard.counting.layout import Layout
 from driftguard.counting.profiles import HOURS
+from driftguard.distributions.baseline import FeatureType
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.numbers import Numbers
 from driftguard.platform.times import hour_start, iso
 from driftguard.statistics.arrays import Floats
 from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers, place_of_d
 from driftguard.verdicts.drift import DriftTests
-from driftguard.verdicts.histograms import category_shares, histograms
+from driftguard.verdicts.histograms import category_shares, histograms, of_groups
 from driftguard.verdicts.parts import PARTS
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.rules import Rules
 from driftguard.verdicts.shapes import (
-    FeatureType,
     MeanPair,
-    PlaceOfD,
     RangePair,
     ReportFeature,
     Sudden,
@@ -76,21 +75,22 @@ def _row(
         "name": feature.name,
         "role": feature.role,
         "type": feature.type,
-        "test": _test_of(layout, tests, index),
+        "test": name_of_test(layout, tests, index),
         "status": "drift" if fired else "ok" if testable else "insufficient_data",
         "drift_score": float(tests.score[index]) if testable else None,
         "score_error_bound": float(tests.error_bound[index]) if testable else None,
-        "expected_by_chance": _finite(tests.expected_by_chance[index]),
+        "expected_by_chance": finite(tests.expected_by_chance[index]),
         "p_value": float(tests.p_value[index]) if testable else None,
-        "threshold": _finite(tests.threshold[index]),
-        "p_threshold": _finite(tests.p_threshold[index]),
+        "threshold": finite(tests.threshold[index]),
+        "p_threshold": finite(tests.p_threshold[index]),
         "min_detectable_score": None if testable else float(tests.detectable[index]),
         "rho": float(tests.rho[index]),
         "drifted": fired,
         "part": PARTS[found.combined.part[index]] if found.combined.part[index] >= 0 else None,
         "sudden": _sudden(found, index),
+        "matched": _matched(layout, found, index),
         "window_start": _window_start(found, index),
-        "direction": _direction(layout, window, tests, index),
+        "direction": direction_of(layout, window, tests, index),
         "at": _place(layout, window, tests, index),
         "n_baseline": int(tests.m[index]),
         "n_window": int(tests.n[index]),
@@ -98,9 +98,9 @@ def _row(
             "baseline": feature.missing / max(feature.rows, 1),
             "window": int(window.missing[index]) / max(rows, 1),
         },
-        "psi": _finite(tests.psi[index]) if tests.n[index] and tests.m[index] else None,
-        "wasserstein": _finite(tests.wasserstein[index]),
-        "wasserstein_error_bound": _rounded_up(_finite(tests.wasserstein_error[index])),
+        "psi": finite(tests.psi[index]) if tests.n[index] and tests.m[index] else None,
+        "wasserstein": finite(tests.wasserstein[index]),
+        "wasserstein_error_bound": _rounded_up(finite(tests.wasserstein_error[index])),
         "mean": _means(numbers, feature.present, window, index) if numbers else None,
         "range": _ranges(numbers, window, index) if numbers else None,
         "new_categories": [] if numbers else list(window.recent.get(index, ())),
@@ -124,7 +124,8 @@ def _row(
     }
 
 
-def _test_of(layout: Layout, tests: DriftTests, index: int) -> TestName:
+def name_of_test(layout: Layout, tests: DriftTests, index: int) -> TestName:
+    """Return the test of a feature."""
     if tests.by_distance[index]:
         return "ks"
     return "fisher" if layout.numeric[index] else "chi2"
@@ -133,7 +134,7 @@ def _test_of(layout: Layout, tests: DriftTests, index: int) -> TestName:
 def _means(numbers: Numbers, present: int, window: Counts, index: int) -> MeanPair:
     return {
         "baseline": _mean(numbers.total, present),
-        "window": _mean(window.total[index], int(window.present[index])),
+        "window": mean_of(window, index),
     }
 
 
@@ -159,8 +160,8 @@ def alert_feature(
         p_threshold=row["p_threshold"],
         drifted=row["drifted"],
         direction=row["direction"],
-        at=Place.model_validate(row["at"]) if row["at"] else None,
-        missing=Shares.model_validate(row["missing"]),
+        at=row["at"],
+        missing=row["missing"],
         histogram=row["histogram"],
         new_categories=row["new_categories"],
     )
@@ -189,7 +190,7 @@ def alert_feature(
         "drifted": quality.fired,
         "at": None,
         "kind": quality.kind,
-        "shares": Shares(baseline=quality.baseline, window=quality.window),
+        "shares": {"baseline": quality.baseline, "window": quality.window},
         "change": _quality_change(tests, index, quality),
     }
     if quality.kind == "wrong_type" and row["type_change"]:
@@ -261,6 +262,15 @@ def _sudden(tests: Tests, index: int) -> Sudden | None:
     }
 
 
+def _matched(layout: Layout, tests: Tests, index: int) -> Histogram | None:
+    """Return the hours that decide beside the same hours of the past; None if another part decides."""
+    part = tests.combined.part[index]
+    if tests.sudden is None or part < 0 or PARTS[part] != "sudden":
+        return None
+    shares = tests.sudden.matched.get(index)
+    return None if shares is None else of_groups(layout, index, shares.reference, shares.window)
+
+
 def _window_start(tests: Tests, index: int) -> str | None:
     day = int(tests.standing.first_days[index])
     return iso(hour_start(day * HOURS)) if day * HOURS > tests.first_hour else None
@@ -283,7 +293,8 @@ def _type_change(
     return None
 
 
-def _direction(layout: Layout, window: Counts, tests: DriftTests, index: int) -> str | None:
+def direction_of(layout: Layout, window: Counts, tests: DriftTests, index: int) -> str | None:
+    """Return how the values of a feature moved, in words. None if one side has no values."""
     span = layout.span(index)
     values = layout.features[index].values
     if not isinstance(values, Categories):
@@ -292,20 +303,24 @@ def _direction(layout: Layout, window: Counts, tests: DriftTests, index: int) ->
     return direction_of_categories(values.names, before, now, new=True)
 
 
-def _place(layout: Layout, window: Counts, tests: DriftTests, index: int) -> PlaceOfD | None:
+def _place(layout: Layout, window: Counts, tests: DriftTests, index: int) -> Place | None:
     """Return the place of D of a numeric feature, or None without values on both sides."""
     numbers = layout.features[index].values
     if not isinstance(numbers, Numbers) or not tests.n[index] or not tests.m[index]:
         return None
     span = layout.span(index)
-    of_window = [window.least[index], window.greatest[index], window.total[index], window.squares[index]]
+
+    def whole() -> bool:
+        of_window = [window.least[index], window.greatest[index], window.total[index], window.squares[index]]
+        return _whole(np.asarray(numbers.cuts)) and _whole(np.array(of_window))
+
     return place_of_d(
         layout.highs[span],
         layout.bins[span],
         tests.baseline_cdf[span],
         tests.window_cdf[span],
         greatest=float(window.greatest[index]),
-        whole=_whole(np.asarray(numbers.cuts)) and _whole(np.array(of_window)),
+        whole=whole,
     )
 
 
@@ -313,7 +328,8 @@ def _whole(values: Floats) -> bool:
     return bool(np.all(np.isfinite(values) & (np.floor(values) == values)))
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return a number, None if it is infinite or NaN."""
     return float(value) if math.isfinite(value) else None
 
 
@@ -325,8 +341,13 @@ def _rounded_up(bound: float | None) -> float | None:
     return rounded if rounded >= bound else float(f"{1.005 * bound:.2e}")
 
 
+def mean_of(counts: Counts, index: int) -> float | None:
+    """Return the mean of a numeric feature's values, None without values."""
+    return _mean(counts.total[index], int(counts.present[index]))
+
+
 def _mean(total: float, count: int) -> float | None:
-    return _finite(total / count) if count else None
+    return finite(total / count) if count else None
 
 
 def _extremes(values: Sequence[float]) -> list[float] | None:

@@ -43,6 +43,7 @@ class Verdict:
 
     findings: one per alert type. occasion: the context of the check. sights: what the next checks must know of features
     in alerts, by alert type. now_hour: the running hour since 1970. week: how much the values of a week vary.
+    window: the counts of the window.
     """
 
     report: Report
@@ -51,6 +52,7 @@ class Verdict:
     sights: Mapping[AlertType, Sequence[Sight]] = field(default_factory=dict)
     now_hour: int = 0
     week: Week | None = None
+    window: Counts | None = None
 
 
 def judge(
@@ -114,7 +116,7 @@ def judge(
         drift_score=score,
         p_value=p_value,
     )
-    return Verdict(bounded(report), findings, occasion, sights, tests.now_hour, tests.varying)
+    return Verdict(bounded(report), findings, occasion, sights, tests.now_hour, tests.varying, window)
 
 
 def notes_on(baseline: Baseline) -> list[str]:

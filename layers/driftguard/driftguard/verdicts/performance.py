@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from driftguard.alerts.schemas import Severity
-from driftguard.models.task import TaskType
+from driftguard.models.settings import ModelSettings
+from driftguard.models.task import Task, TaskType
 from driftguard.performance.counts import Counts
 from driftguard.performance.maturity import Day
 from driftguard.statistics import errors, scores
@@ -134,10 +135,29 @@ def judge(
         reference_days=reference_days,
         min_labels=min_labels,
         min_drop=min_drop,
-        level=ALPHA / (len(names) * LOOKS),
+        level=level_of(task, reference),
     )
     found = [_TESTS[name](name, comparison) for name in names]
     return [judged for judged in found if judged is not None]
+
+
+def judged_with(
+    days: Sequence[Day], reference: Counts, reference_days: int | None, task: Task, settings: ModelSettings
+) -> list[Judged]:
+    """Return what `judge` finds with a model's settings."""
+    return judge(
+        days,
+        reference,
+        task=task.type,
+        reference_days=reference_days,
+        min_labels=settings.min_labels,
+        min_drop=settings.min_performance_drop,
+    )
+
+
+def level_of(task: TaskType, reference: Counts) -> float:
+    """Return the level at which each metric is tested, so that all looks of a month share ALPHA."""
+    return ALPHA / (len(judged_names(task, reference)) * LOOKS)
 
 
 def judged_names(task: TaskType, reference: Counts) -> list[str]:
@@ -171,6 +191,9 @@ def _recall(counts: Counts) -> tuple[int, int]:
 
 
 _SHARES: dict[str, Share] = {"accuracy": _accuracy, "precision": _precision, "recall": _recall}
+
+PROPORTIONS = frozenset(_SHARES)
+"""The metrics for which Fisher's p-value decides besides the limit."""
 
 
 def overdispersion(hits: Sequence[int], n: Sequence[int]) -> float:
@@ -342,11 +365,15 @@ _TESTS: dict[str, Callable[[str, Comparison], Judged | None]] = {
 }
 
 
+def label_limit(p90: float | None) -> timedelta:
+    """Return how long no label may arrive: 24 hours, or 3·p90. p90: the 90 % quantile of the delay in hours."""
+    return timedelta(hours=max(24.0, 3 * (p90 or 0.0)))
+
+
 def labels_missing(now: datetime, unlabelled_since: datetime | None, p90: float | None) -> bool:
     """Return whether labels have stopped: no label arrived for longer than the largest of 24 hours and 3·p90.
 
-    unlabelled_since: the event time of the first prediction after the last label arrived, or after the task was set if
-    there is no label. None if there is no such prediction. p90: the 90 % quantile of the delay in hours.
+    unlabelled_since: the arrival of the first prediction after the last label arrived, or after the task was set if
+    there is no label. None if there is no such prediction.
     """
-    limit = timedelta(hours=max(24.0, 3 * (p90 or 0.0)))
-    return unlabelled_since is not None and now - unlabelled_since > limit
+    return unlabelled_since is not None and now - unlabelled_since > label_limit(p90)

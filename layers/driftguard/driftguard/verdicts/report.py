@@ -55,6 +55,7 @@ def report_of(
         "unwatched": list(unwatched),
         "unwatched_more": unwatched_more,
         "notes": list(notes),
+        "reference": None,
     }
 
 

@@ -9,11 +9,12 @@ from typing import Annotated, Literal, TypedDict
 from pydantic import WithJsonSchema
 
 from driftguard.alerts.changes import Part, PastReference
-from driftguard.alerts.schemas import Histogram, QualityKind
+from driftguard.alerts.schemas import Histogram, Place, QualityKind, Shares
+from driftguard.distributions.baseline import FeatureType
 from driftguard.models.schemas import State
+from driftguard.models.settings import EarlierDays
 
 type Role = Literal["feature", "prediction"]
-type FeatureType = Literal["numeric", "categorical", "boolean"]
 type TestName = Literal["ks", "chi2", "fisher"]
 """Fisher's exact test is that of a numeric feature with two values in the baseline, compared as a proportion."""
 
@@ -28,13 +29,6 @@ class Span(TypedDict):
 
     start: Time
     end: Time
-
-
-class SharePair(TypedDict):
-    """A share of rows in the baseline and in the window, each from 0 to 1."""
-
-    baseline: float
-    window: float
 
 
 class MeanPair(TypedDict):
@@ -82,19 +76,6 @@ class TypeChange(TypedDict):
     share: float
     expected: FeatureType | None
     example: str | None
-
-
-class PlaceOfD(TypedDict):
-    """The value where baseline and window differ most: where D is found.
-
-    `baseline` and `window` are the shares of values that are at most `value`, each from 0 to 1. `words` names these
-    values, such as `4 or less`.
-    """
-
-    value: float
-    baseline: float
-    window: float
-    words: str
 
 
 _Since = TypedDict("_Since", {"from": Time})
@@ -147,8 +128,9 @@ class ReportFeature(TypedDict):
     measures how much days differ from each other beyond chance. `direction` describes the shift in words, such as
     `towards higher values`. `at` is the place of D for a numeric feature. `drifted` says whether any part of the test
     found drift, and `part` is the part that decides, also for a feature that only keeps an alert open. `sudden`
-    compares the last hours with the model's own past; it is null if that is off. `window_start` is set if the window
-    of the feature starts later than the report's, after the end of an earlier alert.
+    compares the last hours with the model's own past; it is null if that is off. If these hours decide, `matched` has
+    the shares of their values (`window`), and those at the same hours of the past (`baseline`). `window_start` is set
+    if the window of the feature starts later than the report's, after the end of an earlier alert.
     """
 
     name: str
@@ -167,12 +149,13 @@ class ReportFeature(TypedDict):
     drifted: bool
     part: Part | None
     sudden: Sudden | None
+    matched: Histogram | None
     window_start: Time | None
     direction: str | None
-    at: PlaceOfD | None
+    at: Place | None
     n_baseline: int
     n_window: int
-    missing: SharePair
+    missing: Shares
     psi: float | None
     wasserstein: float | None
     wasserstein_error_bound: float | None
@@ -184,13 +167,75 @@ class ReportFeature(TypedDict):
     type_change: TypeChange | None
 
 
+class ReferencePair(TypedDict):
+    """A share of rows in the earlier days and in the window, each from 0 to 1."""
+
+    reference: float
+    window: float
+
+
+class ReferenceMeans(TypedDict):
+    """The mean of a numeric feature's values in the earlier days and in the window. Null for a side without values."""
+
+    reference: float | None
+    window: float | None
+
+
+class ComparedFeature(TypedDict):
+    """One feature of a comparison with earlier days. The fields mean the same as in a report.
+
+    `status` is `drift` if the window differs from the earlier days by more than the limit, which opens no alert. Scores
+    and limits are null if one side has too few values.
+    """
+
+    name: str
+    role: Role
+    type: FeatureType
+    test: TestName
+    status: FeatureStatus
+    drift_score: float | None
+    score_error_bound: float | None
+    expected_by_chance: float | None
+    p_value: float | None
+    threshold: float | None
+    p_threshold: float | None
+    direction: str | None
+    n_reference: int
+    n_window: int
+    mean: ReferenceMeans | None
+    missing: ReferencePair
+
+
+class Compared(TypedDict):
+    """The window compared with earlier days of the same model. It is shown only: no alert depends on it.
+
+    `source` says which days: `previous_period` are the `window_days` before the window, `rolling_28d` the 28 days
+    before it. They are whole days in UTC, from `start` to before `end`, and `days` of them have rows. `reason` is a
+    sentence about rows that are missing. `drifted_features` are those that differ by more than their limit.
+    """
+
+    source: EarlierDays
+    start: Time
+    end: Time
+    days: int
+    window: Span
+    n_reference: int
+    n_window: int
+    reason: str | None
+    drift_score: float | None
+    p_value: float | None
+    drifted_features: list[str]
+    features: list[ComparedFeature]
+
+
 class Report(TypedDict):
     """The result of one check, with one entry per feature.
 
     `histograms_left_out` is the number of features whose histogram is empty because the response would be too long.
     `drifted_features` names the prediction `prediction`, and a feature of that name `feature:prediction`. `unwatched`
     lists at most 51 names, and `unwatched_more` counts values under further names. Both are null in reports that
-    older versions stored. `notes` are sentences about what limits the tests.
+    older versions stored. `notes` are sentences about what limits the tests. `reference` is null unless the check also
+    compared the window with earlier days, as the setting `reference` says.
     """
 
     model_id: str
@@ -210,3 +255,4 @@ class Report(TypedDict):
     unwatched: list[Unwatched] | None
     unwatched_more: int | None
     notes: list[str]
+    reference: Compared | None

@@ -1,0 +1,34 @@
+"""Store the labels of uploaded files. EventBridge invokes this function for each file of labels."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from driftguard.performance.loading import load
+from driftguard.platform import aws
+from driftguard.platform.dynamodb import connect
+from driftguard.platform.environment import Environment
+from driftguard.platform.observability import logger
+from driftguard.platform.s3 import Bucket
+from driftguard.uploads.processing import Worker
+from driftguard.uploads.schemas import ObjectCreated
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
+    """Store the labels of one file. The event is EventBridge's; Lambda keeps the request id when it retries."""
+    environment = Environment()
+    connect(environment)
+    file = ObjectCreated.model_validate(event).detail.object
+    worker = Worker(
+        bucket=Bucket(aws.client("s3"), environment.text("UPLOADS_BUCKET")),
+        owner=context.aws_request_id,
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
+    )
+    outcome = load(file, worker)
+    logger.info("upload", extra={"key": file.key, "size": file.size, "outcome": outcome})
+    return {"outcome": outcome}
