@@ -163,14 +163,17 @@ def _keys(stack: Stack) -> Iterator[dict[str, Any]]:
 def _restore_keys(stack: Stack, saved: list[dict[str, Any]]) -> dict[str, str]:
     """Create the keys that API Gateway no longer has, with their old values. Returns the new ids by the old ids."""
     gateway, renamed = stack.aws("apigateway"), {}
+    plan = gateway.get_usage_plan(usagePlanId=stack.resources["UsagePlan"]).get("tags") or {}
+    # The tag `driftguard:stack` must name the new stack, or its function could not revoke the key.
+    tags = {name: value for name, value in plan.items() if not name.startswith("aws:")}
     there = {one["value"]: one["id"] for one in _keys(stack)}
     for key in saved:
         new_id = there.get(key["value"])
         if new_id is None:
-            given = {name: key[name] for name in ("name", "description", "enabled", "value", "tags") if key.get(name)}
-            new_id = gateway.create_api_key(**{"enabled": False, **given})["id"]
-            plan = stack.resources["UsagePlan"]
-            gateway.create_usage_plan_key(usagePlanId=plan, keyId=new_id, keyType="API_KEY")
+            given = {name: key[name] for name in ("name", "description", "enabled", "value") if key.get(name)}
+            tagged = {**(key.get("tags") or {}), **tags}
+            new_id = gateway.create_api_key(**{"enabled": False, **given}, tags=tagged)["id"]
+            gateway.create_usage_plan_key(usagePlanId=stack.resources["UsagePlan"], keyId=new_id, keyType="API_KEY")
         renamed[key["id"]] = new_id
     return renamed
 

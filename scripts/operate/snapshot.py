@@ -106,7 +106,10 @@ def read(path: Path) -> Iterator[Item]:
 
 def content_of(items: Iterable[Item]) -> Content:
     """Return the content of a table or of a file."""
-    return sum((line_of(item) for item in items), start=Content())
+    content = Content()
+    for item in items:
+        content += line_of(item)
+    return content
 
 
 def put(dynamodb: Any, table: str, items: Iterable[Item]) -> Content:

@@ -11,7 +11,7 @@ from moto import mock_aws
 from rules.template import load
 from scripts.operate.deploy import parsed
 from scripts.operate.package import command, upload
-from scripts.operate.plan import concurrency_warning, lines, plan
+from scripts.operate.plan import concurrency_warning, lines, name_warning, plan
 from scripts.operate.session import ROOT, region_of, settings_of
 
 OLD: dict[str, dict[str, Any]] = {"A": {"Default": "1"}, "B": {"Default": "x"}, "Secret": {"NoEcho": True}, "Gone": {}}
@@ -73,6 +73,19 @@ def test_a_small_account_is_warned_of_checks(limit: int, checks: int, joins: int
     if found is not None:
         proposed = dict(word.split("=") for word in found.splitlines()[1].replace(",", "").split() if "=" in word)
         assert concurrency_warning(limit, proposed) is None
+
+
+def test_a_name_that_is_too_long_for_a_key_policy_is_named() -> None:
+    """CloudFormation would shorten it in the names of queues, so that the policy no longer fits. Other stacks may."""
+    queues = [
+        name for name, one in load(ROOT / "template.yaml")["Resources"].items() if one["Type"] == "AWS::SQS::Queue"
+    ]
+    longest = max(map(len, queues))
+    most = 80 - len("-") - longest - len("-ABCDEF123456.fifo")
+    key = {"KeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1"}
+    assert name_warning("s" * most, queues, key) is None
+    assert f"at most {most}:" in (name_warning("s" * (most + 1), queues, key) or "")
+    assert name_warning("s" * 128, queues, {"KeyArn": ""}) is None
 
 
 def test_the_template_has_the_parameters_that_the_warning_names() -> None:

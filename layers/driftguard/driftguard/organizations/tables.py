@@ -140,8 +140,17 @@ class ApiKeys(Table):
         return str(item.revoked_at)
 
     @classmethod
-    def revoke(cls, organization_id: str, key_id: str, now: datetime, record: Callable[[TransactWrite], None]) -> bool:
-        """Mark both items of a key as revoked. Returns False if the organization has no such key."""
+    def revoke(
+        cls,
+        organization_id: str,
+        key_id: str,
+        now: datetime,
+        record: Callable[[TransactWrite], None] = lambda _write: None,
+    ) -> bool:
+        """Mark both items of a key as revoked. Returns False if the organization has no such key.
+
+        record: as for `add_key`.
+        """
         return cls._change(organization_id, key_id, cls.revoked_at.set(iso(now)), record)
 
     @classmethod
