@@ -66,6 +66,8 @@ class Joiner:
                 publish_pending(model.model_id, self.publish)
             if not done.complete:
                 self.queue.send(message, f"{message.model_id}-{new_id(now)}")
+            elif message.request is not None:
+                Joined.answer(model.model_id, message.request, now)
         except Overtaken:
             logger.info("another join of this model was faster", extra={"model_id": message.model_id})
         except Exception as error:

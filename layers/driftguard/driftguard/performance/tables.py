@@ -53,6 +53,7 @@ class Joined(Table):
     | model | `reference` | the counts of the reference, and which reference and task they belong to |
     | model | `report` | the performance report, or the id and number of its chunks; its headline; when it is due |
     | model | `report#<id>#<n>` | a chunk of a long report; the id is a hash of the report |
+    | model | `answered` | the id of the last API request whose join has ended; kept for a day |
     | model | `day#<day>` | a day: its number of partitions, the sum of its counts, when it matured |
     | `<model>#<day>` | `head#<partitions>#<partition>` | a partition: the runs that it consists of, and its counts |
     | `<model>#<day>` | `run#<name>` | an immutable run of predictions or of labels |
@@ -85,6 +86,7 @@ class Joined(Table):
     report_id = UnicodeAttribute(null=True)
     made_of = UnicodeAttribute(null=True)
     chunks = NumberAttribute(null=True)
+    request = UnicodeAttribute(null=True)
     headline = JSONAttribute(null=True)
 
     @classmethod
@@ -143,6 +145,17 @@ class Joined(Table):
     def progress(self) -> "Progress":
         """What all steps together have done, of the state."""
         return Progress(**json.loads(bytes(self.data)))
+
+    @classmethod
+    def answer(cls, model_id: str, request: str, now: datetime) -> None:
+        """Store that the join of an API request has ended."""
+        cls(model_id, "answered", request=request, expires_at=int((now + DAY).timestamp())).save()
+
+    @classmethod
+    def answered(cls, model_id: str) -> str | None:
+        """Return the id of the last API request whose join has ended; None if there is none."""
+        item = cls.find(model_id, "answered")
+        return None if item is None else str(item.request)
 
     @classmethod
     def search(cls, model_id: str) -> "Joined | None":
