@@ -84,7 +84,7 @@ class Joined(Table):
     next_at = UnicodeAttribute(null=True)
     before_day = NumberAttribute(null=True)
     report_id = UnicodeAttribute(null=True)
-    reference_version = NumberAttribute(null=True)
+    made_of = UnicodeAttribute(null=True)
     chunks = NumberAttribute(null=True)
     request = UnicodeAttribute(null=True)
     headline = JSONAttribute(null=True)
@@ -191,18 +191,18 @@ class Joined(Table):
         data: bytes,
         next_at: str,
         *,
+        made_of: str | None = None,
         headline: Headline | None = None,
-        reference_version: int | None = None,
         add: Callable[[TransactWrite], None] | None = None,
     ) -> None:
         """Store a report in place of the one that was read. Raises ConditionFailed if another step was faster.
 
         The chunks of a long report are written first, and those of the old report are deleted last.
-        reference_version: of the reference that the report compares with. add: adds more to the same transaction, which
-        then also raises ConditionFailed.
+        made_of: what the report is made of. add: adds more to the same transaction, which then also raises
+        ConditionFailed.
         """
         revision = int(read.revision) if read is not None else 0
-        head = cls(model_id, "report", revision=revision + 1, next_at=next_at, reference_version=reference_version)
+        head = cls(model_id, "report", revision=revision + 1, next_at=next_at, made_of=made_of)
         head.headline = headline.model_dump() if headline is not None else None
         pieces = chunks(data)
         if len(pieces) == 1:
