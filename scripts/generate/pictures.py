@@ -180,8 +180,7 @@ def _draw_all(page: Page, stack: Stack, routes: dict[str, str], kind: str) -> No
     page.locator("main h1").wait_for()
     for name, route in routes.items():
         page.evaluate("route => { location.hash = route }", route)
-        page.wait_for_load_state("networkidle")
-        page.locator(".loading, .waiting").first.wait_for(state="detached")
+        page.reload(wait_until="networkidle")
         page.screenshot(path=IMAGES / f"dashboard-{name}-{kind}.png", full_page=True)
     print(f"drawn: {', '.join(routes)} ({kind})")
 
