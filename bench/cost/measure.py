@@ -11,14 +11,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
+from unittest import mock
 
-# Boto3 and Powertools read these when they are imported, so they come before the other imports.
+# Boto3 and Powertools read these when they are imported, so they come before the other imports. Tests set their own.
 os.environ.update(
-    dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"),
-    AWS_DEFAULT_REGION="us-east-1",
-    POWERTOOLS_TRACE_DISABLED="true",
-    POWERTOOLS_SERVICE_NAME="driftguard",
-    POWERTOOLS_METRICS_NAMESPACE="DriftGuard/driftguard",
+    {
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "POWERTOOLS_SERVICE_NAME": "driftguard",
+        "POWERTOOLS_METRICS_NAMESPACE": "DriftGuard/driftguard",
+    }
+    | os.environ
 )
 
 from moto import mock_aws
@@ -49,13 +54,14 @@ CHECKS_A_DAY: Final = 96
 @contextlib.contextmanager
 def tables() -> Iterator[None]:
     """In the block, the template's tables exist in moto and are empty."""
-    with mock_aws():
+    with mock_aws(), mock.patch.dict(os.environ):
         dynamodb.disconnect()
         aws.client.cache_clear()
         os.environ.update(stack.deploy_tables(), PUBLIC_URL="https://drift.example.com")
         dynamodb.connect(Environment())
         yield
         dynamodb.disconnect()
+        aws.client.cache_clear()
 
 
 def rows(rng: random.Random, features: int, count: int) -> list[dict[str, Any]]:

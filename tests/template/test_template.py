@@ -409,11 +409,21 @@ def test_production_settings_repeat_every_default() -> None:
 
 
 def test_the_version_is_the_projects() -> None:
-    """/health reports the version of pyproject.toml. It is no parameter, which an update would keep for ever."""
+    """What /health reports is the version of pyproject.toml. A parameter would keep its first value for ever."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     variables = stack.source()["Resources"]["ServeStatusFunction"]["Properties"]["Environment"]["Variables"]
     assert variables["VERSION"] == project["version"]
     assert "Version" not in stack.source()["Parameters"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_whole"), [("smtp-AbCdEf", True), ("team/smtp-a1B2c3", True), ("smtp", False), ("smtp-abc", False)]
+)
+def test_a_partial_secret_arn_is_refused(name: str, is_whole: bool) -> None:
+    """A role's policy finds a secret by its whole ARN, with the six characters that Secrets Manager adds."""
+    pattern = stack.source()["Parameters"]["SmtpSecretArn"]["AllowedPattern"]
+    arn = f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}"
+    assert bool(re.fullmatch(pattern, arn)) == is_whole
 
 
 def test_a_parameter_that_does_not_exist_is_an_error() -> None:
