@@ -12,6 +12,7 @@ ANYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "cloudwatch:Des
 OPEN_ENDED = {
     "apigateway:DELETE",
     "apigateway:PATCH",
+    "apigateway:PUT",
     "lambda:GetAlias",
     "lambda:GetProvisionedConcurrencyConfig",
     "lambda:UpdateAlias",

@@ -90,7 +90,7 @@ def test_rows_with_labels_are_the_reference_also_before_there_is_a_task(deployed
 def test_logged_rows_with_labels_are_the_reference(deployed: Stack) -> None:
     """A baseline out of logged predictions takes their own labels and scores; a baseline with few labels takes none."""
     model_id = new_model(deployed)
-    scores, labels = scored(60)
+    scores, labels = scored()
     at = datetime.now(UTC) - 2 * DAY
     rows = [
         {"features": {"age": score}, "score": score, "label": label, "timestamp": iso(at)}

@@ -12,7 +12,6 @@ from driftguard.checks.messages import JoinMessage, JoinQueue
 from driftguard.checks.performance import Stored, pack
 from driftguard.checks.performance_commit import store, verdict_of
 from driftguard.checks.reference_counts import reference_of
-from driftguard.models.settings import ModelSettings
 from driftguard.models.tables import Models
 from driftguard.models.task import Task
 from driftguard.performance.batches import Reader
@@ -31,8 +30,8 @@ from driftguard.platform.ids import new_id
 from driftguard.platform.observability import count, logger
 from driftguard.platform.retries import ConditionFailed, is_transient
 from driftguard.platform.times import DAY, hour_of, iso
-from driftguard.verdicts.performance import Judged, judge
-from driftguard.verdicts.performance_report import Reference, days_by_metric, report, status
+from driftguard.verdicts.performance import Judged, judged_with
+from driftguard.verdicts.performance_report import Reference, days_by_metric, headline_of, report, status
 
 SHOWN_DAYS = 92
 """Event days in the report, at least. Days that still take labels are always in it."""
@@ -67,6 +66,8 @@ class Joiner:
                 publish_pending(model.model_id, self.publish)
             if not done.complete:
                 self.queue.send(message, f"{message.model_id}-{new_id(now)}")
+            elif message.request is not None:
+                Joined.answer(model.model_id, message.request, now)
         except Overtaken:
             logger.info("another join of this model was faster", extra={"model_id": message.model_id})
         except Exception as error:
@@ -126,9 +127,12 @@ def _search(model: Watched, now: datetime, done: Done, *, by_hand: bool) -> None
 
 
 def _store_report(model: Models, watched: Watched, now: datetime, done: Done, *, by_hand: bool, actor: str) -> None:
-    head, newest = Joined.report_head(model.model_id), References.newest(model.model_id)
-    same = head is not None and head.reference_version == (newest.version if newest is not None else None)
-    if head is not None and same and not done.days and not by_hand and str(head.next_at) > iso(now):
+    state, head = Joined.state(model.model_id), Joined.report_head(model.model_id)
+    newest = References.newest(model.model_id)
+    version = int(newest.version) if newest is not None else None
+    made_of = f"{version or 0}#{int(state.revision) if state is not None else 0}"
+    due = head is None or head.made_of != made_of or str(head.next_at) <= iso(now)
+    if not due and not done.days and not by_hand:
         return
     unsettled: dict[int, Counts] = {}
     if by_hand:
@@ -140,32 +144,21 @@ def _store_report(model: Models, watched: Watched, now: datetime, done: Done, *,
     shown = min(max(SHOWN_DAYS, settings.label_wait_days + 2), DAYS_KEPT)
     days = mature_days(model.model_id, settings, now, shown, unsettled)
     reference = reference_of(model, task, newest)
-    judged = _judged(days, reference, task, settings)
-    stored = _report(model, task, now, days, reference, judged, unsettled)
+    judged: list[Judged] = []
+    if reference is not None:
+        judged = judged_with(days, reference["counts"], reference["days"], task, settings)
+    stored = _report(model, task, now, days, reference, judged, unsettled, state)
     verdict = verdict_of(
         model,
         days,
         reference,
         judged,
-        labelling_of(watched, stored["labels"]["delay_hours"]["p90"], now),
-        reference_version=int(newest.version) if newest is not None else None,
+        labelling_of(watched, state, stored["labels"]["delay_hours"]["p90"], now),
+        reference_version=version,
         actor=actor,
         now=now,
     )
-    store(model, head, pack(stored), verdict)
-
-
-def _judged(days: Sequence[Day], reference: Reference | None, task: Task, settings: ModelSettings) -> list[Judged]:
-    if reference is None:
-        return []
-    return judge(
-        days,
-        reference["counts"],
-        task=task.type,
-        reference_days=reference["days"],
-        min_labels=settings.min_labels,
-        min_drop=settings.min_performance_drop,
-    )
+    store(model, head, pack(stored), verdict, made_of, headline_of(stored["report"]))
 
 
 def _report(
@@ -176,13 +169,13 @@ def _report(
     reference: Reference | None,
     judged: Sequence[Judged],
     unsettled: dict[int, Counts],
+    state: Joined | None,
 ) -> Stored:
     today = UNDATED + hour_of(now) // 24
     undated = {
         item.number: Counts.decode(item.counts).tally
         for item in Joined.days(model.model_id, today - WAITING_DAYS, today)
     } | {number: counts.tally for number, counts in unsettled.items() if number >= UNDATED}
-    state = Joined.state(model.model_id)
     refused = state.progress.refused if state is not None else 0
     outcomes = total((day.counts for day in days), task.class_count).outcomes
     return {

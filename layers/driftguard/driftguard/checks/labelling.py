@@ -12,12 +12,12 @@ from driftguard.verdicts.performance import label_limit
 from driftguard.verdicts.performance_findings import Labelling
 
 
-def labelling_of(model: Watched, p90: float | None, now: datetime) -> Labelling:
-    """Return what is known of the arrival of labels. p90: the 90 % quantile of the delay in hours.
+def labelling_of(model: Watched, state: Joined | None, p90: float | None, now: datetime) -> Labelling:
+    """Return what is known of the arrival of labels.
 
+    state: how far the model is joined. p90: the 90 % quantile of the delay in hours.
     The predictions after the last label are looked up only if that label is older than the limit.
     """
-    state = Joined.state(model.model_id)
     if state is None:
         return Labelling(None, None, p90)
     progress = state.progress

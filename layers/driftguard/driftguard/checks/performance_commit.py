@@ -15,6 +15,7 @@ from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome
 from driftguard.alerts.schemas import OF_LABELS, Alert, Window
 from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.baselines.references import References
+from driftguard.models.schemas import Headline
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.models.task import Task
@@ -63,34 +64,35 @@ def verdict_of(
     mature = [day for day in days if day.matured_at is not None][-WINDOW_DAYS:]
     counts = total((day.counts for day in mature), task.class_count)
     tallies = [day.counts.tally for day in days]
-    occasion = Occasion(
+    waiting = sum(tally.predictions - tally.labelled for tally in tallies)
+    bare = replace(occasion_of(model, now, 0, waiting, mature), silence=labelling.sentence, actor=actor)
+    since = labelling.last_label or now - label_limit(labelling.p90)
+    occasion = replace(bare, window=Window(start=since, end=now))
+    performance = None
+    if reference is not None and mature:
+        n_baseline = reference["counts"].n
+        context = replace(bare, baseline_version=reference_version, n_baseline=n_baseline, n_window=counts.n)
+        finding = performance_finding(judged, counts, reference["counts"], len(mature), task)
+        performance = (finding, context)
+    return Verdict(performance, labelling, occasion, reference_version)
+
+
+def occasion_of(model: Models, now: datetime, n_baseline: int, n_window: int, window: Sequence[Day]) -> Occasion:
+    """Return the context of a verdict on labels. window: the days that are judged, in order."""
+    return Occasion(
         now=now,
         organization_id=model.organization_id,
         model_id=model.model_id,
         model_name=str(model.name),
         settings=model.settings,
         baseline_version=None,
-        n_baseline=0,
-        n_window=sum(tally.predictions - tally.labelled for tally in tallies),
-        window=Window(start=labelling.last_label or now - label_limit(labelling.p90), end=now),
+        n_baseline=n_baseline,
+        n_window=n_window,
+        window=Window(start=window[0].end - DAY if window else now, end=window[-1].end if window else now),
         preliminary=False,
         warming_up=False,
         silent=False,
-        silence=labelling.sentence,
-        actor=actor,
     )
-    performance = None
-    if reference is not None and mature:
-        context = replace(
-            occasion,
-            baseline_version=reference_version,
-            n_baseline=reference["counts"].n,
-            n_window=counts.n,
-            window=Window(start=mature[0].end - DAY, end=mature[-1].end),
-        )
-        finding = performance_finding(judged, counts, reference["counts"], len(mature), task)
-        performance = (finding, context)
-    return Verdict(performance, labelling, occasion, reference_version)
 
 
 def _task_of(model: Models) -> Task:
@@ -99,9 +101,12 @@ def _task_of(model: Models) -> Task:
     return model.settings.task
 
 
-def store(model: Models, read: Joined | None, data: bytes, verdict: Verdict) -> None:
+def store(
+    model: Models, read: Joined | None, data: bytes, verdict: Verdict, made_of: str, headline: Headline | None
+) -> None:
     """Store a report in place of the one that was read, with the alerts that follow from the verdict.
 
+    made_of: names the state of the join and the reference that the report is made of.
     Raises Overtaken if another join was faster, if the reference was replaced, or if the model was deleted.
     """
     now = verdict.occasion.now
@@ -115,7 +120,8 @@ def store(model: Models, read: Joined | None, data: bytes, verdict: Verdict) -> 
                 read,
                 data,
                 iso(_next_at(open_alerts, verdict, now)),
-                reference_version=verdict.reference_version,
+                made_of=made_of,
+                headline=headline,
                 add=_adding(model, status, open_alerts, memory, outcomes) if changed else None,
             )
         if attempt.succeeded:
@@ -175,9 +181,10 @@ def _opened(alert: Alert | None) -> datetime | None:
 
 
 def _next_at(open_alerts: dict[str, str], verdict: Verdict, now: datetime) -> datetime:
-    """Return when the report is due again: hourly while an alert is open, and when labels will be missed."""
+    """Return when the report is due again: with each hourly join while an alert is open, and when labels are missed."""
     if any(kind in open_alerts for kind in OF_LABELS):
-        return now
+        # A message that SQS delivers twice counts no second occurrence.
+        return now + HOUR / 2
     labelling = verdict.labelling
     since = labelling.unlabelled_since or labelling.last_label
     missed = since + label_limit(labelling.p90) + timedelta(seconds=1) if since is not None else now

@@ -16,10 +16,11 @@ from driftguard.performance.tables import Joined
 from driftguard.verdicts.performance_report import Reference
 
 
-def reference_of(model: Models, task: Task, item: References | None) -> Reference | None:
+def reference_of(model: Models, task: Task, item: References | None, *, keep: bool = True) -> Reference | None:
     """Return the counts of a reference. None if there is none, or if no row of it can be judged with the task.
 
-    The counts are computed once for each reference and task, and kept beside the joined predictions.
+    The counts are computed once for each reference and task, and kept beside the joined predictions. keep: whether to
+    store counts that are not kept yet.
     """
     if item is None:
         return None
@@ -28,7 +29,8 @@ def reference_of(model: Models, task: Task, item: References | None) -> Referenc
     data = Joined.reference(model.model_id, name)
     if data is None:
         counts = total(_parts(model, task, item), task.class_count)
-        Joined.put_reference(model.model_id, name, counts.encode())
+        if keep:
+            Joined.put_reference(model.model_id, name, counts.encode())
     else:
         counts = Counts.decode(data)
     if not counts.n:

@@ -36,7 +36,7 @@ BZ2: Final = b"BZh"
 
 LACKING: Final[dict[str, Any]] = {
     **dict.fromkeys(["direction", "at", "mean", "range", "expected_by_chance", "wasserstein_error_bound"]),
-    **dict.fromkeys(["part", "sudden", "window_start"]),
+    **dict.fromkeys(["part", "sudden", "matched", "window_start"]),
     "new_categories": [],
 }
 """Defaults for fields of a feature that a stored report lacks: it is older than the field, or all features have it."""

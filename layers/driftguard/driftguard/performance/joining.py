@@ -18,7 +18,7 @@ from driftguard.platform.bulk import delete
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import HOUR, iso
 from driftguard.predictions.heads import Head
-from driftguard.predictions.keys import Key, labels_of
+from driftguard.predictions.keys import labels_of
 from driftguard.predictions.storing import ids_of
 from driftguard.predictions.tables import RETENTION, Predictions
 from driftguard.rows.unpacking import unpack_rows
@@ -126,7 +126,7 @@ def arrived_of(reader: Reader, predictions: Sequence[Head], labels: Sequence[Hea
     """Read batches of predictions and of labels."""
     for head, payload in Predictions.payloads(predictions):
         rows, rejected = unpack_rows(payload)
-        ids = ids_of(Key.read(head.sk), [row.prediction_id for row in rows], rejected)
+        ids = ids_of(head.sk, head.arrived_at, rows, rejected)
         yield Arrived("predictions", head.arrived_at, reader.predictions(head.arrived_at, rows, ids))
     for head, payload in Predictions.payloads(labels):
         yield Arrived("labels", head.arrived_at, reader.labels(head.arrived_at, unpack_rows(payload)[0]))

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from pynamodb.attributes import BinaryAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.transactions import TransactWrite
 
+from driftguard.models.schemas import Headline
 from driftguard.models.tables import Models
 from driftguard.performance.label_rows import UNDATED
 from driftguard.platform.bulk import delete
@@ -50,8 +51,9 @@ class Joined(Table):
     | model | `state` | the last joined arrivals of predictions and labels, the task, and when the next step may run |
     | model | `search` | where the search for the days of labels without a timestamp goes on, and when |
     | model | `reference` | the counts of the reference, and which reference and task they belong to |
-    | model | `report` | the performance report, or the id and the number of its chunks; when it is due again |
+    | model | `report` | the performance report, or the id and number of its chunks; its headline; when it is due |
     | model | `report#<id>#<n>` | a chunk of a long report; the id is a hash of the report |
+    | model | `answered` | the id of the last API request whose join has ended; kept for a day |
     | model | `day#<day>` | a day: its number of partitions, the sum of its counts, when it matured |
     | `<model>#<day>` | `head#<partitions>#<partition>` | a partition: the runs that it consists of, and its counts |
     | `<model>#<day>` | `run#<name>` | an immutable run of predictions or of labels |
@@ -82,8 +84,10 @@ class Joined(Table):
     next_at = UnicodeAttribute(null=True)
     before_day = NumberAttribute(null=True)
     report_id = UnicodeAttribute(null=True)
-    reference_version = NumberAttribute(null=True)
+    made_of = UnicodeAttribute(null=True)
     chunks = NumberAttribute(null=True)
+    request = UnicodeAttribute(null=True)
+    headline = JSONAttribute(null=True)
 
     @classmethod
     def of_model(cls, model: Models) -> "Iterable[Joined]":
@@ -143,6 +147,17 @@ class Joined(Table):
         return Progress(**json.loads(bytes(self.data)))
 
     @classmethod
+    def answer(cls, model_id: str, request: str, now: datetime) -> None:
+        """Store that the join of an API request has ended."""
+        cls(model_id, "answered", request=request, expires_at=int((now + DAY).timestamp())).save()
+
+    @classmethod
+    def answered(cls, model_id: str) -> str | None:
+        """Return the id of the last API request whose join has ended; None if there is none."""
+        item = cls.find(model_id, "answered")
+        return None if item is None else str(item.request)
+
+    @classmethod
     def search(cls, model_id: str) -> "Joined | None":
         """Return where the search for days goes on; None before the first pass."""
         return cls.find(model_id, "search")
@@ -176,17 +191,19 @@ class Joined(Table):
         data: bytes,
         next_at: str,
         *,
-        reference_version: int | None = None,
+        made_of: str | None = None,
+        headline: Headline | None = None,
         add: Callable[[TransactWrite], None] | None = None,
     ) -> None:
         """Store a report in place of the one that was read. Raises ConditionFailed if another step was faster.
 
         The chunks of a long report are written first, and those of the old report are deleted last.
-        reference_version: of the reference that the report compares with. add: adds more to the same transaction, which
-        then also raises ConditionFailed.
+        made_of: what the report is made of. add: adds more to the same transaction, which then also raises
+        ConditionFailed.
         """
         revision = int(read.revision) if read is not None else 0
-        head = cls(model_id, "report", revision=revision + 1, next_at=next_at, reference_version=reference_version)
+        head = cls(model_id, "report", revision=revision + 1, next_at=next_at, made_of=made_of)
+        head.headline = headline.model_dump() if headline is not None else None
         pieces = chunks(data)
         if len(pieces) == 1:
             head.data = data
@@ -378,6 +395,18 @@ def has_labels(model: Models) -> bool:
     """Return whether labels of a model have been joined or wait."""
     state = Joined.state(model.model_id)
     return state is not None and state.progress.labels > 0
+
+
+def headlines(models: Sequence[Models]) -> dict[str, Headline]:
+    """Return the headlines of the last reports by model id, of the models that have one. Reads nothing without a task.
+
+    The read need not be consistent: a report is shown when it was stored a moment ago.
+    """
+    keys = [(model.model_id, "report") for model in models if model.settings.task is not None]
+    if not keys:
+        return {}
+    found = Joined.batch_get(keys, attributes_to_get=["pk", "sk", "headline"])
+    return {item.pk: Headline.model_validate(item.headline) for item in found if item.headline is not None}
 
 
 def day_key(day: int) -> str:

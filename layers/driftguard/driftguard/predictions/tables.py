@@ -60,7 +60,8 @@ class Predictions(Table):
     The partition follows from a hash of the key and the model's number of partitions, so a retry finds the first
     attempt. Chunks are written first. The head is then written on the condition that no such head exists, which stores
     the batch. The index `by_arrival` orders the heads of a partition by `arrived_at`, which is unique: the time of
-    arrival, `#`, and a part of the key. Only batches with scores, probabilities or labels are in format version 2.
+    arrival, `#`, and a part of the key. It ends with `.2` if the service made ids for rows of the batch that start with
+    the time of the row. Only batches with scores, probabilities or labels are in format version 2.
     """
 
     table_setting = "PREDICTIONS"
@@ -81,13 +82,24 @@ class Predictions(Table):
 
     @classmethod
     def head(
-        cls, pk: str, key: Key, *, body_hash: str, rows: int, events: tuple[int, int], now: datetime
+        cls,
+        pk: str,
+        key: Key,
+        *,
+        body_hash: str,
+        rows: int,
+        events: tuple[int, int],
+        now: datetime,
+        made_ids: bool = False,
     ) -> "Predictions":
-        """Return a new head without data. events: the first and last event time in milliseconds."""
+        """Return a new head without data.
+
+        events: the first and last event time in milliseconds. made_ids: whether there are rows without an id.
+        """
         return cls(
             pk,
             key.sk,
-            arrived_at=f"{iso(now)}#{key.digest[:16]}",
+            arrived_at=key.arrived_at(now, made_ids=made_ids),
             rows=rows,
             first_event=events[0],
             last_event=events[1],

@@ -18,7 +18,7 @@ from driftguard.platform.times import hour_start, iso
 from driftguard.statistics.arrays import Floats
 from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers, place_of_d
 from driftguard.verdicts.drift import DriftTests
-from driftguard.verdicts.histograms import category_shares, histograms
+from driftguard.verdicts.histograms import category_shares, histograms, of_groups
 from driftguard.verdicts.parts import PARTS
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.rules import Rules
@@ -88,6 +88,7 @@ def _row(
         "drifted": fired,
         "part": PARTS[found.combined.part[index]] if found.combined.part[index] >= 0 else None,
         "sudden": _sudden(found, index),
+        "matched": _matched(layout, found, index),
         "window_start": _window_start(found, index),
         "direction": direction_of(layout, window, tests, index),
         "at": _place(layout, window, tests, index),
@@ -259,6 +260,15 @@ def _sudden(tests: Tests, index: int) -> Sudden | None:
         "surprise": _short(found.surprise[index]) if judged else None,
         "min_detectable": _short(found.min_detectable[index]),
     }
+
+
+def _matched(layout: Layout, tests: Tests, index: int) -> Histogram | None:
+    """Return the hours that decide beside the same hours of the past; None if another part decides."""
+    part = tests.combined.part[index]
+    if tests.sudden is None or part < 0 or PARTS[part] != "sudden":
+        return None
+    shares = tests.sudden.matched.get(index)
+    return None if shares is None else of_groups(layout, index, shares.reference, shares.window)
 
 
 def _window_start(tests: Tests, index: int) -> str | None:

@@ -128,8 +128,9 @@ class ReportFeature(TypedDict):
     measures how much days differ from each other beyond chance. `direction` describes the shift in words, such as
     `towards higher values`. `at` is the place of D for a numeric feature. `drifted` says whether any part of the test
     found drift, and `part` is the part that decides, also for a feature that only keeps an alert open. `sudden`
-    compares the last hours with the model's own past; it is null if that is off. `window_start` is set if the window
-    of the feature starts later than the report's, after the end of an earlier alert.
+    compares the last hours with the model's own past; it is null if that is off. If these hours decide, `matched` has
+    the shares of their values (`window`), and those at the same hours of the past (`baseline`). `window_start` is set
+    if the window of the feature starts later than the report's, after the end of an earlier alert.
     """
 
     name: str
@@ -148,6 +149,7 @@ class ReportFeature(TypedDict):
     drifted: bool
     part: Part | None
     sudden: Sudden | None
+    matched: Histogram | None
     window_start: Time | None
     direction: str | None
     at: Place | None

@@ -19,7 +19,7 @@ from driftguard.counting.profiles import FLAWS, HOURS, Profile
 from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.statistics.stratified import indicators
 from driftguard.statistics.surprise import certain, surprise
-from driftguard.verdicts.windows import Hours, Window
+from driftguard.verdicts.windows import Hours, Matched, Window
 
 WINDOWS = (3, 6, 12, 24, 72)
 """Hours per window: the running hour and the whole hours before it."""
@@ -92,7 +92,7 @@ class SuddenTests(Findings):
     learning: whether a feature has no reference yet. since: the hour since 1970 from which a feature is judged.
     reference: index into REFERENCES. reference_days: the number of days in the reference.
     min_detectable: the least difference of one share that would fire in the last 24 hours. NaN where there are too few
-    values, or no reference.
+    values, or no reference. matched: the shares of the features with a change in the window and at matched hours.
     """
 
     learning: Flags
@@ -101,6 +101,7 @@ class SuddenTests(Findings):
     reference_days: Ints
     min_detectable: Floats
     flaws: Findings
+    matched: dict[int, Matched]
 
 
 def sudden_tests(
@@ -141,6 +142,10 @@ def sudden_tests(
         reference_days=knowledge.reference_days,
         min_detectable=_min_detectable(judged[DAY_WINDOW], knowledge, rules, tests[0]),
         flaws=flaws,
+        matched={
+            index: hours.matched(index, windows[WINDOWS.index(int(drift.window_hours[index]))])
+            for index in np.flatnonzero(drift.fired | drift.holding).tolist()
+        },
     )
 
 
