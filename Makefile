@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy package undeploy backup restore restore-drill bench bench-alarms bench-categories bench-labels bench-peers load limits cost wheels clean
+.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy package undeploy backup restore restore-drill bench bench-alarms bench-categories bench-labels bench-peers load limits cost wheels pictures clean
 
 PORT ?= 3000
 # How many tests run at a time, a file in one place.
@@ -38,6 +38,9 @@ build: setup ## Build functions and layers for this machine (sam build)
 
 wheels: setup ## Build the wheels of the client library and of the engine into dist/
 	@$(PY) -m scripts.build.wheels
+
+pictures: build ## Draw the pictures of the dashboard in docs/img (PAGES="connect performance" for some pages)
+	@$(PY) -m scripts.generate.pictures $(PAGES)
 
 demo: build ## Start the stack here, find real drift in real flights, show it
 	@$(PY) -m local --port 0 --fresh --state .local/demo --run "env PYTHONPATH=clients/python $(PY) -m demo"

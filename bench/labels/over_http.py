@@ -1,7 +1,7 @@
 """The last flights of the year, moved to the last days, sent to the local stack and read back through the API."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pandas as pd
@@ -23,7 +23,8 @@ THRESHOLD: Final = 0.5
 def moved(rows: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """Return flights as if they had just taken place. All have landed by now."""
     at = rows["at"] + (pd.Timestamp(now - LAST) - rows["at"].iloc[-1])
-    landed = at + (rows["landed"] - rows["at"]).clip(upper=LANDED_WITHIN)
+    flown = rows["landed"] - rows["at"]
+    landed = at + flown.where(flown < LANDED_WITHIN, LANDED_WITHIN)
     return rows.assign(at=at, landed=landed)
 
 
@@ -44,8 +45,8 @@ def send(url: str, key: str, rows: pd.DataFrame) -> tuple[Story, dict[str, tuple
             }
             client.post("/predictions/batch", json=predictions).raise_for_status()
         for _at, batch_id, labels in deliveries(story, 1):
-            body = {"labels": labels, "batch_id": batch_id}
-            answer = client.post(f"/models/{model_id}/labels", json=body).raise_for_status().json()
+            sent: dict[str, Any] = {"labels": labels, "batch_id": batch_id}
+            answer = client.post(f"/models/{model_id}/labels", json=sent).raise_for_status().json()
             if answer["accepted"] != len(labels):
                 raise RuntimeError(f"labels were rejected: {answer['errors'][:1]}")
         client.post("/_local/schedule").raise_for_status()

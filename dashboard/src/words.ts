@@ -1,5 +1,4 @@
 // Labels for the values that the API uses as names.
-import { share } from "./format";
 import type { AlertStatus, AlertType, Feature, Kind, State } from "./types";
 
 export const STATES: Record<State, { label: string; tone: string; about: string }> = {
@@ -21,22 +20,6 @@ export const ALERT_TYPES: Record<AlertType, string> = {
   performance: "Worse performance",
   labels_missing: "Missing labels",
 };
-
-/** Metrics that an alert on performance is about. */
-export const JUDGED: Record<string, string> = {
-  accuracy: "Accuracy",
-  precision: "Precision",
-  recall: "Recall",
-  roc_auc: "ROC AUC",
-  macro_recall: "Macro recall",
-  mae: "Mean absolute error",
-};
-
-/** The value of a judged metric: shares in percent, areas with three decimals, errors with four digits. */
-export function judged(name: string, value: number): string {
-  if (name === "mae") return value.toLocaleString("en", { maximumSignificantDigits: 4 });
-  return name === "roc_auc" ? value.toFixed(3) : share(value);
-}
 
 export const ALERT_STATUSES: Record<AlertStatus, string> = {
   firing: "Firing",

@@ -65,7 +65,7 @@ def test_a_binary_model_shows_the_counts_of_its_rows(visit: Visit, models: Model
     cells = page.locator("table.confusion td.cell").all_inner_texts()
     assert [int(cell.split()[0].replace(",", "")) for cell in cells] == [n for row in matrix for n in row]
     shown = page.get_by_role("row", name=re.compile("^Accuracy"))
-    expect(shown).to_contain_text(f"{accuracy_score(rows['label'], rows['prediction']):.3f}")
+    expect(shown).to_contain_text(f"{accuracy_score(rows['label'], rows['prediction']):.1%}")
     exact, bound = roc_auc_score(rows["label"], rows["score"]), report["window"]["metrics"]["roc_auc"]["bound"]
     value = page.locator(".facts dd").first.inner_text().split()[0]
     assert abs(float(value) - exact) <= bound + 0.0005
@@ -119,7 +119,7 @@ def test_another_metric_is_chosen_and_read_day_by_day_with_the_keyboard(visit: V
     slider.focus()
     for day in (days[-1], days[-2]):
         text = slider.get_attribute("aria-valuetext") or ""
-        assert f"{day['value']:.3f}" in text if day["value"] is not None else "–" in text
+        assert f"{day['value']:.1%}" in text if day["value"] is not None else "–" in text
         assert f"{day['predictions']} predictions labelled" in text
         assert ("not mature" in text) is not day["mature"]
         page.keyboard.press("ArrowLeft")
@@ -177,6 +177,49 @@ def test_without_a_reference_or_mature_days_it_says_what_is_missing(visit: Visit
     expect(page.locator("main .notice")).to_contain_text("2 ids belong to several")
 
 
+def test_alerts_of_labels_show_what_became_worse_and_lead_to_the_tab(visit: Visit, models: Models) -> None:
+    """The metrics then and now in their own units, the metric by day, and since when labels are missing."""
+    page, own, stack = visit.page, models.binary, visit.stack
+    drifted = stack.call("GET", f"/drift/alerts/{stack.alert}")
+    base = {"interval": [0.6, 0.66], "n": 2000, "reference_interval": None, "n_reference": 4000, "p_value": 1e-20}
+    area = {**base, "name": "roc_auc", "value": 0.63, "reference": 0.81, "drop": 0.18, "limit": 0.05, "degraded": True}
+    recall = {**area, "name": "recall", "value": 0.62, "reference": 0.64, "drop": 0.02, "degraded": False}
+    change = {"metrics": [area, recall], "labelled": 2000, "predictions": 2400, "days": 7}
+    alert = {
+        **drifted, "model_id": own.model, "model_name": "churn", "alert_type": "performance", "features": [],
+        "drift_score": 0.18, "peak_score": 0.2, "limit": {"score": 0.05, "p_value": None}, "onset": None,
+        "performance": change, "status": "firing", "resolved_at": None,
+    }  # fmt: skip
+    visit.answer(f"/drift/alerts/{stack.alert}", body=alert)
+    visit.open(f"#/alerts/{stack.alert}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Worse performance in churn")
+    expect(page.locator(".lead")).to_have_text(
+        "ROC AUC went from 0.810 to 0.630, on 2,000 labelled of 2,400 predictions in 7 mature days."
+    )
+    cells = page.get_by_role("row", name=re.compile("^Recall")).locator("td").all_inner_texts()
+    assert cells == ["64.0%", "62.0%", "60.0% to 66.0%", "2.0 pp", "5.0 pp"]
+    expect(page.get_by_role("img", name=re.compile("^ROC AUC by day"))).to_be_visible()
+    assert visit.problems() == []
+    page.get_by_role("link", name="Open the Performance tab").click()
+    expect(page.get_by_role("heading", name="ROC AUC by day")).to_be_visible()
+
+    error = {**area, "name": "mae", "value": 4.118, "reference": 2.4, "interval": [4.0, 4.3], "drop": 0.255}
+    body = {**alert, "model_id": models.regression.model, "performance": {**change, "metrics": [error]}}
+    visit.answer(f"/drift/alerts/{stack.alert}", body={**body, "drift_score": 0.255})
+    visit.go(f"#/alerts/{stack.alert}")
+    expect(page.locator(".lead")).to_contain_text("Mean absolute error went from 2.4 to 4.118")
+    cells = page.get_by_role("row", name=re.compile("^Mean absolute error")).locator("td").all_inner_texts()
+    assert cells == ["2.4", "4.118", "4 to 4.3", "KS 0.255", "KS 0.050"]
+    gone = {**alert, "alert_type": "labels_missing", "performance": None, "drift_score": None, "limit": None}
+    visit.answer(f"/drift/alerts/{stack.alert}", body={**gone, "onset": "2026-11-28T08:00:00Z"})
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Missing labels in churn")
+    expect(page.locator(".lead")).to_contain_text("No labels have arrived since 28 Nov")
+    expect(page.get_by_role("img", name=re.compile("^ROC AUC by day"))).to_be_visible()
+    assert visit.problems() == []
+
+
 def test_the_overview_has_the_headline_of_models_with_labels(visit: Visit, models: Models) -> None:
     """The column has the tab's value and leads to the tab; a phone has it below the name; worse is said in words."""
     page, own = visit.page, models.binary
@@ -199,8 +242,8 @@ def test_the_overview_has_the_headline_of_models_with_labels(visit: Visit, model
     expect(page.get_by_role("heading", name="ROC AUC by day")).to_be_visible()
 
 
-def test_an_empty_tab_has_snippets_that_work(visit: Visit) -> None:
-    """First the task, then labels: each curl body is accepted as it is, and names this model."""
+def test_an_empty_tab_has_snippets_that_work(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First the task, then labels: each curl body is accepted as it is, names this model, and the Python runs."""
     page, stack = visit.page, visit.stack
     model = stack.call("POST", "/models", {"name": "no labels yet"})["id"]
     visit.open(f"#/models/{model}/performance")
@@ -217,6 +260,12 @@ def test_an_empty_tab_has_snippets_that_work(visit: Visit) -> None:
     page.reload()
     expect(page.locator(".lead")).to_contain_text("No labels yet.")
     expect(page.get_by_label("curl: set the task")).to_have_count(0)
+    monkeypatch.setenv("DRIFTGUARD_KEY", stack.keys["ingest"])
+    names: dict[str, Any] = {}
+    exec(page.get_by_label("Python: send labels", exact=True).inner_text(), names)
+    assert names["dg"].close()
+    stats = names["dg"].stats()
+    assert (stats["sent"], stats["rejected"], stats["last_error"]) == (1, 0, None)
     stack.call("DELETE", f"/models/{model}")
     visit.expect(404)
 

@@ -286,6 +286,33 @@ def test_labels_in_columns_and_files_count_once(stack: Launched, tmp_path: Path)
     assert "must be 0 or 1" in rejected.errors[0].reason
 
 
+@pytest.mark.parametrize("way", ["columns", "rows", "file"])
+def test_a_baseline_with_labels_is_the_reference(stack: Launched, tmp_path: Path, way: str) -> None:
+    """Inline columns, inline rows with times, and a file give the reference of the performance."""
+    model = DriftGuard(strict=True).model(f"reference {way}", create=True, task={"type": "binary", "positive": 1})
+    rng = np.random.default_rng(4)
+    train = pd.DataFrame({"age": rng.normal(40, 9, 400), "p": rng.random(400)})
+    train["y"] = (rng.random(400) < train["p"]).astype(int)
+    if way == "file":
+        train.to_csv(tmp_path / "train.csv", index=False)
+        cli("baseline", "put", model.name, str(tmp_path / "train.csv"), "--label", "y", "--score", "p")
+    elif way == "rows":
+        train["ts"] = datetime.now(UTC) - timedelta(days=30)
+        model.set_baseline(train, label="y", score="p", timestamp="ts")
+    else:
+        model.set_baseline(train, label="y", score="p")
+    at = datetime.now(UTC) - timedelta(days=2)
+    rows = train.assign(id=[f"{number}" for number in range(400)], at=at)
+    model.log_frame(rows[["age", "p", "id", "at"]], score="p", prediction_id="id", timestamp="at")
+    model.log_labels(rows, prediction_id="id", label="y", timestamp="at")
+    found = joined(stack, model, 400)
+    assert found.reference is not None
+    assert (found.reference["source"], found.reference["n"]) == ("baseline", 400)
+    accuracy = found.metrics["accuracy"]
+    assert accuracy["value"] == accuracy["reference"] == ((train["p"] >= 0.5) == (train["y"] == 1)).mean()
+    assert found.degraded == []
+
+
 def joined(stack: Launched, model: Model, count: int) -> Any:
     """The performance after a join has counted so many labels."""
     deadline = time.monotonic() + 120

@@ -329,14 +329,16 @@ class DriftGuard:
     ) -> str:
         """Queue one row and return its id. `Model.log` describes the arguments."""
         try:
-            row_id = ulid() if own_id is None else (prediction_id(own_id) or ulid())
+            at = milliseconds(timestamp)
+            # An id that starts with the row's own time lets the service find the row for a label without a time.
+            row_id = ulid(at) if own_id is None else (prediction_id(own_id) or ulid(at))
             if self._options.sample < 1.0 and not is_sampled(row_id, self._options.sample):
                 self._sampled_out += 1
                 return row_id
             cuts = self._cuts
             row = [
                 row_id,
-                milliseconds(timestamp),
+                at,
                 plain_features(features, cuts, self._known_names),
                 None if prediction is None else scalar(prediction, "prediction", cuts),
                 None if score is None else scalar(score, "score", cuts),

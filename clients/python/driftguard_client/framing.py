@@ -52,7 +52,7 @@ def log_frame(
     progress: Callable[[int, int], object] | None,
 ) -> LogResult:
     """Log the rows of a table. `Model.log_frame` describes the arguments."""
-    ids = table.prediction_ids or _made_ids(batch_id, table.rows)
+    ids = table.prediction_ids or _made_ids(batch_id, table.timestamps, table.rows)
     result = _empty(LogResult, table, ids)
     times = None
     if table.timestamps is not None:
@@ -203,9 +203,10 @@ def _tell(progress: Callable[[int, int], object] | None, done: int, total: int) 
         progress(done, total)
 
 
-def _made_ids(batch_id: str | None, rows: int) -> list[str]:
+def _made_ids(batch_id: str | None, times: list[int | None] | None, rows: int) -> list[str]:
+    """Return an id for each row. Without a batch_id, it starts with the time of the row."""
     if batch_id is None:
-        return [ulid() for _ in range(rows)]
+        return [ulid(time_ms) for time_ms in times or [None] * rows]
     return [f"{batch_id}-{position}" for position in range(rows)]
 
 

@@ -29,7 +29,7 @@ function Matrix({ confusion: { classes, matrix } }: { confusion: Confused }): JS
           <caption class="hidden">Labelled predictions by label and predicted class</caption>
           <thead>
             <tr>
-              <th scope="col">Label ↓ · Predicted →</th>
+              <th scope="col">Label ↓ Predicted →</th>
               {classes.map((name) => (
                 <th key={name} scope="col" class="number">
                   {name}

@@ -65,7 +65,7 @@ export function MetricChart({ name, days, reference, window, ratio }: Props): JS
             <Axes frame={frame} name={name} low={low} high={high} days={days} />
             <Judged frame={frame} window={window} first={first} />
             <Values frame={frame} days={days} />
-            {reference !== null && <Reference frame={frame} name={name} value={reference} />}
+            {reference !== null && <Reference frame={frame} name={name} value={reference} days={days} />}
             <Coverage frame={frame} days={days} ratio={ratio} />
             {picked && <line x1={x(start(picked))} x2={x(start(picked))} y1={TOP} y2={BOTTOM} class="guide" />}
           </svg>
@@ -144,7 +144,7 @@ function Axes({ frame: { width, step, x, y }, name, low, high, days }: { frame: 
         <g key={tick}>
           <line x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} class="grid" />
           <text x={LEFT - 6} y={y(tick) + 4} class="tick end">
-            {metric(name).unitless ? Number(tick.toFixed(3)) : amount(name, tick)}
+            {tickText(name, tick)}
           </text>
         </g>
       ))}
@@ -159,6 +159,11 @@ function Axes({ frame: { width, step, x, y }, name, low, high, days }: { frame: 
       ))}
     </>
   );
+}
+
+function tickText(name: string, value: number): string {
+  const { unit } = metric(name);
+  return unit === "share" ? `${Number((value * 100).toFixed(1))}%` : unit === "score" ? String(Number(value.toFixed(3))) : amount(name, value);
 }
 
 function Judged({ frame: { x, step }, window, first }: { frame: Frame; window: Props["window"]; first: number }): JSX.Element | null {
@@ -209,12 +214,16 @@ function band(run: PerformanceDay[], x: (time: number) => number, y: (value: num
   return `${line([...upper, ...lower.reverse()])}Z`;
 }
 
-function Reference({ frame: { width, y }, name, value }: { frame: Frame; name: string; value: number }): JSX.Element {
+function Reference({ frame: { width, y }, name, value, days }: { frame: Frame; name: string; value: number; days: PerformanceDay[] }): JSX.Element {
+  // The label goes to the end where the values are farther from the line.
+  const part = Math.max(1, Math.ceil(days.length / 5));
+  const far = (some: PerformanceDay[]): number => Math.max(0, ...some.map((day) => (day.value === null ? 0 : Math.abs(y(day.value) - y(value)))));
+  const right = far(days.slice(-part)) > far(days.slice(0, part));
   const below = y(value) < TOP + 16;
   return (
     <g>
       <line x1={LEFT} x2={width - RIGHT} y1={y(value)} y2={y(value)} class="limit" />
-      <text x={LEFT + 4} y={y(value) + (below ? 14 : -5)} class="tick limit">
+      <text x={right ? width - RIGHT - 2 : LEFT + 4} y={y(value) + (below ? 14 : -5)} class={`tick limit ${right ? "end" : ""}`}>
         reference {amount(name, value)}
       </text>
     </g>

@@ -1,11 +1,12 @@
 import type { JSX } from "preact";
 import { duration, plural, score } from "../format";
+import { metric as metricOf } from "../metrics";
 import { useList, useResource, useTitle } from "../hooks";
 import { at } from "../api";
 import { setQuery, to } from "../router";
 import type { Alert, AlertStatus, Model } from "../types";
 import { Empty, Loading, Name, Problem, SeverityMark, Tag, Time } from "../ui";
-import { ALERT_STATUSES, ALERT_TYPES, JUDGED } from "../words";
+import { ALERT_STATUSES, ALERT_TYPES } from "../words";
 
 const TONES: Record<AlertStatus, string> = { firing: "bad", acknowledged: "warn", snoozed: "quiet", resolved: "good" };
 const FILTERS = ["status", "severity", "alert_type", "days"] as const;
@@ -20,7 +21,7 @@ export function gist(alert: Alert): string {
   const names = [...new Set(alert.features.filter((feature) => feature.drifted).map((feature) => feature.name))];
   if (alert.alert_type === "no_data") return "traffic stopped";
   if (alert.alert_type === "labels_missing") return "labels stopped";
-  if (alert.performance) return alert.performance.metrics.filter((metric) => metric.degraded).map((metric) => JUDGED[metric.name] ?? metric.name).join(", ");
+  if (alert.performance) return alert.performance.metrics.filter((metric) => metric.degraded).map((metric) => metricOf(metric.name).label).join(", ");
   if (names.length === 0) return "";
   const [first = "", second] = names;
   return names.length === 1 ? first : names.length === 2 ? `${first}, ${second}` : `${first} and ${names.length - 1} more`;

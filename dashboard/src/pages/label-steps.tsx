@@ -52,7 +52,7 @@ export function LabelSteps({ model }: { model: Model }): JSX.Element {
           />
           <Snippet
             label="Python: send labels"
-            text={`# pip install driftguard-client\nimport os\nfrom driftguard_client import DriftGuard\n\ndg = DriftGuard("${BASE}", os.environ["DRIFTGUARD_KEY"])\nmodel = dg.model(${JSON.stringify(model.name)})\n\nmodel.log_labels(\n    ["order-17"],\n    [${python}],\n    timestamps=["${time}"],\n)`}
+            text={`# pip install driftguard-client\nimport os\nfrom driftguard_client import DriftGuard\n\ndg = DriftGuard("${BASE}", os.environ["DRIFTGUARD_KEY"])\nmodel = dg.model(${JSON.stringify(model.name)})\n\n# log_label() returns at once and never raises.\nmodel.log_label(\n    "order-17",\n    ${python},\n    timestamp="${time}",\n)\n\n# A whole DataFrame:\n# model.log_labels(truth, prediction_id="id", label="y", timestamp="time")`}
           />
         </div>
         <p class="muted">The schedule joins labels with predictions once an hour. “Check now” joins them at once.</p>

@@ -7,7 +7,7 @@ import { MetricChart } from "../charts/metric";
 import { Errors, ScoresByLabel } from "../charts/sizes";
 import { count, duration, pValue, plural, share, utcDay } from "../format";
 import { useResource } from "../hooks";
-import { amount, metric, reach, verdict } from "../metrics";
+import { amount, drop, metric, reach, verdict } from "../metrics";
 import { setQuery, to } from "../router";
 import type { LabelsState, MetricOfWindow, Model, Performance } from "../types";
 import { Facts, Loading, Problem } from "../ui";
@@ -178,14 +178,14 @@ function Sentence({ model, report, labels }: { model: Model; report: Performance
     return (
       <>
         <b class="bad">The model got worse.</b> {value}, and the reference is {amount(name, own.reference)}. That is more than chance explains on {size}
-        {worse.length > 1 && `. ${worse.filter(([one]) => one !== name).map(([one]) => metric(one).label).join(" and ")} fell too`}.
+        {worse.length > 1 && `. ${listed(worse.filter(([one]) => one !== name).map(([one]) => metric(one).label))} fell too`}.
       </>
     );
   if (judged.length > 0 && own)
     return (
       <>
         <b>No sign that the model got worse.</b> {value}, and the reference is {amount(name, own.reference)}
-        {own.limit !== null && own.drop !== null && own.drop > 0 && `. The ${metric(name).better === "lower" ? "rise" : "drop"} of ${amount(name, own.drop)} is within the limit of ${amount(name, own.limit)}`}. Judged on {size}.
+        {own.limit !== null && own.drop !== null && own.drop > 0 && name !== "mae" && `. The drop of ${drop(name, own.drop)} is within the limit of ${drop(name, own.limit)}`}. Judged on {size}.
       </>
     );
   if (report.reference)
@@ -200,6 +200,9 @@ function Sentence({ model, report, labels }: { model: Model; report: Performance
     </>
   );
 }
+
+/** Names as "A, B and C". */
+const listed = (names: string[]): string => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : (names[0] ?? ""));
 
 function TooEarly({ model, report, labels }: { model: Model; report: Performance; labels: LabelsState | undefined }): JSX.Element {
   const last = report.days.filter((day) => day.predictions > 0).at(-1);
@@ -314,7 +317,7 @@ function Row({ name, one, report, compared }: { name: string; one: MetricOfWindo
         <>
           <td class="number">{amount(name, one.reference ?? report.reference?.metrics[name])}</td>
           <td class="number wide" title={one.p_value === null ? undefined : `p = ${pValue(one.p_value)}`}>
-            {one.limit === null ? "–" : amount(name, one.limit)}
+            {drop(name, one.limit)}
           </td>
           <td class="wide">{VERDICTS[judgement]}</td>
         </>

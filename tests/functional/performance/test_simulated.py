@@ -42,10 +42,10 @@ def test_the_settings_as_they_are_replay_what_happened(labelled: Labelled) -> No
     assert "accuracy" in found.features
 
 
-@pytest.mark.parametrize("settings", [{"min_performance_drop": 0.2}, {"min_labels": 5000}])
-def test_stricter_settings_open_no_alert(labelled: Labelled, settings: dict[str, Any]) -> None:
+def test_stricter_settings_open_no_alert(labelled: Labelled) -> None:
     """A drop of ten points is below a minimum of 20, and 1,400 labels are fewer than 5,000."""
-    assert [one for one in simulated(labelled, **settings).alerts if one.alert_type == "performance"] == []
+    for settings in ({"min_performance_drop": 0.2}, {"min_labels": 5000}):
+        assert [one for one in simulated(labelled, **settings).alerts if one.alert_type == "performance"] == []
 
 
 def test_days_that_mature_later_open_the_alert_later(labelled: Labelled) -> None:

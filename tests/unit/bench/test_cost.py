@@ -1,5 +1,6 @@
 """What labels cost, and that a model without them costs what it did."""
 
+import random
 from datetime import UTC, datetime, timedelta
 
 from bench.cost import labels, measure
@@ -40,7 +41,7 @@ def test_a_model_without_a_task_uses_nothing_of_labels() -> None:
             now = datetime.now(UTC).replace(minute=5)
             body = NewModel.model_validate({"name": "m", "settings": {"task": task} if task else {}})
             model_id = registry.create("acme", body, partitions=4, now=now - timedelta(days=2)).id
-            rows = measure.rows(measure.random.Random(1), 5, 300)
+            rows = measure.rows(random.Random(1), 5, 300)
             baseline = BaselineBody.model_validate({"rows": rows, "days": 14})
             versions.put(registry.find("acme", model_id), baseline, publish=lambda _message: None, now=now)
             measure.log(model_id, rows, now - timedelta(hours=1))

@@ -65,6 +65,28 @@ def count(directories: Sequence[Directory], labels: Sequence[Labels], *, classes
     return _evaluated(entry, truth, classes, tally, np.maximum(delays, 0))
 
 
+def count_labelled(classes: int, predicted: Codes, values: Floats, truth: Codes | Floats) -> Counts:
+    """Return the counts of rows that have one known label each.
+
+    classes: number of the task's classes, 0 for a regression. predicted: the class of each row, or NO_CLASS.
+    values: the score of each row, or of a regression its prediction; NaN if there is none.
+    truth: the class of each label, or of a regression its number.
+    """
+    ids, whole = np.arange(len(values), dtype=np.uint64), np.zeros(len(values), np.int64)
+    entries = Directory(
+        ids, np.zeros(len(values), np.uint8), predicted, values.astype(np.float32) if classes else values
+    )
+    labels = Labels(
+        "classes" if classes else "numbers",
+        ids,
+        truth.astype(np.uint8) if classes else np.zeros(len(values), np.uint8),
+        np.zeros(0) if classes else truth.astype(np.float64),
+        *(whole, whole, ids, whole),
+    )
+    tally = Tally(predictions=len(values), labelled=len(values), labels=len(values))
+    return _evaluated(entries, labels, classes, tally, whole)
+
+
 def winners(rows: Labels) -> Winners:
     """Return the label that counts of each id. rows: sorted as `Labels.merge` sorts them."""
     if not len(rows):

@@ -84,6 +84,7 @@ class Comparison:
     """The counts that are compared. window: of the judged days, oldest first. days: the last SPREAD_DAYS mature days.
 
     reference_days: the days that the reference comes from. None if it has no times.
+    least_rho: the rho of fewer than MIN_PAIRS pairs of days. 0 if the rows have no times.
     """
 
     window: Sequence[Counts]
@@ -93,6 +94,7 @@ class Comparison:
     min_labels: int
     min_drop: float
     level: float
+    least_rho: float = LEAST_RHO
 
     @property
     def now(self) -> Counts:
@@ -137,6 +139,11 @@ def judge(
         min_drop=min_drop,
         level=level_of(task, reference),
     )
+    return compared(comparison, names)
+
+
+def compared(comparison: Comparison, names: Sequence[str]) -> list[Judged]:
+    """Return the metrics of a comparison, without those that have no rows in the window or in the reference."""
     found = [_TESTS[name](name, comparison) for name in names]
     return [judged for judged in found if judged is not None]
 
@@ -196,15 +203,15 @@ PROPORTIONS = frozenset(_SHARES)
 """The metrics for which Fisher's p-value decides besides the limit."""
 
 
-def overdispersion(hits: Sequence[int], n: Sequence[int]) -> float:
+def overdispersion(hits: Sequence[int], n: Sequence[int], least: float = LEAST_RHO) -> float:
     """Return rho of a share, the amount by which days differ from each other beyond chance, from counts by day.
 
     r_k = (q_k − q_{k−1})²/(q̄(1−q̄)); rho = max(0, (median(r)/0.455 − mean(1/n_k + 1/n_{k−1}))/2), and with fewer than
-    MIN_PAIRS pairs of days at least LEAST_RHO.
+    MIN_PAIRS pairs of days at least `least`.
     """
     of_days = np.array([pair for pair in zip(hits, n, strict=True) if pair[1]], np.float64).reshape(-1, 2)
     pairs = len(of_days) - 1
-    least = LEAST_RHO if pairs < MIN_PAIRS else 0.0
+    least = least if pairs < MIN_PAIRS else 0.0
     if pairs < 1:
         return least
     marked, rows = of_days.T
@@ -219,7 +226,7 @@ def overdispersion(hits: Sequence[int], n: Sequence[int]) -> float:
 
 def _rho(comparison: Comparison, share: Share) -> float:
     pairs = [share(counts) for counts in comparison.days]
-    return overdispersion([hits for hits, _n in pairs], [n for _hits, n in pairs])
+    return overdispersion([hits for hits, _n in pairs], [n for _hits, n in pairs], comparison.least_rho)
 
 
 def _of_share(name: str, given: Comparison) -> Judged | None:
