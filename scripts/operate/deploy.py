@@ -58,11 +58,11 @@ class Deployment:
 
 
 def announce(deployment: Deployment, session: boto3.Session) -> None:
-    """Print what the deployment does with parameters, and what may surprise. Errors of AWS do not stop it."""
+    """Print what the deployment does with parameters, and what may surprise."""
     template = load(deployment.template)
     declared = template["Parameters"]
     stack = settings_of(deployment.environment)["global"]["parameters"]["stack_name"]
-    values, before = _deployed(session.client("cloudformation"), stack)
+    values, before = deployed(session.client("cloudformation"), stack)
     found = plan(deployment.sent, declared, values, before)
     print(f"Stack {stack} in {deployment.region}", *lines(found, declared, is_update=values is not None), sep="\n")
     queues = [name for name, one in template["Resources"].items() if one["Type"] == "AWS::SQS::Queue"]
@@ -77,13 +77,15 @@ def announce(deployment: Deployment, session: boto3.Session) -> None:
         print(warning)
 
 
-def _deployed(cloudformation: Any, stack: str) -> tuple[dict[str, str] | None, Mapping[str, Mapping[str, Any]]]:
+def deployed(cloudformation: Any, stack: str) -> tuple[dict[str, str] | None, Mapping[str, Mapping[str, Any]]]:
     """Return the stack's parameters and those that its template declares. None if there is no stack."""
     try:
         (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-        body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
-    except ClientError:
-        return None, {}
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":  # there is no such stack
+            return None, {}
+        raise
+    body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     values = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
     template = body if isinstance(body, dict) else yaml.load(body, Loader=loader())  # noqa: S506 - a SafeLoader that knows CloudFormation's tags
     return values, template.get("Parameters", {})
@@ -116,13 +118,13 @@ def parsed(words: Sequence[str]) -> Deployment:
 
 
 def main() -> None:
-    """Print the plan and become SAM. Exits the program if AWS cannot be asked for the stack."""
+    """Print the plan and become SAM."""
     deployment = parsed(sys.argv[1:])
     os.chdir(ROOT)
     try:
         announce(deployment, boto3.Session(region_name=deployment.region))
-    except BotoCoreError as error:
-        sys.exit(f"deploy: {error}")
+    except (BotoCoreError, ClientError) as error:  # a role that may only deploy cannot read the stack
+        print(f"The deployment cannot be compared with the stack: {error}")
     print(" ".join(deployment.command), flush=True)
     os.execv(deployment.command[0], deployment.command)  # noqa: S606 - the project's own SAM
 
