@@ -54,8 +54,10 @@ ALWAYS: dict[str, set[str]] = {
 
 EITHER: dict[str, set[str]] = {
     "apigateway:DELETE": {"apigateway:apikeys"},
+    "apigateway:GET": {"apigateway:usageplans"},
     "apigateway:PATCH": {"apigateway:apikeys"},
     "apigateway:POST": {"apigateway:apikeys", "apigateway:usageplans"},
+    "apigateway:PUT": {"apigateway:tags"},
     "dynamodb:Query": {TABLE, INDEX},
 }
 """One of these types is checked, depending on what the call names."""
@@ -85,7 +87,7 @@ def grants_name_what_aws_checks(stack: Stack) -> Iterator[Breach]:
 def _kind(stack: Stack, resource: Template | str) -> str:
     """The type of a resource: a type of CloudFormation, or service and type of an ARN."""
     written = str(resource.get("Fn::Sub", "")) if isinstance(resource, dict) else str(resource)
-    if rest := re.search(r"::/(apikeys|usageplans)\b", written):
+    if rest := re.search(r"::/(apikeys|usageplans|tags)\b", written):
         return f"apigateway:{rest[1]}"
     arn = re.match(r"arn:[^:]+:([^:]+):[^:]*:[^:]*:([a-z-]+)[:/]", written)
     if arn:

@@ -25,6 +25,7 @@ OWN_KEYS = ("StringEquals", "aws:ResourceTag/driftguard:stack", PSEUDO["AWS::Sta
 OPEN_ENDED = {
     "apigateway:DELETE",
     "apigateway:PATCH",
+    "apigateway:PUT",
     "lambda:GetAlias",
     "lambda:GetProvisionedConcurrencyConfig",
     "lambda:UpdateAlias",

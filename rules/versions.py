@@ -89,12 +89,13 @@ def _parameters(source: Template, properties: Template) -> set[str]:
     own = {
         key: value for key, value in properties.items() if key not in UNPUBLISHED | {"Events", "DeploymentPreference"}
     }
-    names, seen = _references(own), set[str]()
+    names: set[str] = _references(own)
+    seen: set[str] = set()
     while conditions := {name for name in names & source.get("Conditions", {}).keys() if name not in seen}:
         seen |= conditions
         for name in conditions:
             names |= _references(source["Conditions"][name])
-    return names & source.get("Parameters", {}).keys()
+    return {name for name in names if name in source.get("Parameters", {})}
 
 
 def _references(value: Any) -> set[str]:

@@ -11,14 +11,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
+from unittest import mock
 
-# Boto3 and Powertools read these when they are imported, so they come before the other imports.
+# Boto3 and Powertools read these when they are imported, so they come before the other imports. Tests set their own.
 os.environ.update(
-    dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"),
-    AWS_DEFAULT_REGION="us-east-1",
-    POWERTOOLS_TRACE_DISABLED="true",
-    POWERTOOLS_SERVICE_NAME="driftguard",
-    POWERTOOLS_METRICS_NAMESPACE="DriftGuard/driftguard",
+    {
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "POWERTOOLS_SERVICE_NAME": "driftguard",
+        "POWERTOOLS_METRICS_NAMESPACE": "DriftGuard/driftguard",
+    }
+    | os.environ
 )
 
 from moto import mock_aws
@@ -49,13 +54,14 @@ CHECKS_A_DAY: Final = 96
 @contextlib.contextmanager
 def tables() -> Iterator[None]:
     """In the block, the template's tables exist in moto and are empty."""
-    with mock_aws():
+    with mock_aws(), mock.patch.dict(os.environ):
         dynamodb.disconnect()
         aws.client.cache_clear()
         os.environ.update(stack.deploy_tables(), PUBLIC_URL="https://drift.example.com")
         dynamodb.connect(Environment())
         yield
         dynamodb.disconnect()
+        aws.client.cache_clear()
 
 
 def rows(rng: random.Random, features: int, count: int) -> list[dict[str, Any]]:
@@ -92,12 +98,12 @@ def measure_ingest(features: int) -> tuple[Usage, float, float]:
         with logged() as text, metered() as usage:
             for body in bodies:
                 send(gateway, body)
-        return _mean(usage, times), len(text.getvalue()) / times, usage.write_units / times * 1000
+        return mean(usage, times), len(text.getvalue()) / times, usage.write_units / times * 1000
 
 
-def send(gateway: Gateway, body: dict[str, Any]) -> None:
+def send(gateway: Gateway, body: dict[str, Any], path: str = "/predictions/batch") -> None:
     """Send a batch to the API. Raises RuntimeError if it is not accepted."""
-    answer = gateway.call("POST", "/predictions/batch", body, key_id="key")
+    answer = gateway.call("POST", path, body, key_id="key")
     if answer.status != HTTPStatus.ACCEPTED:
         raise RuntimeError(answer.text)
 
@@ -127,7 +133,7 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
         log(model_id, rng.sample(pool, max(1, hourly // 4)), midnight + timedelta(minutes=5))
         with metered() as first:
             run(model_id, midnight + timedelta(minutes=15))
-        return _spread(_mean(usage, times), first, CHECKS_A_DAY)
+        return _spread(mean(usage, times), first, CHECKS_A_DAY)
 
 
 def measure_idle(features: int, rows_an_hour: float) -> Usage:
@@ -145,7 +151,7 @@ def measure_idle(features: int, rows_an_hour: float) -> Usage:
         with metered() as usage:
             for tick in range(CHECKS_A_DAY):
                 run(model_id, begin + timedelta(minutes=15 * tick))
-        return _mean(usage, CHECKS_A_DAY)
+        return mean(usage, CHECKS_A_DAY)
 
 
 def filled(
@@ -228,7 +234,8 @@ def logged() -> Iterator[io.StringIO]:
             handler.setStream(stream)
 
 
-def _mean(usage: Usage, times: int) -> Usage:
+def mean(usage: Usage, times: int) -> Usage:
+    """Usage of one of several equal measured works."""
     calls = Counter({name: count / times for name, count in usage.calls.items()})
     written = Counter({name: round(units / times, 1) for name, units in usage.written.items()})
     return Usage(usage.write_units / times, usage.read_units / times, calls, usage.own_seconds / times, written)

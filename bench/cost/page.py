@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from bench.cost.labels import LABELS, label_lines, measure_labels
 from bench.cost.measure import BATCH, measure_check, measure_idle, measure_ingest, measure_open_alert
 from bench.cost.prices import (
     CALL_SECONDS,
@@ -20,8 +21,8 @@ from bench.cost.prices import (
     total_of,
 )
 
-TARGETS: Final = {"ingest": 0.15, "check": 0.10}
-"""What a million predictions and a model-month of checks should cost at most, in US dollars."""
+TARGETS: Final = {"ingest": 0.15, "check": 0.10, "labels": 0.10}
+"""What a million predictions, a model-month of checks and a million labels should cost at most, in US dollars."""
 OPEN_FEATURES: Final = 5
 """Features of the measured alert that stays open."""
 TICKS: Final = 2880
@@ -45,7 +46,7 @@ def verdict(dollars: float, target: float) -> str:
 
 def report(per_month: int, features: int, count: int) -> str:
     """The page for `count` models with `features` features and `per_month` predictions together."""
-    parts = _two_numbers() | _your_month(per_month, features, count) | _not_measured()
+    parts = _two_numbers() | _labels() | _your_month(per_month, features, count) | _not_measured()
     return TEMPLATE.read_text(encoding="utf-8").format(**parts, batch=BATCH)
 
 
@@ -81,6 +82,21 @@ def _two_numbers() -> dict[str, Any]:
         "open_features": OPEN_FEATURES,
         "open_writes": open_writes,
         "open_dollars": open_writes * TICKS * PRICES["write"][0],
+    }
+
+
+def _labels() -> dict[str, Any]:
+    """A million labelled predictions of one model in 30 days."""
+    usage = measure_labels(timestamps=True)
+    lines = label_lines(usage)
+    return {
+        "labels_verdict": verdict(total_of(lines), TARGETS["labels"]),
+        "labels": table(lines),
+        "labels_batch": LABELS,
+        "labels_writes": usage.request.write_units,
+        "joins_writes": usage.joins.write_units,
+        "joins_reads": usage.joins.read_units,
+        "labels_without": total_of(label_lines(measure_labels(timestamps=False))),
     }
 
 

@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rules.template import load, loader
 from scripts.operate.aliases import with_aliases
 from scripts.operate.keys import tag_keys
-from scripts.operate.plan import concurrency_warning, lines, plan
+from scripts.operate.plan import concurrency_warning, lines, name_warning, plan
 from scripts.operate.session import ROOT, SAM, region_of, settings_of
 from scripts.operate.undeploy import PLAN, find
 
@@ -65,11 +65,15 @@ class Deployment:
 
 def announce(deployment: Deployment, session: boto3.Session) -> None:
     """Print what the deployment does with parameters, and what may surprise. Errors of AWS do not stop it."""
-    declared = load(deployment.template)["Parameters"]
+    template = load(deployment.template)
+    declared = template["Parameters"]
     stack = settings_of(deployment.environment)["global"]["parameters"]["stack_name"]
     values, before = _deployed(session.client("cloudformation"), stack)
     found = plan(deployment.sent, declared, values, before.get("Parameters", {}))
     print(f"Stack {stack} in {deployment.region}", *lines(found, declared, is_update=values is not None), sep="\n")
+    queues = [name for name, one in template["Resources"].items() if one["Type"] == "AWS::SQS::Queue"]
+    if warning := name_warning(stack, queues, found.values):
+        print(warning)
     try:
         limit = session.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     except (BotoCoreError, ClientError) as error:

@@ -1,10 +1,14 @@
 """What a deployment will do with the template's parameters, and what may surprise: compared before SAM is run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 HIDDEN: Final = "****"
+QUEUE_NAME: Final = 80
+"""Most characters of a queue's name."""
+ADDED: Final = len("-") + len("-ABCDEF123456") + len(".fifo")
+"""What CloudFormation adds to the stack's name and the logical id."""
 RESERVE: Final = 5
 """Executions that stay free for the API."""
 
@@ -75,6 +79,18 @@ def lines(found: Plan, declared: Mapping[str, Mapping[str, Any]], *, is_update: 
     unknown = sorted(set(found.sent) - set(declared))
     if unknown:
         yield f"The template has no parameter {', '.join(unknown)}. CloudFormation will refuse the deployment."
+
+
+def name_warning(stack: str, queues: Iterable[str], values: Mapping[str, str]) -> str | None:
+    """Return a warning if the stack's name is too long for the key policy, or None.
+
+    CloudFormation shortens the stack's name in names of queues. The policy of a key of your own finds the queues by the
+    whole name. queues: the logical ids of the queues.
+    """
+    most = QUEUE_NAME - max((len(queue) for queue in queues), default=0) - ADDED
+    if not values.get("KeyArn") or len(stack) <= most:
+        return None
+    return f"The stack name has {len(stack)} characters. With KeyArn it may have at most {most}: choose a shorter name."
 
 
 def concurrency_warning(limit: int, values: Mapping[str, str]) -> str | None:

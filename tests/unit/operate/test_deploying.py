@@ -4,11 +4,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from rules.template import load
 from scripts.operate.deploy import parsed
-from scripts.operate.plan import concurrency_warning, lines, plan
+from scripts.operate.package import command, upload
+from scripts.operate.plan import concurrency_warning, lines, name_warning, plan
 from scripts.operate.session import ROOT, region_of, settings_of
 
 OLD: dict[str, dict[str, Any]] = {"A": {"Default": "1"}, "B": {"Default": "x"}, "Secret": {"NoEcho": True}, "Gone": {}}
@@ -72,6 +75,19 @@ def test_a_small_account_is_warned_of_checks(limit: int, checks: int, joins: int
         assert concurrency_warning(limit, proposed) is None
 
 
+def test_a_name_that_is_too_long_for_a_key_policy_is_named() -> None:
+    """CloudFormation would shorten it in the names of queues, so that the policy no longer fits. Other stacks may."""
+    queues = [
+        name for name, one in load(ROOT / "template.yaml")["Resources"].items() if one["Type"] == "AWS::SQS::Queue"
+    ]
+    longest = max(map(len, queues))
+    most = 80 - len("-") - longest - len("-ABCDEF123456.fifo")
+    key = {"KeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1"}
+    assert name_warning("s" * most, queues, key) is None
+    assert f"at most {most}:" in (name_warning("s" * (most + 1), queues, key) or "")
+    assert name_warning("s" * 128, queues, {"KeyArn": ""}) is None
+
+
 def test_the_template_has_the_parameters_that_the_warning_names() -> None:
     """A renamed parameter would silence the warning."""
     declared = load(ROOT / "template.yaml")["Parameters"]
@@ -82,9 +98,9 @@ def test_options_after_the_dashes_go_to_sam() -> None:
     """They stay what they are, also where they look like parameters. Parameters of the command line win."""
     words = ["--config", "prod", "--region", "eu-north-1", "--no-confirm", "LogRetentionDays=7"]
     made = parsed([*words, "--", "--tags", "team=ml", "--role-arn", "arn:aws:iam::1:role/x"])
-    command = made.command
-    place = command.index("--parameter-overrides")
-    before, overrides = command[:place], command[place:]
+    whole = made.command
+    place = whole.index("--parameter-overrides")
+    before, overrides = whole[:place], whole[place:]
     assert before[-4:] == ["--tags", "team=ml", "--role-arn", "arn:aws:iam::1:role/x"]
     assert before[before.index("--region") + 1] == "eu-north-1"
     assert "--no-confirm-changeset" in before
@@ -117,11 +133,33 @@ def test_make_passes_everything_on() -> None:
     """`make -n` shows the commands that `make deploy` and `make undeploy` run in CI."""
 
     def shown(target: str, *variables: str) -> str:
-        command = ["make", "-n", target, *variables]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        line = ["make", "-n", target, *variables]
+        return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     both = ("CONFIRM=no", "REGION=eu-north-1", "CONFIG=prod")
     deploy = shown("deploy", *both, "PARAMETERS=EmailFrom=a@b.de", "OPTIONS=--tags team=ml")
     assert "--config prod --architecture arm64 --region eu-north-1 --no-confirm EmailFrom=a@b.de" in deploy
     assert "-- --tags team=ml" in deploy
     assert "--config prod --region eu-north-1 --yes" in shown("undeploy", *both)
+
+
+def test_a_package_needs_a_bucket() -> None:
+    """Without one the command says how to call it."""
+    run = subprocess.run(["make", "package", "BUCKET="], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode != 0
+    assert "package: name a bucket of the stack's region: make package BUCKET=my-artifacts" in run.stderr
+
+
+def test_the_packaged_template_is_uploaded_under_its_version(tmp_path: Path) -> None:
+    """The URL is the one that CloudFormation reads: a plus sign is escaped."""
+    packaged = tmp_path / "packaged.yaml"
+    packaged.write_text("Resources: {}\n")
+    words = command(tmp_path / "t.yaml", "artifacts", "apps", "eu-north-1", packaged)
+    assert " ".join(words[1:]).startswith(f"package --template-file {tmp_path / 't.yaml'} --s3-bucket artifacts")
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="eu-north-1")
+        s3.create_bucket(Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": "eu-north-1"})
+        url = upload(s3, packaged, "artifacts", "apps", "0.1.0+abc")
+        assert url == "https://artifacts.s3.eu-north-1.amazonaws.com/apps/template-0.1.0%2Babc.yaml"
+        stored = s3.get_object(Bucket="artifacts", Key="apps/template-0.1.0+abc.yaml")["Body"].read()
+    assert stored == packaged.read_bytes()

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from driftguard.models.settings import ModelSettings, SettingsPatch
-from driftguard.platform.serialization import Name, Wire
+from driftguard.platform.serialization import Name, Wire, at_most
 from driftguard.platform.times import UtcTime
 
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128, strict=True)]
@@ -15,7 +15,8 @@ type State = Literal["ok", "drift", "data_quality", "insufficient_data", "no_bas
 Description = Annotated[str, Field(max_length=2000, strict=True)]
 LabelValue = Annotated[str, Field(max_length=256, strict=True)]
 MAX_LABELS = 50
-Labels = Annotated[dict[Name, LabelValue], Field(max_length=MAX_LABELS)]
+LabelsPatch = Annotated[dict[Name, LabelValue | None], Field(max_length=2 * MAX_LABELS), at_most(2 * MAX_LABELS)]
+Labels = Annotated[dict[Name, LabelValue], Field(max_length=MAX_LABELS), at_most(MAX_LABELS)]
 
 
 class NewModel(Wire):
@@ -41,7 +42,7 @@ class ModelPatch(Wire):
 
     name: Name | None = None
     description: Description | None = None
-    labels: Annotated[dict[Name, LabelValue | None], Field(max_length=2 * MAX_LABELS)] | None = None
+    labels: LabelsPatch | None = None
     settings: SettingsPatch | None = None
 
     @model_validator(mode="after")
@@ -58,8 +59,21 @@ class RecentScore(Wire):
     drift_score: float | None
 
 
+class Headline(Wire):
+    """The metric that stands for a model's performance, on its last mature days.
+
+    `reference` and `degraded`, whether the metric is worse than the reference, are null if it was not compared.
+    """
+
+    metric: str
+    value: float
+    n: int
+    reference: float | None
+    degraded: bool | None
+
+
 class Model(Wire):
-    """A model and its state."""
+    """A model and its state. `performance` is null before labels of a mature day are joined."""
 
     id: str
     name: str
@@ -74,6 +88,7 @@ class Model(Wire):
     drift_score: float | None
     open_alerts: int
     recent_scores: list[RecentScore]
+    performance: Headline | None
 
 
 class EraseMessage(BaseModel):

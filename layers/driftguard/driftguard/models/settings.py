@@ -22,7 +22,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from driftguard.models.task import Task
 from driftguard.platform.errors import FieldError, Invalid
-from driftguard.platform.serialization import MAX_ERRORS, Name, Wire, field_errors
+from driftguard.platform.serialization import MAX_ERRORS, MAX_FIELDS, Name, Wire, at_most, field_errors
 
 type Rule = Literal["budget", "p_value"]
 type EarlierDays = Literal["previous_period", "rolling_28d"]
@@ -234,7 +234,7 @@ class FeatureOverride(Suggesting):
 class ModelSettings(ModelValues):
     """All settings of a model, including the defaults."""
 
-    features: Annotated[dict[Name, FeatureOverride], Field(max_length=MAX_OVERRIDES)] = Field(
+    features: Annotated[dict[Name, FeatureOverride], Field(max_length=MAX_OVERRIDES), at_most(MAX_OVERRIDES)] = Field(
         default_factory=dict,
         description=f"Overrides by feature name: {', '.join(f'`{name}`' for name in OVERRIDABLE)}. "
         "The name of the prediction is `prediction`.",
@@ -249,12 +249,15 @@ class ModelSettings(ModelValues):
         return [own.get(name, shared) for name in names]
 
 
-@optional_fields(Task, Task.model_fields, partial(_description, Task), {"value_matrix": dict[str, float | None]})
+Worth = Annotated[dict[str, float | None], at_most(MAX_FIELDS)]
+
+
+@optional_fields(Task, Task.model_fields, partial(_description, Task), {"value_matrix": Worth})
 class TaskPatch(Suggesting):
     """A change of the task. An absent value stays unchanged. Null restores the default."""
 
 
-Overrides = Annotated[dict[Name, FeatureOverride | None], Field(max_length=MAX_OVERRIDES)]
+Overrides = Annotated[dict[Name, FeatureOverride | None], Field(max_length=MAX_OVERRIDES), at_most(MAX_OVERRIDES)]
 
 
 @optional_fields(ModelSettings, ModelSettings.model_fields, _with_default, {"features": Overrides, "task": TaskPatch})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.transactions import TransactWrite
@@ -90,6 +90,25 @@ class Statuses(Table):
         """Prevent, in a transaction, that a check commits which has already read the status."""
         item = cls(organization_id, f"status#{model_id}")
         write.update(item, actions=[cls.model_id.set(model_id), cls.revision.add(1)])
+
+    @classmethod
+    def change_alerts(
+        cls, write: TransactWrite, read: "Statuses", open_alerts: dict[str, str], memory: dict[str, Any]
+    ) -> None:
+        """Store which alerts are open, in a transaction that fails if the status has changed since it was read."""
+        unchanged = cls.revision == read.revision
+        if not read.revision:
+            unchanged |= cls.revision.does_not_exist()
+        write.update(
+            cls(read.pk, read.sk),
+            actions=[
+                cls.model_id.set(read.model_id),
+                cls.open_alerts.set(open_alerts),
+                cls.memory.set(memory),
+                cls.revision.set(int(read.revision) + 1),
+            ],
+            condition=unchanged,
+        )
 
     @classmethod
     def lease(cls, organization_id: str, model_id: str, owner: str, now: datetime, length: timedelta) -> "Statuses":

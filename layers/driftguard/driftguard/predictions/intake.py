@@ -1,6 +1,6 @@
 """Log predictions one by one or in batches, as rows or as columns. A repeated request is stored only once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,7 +52,7 @@ def log_batch(
         _unwatched(
             model,
             lambda: names_of(rows),
-            lambda name: any(row.features.get(name) is not None for row in rows),
+            lambda names: _valued(rows, names),
             predicted=predicted,
         ),
     )
@@ -78,14 +78,14 @@ def _log_columns(
     ]
     valid = None
     if batch.times:
-        valid = Valid(pack_columns(batch, rejected), batch.ids, (min(batch.times), max(batch.times)))
+        valid = Valid(pack_columns(batch, rejected), batch.ids, batch.times)
     answer = store(model, request, valid, rejected, now)
     return _with_warning(
         answer,
         _unwatched(
             model,
             lambda: batch.features,
-            lambda name: batch.features[name].count(None) < len(batch.features[name]),
+            lambda names: {name for name in names if batch.features[name].count(None) < len(batch.features[name])},
             predicted=batch.predictions.count(None) < len(batch.predictions),
         ),
     )
@@ -125,14 +125,29 @@ def _read(
 
 
 def _unwatched(
-    model: Models, names: Callable[[], Iterable[str]], has_value: Callable[[str], bool], *, predicted: bool
+    model: Models,
+    names: Callable[[], Iterable[str]],
+    valued: Callable[[Sequence[str]], Container[str]],
+    *,
+    predicted: bool,
 ) -> list[str]:
-    """Return a warning about names with values that the model's baseline lacks. Without a baseline there is none."""
+    """Return a warning about names with values that the model's baseline lacks. Without a baseline there is none.
+
+    valued: returns those of the given names that have a value in the batch.
+    """
     if not model.baseline_names:
         return []
     found = lacking(model.baseline_names, sorted(names()), predicted=predicted)
-    named = [name for name in found if name == "prediction" or has_value(name)]
+    if not found:
+        return []
+    with_value = valued([name for name in found if name != "prediction"])
+    named = [name for name in found if name == "prediction" or name in with_value]
     return [warning(named)] if named else []
+
+
+def _valued(rows: Iterable[Row], names: Iterable[str]) -> set[str]:
+    """Return those of the names that have a value in any row. One pass over the rows serves any number of names."""
+    return {name for row in rows for name, value in row.features.items() if value is not None}.intersection(names)
 
 
 def _with_warning(answer: BatchLogged, warnings: Sequence[str]) -> BatchLogged:
