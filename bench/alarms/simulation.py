@@ -250,7 +250,9 @@ def _model(plan: Plan, number: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng([SEED, name, size.rows_a_week, number])
     reference = traffic(scenario, rng, weeks=1, rows_a_week=size.baseline_rows)
     # Drift sets in at any hour of any day of a week, or with the first row.
-    onset = (0.0 if scenario.at_start else WARM_DAYS + 7 * rng.random()) if scenario.drifting else np.inf
+    onset = (
+        (scenario.begins / 24 if scenario.at_start else WARM_DAYS + 7 * rng.random()) if scenario.drifting else np.inf
+    )
     rows = traffic(scenario, rng, weeks=WEEKS, rows_a_week=size.rows_a_week, onset=onset)
     rows = since_first_row(scenario, rows)
     base = baseline(reference.values, scenario.baseline_days, as_categories=reference.categories)

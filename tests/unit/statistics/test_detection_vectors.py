@@ -106,6 +106,15 @@ def test_independent_rows_have_a_dispersion_of_one_and_clusters_have_more() -> N
     assert (dispersion(nothing, clustering(nothing)) == 1).all()
 
 
+def test_kappa_compares_blocks_with_hours_where_both_have_degrees_of_freedom() -> None:
+    """κ = Σz6/Σ(p1·df6), at least 1. A component without degrees of freedom of hours or blocks says nothing."""
+    z1, df1 = np.array([46.0, 0.0, 23.0, 20.0]), np.array([23.0, 0.0, 23.0, 10.0])
+    z6, df6 = np.array([30.0, 99.0, 40.0, 0.0]), np.array([3.0, 3.0, 1.0, 0.0])
+    assert clustering(Scatter(z1, df1, z6, df6)) == pytest.approx((30 + 40) / (2 * 3 + 1 * 1))
+    assert clustering(Scatter(z1, df1, z6 / 100, df6)) == 1.0
+    assert clustering(Scatter(z1, df1 * 0, z6, df6)) == 1.0
+
+
 def test_without_a_level_only_the_window_counts() -> None:
     """a is 1 and b is B/E without a level; a level of as many rows doubles a; an empty window has no b."""
     e, none = np.array([50.0, 50.0, 0.0]), np.zeros(3)

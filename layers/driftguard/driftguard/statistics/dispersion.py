@@ -58,10 +58,11 @@ def scatter(u: Floats, v: Floats) -> Scatter:
 
 
 def _squares(rest: Floats, v: Floats) -> tuple[Floats, Floats]:
+    """Return Σrest²/v and its degrees of freedom. Where only one v is positive, its rest and so the sum is 0."""
     filled = v > 0
     squares = np.divide(rest * rest, v, out=np.zeros_like(v), where=filled).sum(axis=1)
     degrees = np.maximum(filled.sum(axis=1) - 1, 0).astype(np.float64)
-    return np.where(degrees > 0, squares, 0.0), degrees
+    return squares, degrees
 
 
 def clustering(sums: Scatter) -> float:
