@@ -64,11 +64,11 @@ class Deployment:
 
 
 def announce(deployment: Deployment, session: boto3.Session) -> None:
-    """Print what the deployment does with parameters, and what may surprise. Errors of AWS do not stop it."""
+    """Print what the deployment does with parameters, and what may surprise."""
     template = load(deployment.template)
     declared = template["Parameters"]
     stack = settings_of(deployment.environment)["global"]["parameters"]["stack_name"]
-    values, before = _deployed(session.client("cloudformation"), stack)
+    values, before = deployed(session.client("cloudformation"), stack)
     found = plan(deployment.sent, declared, values, before.get("Parameters", {}))
     print(f"Stack {stack} in {deployment.region}", *lines(found, declared, is_update=values is not None), sep="\n")
     queues = [name for name, one in template["Resources"].items() if one["Type"] == "AWS::SQS::Queue"]
@@ -91,7 +91,7 @@ def prepare(deployment: Deployment) -> None:
     """
     session = boto3.Session(region_name=deployment.region)
     stack = settings_of(deployment.environment)["global"]["parameters"]["stack_name"]
-    values, template = _deployed(session.client("cloudformation"), stack)
+    values, template = deployed(session.client("cloudformation"), stack)
     if values is None:
         return
     if tagged := tag_keys(session, stack, find(session.client("cloudformation"), stack).get(PLAN, [])):
@@ -110,13 +110,15 @@ def prepare(deployment: Deployment) -> None:
             sys.exit(status)
 
 
-def _deployed(cloudformation: Any, stack: str) -> tuple[dict[str, str] | None, dict[str, Any]]:
+def deployed(cloudformation: Any, stack: str) -> tuple[dict[str, str] | None, dict[str, Any]]:
     """Return the stack's parameters and its template. None and an empty template if there is no stack."""
     try:
         (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-        body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
-    except ClientError:
-        return None, {}
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":  # there is no such stack
+            return None, {}
+        raise
+    body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     values = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
     template = body if isinstance(body, dict) else yaml.load(body, Loader=loader())  # noqa: S506 - a SafeLoader that knows CloudFormation's tags
     return values, template
@@ -149,14 +151,14 @@ def parsed(words: Sequence[str]) -> Deployment:
 
 
 def main() -> None:
-    """Print the plan and become SAM. Exits the program if AWS cannot be asked for the stack."""
+    """Print the plan and become SAM."""
     deployment = parsed(sys.argv[1:])
     os.chdir(ROOT)
     try:
         announce(deployment, boto3.Session(region_name=deployment.region))
         prepare(deployment)
-    except (BotoCoreError, ClientError) as error:
-        sys.exit(f"deploy: {error}")
+    except (BotoCoreError, ClientError) as error:  # a role that may only deploy cannot read the stack
+        print(f"The stack could not be compared with the deployment, or prepared for it: {error}")
     print(" ".join(deployment.command), flush=True)
     os.execv(deployment.command[0], deployment.command)  # noqa: S606 - the project's own SAM
 
