@@ -47,7 +47,7 @@ def join(texts: Mapping[str, str]) -> str:
         for piece in pieces:
             head, _, body = piece.partition("\n")
             section = head.partition(":")[0]
-            names = re.findall(r"^  ([\w:]+):", body, re.MULTILINE)
+            names = re.findall(r"^  ([\w:-]+):", body, re.MULTILINE)
             if section not in SECTIONS:
                 raise ValueError(f"template/{part}: {section} is no section of a template; use one of {SECTIONS}")
             if isinstance(loaded[section], dict) and set(names) != set(loaded[section]):

@@ -28,7 +28,8 @@ def write(template: Path, folder: Path) -> None:
     transformed = transform(load(template))
     save("transformed", transformed)
     for number, parameters in enumerate(DEPLOYMENTS):
-        save(NAMES.get(tuple(parameters), f"deployment-{number}"), resolve(transformed, parameters))
+        decided = resolve(transform(load(template), parameters), parameters)
+        save(NAMES.get(tuple(parameters), f"deployment-{number}"), decided)
 
 
 if __name__ == "__main__":

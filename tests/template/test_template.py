@@ -22,7 +22,7 @@ from driftguard.platform.environment import Environment
 from rules.alarms import OWN_METRICS
 from rules.deployments import DEPLOYMENTS, EVERYTHING
 from rules.stack import target
-from rules.template import load, refusals, resolve
+from rules.template import load, refusals, resolve, transform
 from sandbox import stack
 from sandbox.roles import granted
 
@@ -188,7 +188,7 @@ def test_the_channels_function_calls_the_notifiers_by_their_own_names() -> None:
     names = {code: each["FunctionName"] for code, each in functions().items() if code.startswith("notify_")}
     called = {code: f"{name}:live" for code, name in names.items()}
     assert {code: given[f"{code.upper()}_FUNCTION"] for code in names} == called
-    assert set(allowed) == {f"arn:aws:lambda:eu-west-1:123456789012:function:{name}" for name in names.values()}
+    assert set(allowed) == {f"arn:aws:lambda:eu-west-1:123456789012:function:{name}" for name in called.values()}
     assert max(map(len, names.values())) <= 64
 
 
@@ -380,6 +380,17 @@ def test_gradual_deployments_roll_back_on_the_alarm_of_the_api() -> None:
         alarms = gradual[name]["Properties"]["AlarmConfiguration"]["Alarms"]
         assert [target(alarm["Name"]) for alarm in alarms] == ["ApiErrorsAlarm"]
     assert "UpdatePolicy" not in stack.resolved()["Resources"]["DashboardFunctionAliaslive"]
+
+
+def test_another_value_of_a_parameter_is_another_layer() -> None:
+    """A version's description has the numbers of its layers. So a parameter alone publishes every function."""
+
+    def layers(template: Any) -> set[str]:
+        return {name for name, each in template["Resources"].items() if each["Type"] == "AWS::Lambda::LayerVersion"}
+
+    before = layers(stack.transformed())
+    assert len(before & layers(transform(stack.source(), {"LogLevel": "DEBUG"}))) == len(before) - 1
+    assert layers(transform(stack.source(), {"ThrottleRate": "7"})) == before
 
 
 def test_the_texts_of_the_layers_hold_the_longest_parameters() -> None:
