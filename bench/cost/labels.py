@@ -64,8 +64,13 @@ class _Label:
     row: dict[str, Any] = field(compare=False)
 
 
-def measure_labels(*, timestamps: bool, warm: int = WARM_DAYS, measured: int = MEASURED_DAYS) -> LabelUsage:
-    """Usage of a million labelled predictions. timestamps: whether labels carry the time of their prediction."""
+def measure_labels(
+    *, timestamps: bool, warm: int = WARM_DAYS, measured: int = MEASURED_DAYS, batches: int = BATCHES_A_DAY
+) -> LabelUsage:
+    """Usage of a million labelled predictions.
+
+    timestamps: whether labels carry the time of their prediction. batches: of LABELS predictions, per day.
+    """
     request, log_bytes, stored = measure_request(timestamps=timestamps)
     begin = datetime(2026, 3, 1, tzinfo=UTC)
     with ExitStack() as stack:
@@ -74,21 +79,20 @@ def measure_labels(*, timestamps: bool, warm: int = WARM_DAYS, measured: int = M
         body = NewModel.model_validate({"name": "m", "settings": {"task": TASK}})
         model_id = registry.create("acme", body, partitions=4, now=begin).id
         joins, messages = Usage(), 0
-        for day, now in _hours(model_id, begin, warm + measured, timed=timestamps):
+        for day, now in _hours(model_id, begin, warm + measured, batches, timed=timestamps):
             with logged(), metered() as usage:
                 join(registry.find("acme", model_id), now, lambda: True)
             if day >= warm:
                 joins, messages = _sum(joins, usage), messages + 1
         kept = sum(_bytes_of(model_id, day) for day in _days(begin, warm))
-    rows = measured * BATCHES_A_DAY * LABELS
-    scale = 1e6 / rows
+    scale = 1e6 / (measured * batches * LABELS)
     return LabelUsage(
         request,
         log_bytes,
         stored,
         _scaled(joins, scale),
         messages * scale,
-        kept * 1e6 / (warm * BATCHES_A_DAY * LABELS),
+        kept * 1e6 / (warm * batches * LABELS),
     )
 
 
@@ -136,16 +140,16 @@ def measure_request(*, timestamps: bool) -> tuple[Usage, float, float]:
         return mean(usage, times), len(text.getvalue()) / times, usage.write_units / times * 1000
 
 
-def _hours(model_id: str, begin: datetime, days: int, *, timed: bool) -> Iterator[tuple[int, datetime]]:
-    """Log predictions and labels hour by hour. Yields the day and the end of each hour."""
+def _hours(model_id: str, begin: datetime, days: int, a_day: int, *, timed: bool) -> Iterator[tuple[int, datetime]]:
+    """Log predictions, `a_day` batches of them, and labels hour by hour. Yields the day and the end of each hour."""
     rng = random.Random(5)
     waiting: list[_Label] = []
     batches = 0
     for hour in range(days * 24):
         now = begin + (hour + 1) * HOUR
-        while batches < (hour + 1) * BATCHES_A_DAY // 24:
+        while batches < (hour + 1) * a_day // 24:
             batches += 1
-            at = begin + batches * DAY / BATCHES_A_DAY
+            at = begin + batches * DAY / a_day
             rows = _rows(rng, at, timed=timed)
             intake.log_batch("acme", BatchBody.model_validate({"model_id": model_id, "predictions": rows}), now=at)
             for row in rows:

@@ -37,7 +37,7 @@ def test_labels_that_stay_withdrawn_are_missing_from_the_coverage(deployed: Stac
     """Coverage falls by exactly the labels that were taken back for good."""
     rows = flights("2013-12-01", "2013-12-01")
     story = tell(rows, lost=True)
-    assert len(story.lost) > 5
+    assert len(story.lost) >= 2
     joined = run(story, "withdrawn", seed=4, faults=Faults())
     assert differences(story, joined.days) == []
     assert coverage(joined.days) == (len(rows), int(rows["label"].notna().sum()) - len(story.lost))

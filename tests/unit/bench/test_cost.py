@@ -63,7 +63,7 @@ def test_a_model_without_a_task_uses_nothing_of_labels() -> None:
 
 def test_the_cost_of_labels_counts_requests_joins_and_storage() -> None:
     """A short run has every line, and each of them costs something."""
-    usage = labels.measure_labels(timestamps=True, warm=1, measured=1)
+    usage = labels.measure_labels(timestamps=True, warm=1, measured=1, batches=3)
     lines = labels.label_lines(usage)
     assert [line.service for line in lines if not line.dollars > 0] == []
     assert usage.joins.write_units > 0
