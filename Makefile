@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy package undeploy backup restore restore-drill bench bench-alarms bench-categories bench-labels bench-peers load limits cost wheels pictures clean
+.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy package undeploy backup restore restore-drill bench bench-check bench-alarms bench-categories bench-labels bench-peers load limits cost wheels pictures clean
 
 PORT ?= 3000
 # How many tests run at a time, a file in one place.
@@ -89,6 +89,9 @@ bench: build ## Measure checks beside other tools, write docs/benchmarks.md; pri
 	@$(BENCH) speed
 	@$(PY) -m bench.footprint
 	@$(PY) -m bench.client
+
+bench-check: setup ## Measure the processor time of one check of 50 features (a minute)
+	@$(BENCH) check
 
 bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md (ALL=1: all kinds of traffic; EFFORT=1)
 	@$(BENCH) alarms $(if $(ALL),--all) $(if $(EFFORT),--effort $(EFFORT))

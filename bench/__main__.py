@@ -18,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     match options.what:
         case "speed":
             speed.run(say)
+        case "check":
+            speed.run_check(say)
         case "intake":
             speed.run_intake(say)
         case "alarms":
@@ -46,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="what", required=True)
     commands.add_parser("speed", help="measure checks, folding and reads beside other tools, write docs/benchmarks.md")
+    commands.add_parser("check", help="measure the processor time of one check, print its parts")
     commands.add_parser(
         "intake", help="measure logging as rows and as columns, write that section of docs/benchmarks.md"
     )

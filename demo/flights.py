@@ -121,7 +121,8 @@ class Flights:
         """The labels of the rows that `logged` returns: how late each flight arrived, and when that was known."""
         rows, truth = self.logged(week, end), self.week(week, days_before=1)[TRUTH]
         known = rows[TIME] + pd.to_timedelta(rows["dep_delay"] + rows["air_time"], unit="minutes")
-        labels = rows[[ID, TIME]].assign(**{TRUTH: truth, LANDED: known.clip(upper=pd.Timestamp(end))})
+        last = pd.Timestamp(end)
+        labels = rows[[ID, TIME]].assign(**{TRUTH: truth, LANDED: known.where(known.isna() | (known <= last), last)})
         return labels.dropna()
 
     def error(self, table: pd.DataFrame) -> float:

@@ -118,7 +118,7 @@ def limits_and_access_logs(stack: Stack) -> Iterator[Breach]:
         if not any(plan.get("Throttle") for plan in plans.values()):
             yield name, "has no usage plan that throttles keys"
         if "AccessLogSetting" not in stage:
-            if stack.parameters.get("ApiLogging") != "none":
+            if stack.value("ApiLogging") != "none":
                 yield name, "writes no access log"
             continue
         line = stage["AccessLogSetting"]["Format"]

@@ -8,6 +8,18 @@ from rules.template import PSEUDO, Template
 TABLES_WITHOUT_EXPIRY = {"OrganizationsTable"}
 """Tables whose items never expire."""
 
+ACCOUNT_WIDE = (
+    "AWS::ApiGateway::Account",
+    "AWS::Budgets::Budget",
+    "AWS::EC2::VPCEndpoint",
+    "AWS::IAM::OIDCProvider",
+    "AWS::IAM::ServiceLinkedRole",
+    "AWS::Logs::AccountPolicy",
+    "AWS::SES::EmailIdentity",
+    "AWS::XRay::SamplingRule",
+)
+"""Types of resources that other applications of the account notice."""
+
 NAMES = (
     ("AWS::CloudWatch::Alarm", "AlarmName"),
     ("AWS::CloudWatch::Dashboard", "DashboardName"),
@@ -90,3 +102,12 @@ def no_fixed_names(stack: Stack) -> Iterator[Breach]:
         for name, properties in stack.of(type_).items():
             if key in properties and not any(part in str(properties[key]) for part in own):
                 yield name, f"has the fixed {key} {properties[key]}"
+
+
+def nothing_account_wide(stack: Stack) -> Iterator[Breach]:
+    """Nothing that changes the whole account exists unless a parameter asks for it."""
+    asked = stack.parameters.get("ApiLogging") == "create-role"
+    for kind in ACCOUNT_WIDE:
+        for name in stack.of(kind):
+            if kind != "AWS::ApiGateway::Account" or not asked:
+                yield name, "changes the whole account; make it only when a parameter asks for it"

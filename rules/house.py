@@ -10,10 +10,16 @@ from rules.alarms import a_missed_schedule_is_seen, alarms_are_heard, alarms_can
 from rules.api import custom_domain, gateway_answers, keys_are_asked_for, limits_and_access_logs, web_acl
 from rules.checked import grants_name_what_aws_checks
 from rules.dashboards import dashboards
-from rules.data import in_transit_and_at_rest, no_fixed_names, tables
+from rules.data import in_transit_and_at_rest, no_fixed_names, nothing_account_wide, tables
 from rules.functions import api_functions_answer_in_time, one_architecture, own_log_group, reservations, traces
 from rules.parameters import parameters
-from rules.permissions import customer_key, grants_match_variables, least_privilege, own_role
+from rules.permissions import (
+    customer_key,
+    grants_match_variables,
+    least_privilege,
+    own_role,
+    roles_have_guard_rails,
+)
 from rules.queues import asynchronous_invocations, dead_letters_are_seen, queues_behind_functions
 from rules.stack import BrokenRule, Rule, Stack
 from rules.versions import aliases_are_called, changes_are_published
@@ -23,6 +29,7 @@ RULES: dict[str, Rule] = {
     for rule in (
         own_role,
         least_privilege,
+        roles_have_guard_rails,
         grants_name_what_aws_checks,
         grants_match_variables,
         customer_key,
@@ -43,6 +50,7 @@ RULES: dict[str, Rule] = {
         tables,
         in_transit_and_at_rest,
         no_fixed_names,
+        nothing_account_wide,
         keys_are_asked_for,
         gateway_answers,
         limits_and_access_logs,

@@ -4,10 +4,23 @@ import json
 from collections.abc import Iterator
 
 from rules.stack import Breach, Stack, failure_queues, granted, listed, statements, statements_of, target
-from rules.template import Template
+from rules.template import PSEUDO, Template
 
-ANYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "cloudwatch:DescribeAlarms"}
-"""Actions that AWS allows only on all resources."""
+ANYWHERE = {
+    "cloudwatch:DescribeAlarms",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+"""Actions that AWS allows only on all resources, and those that Lambda needs before a network interface exists."""
+
+OWN_KEYS = ("StringEquals", "aws:ResourceTag/driftguard:stack", PSEUDO["AWS::StackName"])
+"""The condition under which a role may change API keys: those of this stack alone have its tag."""
 
 OPEN_ENDED = {
     "apigateway:DELETE",
@@ -153,3 +166,20 @@ def _uses_of_key(stack: Stack, role: Template) -> set[tuple[str, str]]:
         for service, prefixes in uses.items()
         if any(action.startswith(prefixes) for action in actions)
     }
+
+
+def roles_have_guard_rails(stack: Stack) -> Iterator[Breach]:
+    """Every role has PermissionsBoundaryArn and every role and policy RolePath. API keys of others are out of reach."""
+    boundary, path = stack.value("PermissionsBoundaryArn"), stack.value("RolePath")
+    for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+        for name, each in stack.of(kind).items():
+            if each.get("Path", "") != path:
+                yield name, "does not follow RolePath"
+            if kind == "AWS::IAM::Role" and each.get("PermissionsBoundary", "") != boundary:
+                yield name, "does not follow PermissionsBoundaryArn"
+    operator, key, value = OWN_KEYS
+    for name, role in stack.of("AWS::IAM::Role").items():
+        for statement in statements(stack, role):
+            changes = {"apigateway:PATCH", "apigateway:DELETE"} & set(listed(statement["Action"]))
+            if changes and statement.get("Condition", {}).get(operator, {}).get(key) != value:
+                yield name, f"may use {', '.join(sorted(changes))} on API keys of other applications"

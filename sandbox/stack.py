@@ -22,15 +22,20 @@ def source() -> Template:
     return load(TEMPLATE)
 
 
+SAM_DECIDES = ("DeploymentPreference", "VpcEndpointIds")
+"""Parameters whose values SAM itself puts into the template. CloudFormation resolves all others."""
+
+
 @cache
-def transformed() -> Template:
+def transformed(**decided: str) -> Template:
     """Return template.yaml after SAM's transform, parameters and conditions unresolved. Copy before you change it."""
-    return transform(source())
+    return transform(source(), decided)
 
 
 def resolved(**parameters: str) -> Template:
     """Return the transformed template with these parameters, and the defaults of the others."""
-    return resolve(transformed(), {"EmailFrom": "drift@example.com", **parameters})
+    template = transformed(**{name: parameters[name] for name in SAM_DECIDES if name in parameters})
+    return resolve(template, {"EmailFrom": "drift@example.com", **parameters})
 
 
 def deploy_tables(**parameters: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from bench.files.command import compare_files
 from bench.speed import costs
 from bench.speed.compare import CASES, Case, compare, contenders
 from bench.speed.intake import measure as measure_intake
-from bench.speed.report import Measured, document, files_section, intake_section, replaced, versions
+from bench.speed.report import Measured, check_alone, document, files_section, intake_section, replaced, versions
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 WINDOW_DAYS = (7, 14)
@@ -43,6 +43,11 @@ def run(say: Callable[[str], None], cases: tuple[Case, ...] = CASES) -> None:
     )
     PAGE.write_text(document(replace(measured, minutes=(time.monotonic() - begun) / 60)), encoding="utf-8")
     say(PAGE.read_text(encoding="utf-8"))
+
+
+def run_check(say: Callable[[str], None]) -> None:
+    """Measure the processor time of one check of 50 features and print its parts."""
+    say(check_alone(costs.steps()))
 
 
 def run_intake(say: Callable[[str], None]) -> None:

@@ -21,6 +21,8 @@ from driftguard.rows.packing import pack
 from driftguard.rows.unpacking import columns
 
 FEATURES = 50
+JUDGED = "counts and past decoded, window summed, tested, judged"
+"""The part of a check that has a limit."""
 WINDOWS = tuple(10**digits for digits in range(3, 9))
 REPEATS = 25
 
@@ -86,7 +88,7 @@ def steps(rows: int = 10**6) -> Steps:
             [
                 ("baseline decoded", cpu(lambda: encoding.decode(of.baseline))),
                 ("its bins laid out", cpu(lambda: Layout(reference))),
-                ("counts decoded, window summed, tested, judged", deciding),
+                (JUDGED, deciding),
                 ("alerts brought up to date, report packed", cpu(lambda: settled(verdict))),
             ],
             cpu(lambda: check(of)),

@@ -17,7 +17,7 @@ from bench.speed.compare import (
     power,
     version_of,
 )
-from bench.speed.costs import BATCH_FEATURES, BATCH_ROWS, FEATURES, ROWS_AN_HOUR, Kind, Steps
+from bench.speed.costs import BATCH_FEATURES, BATCH_ROWS, FEATURES, JUDGED, ROWS_AN_HOUR, Kind, Steps
 from bench.speed.intake import Intake
 from bench.tables import number, table
 
@@ -211,6 +211,18 @@ def _windows(windows: Iterable[tuple[int, float]]) -> str:
     return table(["rows in the window", "CPU, ms"], [[power(rows), number(cpu * 1000)] for rows, cpu in windows])
 
 
+def check_alone(steps: Steps) -> str:
+    """The parts of a check, and the one number that has a limit: everything between reading counts and a verdict."""
+    judging = _beyond_reading(steps)
+    met = _met(judging <= MOST_MILLISECONDS)
+    return f"{_steps(steps)}\nBeyond reading: {judging:.1f} ms of CPU, at most {MOST_MILLISECONDS} ms: {met}"
+
+
+def _beyond_reading(steps: Steps) -> float:
+    """Return milliseconds of CPU to decode counts and past, sum the window, test and judge."""
+    return dict(steps.parts)[JUDGED] * 1000
+
+
 def _steps(steps: Steps) -> str:
     rows = [*steps.parts, ("the whole check", steps.whole)]
     return table(["part", "CPU, ms"], [[name, number(cpu * 1000)] for name, cpu in rows])
@@ -228,7 +240,7 @@ def _reads(reads: Mapping[int, Sequence[tuple[float, float]]]) -> str:
 
 
 def _limits(measured: Measured) -> str:
-    judging = max(cpu for _name, cpu in measured.steps.parts[2:3]) * 1000
+    judging = _beyond_reading(measured.steps)
     folding = max(kind.nanoseconds for kind in measured.kinds)
     units = max(units for row in measured.reads.values() for _hours, units in row)
     costs = [cpu for _rows, cpu in measured.windows]

@@ -5,7 +5,7 @@ Each change replaces a private function, so the version is pinned in `requiremen
 passes then is no longer needed.
 """
 
-from local.patches import alarms, buckets, events, gateway, permissions, tables
+from local.patches import alarms, buckets, events, gateway, permissions, tables, transforms
 
 
 def install() -> None:
@@ -16,3 +16,4 @@ def install() -> None:
     permissions.install()
     alarms.install()
     buckets.install()
+    transforms.install()

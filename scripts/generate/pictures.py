@@ -177,11 +177,12 @@ def _draw_all(page: Page, stack: Stack, routes: dict[str, str], kind: str) -> No
     page.goto(f"{stack.url}/dashboard")
     page.get_by_label("API key").fill(stack.keys["admin"])
     page.keyboard.press("Enter")
-    page.locator("main h1").wait_for()
+    inside = page.get_by_role("navigation", name="Main")
+    inside.wait_for()
     for name, route in routes.items():
         page.evaluate("route => { location.hash = route }", route)
-        page.wait_for_load_state("networkidle")
-        page.locator(".loading, .waiting").first.wait_for(state="detached")
+        page.reload(wait_until="networkidle")
+        inside.wait_for()
         page.screenshot(path=IMAGES / f"dashboard-{name}-{kind}.png", full_page=True)
     print(f"drawn: {', '.join(routes)} ({kind})")
 

@@ -16,7 +16,7 @@ ALIAS: Final = "live"
 def with_aliases(template: Template) -> Template | None:
     """The template with an alias for every function, and events that call it. None if there is nothing to do."""
     defaults = template.get("Globals", {}).get("Function", {})
-    if "AutoPublishAlias" in defaults:
+    if not template or "AutoPublishAlias" in defaults:
         return None
     result = copy.deepcopy(template)
     result.setdefault("Globals", {}).setdefault("Function", {})["AutoPublishAlias"] = ALIAS

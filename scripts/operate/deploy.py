@@ -7,10 +7,13 @@ SAM ignores all parameters of samconfig.toml if the command line has any. So thi
 """
 
 import argparse
+import json
 import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +22,11 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rules.template import load, loader
+from scripts.operate.aliases import with_aliases
+from scripts.operate.keys import tag_keys
 from scripts.operate.plan import concurrency_warning, lines, name_warning, plan
 from scripts.operate.session import ROOT, SAM, region_of, settings_of
+from scripts.operate.undeploy import PLAN, find
 
 BUILT: Final = ROOT / ".aws-sam" / "deploy" / "template.yaml"
 
@@ -58,12 +64,12 @@ class Deployment:
 
 
 def announce(deployment: Deployment, session: boto3.Session) -> None:
-    """Print what the deployment does with parameters, and what may surprise. Errors of AWS do not stop it."""
+    """Print what the deployment does with parameters, and what may surprise."""
     template = load(deployment.template)
     declared = template["Parameters"]
     stack = settings_of(deployment.environment)["global"]["parameters"]["stack_name"]
-    values, before = _deployed(session.client("cloudformation"), stack)
-    found = plan(deployment.sent, declared, values, before)
+    values, before = deployed(session.client("cloudformation"), stack)
+    found = plan(deployment.sent, declared, values, before.get("Parameters", {}))
     print(f"Stack {stack} in {deployment.region}", *lines(found, declared, is_update=values is not None), sep="\n")
     queues = [name for name, one in template["Resources"].items() if one["Type"] == "AWS::SQS::Queue"]
     if warning := name_warning(stack, queues, found.values):
@@ -77,16 +83,45 @@ def announce(deployment: Deployment, session: boto3.Session) -> None:
         print(warning)
 
 
-def _deployed(cloudformation: Any, stack: str) -> tuple[dict[str, str] | None, Mapping[str, Mapping[str, Any]]]:
-    """Return the stack's parameters and those that its template declares. None if there is no stack."""
+def prepare(deployment: Deployment) -> None:
+    """Give a stack of an earlier version what an update needs: tags on its keys, and aliases for its functions.
+
+    A stack without aliases is updated to its own template with aliases, so that no call sees half of the next update.
+    SAM sends the stack's own parameters again. Exits the program if SAM fails.
+    """
+    session = boto3.Session(region_name=deployment.region)
+    stack = settings_of(deployment.environment)["global"]["parameters"]["stack_name"]
+    values, template = deployed(session.client("cloudformation"), stack)
+    if values is None:
+        return
+    if tagged := tag_keys(session, stack, find(session.client("cloudformation"), stack).get(PLAN, [])):
+        print(f"{tagged} API keys of earlier versions were tagged with the name of the stack.")
+    if not (between := with_aliases(template)):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "template.json"
+        path.write_text(json.dumps(between))
+        first = replace(deployment, template=path, parameters={}, confirms=False)
+        command = first.command[: first.command.index("--parameter-overrides")]
+        print(
+            "This stack has no aliases yet. It gets them first, so that no request fails during the update.", flush=True
+        )
+        if status := subprocess.run(command, check=False).returncode:
+            sys.exit(status)
+
+
+def deployed(cloudformation: Any, stack: str) -> tuple[dict[str, str] | None, dict[str, Any]]:
+    """Return the stack's parameters and its template. None and an empty template if there is no stack."""
     try:
         (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-        body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
-    except ClientError:
-        return None, {}
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":  # there is no such stack
+            return None, {}
+        raise
+    body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     values = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
     template = body if isinstance(body, dict) else yaml.load(body, Loader=loader())  # noqa: S506 - a SafeLoader that knows CloudFormation's tags
-    return values, template.get("Parameters", {})
+    return values, template
 
 
 def parsed(words: Sequence[str]) -> Deployment:
@@ -116,13 +151,14 @@ def parsed(words: Sequence[str]) -> Deployment:
 
 
 def main() -> None:
-    """Print the plan and become SAM. Exits the program if AWS cannot be asked for the stack."""
+    """Print the plan and become SAM."""
     deployment = parsed(sys.argv[1:])
     os.chdir(ROOT)
     try:
         announce(deployment, boto3.Session(region_name=deployment.region))
-    except BotoCoreError as error:
-        sys.exit(f"deploy: {error}")
+        prepare(deployment)
+    except (BotoCoreError, ClientError) as error:  # a role that may only deploy cannot read the stack
+        print(f"The stack could not be compared with the deployment, or prepared for it: {error}")
     print(" ".join(deployment.command), flush=True)
     os.execv(deployment.command[0], deployment.command)  # noqa: S606 - the project's own SAM
 

@@ -60,7 +60,7 @@ def test_a_binary_model_shows_the_counts_of_its_rows(visit: Visit, models: Model
     report = report_of(visit, own.model)
     rows = own.window(report)
     visit.open(f"#/models/{own.model}/performance")
-    expect(page.get_by_role("heading", name="ROC AUC by day")).to_be_visible()
+    expect(page.get_by_role("heading", name="ROC AUC by day")).to_be_visible(timeout=30_000)
     matrix = confusion_matrix(rows["label"], rows["prediction"]).tolist()
     cells = page.locator("table.confusion td.cell").all_inner_texts()
     assert [int(cell.split()[0].replace(",", "")) for cell in cells] == [n for row in matrix for n in row]

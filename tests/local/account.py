@@ -56,6 +56,10 @@ class Account:
         """What `make undeploy` runs; its question is answered with `typed`."""
         return self._run("scripts.operate.undeploy", "--config", config, typed=f"{typed}\n")
 
+    def backup(self, action: str, folder: Path) -> subprocess.CompletedProcess[str]:
+        """What `make backup` (`export`) and `make restore` (`restore`) run."""
+        return self._run("scripts.operate.backup", action, str(folder), typed="")
+
     def _run(self, module: str, *words: str, typed: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", module, *words]
         return subprocess.run(

@@ -82,7 +82,7 @@ def settled(call: Call) -> Team:
 def holds(team: Team, before: dict[str, Any]) -> None:
     """After the restoration, everything is shown as before, and nothing is counted or sent twice."""
     after = team.answers()
-    assert {path for path in before if before[path] != after[path]} == set()
+    assert {path: (before[path], after[path]) for path in before if before[path] != after[path]} == {}
     told = team.delivered()
     report = before[f"/drift/models/{team.model}/report"]
     answer = team.call("POST", "/predictions/batch", json=team.batch)

@@ -136,3 +136,23 @@ def test_a_rollback_brings_back_a_table_that_was_to_be_replaced(stack: Stack) ->
     assert dynamodb.list_tables()["TableNames"] == before
     assert dynamodb.scan(TableName=name)["Items"] == [ITEM]
     assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_sam_sees_the_values_of_parameters(small: Launched) -> None:
+    """SAM puts them into the text of a layer, and names the layer after its text."""
+    cloudformation = small.aws("cloudformation")
+    layer = {"ContentUri": "s3://none/none.zip", "LayerName": "told", "Description": {"Ref": "Word"}}
+    body = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Parameters": {"Word": {"Type": "String", "Default": "default"}},
+        "Resources": {"Layer": {"Type": "AWS::Serverless::LayerVersion", "Properties": layer}},
+    }
+    given = [{"ParameterKey": "Word", "ParameterValue": "given"}]
+    capabilities = ["CAPABILITY_AUTO_EXPAND"]
+    cloudformation.create_stack(
+        StackName="told", TemplateBody=json.dumps(body), Parameters=given, Capabilities=capabilities
+    )
+    until(lambda: cloudformation.describe_stacks(StackName="told")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE")
+    (version,) = small.aws("lambda").list_layer_versions(LayerName="told")["LayerVersions"]
+    assert version["Description"] == "given"
+    cloudformation.delete_stack(StackName="told")

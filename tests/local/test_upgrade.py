@@ -24,7 +24,7 @@ from tests.local.test_deployment import BUILT, MAIL, STACK, Tenant, succeeded, t
 pytestmark = pytest.mark.stack
 
 STORED = Path(__file__).parents[1] / "stored" / "items"
-FUNCTIONS = 17
+FUNCTIONS = 18
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,8 @@ def test_the_channels_function_calls_the_notifiers_by_their_own_names() -> None:
     statements = resources["ManageChannelsRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     allowed = next(each for each in statements if each["Action"] == ["lambda:InvokeFunction"])["Resource"]
     names = {code: each["FunctionName"] for code, each in functions().items() if code.startswith("notify_")}
-    assert {code: given[f"{code.upper()}_FUNCTION"] for code in names} == names
+    called = {code: f"{name}:live" for code, name in names.items()}
+    assert {code: given[f"{code.upper()}_FUNCTION"] for code in names} == called
     assert set(allowed) == {f"arn:aws:lambda:eu-west-1:123456789012:function:{name}" for name in names.values()}
     assert max(map(len, names.values())) <= 64
 
@@ -287,8 +288,11 @@ def test_the_fixed_cost_is_at_most_three_dollars() -> None:
 def test_what_is_optional_is_not_there_unless_asked_for() -> None:
     """By default there is no web ACL, no domain name, no reservation and no customer's key."""
     optional = {
+        "AWS::ApiGateway::Account",
         "AWS::ApiGateway::BasePathMapping",
         "AWS::ApiGateway::DomainName",
+        "AWS::CodeDeploy::Application",
+        "AWS::CodeDeploy::DeploymentGroup",
         "AWS::Route53::RecordSet",
         "AWS::WAFv2::WebACL",
         "AWS::WAFv2::WebACLAssociation",
@@ -341,6 +345,60 @@ def test_a_budget_counts_the_account_or_what_the_stacks_tag_marks() -> None:
     assert own == {"TagKeyValue": ["aws:cloudformation:stack-name$driftguard"]}
 
 
+def test_a_private_api_answers_through_its_endpoints_alone() -> None:
+    """Its policy denies every other way. A regional API has no such statement."""
+    private = stack.resolved(EndpointType="PRIVATE", VpcEndpointIds="vpce-1,vpce-2")["Resources"]["Api"]["Properties"]
+    assert private["EndpointConfiguration"] == {"Types": ["PRIVATE"], "VpcEndpointIds": ["vpce-1", "vpce-2"]}
+    _, deny = private["Body"]["x-amazon-apigateway-policy"]["Statement"]
+    assert (deny["Effect"], deny["Principal"], deny["Resource"]) == ("Deny", "*", "execute-api:/*")
+    assert deny["Condition"] == {"StringNotEquals": {"aws:SourceVpce": ["vpce-1", "vpce-2"]}}
+    regional = stack.resolved()["Resources"]["Api"]["Properties"]
+    assert regional["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert len(regional["Body"]["x-amazon-apigateway-policy"]["Statement"]) == 1
+
+
+def test_every_function_runs_in_the_subnets() -> None:
+    """With SubnetIds all functions are in the VPC, and their roles may attach them; without, none is."""
+    resources = stack.resolved(SubnetIds="subnet-1,subnet-2", SecurityGroupIds="sg-1")["Resources"]
+    for code, each in functions().items():
+        name = "".join(map(str.capitalize, code.split("_"))) + "Function"
+        properties = resources[name]["Properties"]
+        assert properties["VpcConfig"] == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}, name
+        assert {"Ref": "NetworkPolicy"} in resources[target(properties["Role"])]["Properties"]["ManagedPolicyArns"]
+        assert "VpcConfig" not in each
+
+
+def test_gradual_deployments_roll_back_on_the_alarm_of_the_api() -> None:
+    """Every alias has a deployment group with ApiErrorsAlarm. By default there is none."""
+    gradual = stack.resolved(DeploymentPreference="Canary10Percent5Minutes")["Resources"]
+    groups = {name for name, each in gradual.items() if each["Type"] == "AWS::CodeDeploy::DeploymentGroup"}
+    aliases = [each for each in gradual.values() if each["Type"] == "AWS::Lambda::Alias"]
+    moved = [each["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]["Ref"] for each in aliases]
+    assert sorted(moved) == sorted(groups)
+    assert len(groups) == len(functions())
+    for name in groups:
+        alarms = gradual[name]["Properties"]["AlarmConfiguration"]["Alarms"]
+        assert [target(alarm["Name"]) for alarm in alarms] == ["ApiErrorsAlarm"]
+    assert "UpdatePolicy" not in stack.resolved()["Resources"]["DashboardFunctionAliaslive"]
+
+
+def test_the_texts_of_the_layers_hold_the_longest_parameters() -> None:
+    """Lambda takes 256 characters of description and 512 of licence; no parameters that fit their rules exceed them."""
+
+    def longest(part: Any) -> int:
+        parameter = stack.source()["Parameters"].get(target(part), {})
+        if parameter.get("Type") == "Number":
+            return len(str(parameter["MaxValue"]))
+        values = [len(str(value)) for value in parameter.get("AllowedValues", [])]
+        return max(values) if values else int(parameter["MaxLength"]) if parameter else len(part)
+
+    for layer in ("DriftGuardLayer", "DependenciesLayer"):
+        properties = stack.source()["Resources"][layer]["Properties"]
+        for key, most in (("Description", 256), ("LicenseInfo", 512)):
+            separator, parts = properties[key]["Fn::Join"]
+            assert sum(map(longest, parts)) + len(separator) * (len(parts) - 1) <= most, (layer, key)
+
+
 def test_every_region_has_every_type_of_resource() -> None:
     """No parameter makes a resource that a region lacks; the budget, which many lack, has a template of its own."""
     everything = {each["Type"] for each in stack.transformed()["Resources"].values()}
@@ -356,6 +414,24 @@ def test_every_region_has_every_type_of_resource() -> None:
         ({"EmailTransport": "log", "DomainName": "drift.example.com"}, "CertificateArn is needed"),
         ({"EmailTransport": "log", "HostedZoneId": "Z1"}, "DomainName is needed"),
         ({"EmailTransport": "log", "Waf": "managed", "WafAclArn": "arn"}, "give one of them"),
+        ({"EmailTransport": "log", "SubnetIds": "subnet-1"}, "SecurityGroupIds is needed with SubnetIds"),
+        ({"EmailTransport": "log", "EndpointType": "PRIVATE"}, "VpcEndpointIds is needed with EndpointType PRIVATE"),
+        ({"EmailTransport": "log", "SecurityGroupIds": "sg-1"}, "SubnetIds is needed with SecurityGroupIds"),
+        ({"EmailTransport": "log", "VpcEndpointIds": "vpce-1"}, "EndpointType PRIVATE is needed with VpcEndpointIds"),
+        (
+            {
+                "EmailTransport": "log",
+                "EndpointType": "PRIVATE",
+                "VpcEndpointIds": "vpce-1",
+                "DomainName": "drift.example.com",
+                "CertificateArn": "arn",
+            },
+            "give PublicUrl",
+        ),
+        (
+            {"EmailTransport": "log", "DeploymentPreference": "Canary10Percent5Minutes", "Alarms": "none"},
+            "so it needs Alarms",
+        ),
     ],
 )
 def test_parameters_that_do_not_fit_together_are_refused(parameters: dict[str, str], said: str) -> None:

@@ -355,7 +355,7 @@ class DriftGuard:
             self._refused(error)
             return str(own_id) if own_id is not None else ulid()
 
-    def log_label(
+    def log_label_row(
         self,
         model: dict[str, str],
         own_id: Any,

@@ -142,7 +142,7 @@ class Model:
         labelled_at: when the truth was known; now if it is left out. The latest label of a prediction counts.
         outcomes: named numbers, such as `{"revenue": 12.5}`. withdraw: take an earlier label back.
         """
-        self.client.log_label(self._reference, prediction_id, label, timestamp, labelled_at, outcomes, withdraw)
+        self.client.log_label_row(self._reference, prediction_id, label, timestamp, labelled_at, outcomes, withdraw)
 
     def log_labels(
         self,

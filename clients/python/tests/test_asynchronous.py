@@ -6,7 +6,7 @@ import time
 from driftguard_client import AsyncDriftGuard, AsyncModel, DriftGuard, Model
 from testing.service import Service
 
-NO_COROUTINES = {"connection", "watch", "lambda_handler", "request", "listed", "log_row"}
+NO_COROUTINES = {"connection", "watch", "lambda_handler", "request", "listed", "log_row", "log_label_row"}
 """Parts that wait for nothing, or that only this package uses."""
 
 

@@ -101,11 +101,14 @@ with DriftGuard(spool_dir={str(tmp_path / "spool")!r}, strict=True) as dg:
     at = datetime.datetime.now(datetime.timezone.utc)
     dg.model("churn").log({{"age": decimal.Decimal("1.5")}}, 0.5, timestamp=at, prediction_id="one")
     dg.model("churn").log({{"age": 1}}, timestamp="2026-11-06T07:26:10.5Z", prediction_id="two")
+    dg.model("churn").log_label("one", 1, timestamp=at, outcomes={{"revenue": decimal.Decimal("2.5")}})
     assert dg.flush()
     assert dg.model("churn").log_frame({{"age": [1, 2]}}, batch_id="frame").accepted == 2
+    assert dg.model("churn").log_labels({{"prediction_id": ["two", "three"], "label": [1, None]}}).unlabelled == 1
 """
     subprocess.run([str(run / "python"), "-W", "error", "-c", code], env=variables, check=True)
     assert sorted(service.ids) == ["frame-0", "frame-1", "one", "two"]
+    assert [one["prediction_id"] for one in service.labels] == ["one", "two"]
     (tmp_path / "today.csv").write_text("age\n1\n")
     logged = [str(run / "driftguard"), "log", "churn", str(tmp_path / "today.csv")]
     subprocess.run(logged, env=variables, check=True, capture_output=True)

@@ -94,8 +94,8 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
               </Moved>
             </section>
           )}
-          {alert.performance && <Worse alert={alert} change={alert.performance} />}
-          {alert.alert_type === "labels_missing" && <ByDay alert={alert} />}
+          {alert.performance && <Worse change={alert.performance} />}
+          {(alert.performance || alert.alert_type === "labels_missing") && <ByDay alert={alert} name={worse?.name} />}
         </div>
         <aside>
           {alert.recommended_actions.length > 0 && (
@@ -202,8 +202,8 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
   );
 }
 
-/** Each judged metric in the reference and now, with the interval of today, and the metrics by day. */
-function Worse({ alert, change }: { alert: AlertDetail; change: NonNullable<AlertDetail["performance"]> }): JSX.Element {
+/** Each judged metric in the reference and now, with the interval of today. */
+function Worse({ change }: { change: NonNullable<AlertDetail["performance"]> }): JSX.Element {
   return (
     <section>
       <h2>Metrics</h2>
@@ -234,7 +234,6 @@ function Worse({ alert, change }: { alert: AlertDetail; change: NonNullable<Aler
         </table>
       </div>
       {change.metrics.some(({ name }) => name === "mae") && <p class="muted note">KS is the distance by which the sizes of the errors have grown, from 0 to 1.</p>}
-      <ByDay alert={alert} name={change.metrics[0]?.name} />
     </section>
   );
 }
@@ -247,13 +246,13 @@ function ByDay({ alert, name }: { alert: AlertDetail; name?: string | undefined 
   if (!data || data.days.length === 0 || !model.data) return null;
   const reference = data.window.metrics[data.metric]?.reference ?? data.reference?.metrics[data.metric] ?? null;
   return (
-    <div class="byday">
-      <h3>{metric(data.metric).label} by day, until today</h3>
+    <section class="byday">
+      <h2>{metric(data.metric).label} by day, until today</h2>
       <MetricChart name={data.metric} days={data.days} reference={reference} window={data.window} ratio={model.data.settings.label_ratio} />
       <p>
         <a href={to("models", alert.model_id, "performance", { metric: data.metric === data.headline ? null : data.metric })}>Open the Performance tab</a>
       </p>
-    </div>
+    </section>
   );
 }
 

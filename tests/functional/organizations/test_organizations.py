@@ -290,7 +290,7 @@ EXPIRING = {
     "a request without any id": 21,
     "a chunk of a batch": 21,
     "an hour": 35,
-    "a day": 35,
+    "a day": 50,
     "a day by hour": 100,
     "what is known of the past": 4,
     "a check": 90,

@@ -6,10 +6,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from rules.template import load
-from scripts.operate.deploy import parsed
+from scripts.operate.deploy import deployed, parsed
 from scripts.operate.package import command, upload
 from scripts.operate.plan import concurrency_warning, lines, name_warning, plan
 from scripts.operate.session import ROOT, region_of, settings_of
@@ -163,3 +164,20 @@ def test_the_packaged_template_is_uploaded_under_its_version(tmp_path: Path) -> 
         assert url == "https://artifacts.s3.eu-north-1.amazonaws.com/apps/template-0.1.0%2Babc.yaml"
         stored = s3.get_object(Bucket="artifacts", Key="apps/template-0.1.0+abc.yaml")["Body"].read()
     assert stored == packaged.read_bytes()
+
+
+class Refusing:
+    """A CloudFormation that answers with this error."""
+
+    def __init__(self, code: str) -> None:
+        self._error = ClientError({"Error": {"Code": code, "Message": "words"}}, "DescribeStacks")
+
+    def describe_stacks(self, **_names: str) -> Any:
+        raise self._error
+
+
+def test_a_stack_that_cannot_be_read_is_not_a_missing_one() -> None:
+    """Only a stack that does not exist has nothing to keep. Other errors are shown."""
+    assert deployed(Refusing("ValidationError"), "driftguard") == (None, {})
+    with pytest.raises(ClientError, match="AccessDenied"):
+        deployed(Refusing("AccessDenied"), "driftguard")

@@ -215,7 +215,7 @@ def test_rows_with_known_labels_count_as_joined_rows(kind: Kind, classes: int) -
         kind,
         ids,
         truth.astype(np.uint8) if classes else np.zeros(rows, np.uint8),
-        np.zeros(0) if classes else truth,
+        np.zeros(0) if classes else truth.astype(np.float64),
         nothing,
         nothing,
         ids,

@@ -74,12 +74,13 @@ def body_of(result: Comparison) -> str:
 def _metrics(performance: Performance) -> str:
     rows = []
     for one in performance.metrics:
-        name, *cells, status = metric_row(one)
+        name, value, interval, *others, status = metric_row(one)
+        cells = [interval, value, *others]  # narrow screens hide the third column, the interval
         kind = ' class="x"' if one.degraded else ""
         rows.append(f"<tr{kind}><td>{name}<td>{status}<td>{'<td>'.join(map(escape, cells))}\n")
     return (
         f'<h2>Performance</h2><p class="soft">{escape(labels_line(performance))}</p><div class="over"><table>'
-        "<tr><th>metric<th>status<th>window<th>95 % interval<th>baseline<th>drop<th>limit"
+        "<tr><th>metric<th>status<th>95 % interval<th>window<th>baseline<th>drop<th>limit\n"
         f"{''.join(rows)}</table></div>"
     )
 

@@ -1,13 +1,14 @@
 """Decides whether a scheduled check of a model can be left out because nothing has changed since the last one.
 
-An idle model has no new batch, no open alert and an unchanged definition. Only the sliding window can change its
-verdict, so it gets a full check every two hours. When the last full check saw an empty window, the next one comes with
-the next batch. The look at silence is made at every tick, so `no_data` opens on time.
+An idle model has no new batch, no open alert that checks decide about, and an unchanged definition. Only the sliding
+window can change its verdict, so it gets a full check every two hours. When the last full check saw an empty window,
+the next one comes with the next batch. The look at silence is made at every tick, so `no_data` opens on time.
 """
 
 from datetime import datetime, timedelta
 
 from driftguard.alerts.findings import Memory
+from driftguard.alerts.schemas import OF_LABELS
 from driftguard.counting.folding import SETTLED
 from driftguard.counting.steps import arrival_time
 from driftguard.models.statuses import Statuses
@@ -33,7 +34,7 @@ def is_idle(model: Models, status: Statuses, now: datetime) -> bool:
 
     The queries are made last, and only for a model that is otherwise idle.
     """
-    if status.checked_at is None or status.last_arrival is None or status.open_alerts:
+    if status.checked_at is None or status.last_arrival is None or _has_open(status):
         return False
     checked_at = parse(status.checked_at)
     # Writers are slow and clocks differ. So the last check may not have seen a batch with an arrival shortly before it.
@@ -47,6 +48,11 @@ def is_idle(model: Models, status: Statuses, now: datetime) -> bool:
     )
 
 
+def _has_open(status: Statuses) -> bool:
+    """Return whether an alert is open that checks decide about."""
+    return any(kind not in OF_LABELS for kind in status.open_alerts or {})
+
+
 def _is_due(model: Models, status: Statuses, checked_at: datetime, now: datetime) -> bool:
     """Return whether the sliding window needs a full check."""
     last_row = hour_of(arrival_time(str(status.last_arrival)) + MAX_AHEAD)
@@ -56,7 +62,7 @@ def _is_due(model: Models, status: Statuses, checked_at: datetime, now: datetime
 
 def _may_open(model: Models, status: Statuses, checked_at: datetime, now: datetime) -> bool:
     """Return whether an alert may open now that could not open at the last check, whatever the window holds."""
-    memories = {kind: Memory.load(stored) for kind, stored in (status.memory or {}).items()}
+    memories = {kind: Memory.load(stored) for kind, stored in (status.memory or {}).items() if kind not in OF_LABELS}
     hushed = [memory.hushed_until for memory in memories.values() if memory.hushed_until is not None]
     if any(checked_at < until <= now for until in hushed):
         return True

@@ -104,8 +104,10 @@ def join(
     done = step(watched, now, may_go_on, forced=by_hand)
     if done.complete:
         try:
+            stepped = set(done.days)
             _search(watched, now, done, by_hand=by_hand)
-            _store_report(model, watched, now, done, by_hand=by_hand, actor=actor)
+            anyway = by_hand or bool(done.days - stepped)
+            _store_report(model, watched, now, done, anyway=anyway, by_hand=by_hand, actor=actor)
         except ConditionFailed as error:
             raise Overtaken from error
     if done.missing:
@@ -126,13 +128,18 @@ def _search(model: Watched, now: datetime, done: Done, *, by_hand: bool) -> None
     Joined.searched(model.model_id, following, iso(now + DAY))
 
 
-def _store_report(model: Models, watched: Watched, now: datetime, done: Done, *, by_hand: bool, actor: str) -> None:
+def _store_report(
+    model: Models, watched: Watched, now: datetime, done: Done, *, anyway: bool, by_hand: bool, actor: str
+) -> None:
+    """Store the report and its alerts, unless a report of the same state is stored and not due again.
+
+    anyway: store a new report although the stored one is of the same state.
+    """
     state, head = Joined.state(model.model_id), Joined.report_head(model.model_id)
     newest = References.newest(model.model_id)
     version = int(newest.version) if newest is not None else None
     made_of = f"{version or 0}#{int(state.revision) if state is not None else 0}"
-    due = head is None or head.made_of != made_of or str(head.next_at) <= iso(now)
-    if not due and not done.days and not by_hand:
+    if head is not None and head.made_of == made_of and str(head.next_at) > iso(now) and not anyway:
         return
     unsettled: dict[int, Counts] = {}
     if by_hand:
