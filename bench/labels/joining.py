@@ -69,7 +69,8 @@ def run(story: Story, name: str, *, seed: int, faults: Faults, say: Callable[[st
     end = story.rows["at"].iloc[-1].to_pydatetime() + (2 * SHUFFLED_DAYS + 4) * DAY
     steps = -(-(end - begin) // EVERY)
     rng = random.Random(seed)
-    with_faults = rng.sample(range(2, steps - 2), min(faults.killed + faults.met, steps - 4))
+    busy = (story.rows["at"].iloc[-1].to_pydatetime() + SHUFFLED_DAYS * DAY - begin) // EVERY  # later, little arrives
+    with_faults = rng.sample(range(1, busy), min(faults.killed + faults.met, busy - 1))
     killed, met = set(with_faults[: faults.killed]), set(with_faults[faults.killed :])
     labels = deliveries(story, seed)
     sent = 0

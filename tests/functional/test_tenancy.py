@@ -54,6 +54,9 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 """A body that each route with one accepts."""
 
+QUERIES = {"GET /drift/models/{model_id}/compare": "?reference=previous_period"}
+"""The query that a route needs."""
+
 INGEST = (
     *("POST /predictions", "POST /predictions/batch", "POST /labels", "POST /models/{model_id}/labels"),
     *("POST /models/{model_id}/labels/uploads", "GET /me"),
@@ -99,7 +102,7 @@ class Route:
             path = path.replace(f"{{{name}}}", quote(value))
             text = text.replace(f"{{{name}}}", value)
         assert "{" not in path, f"{self.name} has an id of a kind that UNKNOWN lacks"
-        return self.method, path, json.loads(text)
+        return self.method, path + QUERIES.get(self.name, ""), json.loads(text)
 
 
 ROUTES = [
