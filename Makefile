@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy undeploy bench bench-alarms bench-categories bench-peers load limits cost wheels clean
+.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy package undeploy backup restore restore-drill bench bench-alarms bench-categories bench-labels bench-peers load limits cost wheels pictures clean
 
 PORT ?= 3000
 # How many tests run at a time, a file in one place.
@@ -10,6 +10,8 @@ ARCHITECTURE ?= arm64
 BUILT := .aws-sam/build
 PY := .venv/bin/python
 CONFIG ?= default
+PREFIX ?= driftguard
+WHERE := $(if $(REGION),--region $(REGION))
 BENCH := PYTHONPATH=layers/driftguard:clients/python $(PY) -m bench
 
 export SAM_CLI_TELEMETRY := 0
@@ -36,6 +38,9 @@ build: setup ## Build functions and layers for this machine (sam build)
 wheels: setup ## Build the wheels of the client library and of the engine into dist/
 	@$(PY) -m scripts.build.wheels
 
+pictures: build ## Draw the pictures of the dashboard in docs/img (PAGES="connect performance" for some pages)
+	@$(PY) -m scripts.generate.pictures $(PAGES)
+
 demo: build ## Start the stack here, find real drift in real flights, show it
 	@$(PY) -m local --port 0 --fresh --state .local/demo --run "env PYTHONPATH=clients/python $(PY) -m demo"
 
@@ -58,12 +63,26 @@ invoke: build ## Invoke one function of the stack that `make local` serves: FUNC
 sam-local: build ## Invoke every file in events/ in real containers (sam local invoke; EVENTS=check_drift for some)
 	@PYTHONPATH=layers/driftguard $(PY) -m scripts.containers.sam_local
 
-deploy: setup ## Deploy to your AWS account (PARAMETERS="EmailFrom=…", CONFIG=default)
+deploy: setup ## Deploy to your AWS account (PARAMETERS="EmailFrom=…", CONFIG=default, REGION=, CONFIRM=no, OPTIONS="--tags team=ml" for SAM)
 	@sh scripts/build/build.sh $(ARCHITECTURE) .aws-sam/deploy
-	@$(PY) -m scripts.operate.deploy --config $(CONFIG) --architecture $(ARCHITECTURE) $(PARAMETERS)
+	@$(PY) -m scripts.operate.deploy --config $(CONFIG) --architecture $(ARCHITECTURE) $(WHERE) $(if $(filter no,$(CONFIRM)),--no-confirm) $(PARAMETERS) -- $(OPTIONS)
 
-undeploy: setup ## Take a deployed stack away with all its data, after asking (CONFIG=default)
-	@$(PY) -m scripts.operate.undeploy --config $(CONFIG)
+package: setup ## Upload code and template to a bucket, for CDK, Terraform and consoles: BUCKET=my-artifacts (PREFIX=driftguard, REGION=)
+	@test -n "$(BUCKET)" || { echo "package: name a bucket of the stack's region: make package BUCKET=my-artifacts" >&2; exit 1; }
+	@sh scripts/build/build.sh $(ARCHITECTURE) .aws-sam/deploy
+	@$(PY) -m scripts.operate.package --bucket $(BUCKET) --prefix $(PREFIX) --config $(CONFIG) $(WHERE)
+
+undeploy: setup ## Take a deployed stack away with all its data, after asking (CONFIG=default, REGION=, CONFIRM=no)
+	@$(PY) -m scripts.operate.undeploy --config $(CONFIG) $(WHERE) $(if $(filter no,$(CONFIRM)),--yes)
+
+backup: setup ## Save all tables of a deployed stack at one moment, and its API keys: TO=folder (CONFIG=, REGION=, SUFFIX=)
+	@$(PY) -m scripts.operate.backup export "$(TO)" --config $(CONFIG) $(WHERE) $(if $(SUFFIX),--suffix=$(SUFFIX))
+
+restore: setup ## Bring a backup back into a deployed stack: FROM=folder (REPLACE=yes: delete what its tables hold)
+	@$(PY) -m scripts.operate.backup restore "$(FROM)" --config $(CONFIG) $(WHERE) $(if $(filter yes,$(REPLACE)),--replace)
+
+restore-drill: build ## Rehearse a disaster here: deploy, use, back up, destroy, deploy, restore, compare
+	@$(PY) -m pytest -q -s tests/local/restore_drill.py
 
 bench: build ## Measure checks beside other tools, write docs/benchmarks.md; print import times, sizes, the local stack's speed
 	@$(BENCH) speed
@@ -75,6 +94,9 @@ bench-alarms: setup ## Simulate months with and without drift, write docs/alarms
 
 bench-categories: setup ## Count false alarms of categorical features, 2 to 20,000 categories (PAIRS=140 baselines a shape)
 	@PYTHONPATH=layers/driftguard $(PY) -m bench.alarms.categories $(PAIRS)
+
+bench-labels: build ## Join real flights, judge months of car loans, let a storm of labels pass, write docs/ground-truth.md: ONLY=flights|http|months|storm
+	@$(BENCH) labels $(if $(ONLY),--only $(ONLY)) $(if $(LABELS),--labels $(LABELS)) $(if $(MONTHS),--months $(MONTHS))
 
 load: build ## Load a stack here with 100 organizations and 1,000 models, write docs/load.md: USERS=8 SECONDS=60 MODELS=1000 (HELP=1)
 	@$(BENCH) load $(if $(HELP),--help) $(if $(URL),--url $(URL)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \

@@ -1,4 +1,4 @@
-"""Benchmarks, each of which writes a page: docs/benchmarks.md, docs/alarms.md, docs/load.md or docs/limits.md."""
+"""Benchmarks. Each writes docs/benchmarks.md, alarms.md, load.md, limits.md, or its part of ground-truth.md."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench import environments
 from bench.alarms import command as alarms
-from bench.files.command import compare_files, section
+from bench.labels import command as labels
 from bench.limits import command as limits
 from bench.load import command as load
 from bench.speed import command as speed
@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "load":
             return load.run(options, say)
         case "files":
-            say(section(compare_files(say)))
+            speed.run_files(say)
+        case "labels":
+            return labels.run_command(options, say)
         case "limits":
             limits.run(say)
         case "peers":
@@ -52,8 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     alarms_parser.add_argument("--all", action="store_true", help="also traffic that is not in the first tables")
     load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
     load.add_arguments(load_parser)
-    commands.add_parser("files", help="compare files beside other tools, print the table")
+    commands.add_parser("files", help="compare files beside other tools, write that section of docs/benchmarks.md")
     commands.add_parser("limits", help="measure functions at their documented maxima, write docs/limits.md")
+    labels_parser = commands.add_parser(
+        "labels", help="join flights, judge months of labels, write docs/ground-truth.md"
+    )
+    labels.add_arguments(labels_parser)
     commands.add_parser("peers", help="install the tools that `speed` compares with, each in .venv-peers/<name>")
     commands.add_parser("lock-peers", help="resolve the peers' requirements again")
     return parser

@@ -1,6 +1,7 @@
 """What must have come out of the two weeks. Nothing here asks anybody: it judges what was read from the API."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,12 +20,14 @@ MISSING: Final = (0.0343, 0.0776)
 class Found:
     """What DriftGuard says about one model, and what it should come to.
 
-    scores: each feature's score by SciPy, from the raw rows. rows, window_rows: flights in the baseline and the week.
+    scores: each feature's score by SciPy, from the raw rows. error: the mean absolute error of the baseline's rows.
+    rows, window_rows: flights in the baseline and the week.
     model, report, alerts (in detail): the API's answers. messages: what the outbox holds about this model.
     """
 
     week: Week
     scores: Mapping[str, float]
+    error: float
     rows: int
     window_rows: int
     model: dict[str, Any]
@@ -115,11 +118,26 @@ def _alerted(found: Found) -> Iterator[str]:
             yield f"the {alert_type} alert is {alert['status']}, {alert['severity']}{preliminary}"
         else:
             yield from _told(found, alert)
+    yield from _worse(found)
     quality = found.alert("data_quality")
     if quality is None:
         yield "no data_quality alert is open"
     elif "dep_delay" not in {one["name"] for one in quality["features"]}:
         yield "the data_quality alert does not name dep_delay"
+
+
+def _worse(found: Found) -> Iterator[str]:
+    """The labels must show that the errors grew, compared with those of the baseline's own rows."""
+    alert = found.alert("performance")
+    if alert is None:
+        yield "no performance alert is open"
+        return
+    (metric,) = alert["performance"]["metrics"]
+    if alert["severity"] != "HIGH" or metric["name"] != "mae" or not metric["degraded"]:
+        yield f"the performance alert is {alert['severity']} about {metric['name']}"
+    if not math.isclose(metric["reference"], found.error, rel_tol=1e-9):
+        yield f"the reference error is {metric['reference']} instead of {found.error}"
+    yield from _told(found, alert)
 
 
 def _told(found: Found, alert: Mapping[str, Any]) -> Iterator[str]:

@@ -25,6 +25,8 @@ FEATURES: Final = (*NUMBERS, *CATEGORIES)
 PREDICTION: Final = "prediction"
 TRUTH: Final = "arr_delay"
 TIME: Final = "moved"
+ID: Final = "flight"
+LANDED: Final = "landed"
 BASELINE_MONTHS: Final = (1, 2)
 BASELINE_DAYS: Final = 59
 BATCH_ROWS: Final = 500
@@ -104,11 +106,24 @@ class Flights:
         """The columns of the baseline: the features and the prediction."""
         return self.baseline[[*FEATURES, PREDICTION]]
 
+    def evaluated_on(self) -> pd.DataFrame:
+        """The columns of the baseline with the truth, which is missing for cancelled flights."""
+        return self.baseline[[*FEATURES, PREDICTION, TRUTH]]
+
     def logged(self, week: Week, end: datetime) -> pd.DataFrame:
         """The rows to log: the week and the day before it, moved so that the week ends at `end`."""
         table, shift = self.week(week, days_before=1), week.shift(end)
         moved = table.scheduled.dt.tz_localize("UTC") + shift
-        return table[[*FEATURES, PREDICTION]].assign(**{TIME: moved})
+        ids = [f"{week.slug}-{number}" for number in table.index]
+        return table[[*FEATURES, PREDICTION]].assign(**{TIME: moved, ID: ids})
+
+    def landed(self, week: Week, end: datetime) -> pd.DataFrame:
+        """The labels of the rows that `logged` returns: how late each flight arrived, and when that was known."""
+        rows, truth = self.logged(week, end), self.week(week, days_before=1)[TRUTH]
+        known = rows[TIME] + pd.to_timedelta(rows["dep_delay"] + rows["air_time"], unit="minutes")
+        last = pd.Timestamp(end)
+        labels = rows[[ID, TIME]].assign(**{TRUTH: truth, LANDED: known.where(known.isna() | (known <= last), last)})
+        return labels.dropna()
 
     def error(self, table: pd.DataFrame) -> float:
         """By how many minutes the prediction was off on average, once the flights had landed."""

@@ -9,11 +9,25 @@ from typing import Any, Final
 
 from demo.api import Api, DemoError
 from demo.expectations import Found, about, missing_from_quiet, missing_from_storms
-from demo.flights import BASELINE_DAYS, BATCH_ROWS, FEATURES, PREDICTION, QUIET, STORMS, TIME, Flights, Week
+from demo.flights import (
+    BASELINE_DAYS,
+    BATCH_ROWS,
+    FEATURES,
+    ID,
+    LANDED,
+    PREDICTION,
+    QUIET,
+    STORMS,
+    TIME,
+    TRUTH,
+    Flights,
+    Week,
+)
 from demo.screen import Screen
 from driftguard_client import Model
 
 LABEL: Final = "demo"
+SETTINGS: Final = {"task": {"type": "regression"}}
 NAMES: Final = {QUIET: "flight-delays-march", STORMS: "flight-delays-june"}
 MAIL_TO: Final = "oncall@flights.example"
 BARE_ALPHA: Final = 0.05
@@ -46,6 +60,14 @@ class Story:
         )
         for week, model in models.items():
             self._log(flights, week, model)
+        self._fire()
+        self._screen.step("The flights land")
+        self._screen.text(
+            "How late each flight really arrived is known hours after its prediction. These delays are sent as labels, "
+            "and DriftGuard compares the errors of each day with those of January and February."
+        )
+        for week, model in models.items():
+            self._label(flights, week, model)
         self._fire()
         quiet, storms = (self._read(flights, week, models[week]) for week in (QUIET, STORMS))
         self._show(flights, quiet, storms)
@@ -96,10 +118,11 @@ class Story:
     def _baseline(self, flights: Flights, model: Model) -> None:
         """Set the baseline, unless an earlier run has done so."""
         if self._api.find(f"/models/{model.id}/baseline") is None:
-            model.set_baseline(flights.trained_on(), prediction=PREDICTION, days=BASELINE_DAYS, progress=False)
-        rows = model.baseline().rows
-        if rows != len(flights.baseline):
-            raise DemoError(f"the baseline of {model.name} has {rows:,} rows, not {len(flights.baseline):,}")
+            rows = flights.evaluated_on()
+            model.set_baseline(rows, prediction=PREDICTION, label=TRUTH, days=BASELINE_DAYS, progress=False)
+        stored = model.baseline().rows
+        if stored != len(flights.baseline):
+            raise DemoError(f"the baseline of {model.name} has {stored:,} rows, not {len(flights.baseline):,}")
 
     def _model(self, week: Week, known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         """The week's model: that of an earlier run within the same hour, or a new one."""
@@ -108,9 +131,8 @@ class Story:
             model = known.get(name)
             if model is None:
                 description = f"Arrival delays of New York's flights. {week.title} 2013, as if it ended {stamp} UTC."
-                made: dict[str, Any] = self._api.post(
-                    "/models", {"name": name, "description": description, "labels": {LABEL: stamp}}
-                )
+                body = {"name": name, "description": description, "labels": {LABEL: stamp}, "settings": SETTINGS}
+                made: dict[str, Any] = self._api.post("/models", body)
                 return made
             if model["labels"].get(LABEL) == stamp:
                 return model
@@ -131,12 +153,28 @@ class Story:
             result = dg.model(model["name"]).log_frame(
                 rows,
                 prediction=PREDICTION,
+                prediction_id=ID,
                 timestamp=TIME,
                 batch_id=week.slug,
                 chunk_rows=BATCH_ROWS,
                 progress=lambda done, _total: progress.reach(done),
             )
         if result.accepted != len(rows):
+            raise DemoError(f"{model['name']}: {result}")
+
+    def _label(self, flights: Flights, week: Week, model: Mapping[str, Any]) -> None:
+        labels = flights.landed(week, self._end)
+        with self._screen.progress(week.title, "labels", len(labels)) as progress, self._api.client("ingest") as dg:
+            result = dg.model(model["name"]).log_labels(
+                labels,
+                prediction_id=ID,
+                label=TRUTH,
+                timestamp=TIME,
+                labelled_at=LANDED,
+                batch_id=f"{week.slug}-landed",
+                progress=lambda done, _total: progress.reach(done),
+            )
+        if result.accepted != len(labels):
             raise DemoError(f"{model['name']}: {result}")
 
     def _fire(self) -> None:
@@ -161,6 +199,7 @@ class Story:
         return Found(
             week=week,
             scores=flights.scores(week),
+            error=flights.error(flights.baseline),
             rows=len(flights.baseline),
             window_rows=len(flights.week(week)),
             model=self._api.get(f"/models/{model_id}"),
@@ -183,9 +222,9 @@ class Story:
             for table in (flights.baseline, flights.week(quiet.week), flights.week(storms.week))
         )
         self._screen.text(
-            f"By now these flights have landed. The prediction was off by {before} minutes on average in January and "
-            f"February, by {calm} in the quiet week, by {rough} in the storms. DriftGuard needed no true arrival time "
-            "to see it."
+            f"The prediction was off by {before} minutes on average in January and February, by {calm} in the quiet "
+            f"week, by {rough} in the storms. The drift was found without any true arrival time. The labels showed "
+            "that the model had become worse, too."
         )
 
     def _verdict(self, found: Found) -> None:
@@ -208,7 +247,7 @@ class Story:
         if not found.alerts:
             screen.line("     no alert, nobody was told")
         for alert in sorted(found.alerts, key=lambda one: -(one["drift_score"] or 0)):
-            moved = ", ".join(_part(one) for one in alert["features"] if one["drifted"])
+            moved = ", ".join(_part(one) for one in alert["features"] if one["drifted"]) or _worse(alert)
             screen.line(f"     {screen.severity(alert['severity'])}  {alert['alert_type']:<17} {moved}")
             sent = [f"{one['type']} {one['outcome']}" for one in alert["deliveries"]]
             screen.line(
@@ -241,6 +280,16 @@ class Story:
         path = self._folder / name
         path.write_text(content, encoding="utf-8")
         return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _worse(alert: Mapping[str, Any]) -> str:
+    """What became worse in an alert on performance."""
+    change = alert.get("performance")
+    if not change:
+        return ""
+    first = change["metrics"][0]
+    labelled = f"{change['labelled']:,} labelled of {change['predictions']:,}"
+    return f"{first['name']} {first['reference']:.1f} → {first['value']:.1f} minutes, {labelled}"
 
 
 def _part(feature: Mapping[str, Any]) -> str:

@@ -22,7 +22,8 @@ def main(function: str, event: str) -> int:
     if event and not Path(event).is_file():
         return _refuse(f"EVENT must name a file: {event} is none")
     payload = Path(event).read_bytes() if event else b"{}"
-    answer = client("lambda", stack["aws_endpoint"]).invoke(FunctionName=stack["resources"][function], Payload=payload)
+    name = stack["resources"].get(f"{function}Aliaslive", stack["resources"][function])
+    answer = client("lambda", stack["aws_endpoint"]).invoke(FunctionName=name, Payload=payload)
     print(json.dumps(json.loads(answer["Payload"].read() or b"null"), indent=2, ensure_ascii=False))
     return 1 if "FunctionError" in answer else 0
 

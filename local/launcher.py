@@ -122,7 +122,7 @@ class Launcher:
             "OutgoingEndpoint": f"{self._url}/_local/outgoing",
             "EmailTransport": "ses",
             "EmailFrom": stack.SENDER,
-            "Alarms": "false",
+            "Alarms": "none",
             "Dashboard": "false",
             "ApiLogging": "none",
             "Tracing": "PassThrough",
@@ -133,10 +133,11 @@ class Launcher:
 
     def _warm(self, deployed: stack.Stack) -> None:
         with request_scope(settings.ACCOUNT, settings.REGION):
-            for logical_id, name in deployed.named("AWS::Lambda::Function").items():
+            for logical_id in deployed.named("AWS::Lambda::Function"):
                 if self._stop.is_set():
                     return
-                if failure := self._host.warm(lambda_svc._functions[name]):
+                record, config, _name = lambda_svc._get_func_record_for_ref(deployed.callable_name(logical_id))
+                if failure := self._host.warm(lambda_svc._execution_record_for_config(record, config)):
                     _say(f"{logical_id} does not start: {failure.payload}")
 
     def _write(self, deployed: stack.Stack, organization: Mapping[str, Any]) -> None:

@@ -47,6 +47,10 @@ class Stack:
         """Physical ids of one type by their logical ids."""
         return {logical: self.resources[logical] for logical, one in self.kinds.items() if one == kind}
 
+    def callable_name(self, logical_id: str) -> str:
+        """What to call a function by: the ARN of its alias, or its name in a stack without aliases."""
+        return self.resources.get(f"{logical_id}Aliaslive", self.resources[logical_id])
+
     @property
     def api_id(self) -> str:
         return next(iter(self.named("AWS::ApiGateway::RestApi").values()))
@@ -157,7 +161,7 @@ def organization(stack: Stack, state: Path) -> dict[str, Any]:
 
 def invoke(stack: Stack, logical_id: str, payload: Any) -> Any:
     """Call a function and wait; its error as an exception."""
-    answer = stack.client("lambda").invoke(FunctionName=stack.resources[logical_id], Payload=json.dumps(payload))
+    answer = stack.client("lambda").invoke(FunctionName=stack.callable_name(logical_id), Payload=json.dumps(payload))
     content = json.loads(answer["Payload"].read() or b"null")
     if "FunctionError" in answer:
         raise RuntimeError(f"{logical_id}: {content}")

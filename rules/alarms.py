@@ -154,7 +154,7 @@ def a_missed_schedule_is_seen(stack: Stack) -> Iterator[Breach]:
         and alarm["ComparisonOperator"].startswith("LessThan")
     }
     for name, rule in stack.of("AWS::Events::Rule").items():
-        for function in {target(to["Arn"]) for to in rule.get("Targets", [])}:
+        for function in {stack.behind(to["Arn"]) for to in rule.get("Targets", [])}:
             disabled = rule.get("State") == "DISABLED"
             if "ScheduleExpression" in rule and not disabled and function not in watched:
                 yield name, "has no alarm that fires when the schedule stops"

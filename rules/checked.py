@@ -10,6 +10,7 @@ from rules.template import Template
 TABLE, INDEX = "AWS::DynamoDB::Table", "AWS::DynamoDB::Table/index"
 
 ALWAYS: dict[str, set[str]] = {
+    "cloudwatch:DescribeAlarms": {"*"},
     "dynamodb:BatchGetItem": {TABLE},
     "dynamodb:BatchWriteItem": {TABLE},
     "dynamodb:ConditionCheckItem": {TABLE},
@@ -20,7 +21,10 @@ ALWAYS: dict[str, set[str]] = {
     "events:DescribeRule": {"AWS::Events::Rule"},
     "kms:Decrypt": {"kms:key"},
     "kms:GenerateDataKey": {"kms:key"},
+    "lambda:GetAlias": {"lambda:function"},
+    "lambda:GetProvisionedConcurrencyConfig": {"lambda:function"},
     "lambda:InvokeFunction": {"lambda:function"},
+    "lambda:UpdateAlias": {"lambda:function"},
     "logs:CreateLogStream": {"AWS::Logs::LogGroup"},
     "logs:PutLogEvents": {"AWS::Logs::LogGroup"},
     "s3:DeleteObject": {"AWS::S3::Bucket/*"},
@@ -44,8 +48,10 @@ ALWAYS: dict[str, set[str]] = {
 
 EITHER: dict[str, set[str]] = {
     "apigateway:DELETE": {"apigateway:apikeys"},
+    "apigateway:GET": {"apigateway:usageplans"},
     "apigateway:PATCH": {"apigateway:apikeys"},
     "apigateway:POST": {"apigateway:apikeys", "apigateway:usageplans"},
+    "apigateway:PUT": {"apigateway:tags"},
     "dynamodb:Query": {TABLE, INDEX},
 }
 """One of these types is checked, depending on what the call names."""
@@ -75,7 +81,7 @@ def grants_name_what_aws_checks(stack: Stack) -> Iterator[Breach]:
 def _kind(stack: Stack, resource: Template | str) -> str:
     """The type of a resource: a type of CloudFormation, or service and type of an ARN."""
     written = str(resource.get("Fn::Sub", "")) if isinstance(resource, dict) else str(resource)
-    if rest := re.search(r"::/(apikeys|usageplans)\b", written):
+    if rest := re.search(r"::/(apikeys|usageplans|tags)\b", written):
         return f"apigateway:{rest[1]}"
     arn = re.match(r"arn:[^:]+:([^:]+):[^:]*:[^:]*:([a-z-]+)[:/]", written)
     if arn:

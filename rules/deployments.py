@@ -11,6 +11,8 @@ EVERYTHING: Final[dict[str, str]] = {
     "HostedZoneId": "Z0123456789",
     "QuotaPerDay": "1000",
     "Waf": "managed",
+    "DeploymentPreference": "Canary10Percent10Minutes",
+    "SnapStart": "PublishedVersions",
     "CheckReservedConcurrency": "60",
     "Alarms": "all",
     "Dashboard": "true",
@@ -21,7 +23,7 @@ EVERYTHING: Final[dict[str, str]] = {
 DEPLOYMENTS: tuple[dict[str, str], ...] = (
     {},
     EVERYTHING,
-    {"Architecture": "x86_64", "PointInTimeRecovery": "true", "DeletionProtection": "true", "QuotaPerDay": "1000"},
+    {"Architecture": "x86_64", "PointInTimeRecovery": "false", "DeletionProtection": "true", "QuotaPerDay": "1000"},
     {"EmailTransport": "smtp", "SmtpHost": "smtp.example.com", "PublicUrl": "https://drift.example.com"},
     {"EmailTransport": "log", "ApiLogging": "account-role", "Tracing": "PassThrough", "ScheduleState": "DISABLED"},
     {

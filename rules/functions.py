@@ -30,7 +30,7 @@ def api_functions_answer_in_time(stack: Stack) -> Iterator[Breach]:
     """A function behind the API has a timeout below the gateway's 29 seconds."""
     for name, function in stack.of("AWS::Lambda::Function").items():
         behind_api = any(
-            permission["Principal"] == "apigateway.amazonaws.com" and target(permission["FunctionName"]) == name
+            permission["Principal"] == "apigateway.amazonaws.com" and stack.behind(permission["FunctionName"]) == name
             for permission in stack.of("AWS::Lambda::Permission").values()
         )
         if behind_api and name not in SLOW_API_FUNCTIONS and int(function["Timeout"]) > 28:
@@ -65,7 +65,7 @@ def reservations(stack: Stack) -> Iterator[Breach]:
             yield name, "reserves concurrency that CheckReservedConcurrency does not ask for"
         for mapping in stack.of("AWS::Lambda::EventSourceMapping").values():
             most = int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 0))
-            if target(mapping["FunctionName"]) == name and most >= reserved:
+            if stack.behind(mapping["FunctionName"]) == name and most >= reserved:
                 yield name, f"reserves {reserved} executions, and its queue alone may use {most}"
 
 

@@ -16,6 +16,7 @@ from rules.parameters import parameters
 from rules.permissions import customer_key, grants_match_variables, least_privilege, own_role
 from rules.queues import asynchronous_invocations, dead_letters_are_seen, queues_behind_functions
 from rules.stack import BrokenRule, Rule, Stack
+from rules.versions import aliases_are_called, changes_are_published
 
 RULES: dict[str, Rule] = {
     rule.__name__.replace("_", "-"): rule
@@ -37,6 +38,8 @@ RULES: dict[str, Rule] = {
         traces,
         reservations,
         one_architecture,
+        aliases_are_called,
+        changes_are_published,
         tables,
         in_transit_and_at_rest,
         no_fixed_names,

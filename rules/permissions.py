@@ -6,19 +6,24 @@ from collections.abc import Iterator
 from rules.stack import Breach, Stack, failure_queues, granted, listed, statements, statements_of, target
 from rules.template import Template
 
-ANYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+ANYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "cloudwatch:DescribeAlarms"}
 """Actions that AWS allows only on all resources."""
 
 OPEN_ENDED = {
     "apigateway:DELETE",
     "apigateway:PATCH",
+    "apigateway:PUT",
+    "lambda:GetAlias",
+    "lambda:GetProvisionedConcurrencyConfig",
+    "lambda:UpdateAlias",
     "s3:DeleteObject",
     "s3:GetObject",
     "s3:PutObject",
     "ses:SendEmail",
     "ses:SendRawEmail",
 }
-"""Actions on resources that do not exist or are not known at deployment: API keys, S3 objects, SES identities."""
+"""Actions on resources that do not exist or are not known at deployment: API keys, S3 objects, SES identities.
+CodeDeploy moves the aliases of all functions of this stack, which are named after it."""
 
 MANAGED_POLICIES = {"ApiLogRole": "service-role/AmazonAPIGatewayPushToCloudWatchLogs"}
 """AWS's own managed policies, by the only role that may attach each of them."""

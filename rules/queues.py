@@ -24,7 +24,7 @@ def asynchronous_invocations(stack: Stack) -> Iterator[Breach]:
             continue
         queue = target(subscription.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
         yield from _dead_letters(stack, name, queue, "sns.amazonaws.com", target(subscription["TopicArn"]))
-        yield from _on_failure(stack, target(subscription["Endpoint"]))
+        yield from _on_failure(stack, stack.behind(subscription["Endpoint"]))
     for name, rule in stack.of("AWS::Events::Rule").items():
         for to in rule.get("Targets", []):
             if not to.get("RetryPolicy"):
@@ -32,7 +32,7 @@ def asynchronous_invocations(stack: Stack) -> Iterator[Breach]:
             yield from _dead_letters(
                 stack, name, target(to.get("DeadLetterConfig", {}).get("Arn")), "events.amazonaws.com", name
             )
-            yield from _on_failure(stack, target(to["Arn"]))
+            yield from _on_failure(stack, stack.behind(to["Arn"]))
 
 
 def _on_failure(stack: Stack, function: str) -> Iterator[Breach]:
@@ -70,7 +70,7 @@ def queues_behind_functions(stack: Stack) -> Iterator[Breach]:
             continue
         if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", []):
             yield name, "repeats a whole batch when one message fails; set ReportBatchItemFailures"
-        timeout = int(stack.of("AWS::Lambda::Function")[target(mapping["FunctionName"])]["Timeout"])
+        timeout = int(stack.of("AWS::Lambda::Function")[stack.behind(mapping["FunctionName"])]["Timeout"])
         if int(queue.get("VisibilityTimeout", 30)) < 6 * timeout:
             yield source, "has a VisibilityTimeout below six times the Timeout of its function"
         redrive = queue.get("RedrivePolicy", {})

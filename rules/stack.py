@@ -29,7 +29,7 @@ class Stack:
     deployed: Template = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "deployed", resolve(transform(self.source), self.parameters))
+        object.__setattr__(self, "deployed", resolve(transform(self.source, self.parameters), self.parameters))
 
     def value(self, parameter: str) -> str:
         """The deployed value of a parameter. Empty for a parameter that the template lacks."""
@@ -43,6 +43,11 @@ class Stack:
             for name, resource in self.deployed["Resources"].items()
             if resource["Type"] == type_
         }
+
+    def behind(self, reference: Any) -> str:
+        """The logical id of the function that a reference leads to, directly or through its alias."""
+        alias = self.of("AWS::Lambda::Alias").get(target(reference))
+        return target(alias["FunctionName"]) if alias else target(reference)
 
 
 type Breach = tuple[str, str]

@@ -62,8 +62,11 @@ def load(path: Path) -> Template:
     return cast("Template", yaml.load(path.read_text(), Loader=_Loader))  # noqa: S506 - a SafeLoader with more tags
 
 
-def transform(source: Template) -> Template:
-    """A new template of plain CloudFormation, as SAM transforms `source`. A stand-in replaces local code paths."""
+def transform(source: Template, parameters: Mapping[str, str] | None = None) -> Template:
+    """A new template of plain CloudFormation, as SAM transforms `source` with these parameters.
+
+    A stand-in replaces local code paths.
+    """
     from samtranslator.parser.parser import Parser  # noqa: PLC0415 - the import takes a second
     from samtranslator.translator.translator import Translator  # noqa: PLC0415
 
@@ -78,7 +81,7 @@ def transform(source: Template) -> Template:
     # The translator derives the partition from the region.
     os.environ.setdefault("AWS_DEFAULT_REGION", PSEUDO["AWS::Region"])
     translator = Translator(managed_policy_map={}, sam_parser=Parser())
-    return cast("Template", translator.translate(source, _defaults(source)))
+    return cast("Template", translator.translate(source, {**_defaults(source), **(parameters or {})}))
 
 
 def resolve(template: Template, parameters: Mapping[str, str] | None = None) -> Template:

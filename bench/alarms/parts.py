@@ -69,10 +69,19 @@ class Parts:
         )
 
     def _variation(self, feature: int, bins: Ints) -> Flags:
-        """Return whether categories may drift. The score above chance is below the variation of the finest bins."""
-        own = self.layout.bins[self.layout.span(feature)] / max(int(self.m[feature]), 1)
-        shares = bins / np.maximum(bins.sum(axis=1), 1)[:, None]
-        return np.asarray(np.abs(shares - own).sum(axis=1) / 2 > self.settings.min_drift_score - SLACK)
+        """Return whether the score above chance reaches the limit, by `contingency.chance_variation`."""
+        cells = self.layout.cells
+        span = self.layout.span(feature)
+        inside = (cells.bins >= span.start) & (cells.bins < span.stop)
+        places = cells.cells[inside] - cells.cells[inside].min()
+        joined = np.zeros((len(places), int(places.max()) + 1))
+        joined[np.arange(len(places)), places] = 1
+        before, now = self.layout.bins[span] @ joined, bins @ joined
+        m, n = max(int(before.sum()), 1), np.maximum(now.sum(axis=1), 1)
+        score = np.abs(now / n[:, None] - before / m).sum(axis=1) / 2
+        share = (before + now) / (n + m)[:, None]
+        chance = np.sqrt(2 / np.pi * (1 / n + 1 / m)) * np.sqrt(share * (1 - share)).sum(axis=1) / 2
+        return np.asarray(score - chance > self.settings.min_drift_score - SLACK)
 
     def _outside(self, bins: Ints) -> Flags:
         outside = (bins[:, 0] + bins[:, -1]) / np.maximum(bins.sum(axis=1), 1)

@@ -11,14 +11,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
+from unittest import mock
 
-# Boto3 and Powertools read these when they are imported, so they come before the other imports.
+# Boto3 and Powertools read these when they are imported, so they come before the other imports. Tests set their own.
 os.environ.update(
-    dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"),
-    AWS_DEFAULT_REGION="us-east-1",
-    POWERTOOLS_TRACE_DISABLED="true",
-    POWERTOOLS_SERVICE_NAME="driftguard",
-    POWERTOOLS_METRICS_NAMESPACE="DriftGuard/driftguard",
+    {
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "POWERTOOLS_SERVICE_NAME": "driftguard",
+        "POWERTOOLS_METRICS_NAMESPACE": "DriftGuard/driftguard",
+    }
+    | os.environ
 )
 
 from moto import mock_aws
@@ -49,13 +54,14 @@ CHECKS_A_DAY: Final = 96
 @contextlib.contextmanager
 def tables() -> Iterator[None]:
     """In the block, the template's tables exist in moto and are empty."""
-    with mock_aws():
+    with mock_aws(), mock.patch.dict(os.environ):
         dynamodb.disconnect()
         aws.client.cache_clear()
         os.environ.update(stack.deploy_tables(), PUBLIC_URL="https://drift.example.com")
         dynamodb.connect(Environment())
         yield
         dynamodb.disconnect()
+        aws.client.cache_clear()
 
 
 def rows(rng: random.Random, features: int, count: int) -> list[dict[str, Any]]:
@@ -92,12 +98,12 @@ def measure_ingest(features: int) -> tuple[Usage, float, float]:
         with logged() as text, metered() as usage:
             for body in bodies:
                 send(gateway, body)
-        return _mean(usage, times), len(text.getvalue()) / times, usage.write_units / times * 1000
+        return mean(usage, times), len(text.getvalue()) / times, usage.write_units / times * 1000
 
 
-def send(gateway: Gateway, body: dict[str, Any]) -> None:
+def send(gateway: Gateway, body: dict[str, Any], path: str = "/predictions/batch") -> None:
     """Send a batch to the API. Raises RuntimeError if it is not accepted."""
-    answer = gateway.call("POST", "/predictions/batch", body, key_id="key")
+    answer = gateway.call("POST", path, body, key_id="key")
     if answer.status != HTTPStatus.ACCEPTED:
         raise RuntimeError(answer.text)
 
@@ -112,14 +118,7 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
     hourly = max(1, min(600, round(rows_an_hour)))
     with tables():
         end = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
-        begin = end - timedelta(days=DAYS_OF_DATA)
-        model_id = registry.create("acme", NewModel(name="m"), partitions=4, now=begin).id
-        model = registry.find("acme", model_id)
-        pool = rows(rng, features, 10_000)  # the baseline is drawn from it too, so there is no drift
-        body = BaselineBody.model_validate({"rows": pool[:: max(1, len(pool) * (features + 1) // 120_000)], "days": 14})
-        versions.put(model, body, publish=lambda _message: None, now=begin)
-        for hour in range(DAYS_OF_DATA * 24):
-            log(model_id, rng.sample(pool, hourly), begin + timedelta(hours=hour, minutes=30))
+        model_id, pool = filled(rng, features, hourly, end)
         run(model_id, end)
         times = 4
         for tick in range(1, times + 1):
@@ -131,9 +130,43 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
         for hour in range(1, 12):
             log(model_id, rng.sample(pool, hourly), end + timedelta(hours=hour, minutes=30))
         run(model_id, midnight - timedelta(minutes=5))
+        log(model_id, rng.sample(pool, max(1, hourly // 4)), midnight + timedelta(minutes=5))
         with metered() as first:
             run(model_id, midnight + timedelta(minutes=15))
-        return _spread(_mean(usage, times), first, CHECKS_A_DAY)
+        return _spread(mean(usage, times), first, CHECKS_A_DAY)
+
+
+def measure_idle(features: int, rows_an_hour: float) -> Usage:
+    """Mean usage of a scheduled check over a day in which the model of `measure_check` gets no data.
+
+    The silence stays below its limit, so that no alert opens.
+    """
+    rng = random.Random(2)
+    with tables():
+        end = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+        model_id = filled(rng, features, max(1, min(600, round(rows_an_hour))), end, no_data_hours=48)[0]
+        for tick in range(3):
+            run(model_id, end + timedelta(minutes=15 * tick))
+        begin = end + timedelta(minutes=45)
+        with metered() as usage:
+            for tick in range(CHECKS_A_DAY):
+                run(model_id, begin + timedelta(minutes=15 * tick))
+        return mean(usage, CHECKS_A_DAY)
+
+
+def filled(
+    rng: random.Random, features: int, hourly: int, end: datetime, days: int = DAYS_OF_DATA, **settings: Any
+) -> tuple[str, list[Any]]:
+    """Create a model with some days of data before `end`. Return its id and the rows that it draws from."""
+    begin = end - timedelta(days=days)
+    new = NewModel.model_validate({"name": "m", "settings": settings})
+    model_id = registry.create("acme", new, partitions=4, now=begin).id
+    pool = rows(rng, features, 10_000)  # the baseline is drawn from it too, so there is no drift
+    body = BaselineBody.model_validate({"rows": pool[:: max(1, len(pool) * (features + 1) // 120_000)], "days": 14})
+    versions.put(registry.find("acme", model_id), body, publish=lambda _message: None, now=begin)
+    for hour in range(days * 24):
+        log(model_id, rng.sample(pool, hourly), begin + timedelta(hours=hour, minutes=30))
+    return model_id, pool
 
 
 def _spread(usual: Usage, first: Usage, checks: int) -> Usage:
@@ -201,7 +234,8 @@ def logged() -> Iterator[io.StringIO]:
             handler.setStream(stream)
 
 
-def _mean(usage: Usage, times: int) -> Usage:
+def mean(usage: Usage, times: int) -> Usage:
+    """Usage of one of several equal measured works."""
     calls = Counter({name: count / times for name, count in usage.calls.items()})
     written = Counter({name: round(units / times, 1) for name, units in usage.written.items()})
     return Usage(usage.write_units / times, usage.read_units / times, calls, usage.own_seconds / times, written)

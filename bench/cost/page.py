@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from bench.cost.measure import BATCH, measure_check, measure_ingest, measure_open_alert
+from bench.cost.labels import LABELS, label_lines, measure_labels
+from bench.cost.measure import BATCH, measure_check, measure_idle, measure_ingest, measure_open_alert
 from bench.cost.prices import (
     CALL_SECONDS,
     HOURS,
@@ -14,13 +15,14 @@ from bench.cost.prices import (
     Line,
     alert_lines,
     check_lines,
+    database_dollars,
     fixed_lines,
     ingest_lines,
     total_of,
 )
 
-TARGETS: Final = {"ingest": 0.15, "check": 0.10}
-"""What a million predictions and a model-month of checks should cost at most, in US dollars."""
+TARGETS: Final = {"ingest": 0.15, "check": 0.10, "labels": 0.10}
+"""What a million predictions, a model-month of checks and a million labels should cost at most, in US dollars."""
 OPEN_FEATURES: Final = 5
 """Features of the measured alert that stays open."""
 TICKS: Final = 2880
@@ -44,7 +46,7 @@ def verdict(dollars: float, target: float) -> str:
 
 def report(per_month: int, features: int, count: int) -> str:
     """The page for `count` models with `features` features and `per_month` predictions together."""
-    parts = _two_numbers() | _your_month(per_month, features, count) | _not_measured()
+    parts = _two_numbers() | _labels() | _your_month(per_month, features, count) | _not_measured()
     return TEMPLATE.read_text(encoding="utf-8").format(**parts, batch=BATCH)
 
 
@@ -54,6 +56,8 @@ def _two_numbers() -> dict[str, Any]:
     million = ingest_lines(usage, log_bytes, stored, requests=1e6 / BATCH)
     check = measure_check(50, 600)
     month = check_lines(check, TICKS)
+    idle = measure_idle(50, 600)
+    idle_month = check_lines(idle, TICKS)
     open_writes = measure_open_alert(OPEN_FEATURES)
     return {
         "ingest_verdict": verdict(total_of(million), TARGETS["ingest"]),
@@ -68,10 +72,31 @@ def _two_numbers() -> dict[str, Any]:
         "check_reads": check.read_units,
         "check_calls": sum(check.calls.values()),
         "check_ms": check.own_seconds * 1000,
+        "idle": table(idle_month),
+        "idle_dollars": total_of(idle_month),
+        "idle_share": total_of(idle_month) / total_of(month),
+        "idle_units_share": database_dollars(idle) / database_dollars(check),
+        "idle_writes": idle.write_units,
+        "idle_reads": idle.read_units,
         "written": ", ".join(f"{name} {units:g}" for name, units in check.written.most_common()),
         "open_features": OPEN_FEATURES,
         "open_writes": open_writes,
         "open_dollars": open_writes * TICKS * PRICES["write"][0],
+    }
+
+
+def _labels() -> dict[str, Any]:
+    """A million labelled predictions of one model in 30 days."""
+    usage = measure_labels(timestamps=True)
+    lines = label_lines(usage)
+    return {
+        "labels_verdict": verdict(total_of(lines), TARGETS["labels"]),
+        "labels": table(lines),
+        "labels_batch": LABELS,
+        "labels_writes": usage.request.write_units,
+        "joins_writes": usage.joins.write_units,
+        "joins_reads": usage.joins.read_units,
+        "labels_without": total_of(label_lines(measure_labels(timestamps=False))),
     }
 
 

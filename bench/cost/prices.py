@@ -20,6 +20,11 @@ PRICES: Final[dict[str, tuple[float, str, str]]] = {
     "write": (0.625 / 1e6, "DynamoDB on demand, one write unit", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
     "read": (0.125 / 1e6, "DynamoDB on demand, one read unit", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
     "storage": (0.25, "DynamoDB, one gigabyte for a month", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "recovery": (
+        0.20,
+        "DynamoDB, point-in-time recovery of one gigabyte for a month",
+        "https://aws.amazon.com/dynamodb/pricing/on-demand/",
+    ),
     "sqs fifo": (0.50 / 1e6, "SQS FIFO, one request", "https://aws.amazon.com/sqs/pricing/"),
     "sqs": (0.40 / 1e6, "SQS standard, one request", "https://aws.amazon.com/sqs/pricing/"),
     "sns": (0.50 / 1e6, "SNS, one publish (deliveries to Lambda are free)", "https://aws.amazon.com/sns/pricing/"),
@@ -38,6 +43,8 @@ PROCESSOR_MB: Final = 1769
 """The memory at which Lambda gives a function a whole processor. With less memory, the share is proportional."""
 PLATFORM_LOG_BYTES: Final = 420
 """Lambda's START, END and REPORT lines of one invocation."""
+CHECK_LOG_BYTES: Final = 680
+"""The log line and the metrics of one check."""
 ACCESS_LOG_BYTES: Final = 430
 """One line of the API's access log."""
 POLLS: Final = 5 * 3 * 60 * 24 * 30
@@ -83,8 +90,14 @@ def ingest_lines(usage: Usage, log_bytes: float, stored: float, requests: float)
         Line("DynamoDB writes", requests * usage.write_units, "write"),
         Line("DynamoDB reads", requests * usage.read_units, "read"),
         Line("DynamoDB storage, 21 days", requests * stored / 1e9 * 21 / 30, "storage"),
+        Line("DynamoDB point-in-time recovery, 21 days", requests * stored / 1e9 * 21 / 30, "recovery"),
         Line("CloudWatch Logs", requests * (log_bytes + PLATFORM_LOG_BYTES + ACCESS_LOG_BYTES) / 1e9, "logs"),
     ]
+
+
+def database_dollars(usage: Usage) -> float:
+    """The cost of the write and read units."""
+    return usage.write_units * PRICES["write"][0] + usage.read_units * PRICES["read"][0]
 
 
 def check_lines(usage: Usage, checks: float) -> list[Line]:
@@ -96,7 +109,7 @@ def check_lines(usage: Usage, checks: float) -> list[Line]:
         Line("Lambda time", checks * billed_seconds(usage, memory) * memory / 1024, "lambda"),
         Line("DynamoDB writes", checks * usage.write_units, "write"),
         Line("DynamoDB reads", checks * usage.read_units, "read"),
-        Line("CloudWatch Logs", checks * (PLATFORM_LOG_BYTES + 900) / 1e9, "logs"),
+        Line("CloudWatch Logs", checks * (PLATFORM_LOG_BYTES + CHECK_LOG_BYTES) / 1e9, "logs"),
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.limits.bodies import LARGE_LINE
 from bench.limits.routes import Timed, share_of, slowest
 from bench.limits.run import Case, Result
+from bench.limits.serving import OTHER_ITEM
 from sandbox.kinds import KINDS
 
 PAGE = Path(__file__).parents[2] / "docs/limits.md"
@@ -54,7 +55,10 @@ def items(results: Iterable[Result]) -> str:
         for name, size in result.items.items():
             largest[name] = max(largest.get(name, 0), size)
     lines = ["| table | what an item is | largest (kB) |", "|---|---|---|"]
-    lines += [f"| {table.capitalize()} | {kind} | {largest[kind] / 1000:.1f} |" for kind, (table, *_) in KINDS.items()]
+    tables = {kind: table.capitalize() for kind, (table, *_) in KINDS.items()}
+    others = sorted(set(largest) - set(tables))
+    tables |= {kind: kind.removeprefix(OTHER_ITEM) for kind in others}
+    lines += [f"| {table} | {kind} | {largest[kind] / 1000:.1f} |" for kind, table in tables.items() if kind in largest]
     return "\n".join(lines)
 
 

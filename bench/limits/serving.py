@@ -19,6 +19,8 @@ from moto.dynamodb.models import dynamodb_backends
 from sandbox import meter
 from sandbox.kinds import kinds
 
+OTHER_ITEM = "an item of "
+
 type Items = dict[str, int]
 """The largest item in bytes, by kind of item."""
 
@@ -83,7 +85,7 @@ def note_stored(largest: Items) -> None:
 
 def _note_item(table: str, item: Mapping[str, Mapping[str, Any]], largest: Items) -> None:
     name = (table.rpartition("-")[0].rpartition("-")[2] or table).removesuffix("Table").upper()
-    for kind in kinds(name, item):
+    for kind in kinds(name, item) or [OTHER_ITEM + name.capitalize()]:
         largest[kind] = max(largest.get(kind, 0), item_bytes(item))
 
 

@@ -8,7 +8,7 @@ import json
 import random
 from typing import Final
 
-from driftguard_client.batches import bodies
+from driftguard_client import batches
 
 FEATURES: Final = 20
 ROWS: Final = 500
@@ -47,7 +47,7 @@ def columns_text(rows: str) -> str:
         [f"{_BATCH_ID}.{index}", 0, row["features"], row["prediction"], None, None, None]
         for index, row in enumerate(json.loads(rows))
     ]
-    (body,) = bodies(_BATCH_ID, {"model_id": _MODEL_ID}, logged)
+    (body,) = batches.bodies(batches.ROWS, _BATCH_ID, {"model_id": _MODEL_ID}, logged)
     content = json.loads(body.content)
     del content["timestamps"]
     return json.dumps(content, separators=(",", ":"))

@@ -30,6 +30,7 @@ class Served:
         self.url = loopback(content["url"])
         self.aws = Stack(loopback(content["aws_endpoint"]), content["resources"], {})
         self.pid = int(content["pid"])
+        self.key = str(content.get("api_keys", {}).get("admin", ""))
         self.logs = Path(content["logs"])
         self.names = {physical: logical for logical, physical in content["resources"].items()}
 

@@ -9,7 +9,7 @@ from bench.files.command import compare_files
 from bench.speed import costs
 from bench.speed.compare import CASES, Case, compare, contenders
 from bench.speed.intake import measure as measure_intake
-from bench.speed.report import Measured, document, replace_intake, versions
+from bench.speed.report import Measured, document, files_section, intake_section, replaced, versions
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 WINDOW_DAYS = (7, 14)
@@ -47,5 +47,14 @@ def run(say: Callable[[str], None], cases: tuple[Case, ...] = CASES) -> None:
 
 def run_intake(say: Callable[[str], None]) -> None:
     """Measure logging as rows and as columns, and write that section of docs/benchmarks.md alone."""
-    PAGE.write_text(replace_intake(PAGE.read_text(encoding="utf-8"), measure_intake()), encoding="utf-8")
-    say(f"wrote {PAGE.name}")
+    _write(intake_section(measure_intake()), say)
+
+
+def run_files(say: Callable[[str], None]) -> None:
+    """Compare files with each tool, and write that section of docs/benchmarks.md alone."""
+    _write(files_section(compare_files(say)), say)
+
+
+def _write(section: str, say: Callable[[str], None]) -> None:
+    PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), section), encoding="utf-8")
+    say(f"{section}\nwrote {PAGE.name}")

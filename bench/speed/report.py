@@ -21,7 +21,7 @@ from bench.speed.costs import BATCH_FEATURES, BATCH_ROWS, FEATURES, ROWS_AN_HOUR
 from bench.speed.intake import Intake
 from bench.tables import number, table
 
-MOST_MILLISECONDS = 10
+MOST_MILLISECONDS = 15
 """CPU of a check of FEATURES features beyond reading, its model known to the process."""
 LEAST_RATIO = 500
 """How much more CPU NannyML takes for COMPARED."""
@@ -35,6 +35,7 @@ MOST_BYTES = 1 / 3
 MOST_TIME = 1 / 2
 """Processor time of the function for a batch as columns against rows."""
 INTAKE = "## Logging a batch"
+FILES = "## Two files, without a server"
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,7 @@ the tools that sort all rows at each check: how far they are behind depends on t
 as one chunk; Evidently tells a p-value and no D; each tool runs its Kolmogorov–Smirnov test on every feature. Nothing
 runs longer than {TIMEOUT} s.{_absent(measured.contenders)}
 
-## Two files, without a server
-
-{section(measured.files)}
-
+{files_section(measured.files)}
 ## Against the rows in the window
 
 {_windows(measured.windows)}
@@ -142,12 +140,17 @@ answer, as a median. API Gateway has inflated the body before. Calls to AWS are 
 {table(["what", "at most", "measured", ""], limits)}"""
 
 
-def replace_intake(page: str, cases: Sequence[Intake]) -> str:
-    """Return the page with a new section about rows and columns, in front of the last section or in its old place."""
+def files_section(timings: Sequence[Timing]) -> str:
+    """The section about files, which `python -m bench files` writes alone."""
+    return f"{FILES}\n\n{section(timings)} {machine.describe()}\n"
+
+
+def replaced(page: str, text: str) -> str:
+    """Return the page with a new version of a section, in its old place or in front of the last section."""
     last = page.index("## What was asked for")
-    start = page.find(INTAKE)
+    start = page.find(text.partition("\n")[0])
     end = last if start < 0 else page.index("\n## ", start) + 1
-    return page[: last if start < 0 else start] + intake_section(cases) + "\n" + page[end:]
+    return page[: last if start < 0 else start] + text + "\n" + page[end:]
 
 
 def _comparison(measured: Measured) -> str:
@@ -231,7 +234,7 @@ def _limits(measured: Measured) -> str:
     costs = [cpu for _rows, cpu in measured.windows]
     rows = [
         [
-            f"check of {FEATURES} features, warm, without calls to AWS: decode counts, test, judge",
+            f"check of {FEATURES} features, beyond reading: decode counts and past, sum, test, judge",
             f"{MOST_MILLISECONDS} ms of CPU",
             f"{judging:.1f} ms",
             _met(judging <= MOST_MILLISECONDS),

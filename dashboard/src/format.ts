@@ -67,6 +67,11 @@ export function moment(text: string): string {
   return `${date}, ${clock.format(time)}`;
 }
 
+const utcDays = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+
+/** An event day. Event days are days in UTC, so the viewer's time zone does not matter. */
+export const utcDay = (text: string): string => utcDays.format(new Date(text));
+
 export const utc = (text: string): string => `${new Date(text).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
 export function duration(milliseconds: number): string {

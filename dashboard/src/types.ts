@@ -51,3 +51,9 @@ export type TestResult = Schemas["TestResult"];
 export type Health = Schemas["Health"];
 export type Scheduler = Schemas["SchedulerStatus"];
 export type Queued = Schemas["Queued"];
+
+export type Task = Schemas["Task"];
+export type Performance = Schemas["PerformanceShown"];
+export type PerformanceDay = Schemas["DayShown"];
+export type MetricOfWindow = Schemas["MetricShown"];
+export type LabelsState = Schemas["LabelsShown"];

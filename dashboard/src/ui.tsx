@@ -151,12 +151,29 @@ export function Loaded<T>({
   );
 }
 
-export function Field({ label, hint, children }: { label: string; hint?: string | undefined; children: (id: string, described: string | undefined) => ComponentChildren }): JSX.Element {
+export function Field({
+  label,
+  hint,
+  error,
+  children,
+}: {
+  label: string;
+  hint?: string | undefined;
+  /** Why the API refused the value. */
+  error?: string | undefined;
+  children: (id: string, described: string | undefined) => ComponentChildren;
+}): JSX.Element {
   const id = useId();
+  const described = [error && `${id}-error`, hint && `${id}-hint`].filter(Boolean).join(" ");
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      {children(id, hint ? `${id}-hint` : undefined)}
+      {children(id, described || undefined)}
+      {error && (
+        <small id={`${id}-error`} class="fielderror" role="alert">
+          {error}
+        </small>
+      )}
       {hint && (
         <small id={`${id}-hint`} class="muted">
           {hint}

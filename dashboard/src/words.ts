@@ -17,6 +17,8 @@ export const ALERT_TYPES: Record<AlertType, string> = {
   prediction_drift: "Prediction drift",
   data_quality: "Data quality",
   no_data: "No data",
+  performance: "Worse performance",
+  labels_missing: "Missing labels",
 };
 
 export const ALERT_STATUSES: Record<AlertStatus, string> = {
@@ -74,7 +76,7 @@ export const OUTCOMES: Record<string, { label: string; tone: string }> = {
 
 /** The label of a category. Names with underscores are the API's own groups of values. */
 export const category = (name: string): string =>
-  name === "__rare__" ? "other known values" : name === "__new__" ? "values not in the baseline" : name === "" ? "(empty text)" : name;
+  name === "__rare__" ? "other known values" : name === "__new__" ? "values not in the baseline" : name === "__other__" ? "all other values" : name === "" ? "(empty text)" : name;
 
 /** The limit of a feature's score. "by p" stands for a rule that compares the p-value only. */
 export function limit(feature: Feature): string {

@@ -1,5 +1,6 @@
 """Lambda function that checks models, from the queue and on request, and simulates settings."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from driftguard.checks import references, triggers
 from driftguard.checks.messages import CheckMessage, JoinQueue, Queues
 from driftguard.checks.schemas import Queued, Simulation, SimulationBody
 from driftguard.checks.simulation import simulate
+from driftguard.checks.waiting import PENDING, Wait
 from driftguard.models import registry
 from driftguard.models.settings import EarlierDays
 from driftguard.platform import aws
@@ -38,14 +40,19 @@ processor.raise_on_entire_batch_failure = False  # Returning a batch's only mess
 def check_now(model_id: str) -> Response[Any]:
     """Check a model now, as the schedule does. Returns the report, or 202 if the check takes too long for one request
     and continues in the background. Returns 409 while another check of the model runs. If the model has a task, its
-    labels are joined in the background."""
+    labels are joined, too. The header `x-labels-pending: true` says that this takes longer than 5 seconds and continues
+    in the background."""
+    wait, request = Wait(time.monotonic()), None
     model = registry.find(app.caller.organization_id, model_id)
     if model.settings.task is not None:
-        JoinQueue(aws.client("sqs"), app.environment.join_queue_url).send_by_hand(model, datetime.now(UTC))
+        queue = JoinQueue(aws.client("sqs"), app.environment.join_queue_url)
+        request = queue.send_by_hand(model, datetime.now(UTC), app.caller.key_name)
     status, body = triggers.by_hand(
         model, _worker(app.lambda_context, triggers.BY_HAND), datetime.now(UTC), app.caller.key_name
     )
-    return Response(status_code=status, content_type="application/json", body=body)
+    pending = request is not None and not wait.for_join(model_id, request)
+    headers: dict[str, str | list[str]] = {PENDING: "true"} if pending else {}
+    return Response(status_code=status, content_type="application/json", body=body, headers=headers)
 
 
 @app.get("/drift/models/<model_id>/compare", responses=answers(200, Compared, 404, 409), tags=["Drift"])

@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, proce
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from driftguard.alerts.publishing import to_topic
 from driftguard.checks import triggers
 from driftguard.checks.joins import Joiner
 from driftguard.checks.messages import JoinMessage, JoinQueue
@@ -27,6 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     joiner = Joiner(
         queue=JoinQueue(aws.client("sqs"), environment.join_queue_url),
         time_left=triggers.clock(context.get_remaining_time_in_millis, timedelta.max),
+        publish=to_topic(aws.client("sns"), environment.alerts_topic_arn),
     )
 
     def one(record: SQSRecord) -> None:

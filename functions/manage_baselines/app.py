@@ -12,6 +12,8 @@ from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.baselines import uploads, versions
 from driftguard.baselines.schemas import BaselineBody, BaselineVersion, BaselineView, NewUpload, UploadStatus
+from driftguard.checks import performance_reference
+from driftguard.checks.performance_reference import ReferenceBody, ReferenceView
 from driftguard.models import registry
 from driftguard.performance import label_uploads
 from driftguard.performance.schemas import LabelUploadStatus, NewLabelUpload
@@ -39,6 +41,14 @@ def put_baseline(model_id: str, body: Annotated[BaselineBody, Body()]) -> Baseli
 def get_baseline(model_id: str) -> BaselineView:
     """Show the current baseline. The response has the type and the distribution of each feature."""
     return versions.current(registry.find(app.caller.organization_id, model_id))
+
+
+@app.put("/models/<model_id>/baseline/performance", responses=answers(200, ReferenceView, 404, 409), tags=["Labels"])
+def put_reference(model_id: str, body: Annotated[ReferenceBody, Body()]) -> ReferenceView:
+    """Make a time range of labelled predictions the reference that later performance is compared with. Resolves an open
+    alert on performance."""
+    model = registry.find(app.caller.organization_id, model_id)
+    return performance_reference.put(model, body, publish=_publish(), now=datetime.now(UTC), actor=app.caller.key_name)
 
 
 @app.get("/models/<model_id>/baselines", responses=answers(200, list[BaselineVersion], 404), tags=["Baselines"])

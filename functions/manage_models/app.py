@@ -16,7 +16,7 @@ from driftguard.baselines.names import features_of
 from driftguard.models import registry
 from driftguard.models.schemas import Model, ModelPatch, NewModel
 from driftguard.models.tables import Models
-from driftguard.performance.tables import has_labels
+from driftguard.performance.tables import has_labels, headlines
 from driftguard.platform import aws
 
 app = Api()
@@ -33,13 +33,13 @@ def create_model(body: Annotated[NewModel, Body()]) -> Model:
 @app.get("/models", responses=answers(200, list[Model]), tags=["Models"])
 def list_models(limit: Limit = 50, cursor: CursorText = None) -> Response[list[Model]]:
     """List the organization's models, newest first."""
-    return page_answer(app, registry.page(app.caller.organization_id, cursor, limit))
+    return page_answer(app, registry.page(app.caller.organization_id, cursor, limit, headlines))
 
 
 @app.get("/models/<model_id>", responses=answers(200, Model, 404), tags=["Models"])
 def get_model(model_id: str) -> Model:
     """Show one model and its state."""
-    return registry.show(app.caller.organization_id, model_id)
+    return registry.show(app.caller.organization_id, model_id, headlines)
 
 
 @app.patch("/models/<model_id>", responses=answers(200, Model, 404, 409), tags=["Models"])
@@ -52,6 +52,7 @@ def change_model(model_id: str, body: Annotated[ModelPatch, Body()]) -> Model:
         body,
         features_of=features_of,
         has_labels=has_labels,
+        headlines=headlines,
         now=now,
         actor=caller.key_name,
     )

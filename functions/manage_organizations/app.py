@@ -21,9 +21,6 @@ from driftguard.platform.serialization import field_errors
 
 MARGIN_MS = 10_000
 
-OPERATOR = "operator"
-"""The actor of what this function changes: whoever may invoke it."""
-
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run the command in the event. A failed command returns `{"error": …}` in the error shape of the API."""
@@ -32,7 +29,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     def close(model: Models) -> None:
         publish = to_topic(aws.client("sns"), environment.alerts_topic_arn)
-        close_deleted(model, publish=publish, now=now, actor=OPERATOR)
+        close_deleted(model, publish=publish, now=now, actor=administration.OPERATOR)
 
     def erase(organization_id: str, model_id: str) -> None:
         body = EraseMessage(organization_id=organization_id, model_id=model_id).model_dump_json()

@@ -36,7 +36,8 @@ def scheduler_status() -> SchedulerStatus:
 def me() -> Me:
     """Show the organization and the role of the key."""
     caller = app.caller
-    return Me(organization=Organization(id=caller.organization_id, name=caller.organization_name), role=caller.role)
+    organization = Organization(id=caller.organization_id, name=caller.organization_name)
+    return Me(organization=organization, role=caller.role, expires_at=caller.ends_at)
 
 
 @app.get("/openapi.json", include_in_schema=False)

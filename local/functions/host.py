@@ -26,6 +26,7 @@ INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT
 """Variables of this process that functions receive too."""
 SIGNATURE: Final = ("CodeSha256", "Handler", "Environment", "Layers", "Role", "MemorySize", "Version")
 """Parts of a function's configuration. When one of them changes, the function gets new environments."""
+LATEST: Final = "$LATEST"
 LOG_LIMIT: Final = 5 * 1024 * 1024
 """The size in bytes at which a function's log file is rotated."""
 
@@ -51,7 +52,7 @@ class FunctionHost:
         self._credentials = credentials
         self._layer = layer
         self._limit = limit or max(4, 2 * (os.cpu_count() or 1))
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[tuple[str, str], Pool] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self.logs = folder / "logs"
@@ -100,16 +101,21 @@ class FunctionHost:
 
     def _pool(self, function: Mapping[str, Any]) -> Pool:
         config: Config = function.get("config") or function
-        name = config.get("FunctionName", "function")
+        name, version = config.get("FunctionName", "function"), str(config.get("Version", LATEST))
         signature = json.dumps([config.get(key) for key in SIGNATURE], sort_keys=True, default=str)
         with self._lock:
-            pool = self._pools.get(name)
+            pool = self._pools.get((name, version))
             if pool and pool.signature == signature:
                 return pool
+            # $LATEST may serve beside one published version. An alias has left the others.
+            left = [
+                key for key in self._pools if key[0] == name and (key[1] == version or LATEST not in (version, key[1]))
+            ]
+            closing = [self._pools.pop(key) for key in left]
             start = functools.partial(self._start, name, config, function["code_zip"])
-            fresh = self._pools[name] = Pool(signature, start, self._limit)
-        if pool:
-            pool.close()
+            fresh = self._pools[name, version] = Pool(signature, start, self._limit)
+        for each in closing:
+            each.close()
         return fresh
 
     def _start(self, name: str, config: Config, code: bytes) -> Environment:

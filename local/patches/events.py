@@ -39,9 +39,7 @@ def _invoke_async(function: Mapping[str, Any], event: Any) -> None:
 
     def attempts() -> None:
         try:
-            settings = (
-                function.get("event_invoke_config") or (function.get("event_invoke_configs") or {}).get("$LATEST") or {}
-            )
+            settings = _settings(function)
             repeats = settings.get("MaximumRetryAttempts")
             for attempt in range(1 + int(2 if repeats is None else repeats)):
                 time.sleep(attempt * RETRY_SECONDS)
@@ -58,11 +56,20 @@ def _invoke_async(function: Mapping[str, Any], event: Any) -> None:
     spawn_background(attempts, thread_name="invoke-async")
 
 
+def _settings(function: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The EventInvokeConfig of the alias or version that was called; MiniStack looks at that of $LATEST alone."""
+    config = function.get("config") or function
+    qualifier = ":".join(str(config.get("FunctionArn", "")).split(":")[7:])
+    main = lambda_svc._functions.get(config.get("FunctionName"), function)
+    return lambda_svc._event_invoke_config(main, qualifier or "$LATEST") or main.get("event_invoke_config") or {}
+
+
 def _asynchronously(arn: str, event: Any) -> None:
     """MiniStack's event sources call a function once and forget; on AWS each of them is an asynchronous invocation."""
     function, config, _name = lambda_svc._get_func_record_for_ref(arn)
     if function and config:
-        lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), event)
+        called = {**config, "FunctionArn": arn}
+        lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, called), event)
 
 
 def _from_rule(arn: str, payload: str) -> None:

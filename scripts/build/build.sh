@@ -20,12 +20,23 @@ sum() {
     } | cksum
 }
 
+# Write the version into the built template: that of pyproject.toml, and the commit if git knows it.
+stamp() {
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+    commit=$(git describe --always --dirty --abbrev=9 --exclude '*' 2>/dev/null || true)
+    stamped="$version${commit:++$commit}"
+    grep -q "^ *VERSION: $stamped\$" "$1" && return 0
+    sed "s/^\( *\)VERSION: .*/\1VERSION: $stamped/" "$1" >"$1.stamped"
+    mv "$1.stamped" "$1"
+}
+
 sh scripts/build/dashboard.sh
 mkdir -p .aws-sam
 exec 9>.aws-sam/lock
 flock 9 2>/dev/null || true # one build at a time, if the system has flock
 wanted=$(sum)
 if [ -f "$folder/template.yaml" ] && [ "$(cat "$folder/.built" 2>/dev/null)" = "$wanted" ]; then
+    stamp "$folder/template.yaml"
     exit 0
 fi
 echo "build: sam build for $platform into $folder"
@@ -35,6 +46,7 @@ log=.aws-sam/build.log
     cat "$log" >&2
     exit 1
 }
+stamp "$folder.new/template.yaml"
 echo "$wanted" >"$folder.new/.built"
 # Rename the whole folder, so that a process that reads it never sees half of a build.
 rm -rf "$folder.old"

@@ -13,7 +13,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.operate.deploy import SAM, settings_of
+from scripts.operate.session import SAM, region_of, settings_of
 
 BUCKET: Final = "AWS::S3::Bucket"
 PLAN: Final = "AWS::ApiGateway::UsagePlan"
@@ -25,10 +25,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default="default", help="environment of samconfig.toml")
     parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--region", default="", help="region; otherwise samconfig.toml, AWS_REGION or the profile")
     given = parser.parse_args()
-    stack: str = settings_of(given.config)["global"]["parameters"]["stack_name"]
+    settings = settings_of(given.config)
+    stack: str = settings["global"]["parameters"]["stack_name"]
+    session = boto3.Session(region_name=region_of(settings, given.region))
     try:
-        return undeploy(boto3.Session(), stack, given.config, asks=not given.yes)
+        return undeploy(session, stack, given.config, asks=not given.yes)
     except (BotoCoreError, ClientError) as error:
         return _refuse(str(error))
 

@@ -28,6 +28,8 @@ FLAGS = [
     "--no-first-run",
     *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
 ]
+AXE = ROOT / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
+CUT_OFF = "[...document.querySelectorAll('.sheet')].some(sheet => sheet.scrollWidth > sheet.clientWidth)"
 HOSTILE = '<img src=x onerror="window.hacked=1"><b>bold</b>'
 
 
@@ -43,10 +45,14 @@ class Stack:
     steady: str = ""
     alert: str = ""
 
+    def answer(self, method: str, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
+        """The answer to a request."""
+        headers = {"x-api-key": key or self.keys["admin"]}
+        return httpx.request(method, self.url + path, json=body, headers=headers, timeout=130.0)
+
     def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> Any:
         """The body of a successful answer."""
-        headers = {"x-api-key": key or self.keys["admin"]}
-        answer = httpx.request(method, self.url + path, json=body, headers=headers, timeout=130.0)
+        answer = self.answer(method, path, body, key)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
@@ -164,6 +170,17 @@ class Visit:
             route.fulfill(status=status, json=body, headers=headers or {})
 
         self.page.route(re.compile(re.escape(self.stack.url + path)), fulfil)
+
+    def problems(self) -> list[tuple[str, list[list[str]]]]:
+        """What axe finds wrong with the page as it is, and what does not fit its width."""
+        self.page.evaluate(AXE.read_text())
+        broken = self.page.evaluate("axe.run()")["violations"]
+        found = [(str(rule["id"]), [node["target"] for node in rule["nodes"]][:3]) for rule in broken]
+        if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            found.append(("scrolls sideways", []))
+        if self.page.evaluate(CUT_OFF):
+            found.append(("a table does not fit", []))
+        return found
 
     def expect(self, *statuses: int) -> None:
         """What a browser says of failed requests by itself is no complaint for these statuses."""

@@ -6,13 +6,11 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import ROOT, Stack, Visit
+from tests.browser.conftest import CUT_OFF, Stack, Visit
 
 pytestmark = pytest.mark.stack
 
-AXE = ROOT / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 MOST_BYTES = 150_000
-CUT_OFF = "[...document.querySelectorAll('.sheet')].some(sheet => sheet.scrollWidth > sheet.clientWidth)"
 
 
 def routes(stack: Stack) -> dict[str, str]:
@@ -39,16 +37,9 @@ def test_every_page_passes_axe_and_fits_its_width(visit: Visit, theme: str, widt
     page.set_viewport_size({"width": width, "height": 844})
     found: list[tuple[str, str, list[list[str]]]] = []
     page.goto(f"{visit.stack.url}/dashboard")
-    axe = AXE.read_text()
 
     def look(name: str) -> None:
-        page.evaluate(axe)
-        broken = page.evaluate("axe.run()")["violations"]
-        found.extend((name, rule["id"], [node["target"] for node in rule["nodes"]][:3]) for rule in broken)
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            found.append((name, "scrolls sideways", []))
-        if page.evaluate(CUT_OFF):
-            found.append((name, "a table does not fit", []))
+        found.extend((name, *problem) for problem in visit.problems())
 
     expect(page.get_by_label("API key")).to_be_visible()
     look("key")

@@ -138,6 +138,42 @@ def test_a_model_is_compared_with_earlier_days_that_a_person_chooses(visit: Visi
     expect(row).to_contain_text("0.312")
 
 
+def test_the_last_hours_are_drawn_beside_the_same_hours_of_the_past(visit: Visit) -> None:
+    """The place and size of the difference are those of the report's shares, for numbers and for categories."""
+    page, stack = visit.page, visit.stack
+    report = stack.call("GET", f"/drift/models/{stack.drifted}/report")
+    of = {feature["name"]: feature for feature in report["features"]}
+    sudden = {
+        "from": report["checked_at"], "state": "taken", "score": 0.25, "onset": "2026-11-27T08:00:00.000000Z",
+        "window_hours": 6, "reference": "working days", "reference_days": 10, "surprise": 1e-5, "min_detectable": 0.1,
+    }  # fmt: skip
+    of["delay"] |= {
+        "sudden": sudden,
+        "matched": {
+            "edges": [None, -5.0, 4.0, 20.0, None], "categories": None,
+            "baseline": [0.3, 0.3, 0.2, 0.2], "window": [0.2, 0.15, 0.35, 0.3],
+        },
+    }  # fmt: skip
+    of["carrier"] |= {
+        "sudden": {**sudden, "score": 0.2},
+        "matched": {
+            "edges": None, "categories": ["UA", "B6", "__other__"],
+            "baseline": [0.5, 0.3, 0.2], "window": [0.3, 0.3, 0.4],
+        },
+    }  # fmt: skip
+    visit.answer(f"/drift/models/{stack.drifted}/report", body=report)
+    visit.open(f"#/models/{stack.drifted}?feature=delay")
+    matched = page.locator(".matched")
+    expect(matched.get_by_role("heading")).to_have_text("Last 6 hours against the same hours of working days")
+    expect(matched.locator("figcaption")).to_contain_text("values of 4 or less: 60.0% of the usual values and 35.0% of")
+    expect(matched.locator("svg .gapmark")).to_have_text("D = 0.250")
+    expect(matched).to_contain_text("Usual are the values of 10 days at the same hours")
+    page.get_by_role("button", name="carrier", exact=True).click()
+    expect(matched.get_by_role("row", name=re.compile("^all other values"))).to_contain_text("+20.0 pp")
+    expect(matched).to_contain_text("Both differ by 0.200")
+    assert visit.problems() == []
+
+
 def test_an_alert_of_data_quality_shows_its_own_limit(visit: Visit) -> None:
     """Rise and limits of p and of the share, the types that came, and not the limit of the drift test."""
     page, stack = visit.page, visit.stack

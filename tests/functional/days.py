@@ -130,7 +130,7 @@ class Day:
 def day(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Day:
     """An empty stack with its own clock and a Slack channel."""
     made = Day(deployed, Clock(), Provider())
-    clocks = ("manage_baselines", "log_predictions", "check_drift", "schedule_checks")
+    clocks = ("manage_baselines", "log_predictions", "check_drift", "join_labels", "schedule_checks")
     for name in (*clocks, "notify_email", "notify_slack", "notify_webhook"):
         monkeypatch.setattr(function(name), "datetime", SimpleNamespace(now=lambda zone: made.clock.now))
     for name in ("notify_slack", "notify_webhook"):

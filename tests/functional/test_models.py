@@ -48,6 +48,22 @@ def test_a_patch_merges_and_null_restores_a_default(deployed: Stack) -> None:
     assert set(settings["features"]) == {"tenure"}
 
 
+def test_a_model_of_any_task_is_listed_and_takes_back_the_settings_it_shows(deployed: Stack) -> None:
+    """The defaults that a response adds to a task, such as the threshold, are accepted where they mean nothing."""
+    tasks: list[dict[str, Any]] = [
+        {"type": "binary", "positive": 1},
+        {"type": "multiclass", "classes": ["a", "b"]},
+        {"type": "regression"},
+    ]
+    for task in tasks:
+        shown = deployed.call("POST", "/models", {"name": task["type"], "settings": {"task": task}}).body
+        answer = deployed.call("PATCH", f"/models/{shown['id']}", {"settings": shown["settings"]})
+        assert (answer.status, answer.body["settings"]) == (200, shown["settings"])
+    listed = deployed.call("GET", "/models")
+    assert listed.status == 200, listed.text
+    assert {model["name"] for model in listed.body} >= {str(task["type"]) for task in tasks}
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [("agee", "did you mean age?"), ("AGE", "did you mean age?"), ("predictions", "did you mean prediction?"),

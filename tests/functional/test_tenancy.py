@@ -36,11 +36,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /models": {"name": "made by the test"},
     "PATCH /models/{model_id}": {"name": "taken over"},
     "PUT /models/{model_id}/baseline": {"rows": [{"features": {"age": number}} for number in range(20)]},
+    "PUT /models/{model_id}/baseline/performance": {
+        "from_predictions": {"start": "2026-11-01T00:00:00Z", "end": "2026-11-08T00:00:00Z"}
+    },
     "POST /models/{model_id}/baseline/uploads": {"format": "csv"},
     "POST /predictions": {"model_id": "{model_id}", "features": {"age": 1}},
     "POST /predictions/batch": {"model_id": "{model_id}", "predictions": [{"features": {"age": 1}}]},
     "POST /labels": {"model_id": "{model_id}", "labels": [{"prediction_id": "a", "label": 1}]},
     "POST /models/{model_id}/labels": {"labels": [{"prediction_id": "a", "label": 1}]},
+    "POST /models/{model_id}/labels/uploads": {"format": "csv"},
     "POST /drift/models/{model_id}/simulate": {"days": 1},
     "POST /drift/alerts/{alert_id}/acknowledge": {"note": "mine now"},
     "POST /drift/alerts/{alert_id}/snooze": {"until": "2999-01-01T00:00:00Z"},
@@ -52,7 +56,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 INGEST = (
     *("POST /predictions", "POST /predictions/batch", "POST /labels", "POST /models/{model_id}/labels"),
-    "GET /me",
+    *("POST /models/{model_id}/labels/uploads", "GET /me"),
 )
 
 ALLOWED: dict[str, Callable[[str], bool]] = {

@@ -102,9 +102,10 @@ def test_what_the_functions_have_here_is_what_their_layer_has() -> None:
 
 def test_a_deployment_joins_the_parameters_of_samconfig_and_those_given() -> None:
     """SAM itself would forget the former as soon as one is given."""
-    from scripts.operate.deploy import command
+    from scripts.operate.deploy import parsed
 
-    words = command("prod", "x86_64", ["EmailFrom=a@example.com", "LogRetentionDays=7"])
+    given = ["--region", "eu-west-1", "EmailFrom=a@example.com", "LogRetentionDays=7"]
+    words = parsed(["--config", "prod", "--architecture", "x86_64", *given]).command
     overrides = words[words.index("--parameter-overrides") + 1 :]
     expected = {"EmailFrom=a@example.com", "LogRetentionDays=7", "Architecture=x86_64", "DeletionProtection=true"}
     assert expected <= set(overrides)

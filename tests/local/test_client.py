@@ -236,3 +236,95 @@ def test_logging_from_many_threads_arrives_once(stack: Launched) -> None:
     assert dg.flush(timeout=60)
     assert time.monotonic() - began < 60
     assert sorted(row["prediction_id"] for row in stored(stack, model)) == sorted(ids)
+
+
+def test_late_labels_become_performance(stack: Launched) -> None:
+    """The example logs and labels. After a join, the client and the command line read coverage and metrics."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "clients" / "python")}
+    command = [sys.executable, str(EXAMPLES / "late_labels.py")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert "450 of 500 labels sent" in done.stdout, done.stderr
+    assert "50 rows have no label yet" in done.stdout
+    model = DriftGuard(strict=True).model("late labels")
+    found = joined(stack, model, 450)
+    rows = {row["prediction_id"]: row["score"] for row in stored(stack, model)}
+    assert len(rows) == 500
+    status = model.labels()
+    assert (status.matched, status.corrected, status.waiting) == (450, 1, 0)
+    assert found.headline == "roc_auc"
+    (day,) = (one for one in found.days if one["n"])
+    assert (day["predictions"], day["n"], day["mature"]) == (500, 450, True)
+    assert 0.5 < model.performance(metric="roc_auc").metrics["roc_auc"]["value"] < 1
+    assert cli("performance", "late labels")["window"]["n"] == 450
+    assert cli("labels", "late labels")["matched"] == 450
+
+
+def test_labels_in_columns_and_files_count_once(stack: Launched, tmp_path: Path) -> None:
+    """A frame sent twice under one id, a file of the command line, an upload, and a withdrawal, with an ingest key."""
+    model = DriftGuard(strict=True).model("labelled", create=True, task={"type": "binary", "positive": 1})
+    at = datetime.now(UTC) - timedelta(days=2)
+    ids = [f"{number:03d}" for number in range(300)]
+    data = pd.DataFrame({"age": 1.0, "id": ids, "pred": [number % 2 for number in range(300)], "ts": at})
+    model.log_frame(data, prediction="pred", prediction_id="id", timestamp="ts")
+    labels = pd.DataFrame({"prediction_id": ids, "label": 1, "timestamp": at})
+    ingest = DriftGuard(api_key=stack.stack["api_keys"]["ingest"]).model("labelled")
+    for _ in range(2):
+        assert ingest.log_labels(labels[:100], timestamp="timestamp", batch_id="first").accepted == 100
+    labels[100:200].to_csv(tmp_path / "second.csv", index=False)
+    assert cli("labels", "labelled", str(tmp_path / "second.csv"))["accepted"] == 100
+    labels[200:].to_csv(tmp_path / "third.csv.gz", index=False)
+    uploaded = model.upload_labels(tmp_path / "third.csv.gz", progress=False)
+    assert (uploaded.accepted, uploaded.rejected) == (100, 0)
+    ingest.log_label("000", withdraw=True, timestamp=at)
+    assert ingest.client.flush()
+    found = joined(stack, model, 299)
+    assert found.metrics["accuracy"]["value"] == pytest.approx(150 / 299)
+    rejected = ingest.log_labels(
+        {"prediction_id": ["001", "002"], "label": ["zebra", 1], "timestamp": [at, at]}, timestamp="timestamp"
+    )
+    assert (rejected.accepted, rejected.errors[0].row) == (1, 0)
+    assert "must be 0 or 1" in rejected.errors[0].reason
+
+
+@pytest.mark.parametrize("way", ["columns", "rows", "file"])
+def test_a_baseline_with_labels_is_the_reference(stack: Launched, tmp_path: Path, way: str) -> None:
+    """Inline columns, inline rows with times, and a file give the reference of the performance."""
+    model = DriftGuard(strict=True).model(f"reference {way}", create=True, task={"type": "binary", "positive": 1})
+    rng = np.random.default_rng(4)
+    train = pd.DataFrame({"age": rng.normal(40, 9, 400), "p": rng.random(400)})
+    train["y"] = (rng.random(400) < train["p"]).astype(int)
+    if way == "file":
+        train.to_csv(tmp_path / "train.csv", index=False)
+        cli("baseline", "put", model.name, str(tmp_path / "train.csv"), "--label", "y", "--score", "p")
+    elif way == "rows":
+        train["ts"] = datetime.now(UTC) - timedelta(days=30)
+        model.set_baseline(train, label="y", score="p", timestamp="ts")
+    else:
+        model.set_baseline(train, label="y", score="p")
+    at = datetime.now(UTC) - timedelta(days=2)
+    rows = train.assign(id=[f"{number}" for number in range(400)], at=at)
+    model.log_frame(rows[["age", "p", "id", "at"]], score="p", prediction_id="id", timestamp="at")
+    model.log_labels(rows, prediction_id="id", label="y", timestamp="at")
+    found = joined(stack, model, 400)
+    assert found.reference is not None
+    assert (found.reference["source"], found.reference["n"]) == ("baseline", 400)
+    accuracy = found.metrics["accuracy"]
+    assert accuracy["value"] == accuracy["reference"] == ((train["p"] >= 0.5) == (train["y"] == 1)).mean()
+    assert found.degraded == []
+
+
+def joined(stack: Launched, model: Model, count: int) -> Any:
+    """The performance after a join has counted so many labels."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        stack.http("POST", "/_local/schedule")
+        try:
+            found = model.performance()
+        except ResponseError as error:  # until the first join
+            if error.status != 404:
+                raise
+            found = None
+        if found is not None and found.window.get("n") == count:
+            return found
+        time.sleep(1)
+    raise AssertionError(f"{count} labels were not joined: {model.labels().to_dict()}")

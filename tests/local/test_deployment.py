@@ -200,17 +200,16 @@ def changed(account: Account, created: After, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("changed")
     shutil.copytree(BUILT.parent / "ServeStatusFunction", folder / "function")
     shutil.copytree(BUILT.parent / "DriftGuardLayer", folder / "layer")
-    (folder / "layer" / "python" / "added.py").write_text('WORD = "new"\n')
+    (folder / "layer" / "python" / "added.py").write_text('WORD = "+new"\n')
     app = folder / "function" / "app.py"
-    app.write_text(app.read_text().replace("health_of(app.environment.version,", "health_of(added.WORD,"))
-    app.write_text(
-        app.read_text().replace(
-            "from driftguard.platform import aws", "import added\nfrom driftguard.platform import aws"
-        )
-    )
+    code = app.read_text().replace("app.environment.version", "app.environment.version + added.WORD")
+    imports = "from driftguard.platform import aws"
+    app.write_text(code.replace(imports, f"import added\n{imports}"))
     template = built(account, STACK)
     template["Resources"]["ServeStatusFunction"]["Properties"]["CodeUri"] = str(folder / "function")
     template["Resources"]["DriftGuardLayer"]["Properties"]["ContentUri"] = str(folder / "layer")
+    template["Resources"]["ServeStatusFunction"]["Properties"]["Environment"]["Variables"]["VERSION"] = "9.9.9"
+    template["Parameters"]["LogLevel"]["Default"] = "DEBUG"
     return written(template, folder / "template.yaml")
 
 
@@ -247,7 +246,7 @@ def broken(account: Account, updated: After, changed: Path) -> After:
         "CheckConcurrency=9",
         "ScheduleState=ENABLED",
     )
-    return note(account, account.deploy(path, MAIL, *parameters, "Version=broken", "Alarms=false"))
+    return note(account, account.deploy(path, MAIL, *parameters, "Alarms=false"))
 
 
 @pytest.fixture(scope="module")
@@ -344,8 +343,21 @@ def test_an_update_changes_what_it_says(updated: After, acme: Tenant) -> None:
     assert [rule["State"] for rule, _ in updated.of("rule") if "ScheduleExpression" in rule] == ["DISABLED"]
     scalings = [one["ScalingConfig"] for one in updated.of("event source mapping") if one["ScalingConfig"]]
     assert sorted(one["MaximumConcurrency"] for one in scalings) == [7, 10]
-    assert acme.call("GET", "/health").json()["version"] == "new"
+    assert acme.call("GET", "/health").json()["version"] == "9.9.9+new"
     assert updated.parameters["AlarmEmail"] == "you@example.com"
+
+
+def test_an_update_says_what_it_sends_and_keeps(created: After, updated: After) -> None:
+    """The command lists parameters that it sends, those that the stack keeps, and defaults that changed."""
+    sent, _, rest = updated.run.stdout.partition("Parameters that keep the stack's value:")
+    kept, _, changed = rest.partition("Defaults that changed.")
+    assert "  LogRetentionDays=7\n" in sent
+    assert "  AlarmEmail=you@example.com\n" in kept
+    assert "  LogLevel: INFO became DEBUG. The stack keeps INFO.\n" in changed
+    assert updated.parameters["LogLevel"] == "INFO"
+    first, _, defaults = created.run.stdout.partition("Defaults:")
+    assert "  EmailFrom=drift@example.com\n" in first
+    assert "  LogLevel=INFO\n" in defaults
 
 
 def test_an_update_keeps_what_is_there(updated: After, created: After) -> None:
@@ -392,7 +404,7 @@ def test_after_a_rollback_all_is_as_before(broken: After, updated: After) -> Non
 
 def test_after_a_rollback_it_serves_as_before(broken: After, acme: Tenant, logged: Any) -> None:
     """The version before is the one that answers, the new route is none, and a repeated batch is known."""
-    assert acme.call("GET", "/health").json()["version"] == "new"
+    assert acme.call("GET", "/health").json()["version"] == "9.9.9+new"
     assert acme.call("GET", "/a").status_code == 404
     assert acme.log().json() == logged
 

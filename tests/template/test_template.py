@@ -52,6 +52,7 @@ ROUTES = {
     "/models": "GET POST",
     "/models/{model_id}": "GET PATCH DELETE",
     "/models/{model_id}/baseline": "GET PUT",
+    "/models/{model_id}/baseline/performance": "PUT",
     "/models/{model_id}/baseline/uploads": "POST",
     "/models/{model_id}/baseline/uploads/{upload_id}": "GET",
     "/models/{model_id}/baselines": "GET",
@@ -408,12 +409,49 @@ def test_production_settings_repeat_every_default() -> None:
 
 
 def test_the_version_is_the_projects() -> None:
-    """What /health reports without being told otherwise is the version of pyproject.toml."""
+    """What /health reports is the version of pyproject.toml. A parameter would keep its first value for ever."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert stack.source()["Parameters"]["Version"]["Default"] == project["version"]
+    variables = stack.source()["Resources"]["ServeStatusFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["VERSION"] == project["version"]
+    assert "Version" not in stack.source()["Parameters"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_whole"), [("smtp-AbCdEf", True), ("team/smtp-a1B2c3", True), ("smtp", False), ("smtp-abc", False)]
+)
+def test_a_partial_secret_arn_is_refused(name: str, is_whole: bool) -> None:
+    """A role's policy finds a secret by its whole ARN, with the six characters that Secrets Manager adds."""
+    pattern = stack.source()["Parameters"]["SmtpSecretArn"]["AllowedPattern"]
+    arn = f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}"
+    assert bool(re.fullmatch(pattern, arn)) == is_whole
 
 
 def test_a_parameter_that_does_not_exist_is_an_error() -> None:
     """A misspelt parameter in a test or a deployment is named, not passed over."""
     with pytest.raises(KeyError, match="Architekture"):
         stack.resolved(Architekture="arm64")
+
+
+def test_labels_have_queues_and_concurrency_of_their_own() -> None:
+    """A storm of labels fills its own queue and uses its own functions, so it takes nothing from checks of drift.
+
+    Each of the two functions is fed by one queue of its own with a limit of its own, one message and so one model at a
+    time. Files of labels go by another way again.
+    """
+    resources = stack.source()["Resources"]
+    fed = {
+        name: [event["Properties"] for event in part["Properties"].get("Events", {}).values() if event["Type"] == "SQS"]
+        for name, part in resources.items()
+        if part["Type"] == "AWS::Serverless::Function"
+    }
+    (checks,), (joins,) = fed["CheckDriftFunction"], fed["JoinLabelsFunction"]
+    assert str(checks["Queue"]) != str(joins["Queue"])
+    assert [str(each["Queue"]) for events in fed.values() for each in events].count(str(joins["Queue"])) == 1
+    limits = [each["ScalingConfig"]["MaximumConcurrency"] for each in (checks, joins)]
+    assert str(limits[0]) != str(limits[1])
+    assert [each["BatchSize"] for each in (checks, joins)] == [1, 1]
+    queue = resources["JoinQueue"]["Properties"]
+    assert (queue["FifoQueue"], queue["FifoThroughputLimit"]) == (True, "perMessageGroupId")
+    assert fed["LoadLabelsFunction"] == []
+    ways = ("JoinDeadLetterQueue", "CheckDeadLetterQueue", "LabelFilesDeadLetterQueue", "UploadsDeadLetterQueue")
+    assert all(resources[name]["Type"] == "AWS::SQS::Queue" for name in ways)

@@ -286,7 +286,7 @@ def as_read(report: dict[str, Any]) -> dict[str, Any]:
     """A report of version 0.1 as today's code reads it: the same values, and defaults for the fields that it lacked."""
     lacking: dict[str, Any] = {"direction": None, "at": None, "mean": None, "range": None, "new_categories": []}
     lacking |= {"expected_by_chance": None, "wasserstein_error_bound": None}
-    lacking |= {"part": None, "sudden": None, "window_start": None}
+    lacking |= {"part": None, "sudden": None, "matched": None, "window_start": None}
     features = [
         {
             **lacking,

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftguard.performance.counts import Counts, Outcome, Tally
+from driftguard.performance.counts import Counts, Outcome
 from driftguard.performance.stored_runs import decode_directory, decode_labels
+from driftguard.performance.tally import Tally
 
 STORED = Path(__file__).parents[1] / "stored" / "performance"
 NAMES = ("classes", "numbers", "five")

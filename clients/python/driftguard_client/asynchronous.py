@@ -13,8 +13,12 @@ if TYPE_CHECKING:
         Alert,
         BaselineInfo,
         HistoryRow,
+        LabelsResult,
+        LabelsStatus,
+        LabelUpload,
         LogResult,
         ModelInfo,
+        Performance,
         Report,
         Results,
         Simulation,
@@ -41,6 +45,28 @@ class AsyncModel:
     async def log_frame(self, frame: Any, **options: Any) -> LogResult:
         """Log all rows of a frame."""
         return await _in_thread(self.sync.log_frame, frame, **options)
+
+    async def log_label(self, prediction_id: Any, label: Any = None, **named: Any) -> None:
+        """Send one label in the background."""
+        if self.sync.client._options.when_full == "block":
+            return await _in_thread(self.sync.log_label, prediction_id, label, **named)
+        return self.sync.log_label(prediction_id, label, **named)
+
+    async def log_labels(self, frame: Any, **options: Any) -> LabelsResult:
+        """Send the labels of all rows of a frame."""
+        return await _in_thread(self.sync.log_labels, frame, **options)
+
+    async def upload_labels(self, path: Any, **options: Any) -> LabelUpload:
+        """Upload a file of labels."""
+        return await _in_thread(self.sync.upload_labels, path, **options)
+
+    async def labels(self) -> LabelsStatus:
+        """Return what became of the labels."""
+        return await _in_thread(self.sync.labels)
+
+    async def performance(self, days: int | None = None, metric: str | None = None) -> Performance:
+        """Return how well the model predicts."""
+        return await _in_thread(self.sync.performance, days, metric)
 
     async def set_baseline(self, data: Any, **options: Any) -> BaselineInfo:
         """Make a new baseline version."""

@@ -1,4 +1,4 @@
-"""Set a baseline: inline if the data is small, by an upload otherwise."""
+"""Set a baseline, inline if the data is small and by an upload otherwise; and upload files of labels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import zlib
 
 from driftguard_client.errors import ArgumentError, DriftGuardError, ResponseError, UnreachableError
 from driftguard_client.frames import Frame, Roles, Table
-from driftguard_client.results import BaselineInfo
+from driftguard_client.results import BaselineInfo, LabelUpload
 from driftguard_client.values import rfc3339
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import IO, Any
 
     from driftguard_client.model import Model
@@ -28,6 +28,7 @@ INLINE_CELLS = 1_000_000
 MAX_INLINE = 3_800_000
 MAX_FILE = 2 * 1024**3
 BUILD_SECONDS = 1800.0
+_FAILED = {"baseline": "The baseline was not built", "labels": "Not all labels were stored"}
 _UPLOAD_BLOCK = 256 * 1024
 _ROWS_AT_ONCE = 2_000
 
@@ -38,6 +39,8 @@ def set_baseline(
     *,
     features: Iterable[str] | None,
     prediction: str | None,
+    score: str | None,
+    label: str | None,
     timestamp: str | None,
     days: int | None,
     replace: bool,
@@ -49,9 +52,11 @@ def set_baseline(
         if isinstance(data, (str, os.PathLike)):
             if features is not None or timestamp is not None:
                 raise ArgumentError("features and timestamp work with frames. A file is uploaded as it is.")
-            return _upload_file(model, os.fspath(data), {**options, **_column(prediction)}, tell)
+            named = {"prediction_column": prediction, "score_column": score, "label_column": label}
+            options |= {name: column for name, column in named.items() if column is not None}
+            return _uploaded(model, os.fspath(data), options, tell)
         frame = Frame(data)
-        roles = Roles(frame, features=features, prediction=prediction, timestamp=timestamp)
+        roles = Roles(frame, features=features, prediction=prediction, score=score, label=label, timestamp=timestamp)
         table = Table(frame, roles)
         _refuse_bad_rows(table)
         content = inline(table, options) if frame.rows * len(roles.features) <= INLINE_CELLS else None
@@ -60,7 +65,7 @@ def set_baseline(
             return BaselineInfo.from_answer(answer)
         with tempfile.TemporaryFile() as file:
             _write(table, file, tell)
-            return _upload(model, file, {"format": "jsonl", "compression": "gzip", **options}, tell)
+            return _built(model, file, {"format": "jsonl", "compression": "gzip", **options}, tell)
 
 
 @contextlib.contextmanager
@@ -80,10 +85,6 @@ def _shown(progress: Tell | bool) -> Any:
         shown.end()
 
 
-def _column(prediction: str | None) -> dict[str, str]:
-    return {"prediction_column": prediction} if prediction is not None else {}
-
-
 def _refuse_bad_rows(table: Table) -> None:
     """Raise ArgumentError for the first values that a baseline cannot have."""
     if not table.rows:
@@ -100,8 +101,9 @@ def inline(table: Table, options: dict[str, Any]) -> bytes | None:
         body: dict[str, Any] = {"rows": list(_rows(table, 0, table.rows))}
     else:
         body = {"columns": table.columns}
-        if table.predictions is not None:
-            body["predictions"] = table.predictions
+        for name, column in (("predictions", table.predictions), ("scores", table.scores), ("labels", table.labels)):
+            if column is not None:
+                body[name] = column
     content = json.dumps({**body, **options}, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     return content if len(content) <= MAX_INLINE else None
 
@@ -110,11 +112,15 @@ def _rows(table: Table, start: int, end: int) -> Any:
     names = list(table.columns)
     columns = [table.columns[name][start:end] for name in names]
     times = None if table.timestamps is None else table.timestamps[start:end]
-    predictions = None if table.predictions is None else table.predictions[start:end]
+    singles = [
+        (name, column[start:end])
+        for name, column in (("prediction", table.predictions), ("score", table.scores), ("label", table.labels))
+        if column is not None
+    ]
     for index, values in enumerate(zip(*columns, strict=True)):
         row: dict[str, Any] = {"features": dict(zip(names, values, strict=True))}
-        if predictions is not None:
-            row["prediction"] = predictions[index]
+        for name, column in singles:
+            row[name] = column[index]
         if times is not None:
             row["timestamp"] = rfc3339(times[index] or 0)
         yield row
@@ -131,7 +137,29 @@ def _write(table: Table, file: IO[bytes], tell: Tell) -> None:
     file.write(packer.flush())
 
 
-def _upload_file(model: Model, path: str, options: dict[str, Any], tell: Tell) -> BaselineInfo:
+def upload_labels(model: Model, path: Any, *, progress: Tell | bool) -> LabelUpload:
+    """Upload a file of labels and wait until it is stored. `Model.upload_labels` describes the arguments."""
+    with _shown(progress) as tell, _opened(os.fspath(path)) as (file, options):
+        status = _upload(model, "labels", file, options, tell)
+    return LabelUpload.from_answer(status)
+
+
+def _uploaded(model: Model, path: str, options: dict[str, Any], tell: Tell) -> BaselineInfo:
+    with _opened(path) as (file, described):
+        return _built(model, file, {**described, **options}, tell)
+
+
+def _built(model: Model, file: IO[bytes], options: dict[str, Any], tell: Tell) -> BaselineInfo:
+    status = _upload(model, "baseline", file, options, tell)
+    current = model.client.request("GET", f"/models/{model.id}/baseline").json()
+    return BaselineInfo.from_answer(
+        {**current, "columns": status.get("columns") or [], "warnings": status.get("warnings") or []}
+    )
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[tuple[IO[bytes], dict[str, Any]]]:
+    """Open a file, and describe its format by its name."""
     name = path.lower()
     compression = {"compression": "gzip"} if name.endswith(".gz") else {}
     plain = name[:-3] if compression else name
@@ -148,38 +176,32 @@ def _upload_file(model: Model, path: str, options: dict[str, Any], tell: Tell) -
     except OSError as error:
         raise ArgumentError(f"{path}: {error.strerror}.") from None
     with file:
-        return _upload(model, file, {"format": file_format, **compression, **options}, tell)
+        yield file, {"format": file_format, **compression}
 
 
-def _upload(model: Model, file: IO[bytes], options: dict[str, Any], tell: Tell) -> BaselineInfo:
+def _upload(model: Model, what: str, file: IO[bytes], options: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Upload a file and wait for the end of its processing. Return its status. what: `baseline` or `labels`."""
     size = file.seek(0, os.SEEK_END)
     if size > MAX_FILE:
         raise ArgumentError(f"The file has {size / 1024**3:.1f} GiB; an upload has 2 GiB at most. Sample the rows.")
     if not size:
         raise ArgumentError("The file is empty.")
-    path = f"/models/{model.id}/baseline/uploads"
+    path = f"/models/{model.id}/{what}/uploads"
     upload = model.client.request("POST", path, options).json()
     _put(upload, file, size, tell)
     deadline = time.monotonic() + BUILD_SECONDS
     pause = 0.25
     while time.monotonic() < deadline:
-        status = model.client.request("GET", f"{path}/{upload['upload_id']}").json()
+        status: dict[str, Any] = model.client.request("GET", f"{path}/{upload['upload_id']}").json()
         if status["status"] == "done":
-            current = model.client.request("GET", f"/models/{model.id}/baseline").json()
-            return BaselineInfo.from_answer(
-                {**current, "columns": status.get("columns") or [], "warnings": status.get("warnings") or []}
-            )
+            return status
         if status["status"] == "failed":
             line = f" (line {status['line']})" if status.get("line") else ""
-            raise ResponseError(
-                f"The baseline was not built: {status.get('reason')}{line}", errors=status.get("errors")
-            )
-        tell("Building", int(status.get("bytes_read") or 0), int(status.get("size") or 0))
+            raise ResponseError(f"{_FAILED[what]}: {status.get('reason')}{line}", errors=status.get("errors"))
+        tell("Processing", int(status.get("bytes_read") or 0), int(status.get("size") or 0))
         time.sleep(pause)
         pause = min(2.0, pause * 1.5)
-    raise DriftGuardError(
-        f"The baseline was not built within {BUILD_SECONDS:g} s. Look at {path}/{upload['upload_id']}."
-    )
+    raise DriftGuardError(f"{_FAILED[what]} within {BUILD_SECONDS:g} s. Look at {path}/{upload['upload_id']}.")
 
 
 def _put(upload: dict[str, Any], file: IO[bytes], size: int, tell: Tell) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from driftguard_client.batches import LABELS
 from driftguard_client.configuration import find_connection
 from driftguard_client.errors import ArgumentError, ConfigurationError, DriftGuardError, DroppedError, RejectedError
 from driftguard_client.ids import is_sampled, ulid
@@ -132,18 +133,27 @@ class DriftGuard:
         description: str | None = None,
         labels: Mapping[str, str] | None = None,
         settings: Mapping[str, Any] | None = None,
+        task: Mapping[str, Any] | None = None,
     ) -> Model:
         """Return the model of this name. Without `create` no request is made, so a key with the role ingest is enough.
 
         create: create the model if there is none, with `description`, `labels` and `settings`. Needs an admin key.
+        task: what the model predicts, such as `{"type": "binary", "positive": 1}`, so that labels can be compared. A
+          model that exists gets the task, too.
         """
         model = Model(self, name)
+        if task is not None and not create:
+            raise ArgumentError("task goes with create=True. For a model that exists: model.settings(task={…}).")
         if create:
+            if task is not None:
+                settings = {**(settings or {}), "task": dict(task)}
             extra = {"description": description, "labels": labels, "settings": settings}
             body = {"name": name, **{key: value for key, value in extra.items() if value is not None}}
             response = self.request("POST", "/models", body, accept=(409,))
             if response.is_success:
                 model._id = str(response.json()["id"])
+            elif task is not None:
+                model._set_task(task)
         return model
 
     def models(self) -> Results[ModelInfo]:
@@ -319,14 +329,16 @@ class DriftGuard:
     ) -> str:
         """Queue one row and return its id. `Model.log` describes the arguments."""
         try:
-            row_id = ulid() if own_id is None else (prediction_id(own_id) or ulid())
+            at = milliseconds(timestamp)
+            # An id that starts with the row's own time lets the service find the row for a label without a time.
+            row_id = ulid(at) if own_id is None else (prediction_id(own_id) or ulid(at))
             if self._options.sample < 1.0 and not is_sampled(row_id, self._options.sample):
                 self._sampled_out += 1
                 return row_id
             cuts = self._cuts
             row = [
                 row_id,
-                milliseconds(timestamp),
+                at,
                 plain_features(features, cuts, self._known_names),
                 None if prediction is None else scalar(prediction, "prediction", cuts),
                 None if score is None else scalar(score, "score", cuts),
@@ -340,11 +352,57 @@ class DriftGuard:
         except Exception as error:
             if self._options.strict:
                 raise
-            self._rejected += 1
-            if not isinstance(error, DriftGuardError):
-                error = RejectedError("row", f"{type(error).__name__}: {error}")
-            self._problems.report(error, f"row {getattr(error, 'column', '')}")
+            self._refused(error)
             return str(own_id) if own_id is not None else ulid()
+
+    def log_label(
+        self,
+        model: dict[str, str],
+        own_id: Any,
+        label: Any,
+        timestamp: Any,
+        labelled_at: Any,
+        outcomes: Mapping[str, Any] | None,
+        withdraw: bool,
+    ) -> None:
+        """Queue one label. `Model.log_label` describes the arguments."""
+        try:
+            row_id = prediction_id(own_id)
+            if row_id is None:
+                raise RejectedError("prediction_id", "is missing. Pass the id that log() returned.")
+            cuts = self._cuts
+            value = scalar(label, "label", cuts)
+            if withdraw and value is not None:
+                raise RejectedError("withdraw", "takes a label back. Send it without `label`.")
+            if value in (None, "") and not withdraw:
+                return
+            if not is_sampled(row_id, self._options.sample):
+                self._sampled_out += 1
+                return
+            row = [
+                row_id,
+                value,
+                None if timestamp is None else milliseconds(timestamp),
+                milliseconds(labelled_at),
+                None
+                if outcomes is None
+                else {str(name): scalar(one, str(name), cuts) for name, one in outcomes.items()},
+                withdraw or None,
+            ]
+            reason = self._sender.add(model, row, LABELS) if self._sender is not None else self._unconfigured()
+            if reason and self._options.strict:
+                raise DroppedError(reason)
+        except Exception as error:
+            if self._options.strict:
+                raise
+            self._refused(error)
+
+    def _refused(self, error: Exception) -> None:
+        """Report a row that cannot be sent."""
+        self._rejected += 1
+        if not isinstance(error, DriftGuardError):
+            error = RejectedError("row", f"{type(error).__name__}: {error}")
+        self._problems.report(error, f"row {getattr(error, 'column', '')}")
 
     def _spool_busy(self) -> int:
         """Return how many files of the spool belong to other processes that still run."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Problem = tuple[int, str, str]
     """The position of a rejected row, its column, and the reason."""
 
+_FLAGS = {None: False, False: False, True: True, "": False, "false": False, "true": True, "False": False, "True": True}
 _PLAIN = frozenset({int, float, str, bool, type(None)})
 
 
@@ -34,6 +35,11 @@ class Frame:
 
     def __init__(self, source: Any) -> None:
         self._columns, self.rows = _columns_of(source)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns by name, in the form of their library."""
+        return self._columns
 
     @property
     def names(self) -> list[str]:
@@ -150,21 +156,13 @@ class Roles:
                 raise ArgumentError(f"The column {name[:40]!r}: {error.reason}") from None
 
 
-class Table:
-    """A frame as the service takes it. `problems` are rows that cannot be logged; their columns hold None there."""
+class PlainColumns:
+    """Columns as the service takes them. `problems` are rows that cannot be sent; their columns hold None there."""
 
-    def __init__(self, frame: Frame, roles: Roles) -> None:
+    def __init__(self, frame: Frame) -> None:
         self.rows = frame.rows
         self.cuts = Cuts()
         self.problems: list[Problem] = []
-        self.columns = {name: self._plain(frame.values(name), name) for name in roles.features}
-        singles = roles.singles
-        self.predictions = self._single(frame, singles.get("prediction"), "prediction")
-        self.scores = self._single(frame, singles.get("score"), "score")
-        self.labels = self._single(frame, singles.get("label"), "label")
-        self.probabilities = self._of_classes(frame, roles.classes)
-        self.prediction_ids = self._ids(frame, singles.get("prediction_id"))
-        self.timestamps = self._times(frame, singles.get("timestamp"))
 
     def _plain(self, values: list[Any], name: str) -> list[Any]:
         return plain_column(values, name, self.cuts, self.problems)
@@ -172,16 +170,7 @@ class Table:
     def _single(self, frame: Frame, column: str | None, role: str) -> list[Any] | None:
         return None if column is None else self._plain(frame.values(column), role)
 
-    def _of_classes(self, frame: Frame, classes: dict[str, str]) -> list[Any] | None:
-        if not classes:
-            return None
-        columns = [self._plain(frame.values(column), column) for column in classes]
-        names = list(classes.values())
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-    def _ids(self, frame: Frame, column: str | None) -> list[Any] | None:
-        if column is None:
-            return None
+    def _ids(self, frame: Frame, column: str) -> list[Any]:
         ids: list[Any] = []
         for position, value in enumerate(frame.values(column)):
             try:
@@ -194,26 +183,109 @@ class Table:
             ids.append(text)
         return ids
 
-    def _times(self, frame: Frame, column: str | None) -> list[int | None] | None:
+    def _times(self, frame: Frame, column: str | None, role: str, *, required: bool) -> list[int | None] | None:
         if column is None:
             return None
         times: list[int | None] = []
         naive = None
         for position, value in enumerate(frame.values(column)):
             try:
-                if is_missing(value):
-                    raise RejectedError("timestamp", "is missing. Fill the column, or leave timestamp out.")
-                times.append(milliseconds(value))
+                if not is_missing(value):
+                    times.append(milliseconds(value))
+                    continue
+                if required:
+                    raise RejectedError(role, f"is missing. Fill the column, or leave {role} out.")
             except RejectedError as error:
                 naive = naive or ("no time zone" in error.reason and error.reason)
                 self.problems.append((position, column, error.reason))
-                times.append(None)
+            times.append(None)
         if naive and all(time is None for time in times):
             raise ArgumentError(
-                f"timestamp: the column {column!r} has no time zone. For pandas: "
+                f"{role}: the column {column!r} has no time zone. For pandas: "
                 f"frame[{column!r}] = frame[{column!r}].dt.tz_localize('UTC')."
             )
         return times
+
+
+class Table(PlainColumns):
+    """The predictions of a frame."""
+
+    def __init__(self, frame: Frame, roles: Roles) -> None:
+        super().__init__(frame)
+        self.columns = {name: self._plain(frame.values(name), name) for name in roles.features}
+        singles = roles.singles
+        self.predictions = self._single(frame, singles.get("prediction"), "prediction")
+        self.scores = self._single(frame, singles.get("score"), "score")
+        self.labels = self._single(frame, singles.get("label"), "label")
+        self.probabilities = self._of_classes(frame, roles.classes)
+        own_ids = singles.get("prediction_id")
+        self.prediction_ids = None if own_ids is None else self._ids(frame, own_ids)
+        self.timestamps = self._times(frame, singles.get("timestamp"), "timestamp", required=True)
+
+    def _of_classes(self, frame: Frame, classes: dict[str, str]) -> list[Any] | None:
+        if not classes:
+            return None
+        columns = [self._plain(frame.values(column), column) for column in classes]
+        names = list(classes.values())
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+class LabelTable(PlainColumns):
+    """The labels of a frame. `unlabelled` are the rows whose label is missing."""
+
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        prediction_id: Any,
+        label: Any,
+        timestamp: Any,
+        labelled_at: Any,
+        withdraw: Any,
+        outcomes: Sequence[Any] | Mapping[Any, Any],
+    ) -> None:
+        super().__init__(frame)
+
+        def column(name: Any, argument: str) -> str | None:
+            return None if name is None else frame.require(name, argument)
+
+        self.prediction_ids = self._ids(frame, frame.require(prediction_id, "prediction_id"))
+        # A file that only withdraws labels has no column of them.
+        has_label = withdraw is None or frame.has(label)
+        labels = self._single(frame, frame.require(label, "label"), "label") if has_label else None
+        self.timestamps = self._times(frame, column(timestamp, "timestamp"), "timestamp", required=False)
+        self.labelled_at = self._times(frame, column(labelled_at, "labelled_at"), "labelled_at", required=False)
+        self.withdrawals = self._flags(frame, column(withdraw, "withdraw"))
+        self.labels = [None] * self.rows if labels is None else labels
+        self.outcomes = self._outcomes(frame, outcomes)
+        withdrawn = self.withdrawals or [False] * self.rows
+        bad = {position for position, _, _ in self.problems}
+        self.unlabelled = [
+            position
+            for position, (value, taken_back) in enumerate(zip(self.labels, withdrawn, strict=True))
+            if value in (None, "") and not taken_back and position not in bad
+        ]
+
+    def _flags(self, frame: Frame, column: str | None) -> list[bool] | None:
+        if column is None:
+            return None
+        flags: list[bool] = []
+        for position, value in enumerate(self._plain(frame.values(column), column)):
+            if value not in _FLAGS:
+                self.problems.append((position, column, "must be true, false or missing."))
+            flags.append(_FLAGS.get(value, False))
+        return flags
+
+    def _outcomes(self, frame: Frame, columns: Sequence[Any] | Mapping[Any, Any]) -> list[Any] | None:
+        named = dict(columns) if hasattr(columns, "items") else {column: column for column in columns}
+        if not named:
+            return None
+        values = [self._plain(frame.values(frame.require(column, "outcomes")), str(column)) for column in named]
+        names = [str(name).removeprefix("outcome:") for name in named.values()]
+        return [
+            {name: value for name, value in zip(names, row, strict=True) if value is not None} or None
+            for row in zip(*values, strict=True)
+        ]
 
 
 def _columns_of(source: Any) -> tuple[dict[str, Any], int]:

@@ -1,4 +1,4 @@
-"""Send the rows of a frame in chunks of columns, several at a time, and gather what became of every row."""
+"""Send the predictions or labels of a frame in chunks of columns, several at a time, and gather what became of each."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import contextlib
 import json
 import time
 
-from driftguard_client.batches import MAX_BODY
+from driftguard_client.batches import LABELS, MAX_BODY, ROWS
 from driftguard_client.errors import ConfigurationError, DriftGuardError
 from driftguard_client.ids import is_sampled, ulid
-from driftguard_client.results import LogResult, RejectedRow
+from driftguard_client.results import LabelsResult, LogResult, RejectedRow
 from driftguard_client.retrying import deliver
 from driftguard_client.values import rfc3339
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, TypeVar
 
-    from driftguard_client.frames import Table
+    from driftguard_client.batches import Kind
+    from driftguard_client.frames import LabelTable, PlainColumns, Table
     from driftguard_client.model import Model
     from driftguard_client.options import Options
     from driftguard_client.transport import Transport
+
+    L = TypeVar("L", bound=LogResult)
+    Chosen = Callable[[list[Any]], list[Any]]
 
 _MAX_ROWS = 5_000
 _PLACES = frozenset({"body", "columns", "predictions", "features"})
@@ -48,13 +52,87 @@ def log_frame(
     progress: Callable[[int, int], object] | None,
 ) -> LogResult:
     """Log the rows of a table. `Model.log_frame` describes the arguments."""
-    from concurrent.futures import ThreadPoolExecutor, as_completed
+    ids = table.prediction_ids or _made_ids(batch_id, table.timestamps, table.rows)
+    result = _empty(LogResult, table, ids)
+    times = None
+    if table.timestamps is not None:
+        times = _texts(table.timestamps)
+    elif batch_id is None:
+        times = [rfc3339(time.time_ns() // 1_000_000)] * table.rows
 
-    client = model.client
-    if client._transport is None:
-        raise client._problem or ConfigurationError("The client is not configured.")
-    ids = table.prediction_ids or _made_ids(batch_id, table.rows)
-    result = LogResult(
+    def content(chosen: Chosen) -> dict[str, Any]:
+        columns: dict[str, Any] = {
+            "columns": {column: chosen(values) for column, values in table.columns.items()},
+            "prediction_ids": chosen(ids),
+        }
+        for key, column in (
+            ("predictions", table.predictions),
+            ("scores", table.scores),
+            ("probabilities", table.probabilities),
+            ("labels", table.labels),
+            ("timestamps", times),
+        ):
+            if column is not None:
+                columns[key] = chosen(column)
+        return columns
+
+    frame = _Frame(ROWS, model._reference, batch_id or ulid(), ids, content)
+    return _sent(model, table, frame, result, (), chunk_rows, parallel, progress)
+
+
+def log_labels(
+    model: Model,
+    table: LabelTable,
+    *,
+    batch_id: str | None,
+    chunk_rows: int,
+    parallel: int,
+    progress: Callable[[int, int], object] | None,
+) -> LabelsResult:
+    """Send the labels of a table. `Model.log_labels` describes the arguments."""
+    result = _empty(LabelsResult, table, table.prediction_ids)
+    result.unlabelled = len(table.unlabelled)
+    columns: dict[str, list[Any] | None] = {
+        "prediction_id": table.prediction_ids,
+        "label": table.labels,
+        "outcomes": table.outcomes,
+        "withdraw": table.withdrawals,
+        "timestamp": _texts(table.timestamps),
+        "labelled_at": _texts(table.labelled_at),
+    }
+    if table.labelled_at is None and batch_id is None:
+        columns["labelled_at"] = [rfc3339(time.time_ns() // 1_000_000)] * table.rows
+
+    def content(chosen: Chosen) -> dict[str, Any]:
+        return {"columns": {name: chosen(values) for name, values in columns.items() if values is not None}}
+
+    frame = _Frame(LABELS, model._reference, batch_id or ulid(), table.prediction_ids, content)
+    return _sent(model, table, frame, result, table.unlabelled, chunk_rows, parallel, progress)
+
+
+class _Frame:
+    """A frame that is sent. content: returns a request's columns, for a function that chooses the rows of a column."""
+
+    __slots__ = ("content", "ids", "kind", "name", "reference")
+
+    def __init__(
+        self,
+        kind: Kind,
+        reference: dict[str, str],
+        name: str,
+        ids: list[Any],
+        content: Callable[[Chosen], dict[str, Any]],
+    ) -> None:
+        self.kind = kind
+        self.reference = reference
+        self.name = name
+        self.ids = ids
+        self.content = content
+
+
+def _empty(kind: type[L], table: PlainColumns, ids: list[Any]) -> L:
+    """Return a result that has the rows which cannot be sent."""
+    result = kind(
         rows=table.rows,
         accepted=0,
         rejected=0,
@@ -63,23 +141,36 @@ def log_frame(
         batches=0,
         prediction_ids=[str(one or "") for one in ids],
     )
-    bad = {position for position, _, _ in table.problems}
     for position, column, reason in sorted(_first_problems(table.problems).values()):
         result.errors.append(RejectedRow(position, column, reason))
     result.rejected = len(result.errors)
+    return result
+
+
+def _sent(
+    model: Model,
+    table: PlainColumns,
+    frame: _Frame,
+    result: L,
+    skipped: Iterable[int],
+    chunk_rows: int,
+    parallel: int,
+    progress: Callable[[int, int], object] | None,
+) -> L:
+    """Send the rows that are neither bad, nor skipped, nor left out by `sample`."""
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
+    client = model.client
+    if client._transport is None:
+        raise client._problem or ConfigurationError("The client is not configured.")
     client._cuts.count += table.cuts.count
+    out = {*(position for position, _, _ in table.problems), *skipped}
     share = client._options.sample
-    wanted = [position for position in range(table.rows) if position not in bad]
-    chosen = wanted if share >= 1.0 else [position for position in wanted if is_sampled(ids[position], share)]
+    wanted = [position for position in range(table.rows) if position not in out]
+    chosen = wanted if share >= 1.0 else [position for position in wanted if is_sampled(frame.ids[position], share)]
     result.sampled_out = len(wanted) - len(chosen)
-    times = None
-    if table.timestamps is not None:
-        times = [None if one is None else rfc3339(one) for one in table.timestamps]
-    elif batch_id is None:
-        times = [rfc3339(time.time_ns() // 1_000_000)] * table.rows
     size = max(1, min(chunk_rows, _MAX_ROWS))
-    name = batch_id or ulid()
-    done = result.rejected + result.sampled_out
+    done = table.rows - len(chosen)
     transport = client._transport.another()
     pool = ThreadPoolExecutor(max(1, parallel), thread_name_prefix="driftguard-frame")
     with contextlib.ExitStack() as ending:
@@ -87,8 +178,8 @@ def log_frame(
         ending.enter_context(pool)
         running = set()
         for number, start in enumerate(range(0, len(chosen), size)):
-            for chunk in _chunks(model._reference, table, ids, times, f"{name}-{number}", chosen[start : start + size]):
-                running.add(pool.submit(_send, transport, client._options, chunk))
+            for chunk in _chunks(frame, f"{frame.name}-{number}", chosen[start : start + size], table.rows):
+                running.add(pool.submit(_send, transport, client._options, frame.kind, chunk))
             while len(running) >= 2 * parallel:  # so that not all bodies are in memory at once
                 future = next(as_completed(running))
                 running.discard(future)
@@ -103,14 +194,19 @@ def log_frame(
     return result
 
 
+def _texts(times: list[int | None] | None) -> list[str | None] | None:
+    return None if times is None else [None if one is None else rfc3339(one) for one in times]
+
+
 def _tell(progress: Callable[[int, int], object] | None, done: int, total: int) -> None:
     if progress is not None:
         progress(done, total)
 
 
-def _made_ids(batch_id: str | None, rows: int) -> list[str]:
+def _made_ids(batch_id: str | None, times: list[int | None] | None, rows: int) -> list[str]:
+    """Return an id for each row. Without a batch_id, it starts with the time of the row."""
     if batch_id is None:
-        return [ulid() for _ in range(rows)]
+        return [ulid(time_ms) for time_ms in times or [None] * rows]
     return [f"{batch_id}-{position}" for position in range(rows)]
 
 
@@ -121,40 +217,24 @@ def _first_problems(problems: list[tuple[int, str, str]]) -> dict[int, tuple[int
     return first
 
 
-def _chunks(
-    reference: dict[str, str], table: Table, ids: list[Any], times: list[Any] | None, name: str, positions: list[int]
-) -> Iterator[Chunk]:
+def _chunks(frame: _Frame, name: str, positions: list[int], rows: int) -> Iterator[Chunk]:
     """Yield the requests of these rows: one, unless it has too many bytes."""
-    is_whole = len(positions) == table.rows
+    is_whole = len(positions) == rows
 
     def chosen(values: list[Any]) -> list[Any]:
         return values if is_whole else [values[position] for position in positions]
 
-    content: dict[str, Any] = {
-        **reference,
-        "batch_id": name,
-        "columns": {column: chosen(values) for column, values in table.columns.items()},
-        "prediction_ids": chosen(ids),
-    }
-    for key, column in (
-        ("predictions", table.predictions),
-        ("scores", table.scores),
-        ("probabilities", table.probabilities),
-        ("labels", table.labels),
-        ("timestamps", times),
-    ):
-        if column is not None:
-            content[key] = chosen(column)
+    content = {**frame.reference, "batch_id": name, **frame.content(chosen)}
     body = json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     if len(body) <= MAX_BODY or len(positions) == 1:
-        yield Chunk(positions, content["prediction_ids"], body)
+        yield Chunk(positions, chosen(frame.ids), body)
         return
     half = len(positions) // 2
-    yield from _chunks(reference, table, ids, times, f"{name}-0", positions[:half])
-    yield from _chunks(reference, table, ids, times, f"{name}-1", positions[half:])
+    yield from _chunks(frame, f"{name}-0", positions[:half], rows)
+    yield from _chunks(frame, f"{name}-1", positions[half:], rows)
 
 
-def _send(transport: Transport, options: Options, chunk: Chunk) -> Callable[[LogResult], int]:
+def _send(transport: Transport, options: Options, kind: Kind, chunk: Chunk) -> Callable[[LogResult], int]:
     """Send a chunk. Return a function that adds what became of it to a result and returns the number of its rows."""
 
     def pause(seconds: float, _error: DriftGuardError) -> bool:
@@ -164,6 +244,7 @@ def _send(transport: Transport, options: Options, chunk: Chunk) -> Callable[[Log
     try:
         response = deliver(
             transport,
+            kind,
             chunk.content,
             timeout=max(options.timeout, 30.0),
             deadline=time.monotonic() + options.max_retry_s,

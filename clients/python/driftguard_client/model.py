@@ -10,7 +10,19 @@ if TYPE_CHECKING:
     from typing import Any
 
     from driftguard_client.client import DriftGuard
-    from driftguard_client.results import Alert, BaselineInfo, HistoryRow, LogResult, Report, Results, Simulation
+    from driftguard_client.results import (
+        Alert,
+        BaselineInfo,
+        HistoryRow,
+        LabelsResult,
+        LabelsStatus,
+        LabelUpload,
+        LogResult,
+        Performance,
+        Report,
+        Results,
+        Simulation,
+    )
 
 CHECK_SECONDS = 300.0
 
@@ -113,12 +125,92 @@ class Model:
             progress=progress,
         )
 
+    def log_label(
+        self,
+        prediction_id: Any,
+        label: Any = None,
+        *,
+        timestamp: Any = None,
+        labelled_at: Any = None,
+        outcomes: Mapping[str, Any] | None = None,
+        withdraw: bool = False,
+    ) -> None:
+        """Send one label in the background. Never raises, unless the client is strict. A missing label is skipped.
+
+        prediction_id: the id that `log` returned or got. label: the true value.
+        timestamp: the time of the prediction, with a time zone. Pass it if you know it: the label is found faster then.
+        labelled_at: when the truth was known; now if it is left out. The latest label of a prediction counts.
+        outcomes: named numbers, such as `{"revenue": 12.5}`. withdraw: take an earlier label back.
+        """
+        self.client.log_label(self._reference, prediction_id, label, timestamp, labelled_at, outcomes, withdraw)
+
+    def log_labels(
+        self,
+        frame: Any,
+        *,
+        prediction_id: str = "prediction_id",
+        label: str = "label",
+        timestamp: str | None = None,
+        labelled_at: str | None = None,
+        withdraw: str | None = None,
+        outcomes: Sequence[str] | Mapping[str, str] = (),
+        batch_id: str | None = None,
+        chunk_rows: int = 5_000,
+        parallel: int = 4,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> LabelsResult:
+        """Send the labels of all rows of a frame and wait for the answers. Rows that are not stored are in `errors`.
+
+        frame: as for `log_frame`. prediction_id, label, timestamp, labelled_at, withdraw: names of columns.
+        outcomes: columns of numbers, such as a revenue; or a name for each column.
+        batch_id: your id of this frame. If you send the same frame again under it, its labels are stored once.
+        Rows whose label is missing are counted as `unlabelled`; so you may send a frame again when more is known.
+        """
+        from driftguard_client.frames import Frame, LabelTable
+        from driftguard_client.framing import log_labels
+
+        table = LabelTable(
+            Frame(frame),
+            prediction_id=prediction_id,
+            label=label,
+            timestamp=timestamp,
+            labelled_at=labelled_at,
+            withdraw=withdraw,
+            outcomes=outcomes,
+        )
+        return log_labels(self, table, batch_id=batch_id, chunk_rows=chunk_rows, parallel=parallel, progress=progress)
+
+    def upload_labels(self, path: Any, *, progress: Callable[[str, int, int], object] | bool = True) -> LabelUpload:
+        """Upload a file of labels and wait until it is stored: CSV or JSON Lines, plain or gzip. Needs an admin key.
+
+        Its columns are `prediction_id`, `label`, `timestamp`, `labelled_at`, `withdraw` and `outcome:<name>`.
+        """
+        from driftguard_client.baselines import upload_labels
+
+        return upload_labels(self, path, progress=progress)
+
+    def labels(self) -> LabelsStatus:
+        """Return what became of the labels, as of the last join."""
+        from driftguard_client.results import LabelsStatus
+
+        return LabelsStatus.from_answer(self.client.request("GET", f"/models/{self.id}/labels/status").json())
+
+    def performance(self, days: int | None = None, metric: str | None = None) -> Performance:
+        """Return how well the model predicts, as of the last join. metric: of the days; the headline if left out."""
+        from driftguard_client.pages import with_query
+        from driftguard_client.results import Performance
+
+        path = with_query(f"/models/{self.id}/performance", {"days": days, "metric": metric})
+        return Performance.from_answer(self.client.request("GET", path).json())
+
     def set_baseline(
         self,
         data: Any,
         *,
         features: Iterable[str] | None = None,
         prediction: str | None = None,
+        score: str | None = None,
+        label: str | None = None,
         timestamp: str | None = None,
         days: int | None = None,
         replace: bool = False,
@@ -127,7 +219,8 @@ class Model:
         """Make a new baseline version out of training or validation data. Needs an admin key.
 
         data: a frame as for `log_frame`, or the path of a CSV or JSON Lines file, plain or gzip.
-        prediction, timestamp: names of columns. Every other column is a feature, unless `features` names them.
+        prediction, score, label, timestamp: names of columns. Every other column is a feature, unless `features` names
+          them. With `label`, the performance in production is compared with that of these rows.
         days: the number of days that the rows come from; counted from `timestamp` if left out.
         replace: accept data that shares no feature with the current baseline.
         progress: True prints the progress of uploads to a terminal; or a function of a phase, done and total.
@@ -140,6 +233,8 @@ class Model:
             data,
             features=features,
             prediction=prediction,
+            score=score,
+            label=label,
             timestamp=timestamp,
             days=days,
             replace=replace,
@@ -224,6 +319,12 @@ class Model:
         )
         settings: dict[str, Any] = answer.json()["settings"]
         return settings
+
+    def _set_task(self, task: Mapping[str, Any]) -> None:
+        """Give the task to a model that exists, unless it has the task."""
+        current = self.settings().get("task") or {}
+        if any(current.get(name) != value for name, value in task.items()):
+            self.settings(task=dict(task))
 
     def _last_checked(self) -> str | None:
         response = self.client.request("GET", f"/models/{self.id}")

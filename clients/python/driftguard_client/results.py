@@ -286,6 +286,125 @@ class LogResult(Result):
         return _table(str(self).partition("\n")[0], ["row", "column", "reason"], rows)
 
 
+@dataclass
+class LabelsResult(LogResult):
+    """What became of the labels of a frame. `unlabelled` rows have no label and were not sent."""
+
+    unlabelled: int = 0
+
+    def __str__(self) -> str:
+        text = super().__str__().replace("rows logged", "labels sent", 1)
+        return f"{text}\n  {self.unlabelled} rows have no label yet" if self.unlabelled else text
+
+
+@dataclass
+class LabelUpload(Result):
+    """What became of an uploaded file of labels. `errors` has the first 20 rejected lines."""
+
+    upload_id: str
+    status: str
+    accepted: int = 0
+    rejected: int = 0
+    unlabelled: int = 0
+    reason: str | None = None
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{self.accepted} labels stored, {self.rejected} rejected, {self.unlabelled} rows without a label"]
+        lines += [f"  line {one.get('line')}: {one.get('msg')}" for one in self.errors[:10]]
+        return "\n".join(lines)
+
+
+@dataclass
+class LabelsStatus(Result):
+    """The state of a model's labels, as of the last join. coverage: predictions and labels of each event day."""
+
+    received: int
+    matched: int
+    waiting: int
+    unmatched: int
+    corrected: int
+    withdrawn: int
+    ambiguous: int
+    coverage: list[dict[str, Any]] = field(default_factory=list)
+    delay_hours: dict[str, float | None] = field(default_factory=dict)
+    matured_until: str | None = None
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame with one row per event day. Import pandas before."""
+        return _frame(self.coverage)
+
+    def __str__(self) -> str:
+        names = ("received", "matched", "waiting", "unmatched", "corrected", "withdrawn", "ambiguous")
+        lines = [", ".join(f"{getattr(self, name):,} {name}" for name in names)]
+        delays = [f"{name} {hours} h" for name, hours in self.delay_hours.items() if hours is not None]
+        lines += [f"  delay: {', '.join(delays)}"] if delays else []
+        return "\n".join([*lines, f"  mature until {self.matured_until or 'no day yet'}"])
+
+    def _repr_html_(self) -> str:
+        rows = [[one.get("day"), one.get("predictions"), one.get("labelled")] for one in self.coverage]
+        return _table(str(self).partition("\n")[0], ["day", "predictions", "labelled"], rows)
+
+
+@dataclass
+class Performance(Result):
+    """How well a model predicts, as of the last join.
+
+    metric: the one of `days`, which has one entry per event day. window: all metrics of the last 7 mature days.
+    """
+
+    task: dict[str, Any]
+    headline: str
+    metric: str
+    days: list[dict[str, Any]] = field(default_factory=list)
+    window: dict[str, Any] = field(default_factory=dict)
+    reference: dict[str, Any] | None = None
+    confusion: dict[str, Any] | None = None
+    calibration: list[dict[str, Any]] | None = None
+    scores: dict[str, Any] | None = None
+    errors: dict[str, Any] | None = None
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """The metrics of the window by name: value, interval, n, and how they compare with the reference."""
+        return self.window.get("metrics") or {}
+
+    @property
+    def degraded(self) -> list[str]:
+        """The metrics that are worse than the reference."""
+        return [name for name, one in self.metrics.items() if one.get("degraded")]
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame with one row per event day. Import pandas before."""
+        return _frame(self.days)
+
+    def __str__(self) -> str:
+        if not self.window.get("n"):
+            return f"No mature day yet. {len(self.days)} days have predictions."
+        lines = [f"{self.window['n']:,} labels of {self.window['days']} mature days"]
+        for name, value, interval, reference, state in self._rows():
+            lines.append(f"  {name:18} {value:>10}  {interval:19} {reference:>10}  {state}".rstrip())
+        return "\n".join(
+            [lines[0], f"  {'metric':18} {'value':>10}  {'95 % interval':19} {'reference':>10}", *lines[1:]]
+        )
+
+    def _rows(self) -> list[list[str]]:
+        return [
+            [
+                name,
+                _cell(one.get("value")),
+                " to ".join(map(_cell, one.get("interval") or [])),
+                _cell(one.get("reference")),
+                "degraded" if one.get("degraded") else "",
+            ]
+            for name, one in self.metrics.items()
+        ]
+
+    def _repr_html_(self) -> str:
+        columns = ["metric", "value", "95 % interval", "reference", ""]
+        return _table(str(self).partition("\n")[0], columns, self._rows())
+
+
 def _frame(rows: list[dict[str, Any]]) -> Any:
     pandas = sys.modules.get("pandas")
     if pandas is None:

@@ -11,9 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from driftguard_client.batches import Kind
     from driftguard_client.transport import Response, Transport
 
-BATCH_PATH = "/predictions/batch"
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 
@@ -25,12 +25,12 @@ def may_succeed_later(error: DriftGuardError) -> bool:
 
 def deliver(
     transport: Transport,
+    kind: Kind,
     content: bytes,
     *,
     timeout: float,
     deadline: float,
     pause: Callable[[float, DriftGuardError], bool],
-    path: str = BATCH_PATH,
 ) -> Response:
     """Send a request that the service stores once, and retry until `deadline` (by `time.monotonic`).
 
@@ -41,11 +41,11 @@ def deliver(
     while True:
         try:
             left = deadline - time.monotonic()
-            response = transport.request("POST", path, content, timeout=min(timeout, left), repeatable=True)
+            response = transport.request("POST", kind.path, content, timeout=min(timeout, left), repeatable=True)
             if response.is_success:
                 response.json()
                 return response
-            error: DriftGuardError = response.error("Logging predictions")
+            error: DriftGuardError = response.error(kind.what)
         except DriftGuardError as failure:
             error = failure
         if not may_succeed_later(error):

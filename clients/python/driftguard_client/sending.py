@@ -17,7 +17,7 @@ import weakref
 from collections import deque
 
 from driftguard_client import spool as spools
-from driftguard_client.batches import bodies
+from driftguard_client.batches import ROWS, bodies
 from driftguard_client.errors import DriftGuardError, DroppedError, ResponseError
 from driftguard_client.ids import ulid
 from driftguard_client.retrying import deliver, may_succeed_later
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from driftguard_client.batches import Body, Row
+    from driftguard_client.batches import Body, Kind, Row
     from driftguard_client.options import Options
     from driftguard_client.problems import Problems
     from driftguard_client.spool import Segment, Spool
@@ -41,11 +41,12 @@ FIXABLE = frozenset({401, 403, 404})
 
 
 class Batch:
-    """Rows of one model under one batch id. `rows` is None if they are only in the segment."""
+    """Rows of one model and kind under one batch id. `rows` is None if they are only in the segment."""
 
-    __slots__ = ("batch_id", "count", "is_done", "model", "rows", "segment")
+    __slots__ = ("batch_id", "count", "is_done", "kind", "model", "rows", "segment")
 
-    def __init__(self, batch_id: str, model: dict[str, str], segment: Segment | None) -> None:
+    def __init__(self, kind: Kind, batch_id: str, model: dict[str, str], segment: Segment | None) -> None:
+        self.kind = kind
         self.batch_id = batch_id
         self.model = model
         self.rows: list[Row] | None = []
@@ -102,11 +103,11 @@ class Sender:
 
     # What callers use.
 
-    def add(self, model: dict[str, str], row: Row) -> str | None:
+    def add(self, model: dict[str, str], row: Row, kind: Kind = ROWS) -> str | None:
         """Queue a row. Drops it, waits, or leaves it to the spool if the queue is full. Return why it was dropped."""
         line = spools.line_of(row) if self._spool is not None else None
         with self._lock:
-            reason = self._add(model, row, line)
+            reason = self._add(kind, model, row, line)
             spool_error, self._spool_error = self._spool_error, None
         # Reported without the lock, because `on_error` may take any time and may wait for other threads.
         if spool_error is not None:
@@ -178,7 +179,7 @@ class Sender:
 
     # Batches. The lock is held in all of these.
 
-    def _add(self, model: dict[str, str], row: Row, line: bytes | None) -> str | None:
+    def _add(self, kind: Kind, model: dict[str, str], row: Row, line: bytes | None) -> str | None:
         """Queue a row. Return the reason if it was dropped."""
         if self._closing and self._spool is None:
             self.counters.dropped += 1
@@ -186,8 +187,8 @@ class Sender:
         if self._rows >= self._options.max_queue and not self._make_room():
             self.counters.dropped += 1
             return "The queue is full"
-        key = next(iter(model.values()))
-        batch = self._open_batch(key, model, line)
+        key = kind.key + next(iter(model.values()))
+        batch = self._open_batch(kind, key, model, line)
         if batch is None:
             self.counters.dropped += 1
             return "The spool and the queue are full"
@@ -204,9 +205,9 @@ class Sender:
             self._start()
         return None
 
-    def _open_batch(self, key: str, model: dict[str, str], line: bytes | None) -> Batch | None:
+    def _open_batch(self, kind: Kind, key: str, model: dict[str, str], line: bytes | None) -> Batch | None:
         """Return the open batch of a model, with `line` in its segment; None if there is no room for the row."""
-        batch = self._open.get(key) or self._new_batch(key, model, with_segment=line is not None)
+        batch = self._open.get(key) or self._new_batch(kind, key, model, with_segment=line is not None)
         if line is None:
             return batch
         if batch.segment is not None and self._spool is not None:
@@ -220,15 +221,15 @@ class Sender:
             else:
                 batch.segment.seal()
                 self._spool.remove(batch.segment.path)
-            batch = self._new_batch(key, model, with_segment=False)
+            batch = self._new_batch(kind, key, model, with_segment=False)
         return None if self._rows >= self._options.max_queue else batch
 
-    def _new_batch(self, key: str, model: dict[str, str], *, with_segment: bool) -> Batch:
-        batch = self._open[key] = Batch(ulid(), model, None)
+    def _new_batch(self, kind: Kind, key: str, model: dict[str, str], *, with_segment: bool) -> Batch:
+        batch = self._open[key] = Batch(kind, ulid(), model, None)
         if with_segment and self._spool is not None:
             self._seal_files()
             try:
-                batch.segment = self._spool.new_segment(batch.batch_id, self._transport.url, model)
+                batch.segment = self._spool.new_segment(kind, batch.batch_id, self._transport.url, model)
             except DriftGuardError as error:
                 self._spool_error = error
         return batch
@@ -370,7 +371,8 @@ class Sender:
             if self._closing:
                 return
             for path in self._spool.adopt():
-                batch = Batch(os.path.basename(path).partition(".")[0], {}, spools.Segment(path, None, 0))
+                batch_id = os.path.basename(path).partition(".")[0]
+                batch = Batch(spools.kind_of(path) or ROWS, batch_id, {}, spools.Segment(path, None, 0))
                 batch.rows = None
                 self._ready.append(batch)
 
@@ -392,10 +394,11 @@ class Sender:
 
     def _send_loaded(self, batch: Batch, deadline: float, *, keep: bool) -> bool:
         accepted = rejected = 0
-        for body in bodies(batch.batch_id, batch.model, batch.rows or []):
+        for body in bodies(batch.kind, batch.batch_id, batch.model, batch.rows or []):
             try:
                 response = deliver(
                     self._transport,
+                    batch.kind,
                     body.content,
                     timeout=self._options.timeout,
                     deadline=deadline,

@@ -15,6 +15,7 @@ import mmap
 import os
 import time
 
+from driftguard_client.batches import KINDS, ROWS
 from driftguard_client.errors import ConfigurationError, DriftGuardError
 from driftguard_client.ids import ulid
 
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from driftguard_client.batches import Kind
+
 _LOCK = "lock"
-_SUFFIX = ".rows"
 _NEW = ".new-"
 _STARTING = 3600.0
 """Seconds. A folder that is older and was never named belongs to a process that was killed while it started."""
@@ -136,10 +138,9 @@ class Segment:
 class Stored:
     """A batch that is read from the spool. `skipped` counts lines that are not valid, as after a full disk."""
 
-    __slots__ = ("batch_id", "model", "rows", "skipped", "url")
+    __slots__ = ("model", "rows", "skipped", "url")
 
-    def __init__(self, batch_id: str, url: str, model: dict[str, str], rows: list[list[Any]], skipped: int) -> None:
-        self.batch_id = batch_id
+    def __init__(self, url: str, model: dict[str, str], rows: list[list[Any]], skipped: int) -> None:
         self.url = url
         self.model = model
         self.rows = rows
@@ -169,10 +170,10 @@ class Spool:
             raise ConfigurationError(f"spool_dir: the folder {self.folder} is not writable by this user.")
         self.recount()
 
-    def new_segment(self, batch_id: str, url: str, model: dict[str, str]) -> Segment:
+    def new_segment(self, kind: Kind, batch_id: str, url: str, model: dict[str, str]) -> Segment:
         """Create the file of a batch. Raises DriftGuardError if the disk or the limit does not allow it."""
         try:
-            path = os.path.join(self._own_folder(), batch_id + _SUFFIX)
+            path = os.path.join(self._own_folder(), batch_id + kind.suffix)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise DriftGuardError(f"The spool cannot be written: {error}") from None
@@ -215,7 +216,7 @@ class Spool:
             folder = os.path.join(self.folder, name)
             if folder == self._own or folder in self._locks or self._is_starting(folder) or not self._lock(folder):
                 continue
-            files = [os.path.join(folder, file) for file in self._listed(folder) if file.endswith(_SUFFIX)]
+            files = [os.path.join(folder, file) for file in self._listed(folder) if kind_of(file)]
             if not files:
                 self._discard(folder)
             found.extend(files)
@@ -227,7 +228,7 @@ class Spool:
         for name in self._listed(self.folder):
             folder = os.path.join(self.folder, name)
             if folder != self._own and folder not in self._locks and not name.startswith(_NEW):
-                count += sum(file.endswith(_SUFFIX) for file in self._listed(folder))
+                count += sum(kind_of(file) is not None for file in self._listed(folder))
         return count
 
     def forked(self) -> None:
@@ -241,7 +242,7 @@ class Spool:
     def close(self) -> None:
         """Unlock all folders and delete the empty ones."""
         for folder in list(self._locks):
-            if any(file.endswith(_SUFFIX) for file in self._listed(folder)):
+            if any(map(kind_of, self._listed(folder))):
                 os.close(self._locks.pop(folder))
             else:
                 self._discard(folder)
@@ -316,6 +317,11 @@ def line_of(content: Any) -> bytes:
     return f"{_encode(content)}\n".encode()
 
 
+def kind_of(path: str) -> Kind | None:
+    """Return what a file holds; None if it holds no batch."""
+    return KINDS.get(os.path.splitext(path)[1])
+
+
 def read(path: str) -> Stored:
     """Return the batch in a file. A last line without a start or an end is that of a `log()` that did not return.
 
@@ -327,6 +333,7 @@ def read(path: str) -> Stored:
         raise ValueError("the file has no complete line")
     header = json.loads(lines[0])
     url = str(header.pop("url"))
+    width = (kind_of(path) or ROWS).width
     rows: list[list[Any]] = []
     skipped = 0
     for line in lines[1:]:
@@ -334,8 +341,8 @@ def read(path: str) -> Stored:
             row = json.loads(line)
         except ValueError:
             row = None
-        if isinstance(row, list) and len(row) == 7:
+        if isinstance(row, list) and len(row) == width:
             rows.append(row)
         else:
             skipped += 1
-    return Stored(os.path.basename(path)[: -len(_SUFFIX)], url, header, rows, skipped)
+    return Stored(url, header, rows, skipped)

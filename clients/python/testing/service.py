@@ -1,7 +1,7 @@
 """A service on a real socket that stores batches once, as DriftGuard does, and that can be told to misbehave.
 
-It knows the format of `POST /predictions/batch` and nothing else of DriftGuard. tests/local runs the client against the
-real service.
+It knows the formats of `POST /predictions/batch` and `POST /labels`, and nothing else of DriftGuard. tests/local runs
+the client against the real service.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from typing import Any, Literal, Self
 
 type Fault = Literal["fail_after_storing", "fail", "hang", "throttle", "close", "close_after_storing", "garbage"]
 type Answer = tuple[int, dict[str, Any] | list[Any]]
+type Store = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Service:
     requests: list[Request] = field(default_factory=list)
     batches: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    labels: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -123,11 +125,13 @@ class Service:
         elif (method, path) in self.routes:
             self._answer(handler, *self.routes[method, path](content))
         elif (method, path) == ("POST", "/predictions/batch"):
-            self._batch(handler, content)
+            self._batch(handler, content, self._logged)
+        elif (method, path) == ("POST", "/labels"):
+            self._batch(handler, content, self._labelled)
         else:
             self._answer(handler, 404, {"message": f"no route {method} {path}"})
 
-    def _batch(self, handler: BaseHTTPRequestHandler, content: dict[str, Any]) -> None:
+    def _batch(self, handler: BaseHTTPRequestHandler, content: dict[str, Any], store: Store) -> None:
         with self._lock:
             number = self._number
             self._number += 1
@@ -140,7 +144,7 @@ class Service:
             return self._close(handler)
         if fault == "garbage":
             return self._send(handler, 200, b"<html>a proxy</html>", {"content-type": "text/html"})
-        status, answer = self._store(content)
+        status, answer = self._store(content, store)
         if fault == "hang":
             time.sleep(self.hang_seconds)
         if fault == "fail_after_storing":
@@ -149,30 +153,36 @@ class Service:
             return self._close(handler)
         return self._answer(handler, status, answer)
 
-    def _store(self, content: dict[str, Any]) -> Answer:
+    def _store(self, content: dict[str, Any], store: Store) -> Answer:
         identity = json.dumps({name: value for name, value in content.items() if name != "model_id"}, sort_keys=True)
         with self._lock:
             if content["batch_id"] in self.batches:
                 first, answer = self.batches[content["batch_id"]]
                 return (202, answer) if first == identity else (409, {"message": "the same id with another body"})
-            rows = rows_of(content)
-            reasons = [self.reject(row) for row in rows]
-            errors = [
-                {"index": index, "loc": ["body", "columns", "age", index], "msg": reason}
-                for index, reason in enumerate(reasons)
-                if reason
-            ]
-            taken = [row for row, reason in zip(rows, reasons, strict=True) if not reason]
-            answer = {
-                "accepted": len(taken),
-                "rejected": len(errors),
-                "errors": errors,
-                "prediction_ids": [row["prediction_id"] for row in taken],
-                "warnings": [],
-            }
+            answer = store(content)
             self.batches[content["batch_id"]] = (identity, answer)
-            self.rows += taken
             return 202, answer
+
+    def _logged(self, content: dict[str, Any]) -> dict[str, Any]:
+        taken, errors = self._good(rows_of(content), "age")
+        self.rows += taken
+        ids = [row["prediction_id"] for row in taken]
+        return {"accepted": len(taken), **errors, "prediction_ids": ids, "warnings": []}
+
+    def _labelled(self, content: dict[str, Any]) -> dict[str, Any]:
+        taken, errors = self._good(labels_of(content), "label")
+        self.labels += taken
+        return {"accepted": len(taken), **errors, "unlabelled": 0}
+
+    def _good(self, rows: list[dict[str, Any]], column: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        reasons = [self.reject(row) for row in rows]
+        errors = [
+            {"index": index, "loc": ["body", "columns", column, index], "msg": reason}
+            for index, reason in enumerate(reasons)
+            if reason
+        ]
+        taken = [row for row, reason in zip(rows, reasons, strict=True) if not reason]
+        return taken, {"rejected": len(errors), "errors": errors}
 
     def _answer(
         self, handler: BaseHTTPRequestHandler, status: int, content: Any, headers: dict[str, str] | None = None
@@ -217,3 +227,17 @@ def rows_of(content: dict[str, Any]) -> list[dict[str, Any]]:
         row["model"] = content.get("model") or content.get("model_id")
         rows.append(row)
     return rows
+
+
+def labels_of(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the labels of a body of columns."""
+    columns = content["columns"]
+    assert len({len(values) for values in columns.values()}) == 1
+    assert len(set(columns["prediction_id"])) == len(columns["prediction_id"])
+    return [
+        {
+            "model": content.get("model") or content.get("model_id"),
+            **{name: values[index] for name, values in columns.items() if values[index] is not None},
+        }
+        for index in range(len(columns["prediction_id"]))
+    ]

@@ -3,7 +3,7 @@
 import decimal
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -257,6 +257,20 @@ def test_rows_of_a_frame_without_times_get_the_time_of_the_call(service: Service
     times = {datetime.fromisoformat(row["timestamp"]) for row in service.rows}
     assert len(times) == 1
     assert abs((times.pop() - before).total_seconds()) < 5
+
+
+def test_a_made_id_starts_with_the_time_of_its_row(service: Service) -> None:
+    """So a label with this id alone finds the row. log() and log_frame() do the same."""
+    moments = [datetime.now(UTC) - timedelta(days=days) for days in (3, 0, 1)]
+    dg = DriftGuard(service.url, service.key)
+    model = dg.model("churn")
+    ids = model.log_frame({"age": [1, 2, 3], "at": moments}, timestamp="at").prediction_ids
+    ids += [model.log({"age": 1}, timestamp=moment) for moment in moments]
+    assert dg.flush(timeout=20)
+    sent = {row["prediction_id"]: datetime.fromisoformat(row["timestamp"]) for row in service.rows}
+    for made, moment in zip(ids, moments * 2, strict=True):
+        assert made[:10] == ulid(round(sent[made].timestamp() * 1000))[:10]
+        assert abs(sent[made] - moment) < timedelta(milliseconds=2)
 
 
 def test_progress_is_told(service: Service) -> None:

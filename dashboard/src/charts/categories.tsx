@@ -4,10 +4,11 @@ import { points, share } from "../format";
 import type { Histogram } from "../types";
 import { category } from "../words";
 import { Key } from "./axes";
-import { shares } from "./distribution";
+import { SIDES, shares } from "./distribution";
+import type { Sides } from "./distribution";
 
 /** Shares of each category or boolean, as two bars per value. */
-export function Categories({ histogram }: { histogram: Histogram }): JSX.Element {
+export function Categories({ histogram, sides = SIDES }: { histogram: Histogram; sides?: Sides }): JSX.Element {
   const [all, setAll] = useState(false);
   const before = shares(histogram.baseline);
   const now = shares(histogram.window);
@@ -17,7 +18,7 @@ export function Categories({ histogram }: { histogram: Histogram }): JSX.Element
   return (
     <figure class="chart">
       <Key>
-        <span class="swatch baseline" /> baseline <span class="swatch window" /> window
+        <span class="swatch baseline" /> {sides.baseline} <span class="swatch window" /> {sides.window}
       </Key>
       <table class="categories free">
         <thead>
@@ -26,8 +27,8 @@ export function Categories({ histogram }: { histogram: Histogram }): JSX.Element
             <th scope="col">
               <span class="hidden">Histogram</span>
             </th>
-            <th scope="col" class="number">Baseline</th>
-            <th scope="col" class="number">Window</th>
+            <th scope="col" class="number">{sides.baseline === "baseline" ? "Baseline" : "Usual"}</th>
+            <th scope="col" class="number">{sides.window === "window" ? "Window" : "Now"}</th>
             <th scope="col" class="number">Change</th>
           </tr>
         </thead>

@@ -78,8 +78,16 @@ const [ABOVE, BETWEEN, BELOW] = [150, 40, 170];
 const TOP = 12;
 const MIDDLE = TOP + ABOVE + BETWEEN;
 
+/** What the two sides of a comparison are called. */
+export interface Sides {
+  baseline: string;
+  window: string;
+}
+
+export const SIDES: Sides = { baseline: "baseline", window: "window" };
+
 /** Baseline and window on one axis: distributions above, cumulative curves below. */
-export function Distributions({ feature, drawn }: { feature: Feature; drawn: Shape }): JSX.Element {
+export function Distributions({ feature, drawn, sides = SIDES }: { feature: Pick<Feature, "at" | "kind" | "drift_score">; drawn: Shape; sides?: Sides }): JSX.Element {
   const [box, width] = useWidth();
   // A report knows the place of D from all its bins. Alerts of older versions have only the bars.
   const gap = feature.at ? { index: 0, at: feature.at.value, baseline: feature.at.baseline, window: feature.at.window } : widestGap(drawn);
@@ -92,12 +100,12 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
   const across = ticks(low, high, Math.max(2, Math.floor(width / 110)));
   const labels = quantities(across);
   const summary =
-    `Baseline against window. The cumulative curves differ most, by ${score(size)}, in the values of ${place}: ` +
-    `${share(gap.baseline)} of the baseline and ${share(gap.window)} of the window.`;
+    `${sides.baseline.charAt(0).toUpperCase()}${sides.baseline.slice(1)} against ${sides.window}. The cumulative curves differ most, by ${score(size)}, in the values of ${place}: ` +
+    `${share(gap.baseline)} of the ${sides.baseline} and ${share(gap.window)} of the ${sides.window}.`;
   return (
     <figure class="chart">
       <Key>
-        <span class="swatch baseline" /> baseline <span class="swatch window" /> window
+        <span class="swatch baseline" /> {sides.baseline} <span class="swatch window" /> {sides.window}
       </Key>
       <div ref={box}>
         {width > 0 && (
@@ -116,7 +124,7 @@ export function Distributions({ feature, drawn }: { feature: Feature; drawn: Sha
         )}
       </div>
       <figcaption>
-        The cumulative curves differ most in the values of <b>{place}</b>: {share(gap.baseline)} of the baseline and {share(gap.window)} of the window.
+        The cumulative curves differ most in the values of <b>{place}</b>: {share(gap.baseline)} of the {sides.baseline} and {share(gap.window)} of the {sides.window}.
         {overflows(drawn) && " The outermost bars include all values beyond them."}
       </figcaption>
     </figure>

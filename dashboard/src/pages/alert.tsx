@@ -2,12 +2,14 @@ import { Fragment } from "preact";
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { at, call, forget } from "../api";
+import { MetricChart } from "../charts/metric";
 import { Miniature } from "../charts/miniature";
 import { ScoreBar } from "../charts/scores";
 import { count, duration, moment, pValue, plural, points, score, share, utc } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
+import { amount, drop, metric, reach } from "../metrics";
 import { setQuery, to } from "../router";
-import type { AlertDetail, Channel, Feature, Report } from "../types";
+import type { AlertDetail, Channel, Feature, Model, Performance, Report } from "../types";
 import { Dialog, Empty, Facts, Field, Loaded, Name, Problem, SeverityMark, Tag, Time } from "../ui";
 import { ALERT_TYPES, CHANNELS, EVENTS, KINDS, OUTCOMES, PAST, limit, typeChange } from "../words";
 import { AlertStatusTag } from "./alerts";
@@ -38,13 +40,15 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
   const moved = alert.features.filter((feature) => feature.drifted);
   const opened = query.get("feature");
   // An alert stores histograms of its strongest features only. The last report has all of them.
-  const report = useResource<Report>(alert.status === "resolved" || alert.alert_type === "no_data" ? null : at`/drift/models/${alert.model_id}/report`, { refresh: false });
+  const report = useResource<Report>(alert.status === "resolved" || alert.features.length === 0 ? null : at`/drift/models/${alert.model_id}/report`, { refresh: false });
   const shown = opened === "-" ? undefined : (moved.find((feature) => feature.name === opened) ?? moved[0]);
   const reported = shown && report.data?.features.find((feature) => feature.name === shown.name && feature.role === shown.role);
   const whole = shown && { ...reported, ...(shown.kind ? TESTED : {}), ...present(shown) };
+  const worse = alert.performance?.metrics[0];
   const quality = alert.alert_type === "data_quality";
-  const size = (value: number | null | undefined): string => (quality && typeof value === "number" ? points(value) : score(value));
+  const size = (value: number | null | undefined): string => (worse ? drop(worse.name, value) : quality && typeof value === "number" ? points(value) : score(value));
   const decided = alert.limit?.score ?? null;
+  const looks = alert.performance || alert.alert_type === "labels_missing" ? "join" : "check";
   return (
     <>
       <p class="crumbs">
@@ -74,10 +78,10 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
         items={[
           ...(alert.onset ? ([["Changed", <Time at={alert.onset} />, "the first hours that differ"]] as [string, JSX.Element, string][]) : []),
           ["Since", <Time at={alert.detected_at} />, alert.resolved_at ? `for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : `${duration(Date.now() - Date.parse(alert.detected_at))} so far`],
-          [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, plural(alert.occurrences, "check")],
-          ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : "Score", size(alert.drift_score), `highest ${size(alert.peak_score)}${decided === null ? "" : `, limit ${quality ? points(decided) : decided.toFixed(3)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as [string, string, string?][])),
-          ["Window", alert.n_window === null ? "–" : plural(alert.n_window, "row"), alert.window ? `${moment(alert.window.start)} to ${moment(alert.window.end)}` : undefined],
-          ["Baseline", alert.baseline_version === null ? "–" : <a href={to("models", alert.model_id, "baseline")}>version {alert.baseline_version}</a>, alert.n_baseline === null ? undefined : plural(alert.n_baseline, "row")],
+          [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, plural(alert.occurrences, looks)],
+          ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : worse ? "Drop" : "Score", size(alert.drift_score), `highest ${size(alert.peak_score)}${decided === null ? "" : `, limit ${worse ? size(decided) : quality ? points(decided) : decided.toFixed(3)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as [string, string, string?][])),
+          ["Window", alert.n_window === null ? "–" : plural(alert.n_window, worse ? "labelled row" : alert.alert_type === "labels_missing" ? "row without a label" : "row", alert.alert_type === "labels_missing" ? "rows without a label" : undefined), alert.window ? `${moment(alert.window.start)} to ${moment(alert.window.end)}` : undefined],
+          [worse ? "Reference" : "Baseline", alert.baseline_version === null ? "–" : <a href={to("models", alert.model_id, "baseline")}>version {alert.baseline_version}</a>, alert.n_baseline === null ? undefined : plural(alert.n_baseline, "row")],
         ]}
       />
       <div class="columns">
@@ -90,6 +94,8 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
               </Moved>
             </section>
           )}
+          {alert.performance && <Worse change={alert.performance} />}
+          {(alert.performance || alert.alert_type === "labels_missing") && <ByDay alert={alert} name={worse?.name} />}
         </div>
         <aside>
           {alert.recommended_actions.length > 0 && (
@@ -143,6 +149,19 @@ const TESTED = { threshold: null, p_threshold: null, status: undefined };
 /** What moved and by how much, in one sentence. */
 function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): JSX.Element {
   const [first] = moved;
+  const [worst] = alert.performance?.metrics ?? [];
+  if (alert.performance && worst)
+    return (
+      <>
+        <b>{metric(worst.name).label}</b> went from {amount(worst.name, worst.reference)} to <b>{amount(worst.name, worst.value)}</b>, on {count(alert.performance.labelled)} labelled of {plural(alert.performance.predictions, "prediction")} in {plural(alert.performance.days, "mature day")}.
+      </>
+    );
+  if (alert.alert_type === "labels_missing")
+    return (
+      <>
+        No labels have arrived since <Time at={alert.onset ?? alert.detected_at} />, and predictions are waiting for them.
+      </>
+    );
   if (alert.alert_type === "no_data" || !first)
     return (
       <>
@@ -180,6 +199,60 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
       {first.threshold ? `, limit ${first.threshold.toFixed(3)}` : ""}
       {others > 0 && `; ${plural(others, "more feature")} moved with it`}.
     </>
+  );
+}
+
+/** Each judged metric in the reference and now, with the interval of today. */
+function Worse({ change }: { change: NonNullable<AlertDetail["performance"]> }): JSX.Element {
+  return (
+    <section>
+      <h2>Metrics</h2>
+      <div class="sheet">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Metric</th>
+              <th scope="col" class="number">Reference</th>
+              <th scope="col" class="number">Now</th>
+              <th scope="col" class="number wide">95% interval</th>
+              <th scope="col" class="number wide">Drop</th>
+              <th scope="col" class="number wide">Limit</th>
+            </tr>
+          </thead>
+          <tbody>
+            {change.metrics.map((one) => (
+              <tr key={one.name}>
+                <th scope="row">{metric(one.name).label}</th>
+                <td class="number">{amount(one.name, one.reference)}</td>
+                <td class={`number ${one.degraded ? "bad strong" : ""}`}>{amount(one.name, one.value)}</td>
+                <td class="number wide">{reach(one.name, one.interval) ?? "–"}</td>
+                <td class="number wide">{drop(one.name, one.drop)}</td>
+                <td class="number wide">{drop(one.name, one.limit)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {change.metrics.some(({ name }) => name === "mae") && <p class="muted note">KS is the distance by which the sizes of the errors have grown, from 0 to 1.</p>}
+    </section>
+  );
+}
+
+/** The metric by day, from the model's last report. */
+function ByDay({ alert, name }: { alert: AlertDetail; name?: string | undefined }): JSX.Element | null {
+  const asked = name ? `&metric=${encodeURIComponent(name)}` : "";
+  const { data } = useResource<Performance>(`${at`/models/${alert.model_id}/performance`}?days=30${asked}`, { refresh: false });
+  const model = useResource<Model>(at`/models/${alert.model_id}`, { refresh: false });
+  if (!data || data.days.length === 0 || !model.data) return null;
+  const reference = data.window.metrics[data.metric]?.reference ?? data.reference?.metrics[data.metric] ?? null;
+  return (
+    <section class="byday">
+      <h2>{metric(data.metric).label} by day, until today</h2>
+      <MetricChart name={data.metric} days={data.days} reference={reference} window={data.window} ratio={model.data.settings.label_ratio} />
+      <p>
+        <a href={to("models", alert.model_id, "performance", { metric: data.metric === data.headline ? null : data.metric })}>Open the Performance tab</a>
+      </p>
+    </section>
   );
 }
 

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { duration, plural, score } from "../format";
+import { metric as metricOf } from "../metrics";
 import { useList, useResource, useTitle } from "../hooks";
 import { at } from "../api";
 import { setQuery, to } from "../router";
@@ -19,6 +20,8 @@ export function AlertStatusTag({ alert }: { alert: Alert }): JSX.Element {
 export function gist(alert: Alert): string {
   const names = [...new Set(alert.features.filter((feature) => feature.drifted).map((feature) => feature.name))];
   if (alert.alert_type === "no_data") return "traffic stopped";
+  if (alert.alert_type === "labels_missing") return "labels stopped";
+  if (alert.performance) return alert.performance.metrics.filter((metric) => metric.degraded).map((metric) => metricOf(metric.name).label).join(", ");
   if (names.length === 0) return "";
   const [first = "", second] = names;
   return names.length === 1 ? first : names.length === 2 ? `${first}, ${second}` : `${first} and ${names.length - 1} more`;

@@ -12,7 +12,11 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
   const prediction = baseline.data?.features.find((feature) => feature.role === "prediction");
   const answer = prediction ? value(prediction) : 0.42;
   const name = JSON.stringify(model.name);
-  const log = JSON.stringify({ model_id: model.id, features: row, prediction: answer }, null, 2);
+  // Labels name their prediction by its id, and scores show more of a model than its classes do.
+  const { task } = model.settings;
+  const known = { ...(task?.type === "binary" ? { score: 0.82 } : {}), ...(task ? { prediction_id: "order-17" } : {}) };
+  const log = JSON.stringify({ model_id: model.id, features: row, prediction: answer, ...known }, null, 2);
+  const more = Object.entries(known).map(([name, known]) => `    ${name}=${JSON.stringify(known)},\n`).join("");
   const base = JSON.stringify({ rows: [{ features: row, prediction: answer }] }, null, 2);
   return (
     <div class="connect">
@@ -49,12 +53,13 @@ export function ConnectPart({ model, first = false }: { model: Model; first?: bo
           <Snippet label="curl" text={`curl -X POST ${BASE}/predictions \\\n  -H "x-api-key: $DRIFTGUARD_KEY" -H "content-type: application/json" \\\n  -d '${quoted(log)}'`} />
           <Snippet
             label="Python"
-            text={`# pip install driftguard-client\nimport os\nfrom driftguard_client import DriftGuard\n\ndg = DriftGuard("${BASE}", os.environ["DRIFTGUARD_KEY"])\nmodel = dg.model(${name})\n\n# log() returns at once and never raises.\nmodel.log(\n    ${python(JSON.stringify(row, null, 2))},\n    prediction=${python(JSON.stringify(answer))},\n)\n\n# A whole DataFrame:\n# model.log_frame(today, prediction="pred")`}
+            text={`# pip install driftguard-client\nimport os\nfrom driftguard_client import DriftGuard\n\ndg = DriftGuard("${BASE}", os.environ["DRIFTGUARD_KEY"])\nmodel = dg.model(${name})\n\n# log() returns at once and never raises.\nmodel.log(\n    ${python(JSON.stringify(row, null, 2))},\n    prediction=${python(JSON.stringify(answer))},\n${more})\n\n# A whole DataFrame:\n# model.log_frame(today, prediction="pred")`}
           />
         </div>
       </section>
       {!first && (
         <p class="muted">
+          {task && <>Send the true values later: the <a href={to("models", model.id, "performance")}>Performance</a> tab shows how. </>}
           Choose who receives alerts under <a href={to("channels")}>Channels</a>. API reference: <a href={`${BASE}/docs`}>{BASE}/docs</a>
         </p>
       )}

@@ -70,6 +70,7 @@ export function FeaturePanel({
         ) : feature.kind ? null : (
           <p class="muted">The alert stores no histogram of this feature. Open the model's page to see the current one.</p>
         )}
+        {!feature.kind && <MatchedHours feature={feature} />}
         {!feature.kind &&
           feature.data_quality?.filter((finding) => finding.fired).map((finding) => <ShareChange key={finding.kind} kind={finding.kind} shares={finding} />)}
       </div>
@@ -84,6 +85,25 @@ export function FeaturePanel({
         )}
         <Numbers feature={feature} />
       </div>
+    </div>
+  );
+}
+
+/** The last hours beside the same hours of the model's past, if the last hours decide. */
+function MatchedHours({ feature }: { feature: Feature }): JSX.Element | null {
+  const { matched, sudden } = feature;
+  if (!matched || !sudden?.window_hours) return null;
+  const sides = { baseline: "usual values", window: `last ${sudden.window_hours} hours` };
+  const drawn = shape(matched);
+  const past = PAST[sudden.reference ?? "same weekday"];
+  return (
+    <div class="matched">
+      <h3>Last {sudden.window_hours} hours against the same hours of {past}</h3>
+      {drawn ? <Distributions feature={{ drift_score: sudden.score ?? null }} drawn={drawn} sides={sides} /> : <Categories histogram={matched} sides={sides} />}
+      <p class="muted">
+        Usual are the values of {plural(sudden.reference_days, "day")} at the same hours{sudden.reference === "baseline hours" ? " of the baseline" : ""}, moved by the trend of the last week. Both differ by <b>{score(sudden.score)}</b>
+        {sudden.onset ? ` since ${moment(sudden.onset)}` : ""}.
+      </p>
     </div>
   );
 }

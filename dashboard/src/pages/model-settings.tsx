@@ -7,12 +7,10 @@ import { go, to } from "../router";
 import type { FeatureOverride, Model, ModelSettings, Rule, Simulation } from "../types";
 import { Dialog, Field, Problem, SeverityMark, Switch } from "../ui";
 import { ALERT_TYPES } from "../words";
+import { TaskSettings, errorAt, taskPatch } from "./task-settings";
 import { SOURCES, sourceWords } from "./references";
 
-/** Settings of labels and performance. This page does not show them, because it has no labels to show either. */
-type OfLabels = "task" | "label_ratio" | "maturity_hours" | "label_wait_days" | "min_labels" | "min_performance_drop";
-
-const DEFAULTS: Omit<ModelSettings, "features" | OfLabels> = {
+const DEFAULTS: Omit<ModelSettings, "features" | "task"> = {
   window_days: 7,
   rule: "budget",
   alpha: 0.05,
@@ -26,6 +24,11 @@ const DEFAULTS: Omit<ModelSettings, "features" | OfLabels> = {
   renotify_hours: 24,
   resolve_after_hours: 24,
   no_data_hours: "auto",
+  label_ratio: 0.8,
+  maturity_hours: null,
+  label_wait_days: 90,
+  min_labels: 100,
+  min_performance_drop: 0.02,
   reference: "training",
   enabled: true,
 };
@@ -76,10 +79,21 @@ const GROUPS: { title: string; about: string; entries: Entry[] }[] = [
   },
 ];
 
+/** Settings that matter only if the model has a task. */
+const OF_LABELS: Entry[] = [
+  { name: "label_ratio", label: "Labelled share of a day", hint: "A day is mature, and judged, when this share of its predictions has a label. 0.8 is 80%.", min: 0.01, max: 1, step: "any" },
+  { name: "maturity_hours", label: "Mature after, hours", hint: "A day is also mature this many hours after its end. Leave empty to learn the time from the delay of the labels, at least 24 hours.", min: 1, max: 2160, step: 1 },
+  { name: "label_wait_days", label: "Wait for labels, days", hint: "Labels of older predictions are refused. A change applies to later days.", min: 1, max: 400, step: 1 },
+  { name: "min_labels", label: "Minimum number of labels", hint: "A metric of fewer labels is not compared with the reference.", min: 1, max: 1e9, step: 1 },
+  { name: "min_performance_drop", label: "Minimum drop", hint: "A smaller drop of a metric opens no alert. 0.02 is 2 percentage points. Errors must rise by 5%.", min: 0, max: 1, step: "any" },
+];
+
 /** The JSON merge patch from `old` to `now`. Null removes an override, so that the default applies again. */
 export function difference(old: ModelSettings, now: ModelSettings): Record<string, unknown> {
   const patch: Record<string, unknown> = {};
   for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) if (old[name] !== now[name]) patch[name] = now[name];
+  const task = taskPatch(old.task, now.task);
+  if (task !== undefined) patch.task = task;
   const features: Record<string, unknown> = {};
   for (const name of new Set([...Object.keys(old.features), ...Object.keys(now.features)])) {
     const [before, after] = [old.features[name], now.features[name]];
@@ -156,11 +170,19 @@ export function SettingsPart({ model, changed }: { model: Model; changed: () => 
               {about && <p class="muted">{about}</p>}
               <div class="grid">
                 {entries.map((entry) => (
-                  <NumberField key={entry.name} entry={entry} value={draft[entry.name]} onChange={(value) => set({ [entry.name]: value })} />
+                  <NumberField key={entry.name} entry={entry} value={draft[entry.name]} error={errorAt(save.error, entry.name)} onChange={(value) => set({ [entry.name]: value })} />
                 ))}
               </div>
             </section>
           ))}
+          <TaskSettings model={model} draft={draft} set={set} error={save.error} />
+          {draft.task && (
+            <div class="grid">
+              {OF_LABELS.map((entry) => (
+                <NumberField key={entry.name} entry={entry} value={draft[entry.name]} error={errorAt(save.error, entry.name)} onChange={(value) => set({ [entry.name]: value })} />
+              ))}
+            </div>
+          )}
           <Overrides draft={draft} set={set} editable={admin} />
         </fieldset>
         {admin && (
@@ -211,15 +233,16 @@ function Choice({ rule, chosen, set, title, text }: { rule: Rule; chosen: Rule; 
 }
 
 /** A field for a number. A setting whose default is automatic may stay empty. */
-function NumberField({ entry, value, onChange }: { entry: Entry; value: Amount; onChange: (value: Amount) => void }): JSX.Element {
+function NumberField({ entry, value, error, onChange }: { entry: Entry; value: Amount; error: string | undefined; onChange: (value: Amount) => void }): JSX.Element {
   const usual = DEFAULTS[entry.name];
   const automatic = usual === "auto" || usual === null;
   return (
-    <Field label={entry.label} hint={`${entry.hint}${value === usual ? "" : ` Default ${usual ?? "automatic"}.`}`}>
+    <Field label={entry.label} hint={`${entry.hint}${value === usual ? "" : ` Default ${usual ?? "automatic"}.`}`} error={error}>
       {(id, described) => (
         <input
           id={id}
           aria-describedby={described}
+          aria-invalid={error ? "true" : undefined}
           type="number"
           inputMode="decimal"
           min={entry.min}

@@ -15,6 +15,7 @@ import { ConnectPart } from "./connect";
 import { FeaturePanel, useHistory } from "./feature";
 import type { Span } from "./feature";
 import { SettingsPart } from "./model-settings";
+import { PerformancePart } from "./performance";
 import { Reference } from "./references";
 
 const HOUR = 3_600_000;
@@ -24,6 +25,7 @@ const AT_ONCE = 60;
 
 const PARTS = [
   ["", "Drift"],
+  ["performance", "Performance"],
   ["baseline", "Baseline"],
   ["settings", "Settings"],
   ["connect", "Connect"],
@@ -73,7 +75,9 @@ export function ModelPage({ id, part, query }: { id: string; part: string; query
               </a>
             ))}
           </nav>
-          {part === "settings" ? (
+          {part === "performance" ? (
+            <PerformancePart model={found} query={query} key={found.last_checked_at} />
+          ) : part === "settings" ? (
             <SettingsPart model={found} changed={model.reload} />
           ) : part === "baseline" ? (
             <BaselinePart model={found} changed={model.reload} key={found.baseline_version} />

@@ -3,6 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import { call, forget } from "../api";
 import { Sparkline } from "../charts/sparkline";
 import { plural, score } from "../format";
+import { amount, metric } from "../metrics";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { go, setQuery, to } from "../router";
 import type { Model, Scheduler, State } from "../types";
@@ -110,6 +111,7 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
   }, [models, search, state, by, turned]);
   const sort = (name: string): void => setQuery({ sort: name === "state" ? null : name, order: by === name && !turned ? "turned" : null });
   const head = { by, turned, onSort: sort };
+  const labelled = models.some(({ performance }) => performance !== null);
 
   return (
     <>
@@ -150,6 +152,11 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
                 <th scope="col" class="wide">
                   7 days
                 </th>
+                {labelled && (
+                  <th scope="col" class="number wide">
+                    Performance
+                  </th>
+                )}
                 <Sorted {...head} name="alerts" falls class="number">
                   Alerts
                 </Sorted>
@@ -173,6 +180,12 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
                             {name}: {value}
                           </span>
                         ))}
+                      {model.performance && (
+                        <span class="narrow">
+                          {metric(model.performance.metric).label} {amount(model.performance.metric, model.performance.value)}
+                          {model.performance.degraded && <b class="bad"> worse</b>}
+                        </span>
+                      )}
                     </span>
                   </th>
                   <td>
@@ -183,6 +196,11 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
                   <td class="wide">
                     <Sparkline values={model.recent_scores} limit={model.settings.min_drift_score} />
                   </td>
+                  {labelled && (
+                    <td class="number wide">
+                      <Headline of={model} />
+                    </td>
+                  )}
                   <td class="number">
                     {model.open_alerts ? (
                       <a class="above" href={to("alerts", { model: model.id })} aria-label={`${plural(model.open_alerts, "open alert")} of ${model.name}`}>
@@ -205,6 +223,21 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
         </button>
       )}
     </>
+  );
+}
+
+/** The metric that stands for the model, and whether it is worse than the reference. */
+function Headline({ of: { id, name, performance } }: { of: Model }): JSX.Element {
+  if (!performance) return <span class="muted">–</span>;
+  const { label } = metric(performance.metric);
+  return (
+    <a class={`above plain ${performance.degraded ? "bad" : ""}`} href={to("models", id, "performance")} aria-label={`${label} of ${name}: ${amount(performance.metric, performance.value)}${performance.degraded ? ", worse than the reference" : ""}`}>
+      {amount(performance.metric, performance.value)}
+      <small class="muted">
+        {label}
+        {performance.degraded && <b class="bad"> worse</b>}
+      </small>
+    </a>
   );
 }
 

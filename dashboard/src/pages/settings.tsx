@@ -6,7 +6,7 @@ import { useStore } from "../store";
 import { applyTheme, theme } from "../theme";
 import type { Theme } from "../theme";
 import type { Health } from "../types";
-import { Facts } from "../ui";
+import { Facts, Time } from "../ui";
 
 const MAY = {
   viewer: "Reads all data of its organization.",
@@ -32,6 +32,7 @@ export function SettingsPage(): JSX.Element {
               ["Organization", me.organization.name, me.organization.id],
               ["Role", me.role, MAY[me.role]],
               ["Key", `…${(key ?? "").slice(-4)}`, "kept in this tab until you close it"],
+              ["Expires", me.expires_at ? <Time at={me.expires_at} /> : "never", me.expires_at ? "from then on the API refuses this key" : ""],
             ]}
           />
           <button type="button" onClick={() => signOut()}>

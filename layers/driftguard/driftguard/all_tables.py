@@ -3,6 +3,7 @@
 from typing import Final
 
 from driftguard.alerts.tables import Alerts, Outbox
+from driftguard.baselines.references import References
 from driftguard.baselines.tables import Baselines
 from driftguard.checks.tables import History, Runs
 from driftguard.counting.tables import StoredCounts
@@ -23,6 +24,7 @@ ALL: Final = (
     History,
     Runs,
     Baselines,
+    References,
     Uploads,
     Deliveries,  # before alerts and channels, through which deliveries are found
     Alerts,

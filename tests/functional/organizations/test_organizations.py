@@ -8,14 +8,18 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 
 from driftguard.alerts.tables import Outbox
+from driftguard.api import resolver
+from driftguard.baselines.references import References
 from driftguard.counting import folding
 from driftguard.models.tables import Models
+from driftguard.models.task import Task
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.messages import ChannelNotice, Event
 from driftguard.notifications.tables import Channels
@@ -34,7 +38,8 @@ from tests.functional.notifying import happened
 @pytest.fixture
 def plan(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> str:
     """A usage plan that keys are put into."""
-    made = boto3.client("apigateway").create_usage_plan(name="plan")
+    tags = {"driftguard:stack": "mine", "team": "ml", "aws:cloudformation:stack-name": "mine"}
+    made = boto3.client("apigateway").create_usage_plan(name="plan", tags=tags)
     monkeypatch.setenv("USAGE_PLAN_ID", made["id"])
     plan_id: str = made["id"]
     return plan_id
@@ -58,9 +63,12 @@ def test_an_organization_and_its_keys_live_and_end(deployed: Stack, plan: str) -
     in_plan = {key["id"] for key in gateway.get_usage_plan_keys(usagePlanId=plan)["items"]}
     assert in_plan == {key["api_key_id"] for key in keys.values()}
     assert all(len(key["api_key"]) >= 20 for key in keys.values())
+    for key in keys.values():
+        tags = gateway.get_api_key(apiKey=key["api_key_id"])["tags"]
+        assert tags == {"driftguard:stack": "mine", "team": "ml"}
     viewer = keys["viewer"]["api_key_id"]
     me = deployed.gateway.call("GET", "/me", key_id=viewer)
-    assert me.body == {"organization": {"id": organization, "name": "Acme"}, "role": "viewer"}
+    assert me.body == {"organization": {"id": organization, "name": "Acme"}, "role": "viewer", "expires_at": None}
     assert deployed.gateway.call("POST", "/models", {"name": "x"}, key_id=viewer).status == 403
     listed = invoke(action="list_keys", organization_id=organization)["keys"]
     assert {(key["api_key_id"], key["role"], key["revoked_at"]) for key in listed} == {
@@ -116,6 +124,83 @@ def test_keys_are_rotated_with_an_overlap(deployed: Stack, plan: str) -> None:
     assert invoke(action="revoke_key", organization_id="acme", api_key_id=old) == {"revoked": True}
     assert {deployed.gateway.call("GET", path, key_id=old).status for path in paths} == {403}
     assert [deployed.gateway.call("GET", path, key_id=new).text for path in paths] == before
+
+
+class Clock:
+    """The time that every function sees."""
+
+    now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that a test moves."""
+    made = Clock()
+    for module in (function("manage_organizations"), resolver):
+        monkeypatch.setattr(module, "datetime", SimpleNamespace(now=lambda zone: made.now))
+    return made
+
+
+def test_a_key_expires_at_its_time(deployed: Stack, plan: str, clock: Clock) -> None:
+    """Until then it opens what its role allows. From then on each request is refused with the reason."""
+    wanted = {"action": "issue_key", "organization_id": "acme", "role": "viewer", "name": "auditor"}
+    made = invoke(**wanted, expires_at="2026-11-21T12:00:00Z")
+    assert made["expires_at"] == "2026-11-21T12:00:00.000000Z"
+    clock.now = datetime(2026, 11, 21, 11, 59, 59, tzinfo=UTC)
+    me = deployed.gateway.call("GET", "/me", key_id=made["api_key_id"])
+    assert (me.status, me.body["expires_at"]) == (200, "2026-11-21T12:00:00Z")
+    clock.now += timedelta(seconds=1)
+    refused = deployed.gateway.call("GET", "/me", key_id=made["api_key_id"])
+    assert (refused.status, refused.body["title"]) == (403, "Forbidden")
+    assert refused.body["detail"].startswith("This API key expired at 2026-11-21T12:00:00.000000Z.")
+    keys = {key["api_key_id"]: key for key in invoke(action="list_keys", organization_id="acme")["keys"]}
+    assert keys[made["api_key_id"]]["expires_at"] == made["expires_at"]
+
+
+def test_a_key_that_would_be_expired_is_not_made(deployed: Stack, plan: str, clock: Clock) -> None:
+    """A time that is not in the future is refused, and API Gateway gets no key."""
+    wanted = {"action": "issue_key", "organization_id": "acme", "role": "viewer"}
+    for at in ("2026-11-20T12:00:00Z", "2026-11-20T11:00:00Z", "tomorrow"):
+        assert invoke(**wanted, expires_at=at)["error"]["errors"][0]["loc"][-1] == "expires_at"
+    assert boto3.client("apigateway").get_api_keys()["items"] == []
+
+
+def test_a_rotated_key_goes_on_for_the_overlap(deployed: Stack, plan: str, clock: Clock) -> None:
+    """The new key has the old one's role and name. The old one ends after the overlap, and not later than it would."""
+    old = invoke(action="issue_key", organization_id="acme", role="ingest", name="churn service")["api_key_id"]
+    rotate = {"action": "rotate_key", "organization_id": "acme", "api_key_id": old}
+    made = invoke(**rotate, overlap_hours=2)
+    assert (made["role"], made["name"], made["old_key_expires_at"]) == (
+        "ingest",
+        "churn service",
+        "2026-11-20T14:00:00.000000Z",
+    )
+    assert invoke(**rotate)["old_key_expires_at"] == made["old_key_expires_at"]
+    clock.now += timedelta(hours=2)
+    assert deployed.gateway.call("GET", "/me", key_id=old).status == 403
+    assert deployed.gateway.call("GET", "/me", key_id=made["api_key_id"]).status == 200
+    assert invoke(**{**rotate, "organization_id": "none"})["error"]["status"] == 404
+    invoke(action="revoke_key", organization_id="acme", api_key_id=old)
+    assert invoke(**rotate)["error"]["status"] == 409
+
+
+def test_changes_of_keys_are_activity(deployed: Stack, plan: str, clock: Clock) -> None:
+    """An admin sees which keys were issued, rotated and revoked, and never a value."""
+    old = invoke(action="issue_key", organization_id="acme", role="ingest", name="churn service")
+    clock.now += timedelta(minutes=1)
+    new = invoke(action="rotate_key", organization_id="acme", api_key_id=old["api_key_id"])
+    clock.now += timedelta(minutes=1)
+    invoke(action="revoke_key", organization_id="acme", api_key_id=old["api_key_id"])
+    answer = deployed.call("GET", "/activity")
+    entries = [(entry["action"], entry["subject_id"], entry["actor"]) for entry in answer.body]
+    assert entries[0] == ("key_revoked", old["api_key_id"], "operator")
+    assert set(entries[1:]) == {
+        ("key_issued", old["api_key_id"], "operator"),
+        ("key_issued", new["api_key_id"], "operator"),
+        ("key_rotated", old["api_key_id"], "operator"),
+    }
+    assert old["api_key"] not in answer.text
+    assert new["api_key"] not in answer.text
 
 
 def erase_what_was_asked(organization_id: str) -> None:
@@ -202,6 +287,7 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
             {
                 "features": row["features"],
                 "prediction": row["prediction"],
+                "label": row["prediction"],
                 "timestamp": (begun + timedelta(minutes=10 * number)).isoformat(),
             }
             for number, row in enumerate(rows(1, 0.0, count=2000))
@@ -209,6 +295,10 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
         for number in range(120):  # more categories than are kept by name, and ages that are no numbers
             sample[number]["features"] = {"age": "old", "plan": f"seldom {number}"}
         assert own.call("PUT", f"/models/{model_id}/baseline", {"rows": sample, "days": 14}).status == 200
+        task = Task(type="regression")
+        reference = References.of_days(model_id, [b"counts"], task=task, rows=1, start=begun, end=begun, now=begun)
+        with dynamodb.transaction() as write:
+            reference.add(write)
         log(own, model_id, rows(7, 0.6, count=300), batch_id="b1")
         for number in range(4):
             one = {"model_id": model_id, "features": {"age": 50}, "prediction_id": f"p{number}"}

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -207,6 +208,20 @@ def test_a_loader_without_time_stops_with_a_reason(deployed: Stack, model: str) 
     event = put(deployed, upload, CSV)
     assert function("load_labels").handler(event, LambdaContext(seconds_left=50.0)) == {"outcome": "failed"}
     assert status(deployed, model, upload)["reason"].startswith("only 0 rows could be stored in the time limit")
+
+
+def test_long_lines_are_not_kept(deployed: Stack, model: str) -> None:
+    """Of a line with a field that is far too long only the reason is kept, so that many of them fit into memory."""
+    long = json.dumps({"prediction_id": "a", "label": 1, "x" * 1_000_000: 1}) + "\n"
+    upload = announce(deployed, model, format="jsonl", compression="gzip")
+    event = put(deployed, upload, gzip.compress(long.encode() * 60, 1))
+    tracemalloc.start()
+    try:
+        assert deliver(event) == "failed"
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
+    assert "unknown field" in status(deployed, model, upload)["reason"]
 
 
 def test_ids_may_repeat_in_a_file(deployed: Stack, model: str) -> None:

@@ -8,7 +8,7 @@ import boto3
 import pandas as pd
 import pytest
 
-from driftguard.checks import joins
+from driftguard.checks import joins, waiting
 from driftguard.checks.messages import JoinMessage, JoinQueue
 from driftguard.models.tables import Models
 from driftguard.performance.joining import Overtaken
@@ -99,6 +99,23 @@ def test_accuracy_is_what_pandas_computes(deployed: Stack) -> None:
     assert [day["mature"] for day in answer.body["days"]] == [day["day"] < today for day in answer.body["days"]]
 
 
+def test_models_show_the_headline_of_their_last_report(deployed: Stack) -> None:
+    """The list and the model have the metric of the report, null before mature labels, without a task and after it."""
+    plain = deployed.call("POST", "/models", {"name": "plain"}).body
+    model_id = new_model(deployed)
+    fresh = deployed.call("GET", f"/models/{model_id}").body
+    assert (plain["performance"], fresh["performance"]) == (None, None)
+    send(deployed, model_id, story())
+    by_hand(deployed)
+    own = deployed.call("GET", f"/models/{model_id}/performance").body["window"]["metrics"]["roc_auc"]
+    wanted = {name: own[name] for name in ("value", "n", "reference", "degraded")} | {"metric": "roc_auc"}
+    shown = {model["id"]: model["performance"] for model in deployed.call("GET", "/models", role="viewer").body}
+    assert shown == {plain["id"]: None, model_id: wanted}
+    assert deployed.call("GET", f"/models/{model_id}", role="viewer").body["performance"] == wanted
+    changed = deployed.call("PATCH", f"/models/{model_id}", {"description": "scored"})
+    assert changed.body["performance"] == wanted
+
+
 def test_the_state_of_labels_counts_each_label(deployed: Stack) -> None:
     """Received labels include corrections; a label without its prediction waits; a withdrawn label counts nowhere."""
     model_id = new_model(deployed)
@@ -157,14 +174,48 @@ def test_the_schedule_joins_each_model_with_a_task_once_an_hour(deployed: Stack)
     assert found() == []
 
 
-def test_a_check_by_hand_joins_labels_too(deployed: Stack) -> None:
-    """Only a model with a task gets a message in the join queue."""
+def test_a_check_by_hand_joins_labels_too(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a model with a task gets a message in the join queue, and a header until its join has ended."""
+    monkeypatch.setattr(waiting, "LONGEST_WAIT", 0.0)
     model_id = new_model(deployed)
     plain = deployed.call("POST", "/models", {"name": "plain"}).body["id"]
-    for one in (model_id, plain):
-        assert deployed.call("POST", f"/drift/models/{one}/check").status == 200
+    reports = []
+    for one, header in ((model_id, "true"), (plain, None)):
+        answer = deployed.call("POST", f"/drift/models/{one}/check")
+        assert (answer.status, answer.headers.get("x-labels-pending")) == (200, header)
+        reports.append([*answer.body])
+    assert reports[0] == reports[1]
     assert len(drain_joins(deployed)) == 1
     assert deployed.call("GET", f"/models/{model_id}/performance").status == 200
+    # The request of the next check has a later id, which this join answers at once.
+    monkeypatch.setattr(JoinQueue, "send_by_hand", lambda *_: Joined.answered(model_id))
+    assert "x-labels-pending" not in deployed.call("POST", f"/drift/models/{model_id}/check").headers
+
+
+def test_a_check_waits_for_its_join_and_for_no_earlier_one(deployed: Stack) -> None:
+    """It asks until the join of its request or of a later one has ended, for 5 seconds after the check at most, and
+    never so long that API Gateway gives up."""
+    model_id = new_model(deployed)
+    seconds = [100.0]
+    joins_at: dict[float, str] = {101.0: "A", 103.0: "C"}
+
+    def sleep(passed: float) -> None:
+        seconds[0] += passed
+        for at in [at for at in joins_at if at <= seconds[0]]:
+            Joined.answer(model_id, joins_at.pop(at), datetime.now(UTC))
+
+    def wait(begun: float, request: str) -> tuple[bool, float]:
+        started = seconds[0]
+        ended = waiting.Wait(begun, lambda: seconds[0], sleep).for_join(model_id, request)
+        return ended, round(seconds[0] - started, 1)
+
+    ended, passed = wait(100.0, "B")
+    assert (ended, 3.0 <= passed <= 3.3) == (True, True)
+    assert wait(100.0, "B") == (True, 0.0)
+    ended, passed = wait(100.0, "D")
+    assert (ended, 5.0 <= passed <= 5.3) == (False, True)
+    ended, passed = wait(seconds[0] - 24.0, "D")
+    assert (ended, 2.0 <= passed <= 2.3) == (False, True)
 
 
 def test_without_a_task_or_a_join_there_is_no_performance(deployed: Stack) -> None:
@@ -240,6 +291,8 @@ def test_a_join_leaves_nothing_of_a_model_that_was_deleted_meanwhile(
     monkeypatch.setattr(joins, "_store_report", deleted)
     queue = JoinQueue(boto3.client("sqs"), deployed.variables["JOIN_QUEUE_URL"])
     message = JoinMessage(organization_id=deployed.organization_id, model_id=model_id, by_hand=True)
-    joins.Joiner(queue, lambda: timedelta(minutes=1)).from_queue(message, "handle", datetime.now(UTC))
+    joins.Joiner(queue, lambda: timedelta(minutes=1), lambda _news: None).from_queue(
+        message, "handle", datetime.now(UTC)
+    )
     assert written
     assert list(Joined.of(model_id)) == []

@@ -123,7 +123,7 @@ def test_rejected_rows_are_warned_of(model: str) -> None:
 
 def test_an_ingest_key_logs_by_the_name_of_a_model(model: str) -> None:
     """`model` takes the name in place of `model_id`; both are 422, neither is 422, and an unknown name is 404."""
-    name = registry.show("other", model).name
+    name = registry.find("other", model).name
     for route, rest in ((ONE, {"features": {}}), (BATCH, {"predictions": [{"features": {}}]})):
         assert request("POST", route, {"model": name, **rest}, key="other-ingest").status == 202
         assert places(request("POST", route, {"model": name, "model_id": model, **rest})) == [["body", "model"]]
@@ -190,7 +190,7 @@ def test_columns_of_another_organizations_model_are_not_found(model: str) -> Non
     body = {"columns": {"a": [1]}}
     assert problem(request("POST", BATCH, {"model_id": model, **body}, key="acme-admin")) == 404
     assert problem(request("POST", BATCH, {"model": "unknown", **body})) == 404
-    name = registry.show("other", model).name
+    name = registry.find("other", model).name
     assert request("POST", BATCH, {"model": name, **body}, key="other-ingest").status == 202
 
 

@@ -12,7 +12,7 @@ import pytest
 from demo.__main__ import main
 from demo.api import Api, DemoError, RefusedError
 from demo.expectations import Found, about, missing_from_quiet, missing_from_storms
-from demo.flights import BASELINE_DAYS, FEATURES, PREDICTION, QUIET, STORMS, TIME, Flights, Week
+from demo.flights import BASELINE_DAYS, FEATURES, ID, LANDED, PREDICTION, QUIET, STORMS, TIME, TRUTH, Flights, Week
 from demo.screen import bar, probability
 from driftguard_client.baselines import inline
 from driftguard_client.frames import Frame, Roles, Table
@@ -30,8 +30,8 @@ def flights() -> Flights:
 
 def test_the_whole_baseline_fits_into_one_request(flights: Flights) -> None:
     """All 51,955 flights of both months, cancelled ones as nulls, are well under the limit of an inline baseline."""
-    frame = Frame(flights.trained_on())
-    table = Table(frame, Roles(frame, features=None, prediction=PREDICTION))
+    frame = Frame(flights.evaluated_on())
+    table = Table(frame, Roles(frame, features=None, prediction=PREDICTION, label=TRUTH))
     body = inline(table, {"days": BASELINE_DAYS})
     assert body is not None
     content = json.loads(body)
@@ -77,6 +77,18 @@ def test_a_second_run_logs_the_very_same_rows(flights: Flights) -> None:
     assert flights.logged(STORMS, END).equals(flights.logged(STORMS, END))
 
 
+@pytest.mark.parametrize("week", [QUIET, STORMS])
+def test_labels_are_those_of_the_logged_flights(flights: Flights, week: Week) -> None:
+    """Each flight that arrived has one label under the id of its prediction, which is known by the end of the week."""
+    rows, labels = flights.logged(week, END).set_index(ID), flights.landed(week, END)
+    assert labels[ID].is_unique
+    assert len(labels) > 0.8 * len(rows)
+    predicted = rows.loc[labels[ID]]
+    assert (predicted[TIME].to_numpy() == labels[TIME].to_numpy()).all()
+    assert (predicted[PREDICTION].to_numpy() - labels[TRUTH].to_numpy()).std() < 30
+    assert (labels[LANDED] <= END).all()
+
+
 def test_a_flight_that_never_left_has_no_prediction(flights: Flights) -> None:
     """Predictions are missing exactly where the model lacks one of its features."""
     rows = flights.logged(STORMS, END)
@@ -106,6 +118,11 @@ def alert(alert_type: str, severity: str) -> dict[str, Any]:
     }
 
 
+def mae(reference: float = 9.61, *, degraded: bool = True) -> dict[str, Any]:
+    """The metric of an alert on performance."""
+    return {"name": "mae", "value": 16.4, "reference": reference, "degraded": degraded}
+
+
 def message(channel: str, alert_type: str) -> dict[str, Any]:
     """A message of the outbox about model-1."""
     text = f"flights (model-1): alert-{alert_type}"
@@ -114,7 +131,7 @@ def message(channel: str, alert_type: str) -> dict[str, Any]:
 
 def storms() -> Found:
     """The storms as they must be found."""
-    told = ("data_drift", "prediction_drift")
+    told = ("data_drift", "prediction_drift", "performance")
     features = [
         feature("dep_delay", 0.244, drifted=True),
         feature("hour", 0.012, drifted=False),
@@ -124,11 +141,17 @@ def storms() -> Found:
     return Found(
         week=STORMS,
         scores={"dep_delay": 0.2441, "hour": 0.012, "distance": 0.0359 + 0.0002},
+        error=9.61,
         rows=51_955,
         window_rows=6_701,
         model={"id": "model-1", "name": "flights", "state": "drift", "last_checked_at": "2026-11-23T10:00:00Z"},
         report={"status": "drift", "preliminary": False, "n_baseline": 51_955, "n_window": 6_701, "features": features},
-        alerts=[alert("data_drift", "HIGH"), alert("prediction_drift", "MEDIUM"), alert("data_quality", "LOW")],
+        alerts=[
+            alert("data_drift", "HIGH"),
+            alert("prediction_drift", "MEDIUM"),
+            alert("data_quality", "LOW"),
+            {**alert("performance", "HIGH"), "features": [], "performance": {"metrics": [mae()]}},
+        ],
         messages=[message(channel, alert_type) for alert_type in told for channel in ("email", "slack")],
     )
 
@@ -184,6 +207,11 @@ def change_feature(name: str, **changes: Any) -> Callable[[Found], Found]:
         (change_alert(1, deliveries=[{"type": "email", "outcome": "retrying"}]), "email of the prediction_drift"),
         (change_alert(2, features=[]), "does not name dep_delay"),
         (change_alert(2, status="resolved"), "no data_quality alert"),
+        (change_alert(3, status="resolved"), "no performance alert"),
+        (change_alert(3, severity="MEDIUM"), "performance alert is MEDIUM"),
+        (change_alert(3, performance={"metrics": [mae(degraded=False)]}), "about mae"),
+        (change_alert(3, performance={"metrics": [mae(9.7)]}), "reference error is 9.7"),
+        (change_alert(3, deliveries=[]), "email of the performance alert"),
         (lambda found: replace(found, messages=found.messages[1:]), "no email message about the data_drift alert"),
         (lambda found: replace(found, model={**found.model, "id": "model-2"}), "name the model and its id"),
     ],

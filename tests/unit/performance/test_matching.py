@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from driftguard.performance.counts import DELAY_EDGES, Counts, delay_bin, total
 from driftguard.performance.ids import PARTITIONS, hashes_of, partition_of, partitions_for
-from driftguard.performance.matching import count
-from driftguard.performance.runs import Directory, Kind
+from driftguard.performance.matching import count, count_labelled
+from driftguard.performance.runs import NO_CLASS, Directory, Kind, Labels
 from driftguard.statistics import errors, scores
 from tests.unit.performance.rows import DAY, HOUR, START, Story, directory, labels, story
 
@@ -196,6 +196,33 @@ def test_an_id_with_two_predictions_counts_nowhere() -> None:
     counts = count([directory(predictions)], [labels(given_labels)], classes=2, day=DAY)
     assert counts.tally == (0, 0, 1, 0, 0, 0, 1)
     assert counts.n == 0
+
+
+@pytest.mark.parametrize(("kind", "classes"), [("classes", 2), ("classes", 4), ("numbers", 0)])
+def test_rows_with_known_labels_count_as_joined_rows(kind: Kind, classes: int) -> None:
+    """Rows that have one label each give the counts of their join, to the byte."""
+    chance = np.random.default_rng(8)
+    rows = 500
+    predicted = chance.integers(0, max(classes, 1), rows).astype(np.uint8)
+    predicted[:20] = NO_CLASS
+    values = chance.random(rows)
+    values[10:30] = np.nan
+    truth = chance.normal(0, 3, rows) if not classes else chance.integers(0, classes, rows).astype(np.uint8)
+    ids = np.sort(chance.integers(0, 2**63, rows).astype(np.uint64))
+    entries = Directory(ids, np.zeros(rows, np.uint8), predicted, values if not classes else values.astype(np.float32))
+    nothing = np.zeros(rows, np.int64)
+    known = Labels(
+        kind,
+        ids,
+        truth.astype(np.uint8) if classes else np.zeros(rows, np.uint8),
+        np.zeros(0) if classes else truth.astype(np.float64),
+        nothing,
+        nothing,
+        ids,
+        nothing,
+    )
+    joined = count([entries], [known], classes=classes, day=0)
+    assert count_labelled(classes, predicted, values, truth).encode() == joined.encode()
 
 
 def test_labels_alone_wait_and_predictions_alone_are_unlabelled() -> None:

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from driftguard.performance.counts import DELAYS, Counts, Tally, delay_bin
+from driftguard.performance.counts import DELAYS, Counts, delay_bin
 from driftguard.performance.maturity import Day, Waiting, delay_quantile, uneven
+from driftguard.performance.tally import Tally
 from driftguard.statistics.arrays import Ints
 
 RNG = np.random.default_rng(1)

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
 from moto import mock_aws
 
@@ -16,15 +17,21 @@ from driftguard.models import registry
 from driftguard.models.names import pack_names
 from driftguard.models.schemas import NewModel
 from driftguard.models.tables import Models
+from driftguard.models.task import Task
+from driftguard.performance.batches import Reader, time_in
+from driftguard.performance.ids import hashes_of
+from driftguard.performance.joining import arrived_of
 from driftguard.platform.dynamodb import connect, disconnect
 from driftguard.platform.environment import Environment
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, NotFound, TooLarge, Unavailable
 from driftguard.platform.paging import encode_cursor
 from driftguard.platform.retries import ConditionFailed
-from driftguard.platform.times import iso
+from driftguard.platform.times import HOUR, iso
 from driftguard.predictions import intake, listing
+from driftguard.predictions.heads import Head
+from driftguard.predictions.keys import TIMED
 from driftguard.predictions.schemas import BatchBody, BatchLogged, Logged, PredictionBody
-from driftguard.predictions.tables import Head, Predictions
+from driftguard.predictions.tables import Predictions
 from driftguard.rows.unpacking import unpack_rows
 from sandbox.stack import deploy_tables
 
@@ -267,6 +274,61 @@ def test_a_batch_id_is_stored_once(model: Models) -> None:
     assert first.prediction_ids[3] == "mine"
     assert batch(model, items, "night", now=NOW + timedelta(days=1)) == first
     assert stored(model) == 4
+
+
+@pytest.mark.parametrize("form", ["rows", "columns", "one"])
+def test_a_made_id_starts_with_the_time_of_its_row(model: Models, form: str) -> None:
+    """It is a ULID of the row's time, the same in the answer, in a retry, in the list and in a join."""
+    moments = [NOW - timedelta(days=day, milliseconds=7) for day in (20, 0, 3)]
+    sent = [{"features": {"x": number}, "timestamp": iso(moment)} for number, moment in enumerate(moments)]
+
+    def send(now: datetime = NOW) -> list[str]:
+        if form == "one":
+            return [
+                made
+                for row in sent
+                for made in one(model, header=f"h{row['timestamp']}", now=now, **row).prediction_ids
+            ]
+        if form == "columns":
+            times = [row["timestamp"] for row in sent]
+            body = BatchBody.model_validate(
+                {"model_id": model.model_id, "columns": {"x": [0, 1, 2]}, "timestamps": times, "batch_id": "night"}
+            )
+            return intake.log_batch("org", body, now=now).prediction_ids
+        return batch(model, sent, "night", now=now).prediction_ids
+
+    ids = send()
+    assert [time_in(made) for made in ids] == [round(moment.timestamp() * 1000) * 1000 for moment in moments]
+    assert len({made[10:] for made in ids}) == 3
+    assert send(NOW + HOUR) == ids
+    assert {row["prediction_id"]: row["features"]["x"] for row in listed(model, limit=1)} == dict(
+        zip(ids, range(3), strict=True)
+    )
+    reader = Reader(model.model_id, Task(type="regression"))
+    joined = [run.hashes for each in arrived_of(reader, heads(model), []) for run in each.pieces.directories.values()]
+    assert set(np.concatenate(joined)) == set(hashes_of(model.model_id, ids))
+
+
+def test_a_batch_of_an_earlier_release_keeps_its_made_ids(model: Models) -> None:
+    """Its head has no version of ids, so a retry and the list show the ids that were answered then."""
+    batch(model, rows(2), "night")
+    (head,) = heads(model)
+    assert head.arrived_at.endswith(TIMED)
+    item = Predictions.find(head.pk, head.sk)
+    assert item is not None
+    item.arrived_at = head.arrived_at.removesuffix(TIMED)
+    item.save()
+    digest = head.sk.removeprefix("b#")
+    ids = [f"{digest[:20]}-0", f"{digest[:20]}-1"]
+    assert batch(model, rows(2), "night").prediction_ids == ids
+    assert [row["prediction_id"] for row in listed(model, limit=1)] == ids
+
+
+def test_a_batch_without_made_ids_is_stored_as_before(model: Models) -> None:
+    """The version of ids is noted only where it decides something."""
+    batch(model, named("a", "b"))
+    batch(model, [*named("a"), *rows(1)], now=NOW + MINUTE)
+    assert [head.arrived_at.endswith(TIMED) for head in heads(model)] == [False, True]
 
 
 def test_the_same_set_of_prediction_ids_is_one_batch_in_any_order(model: Models) -> None:

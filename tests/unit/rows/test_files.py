@@ -426,7 +426,10 @@ def test_an_object_is_read_part_by_part(size: int, monkeypatch: pytest.MonkeyPat
     assert reader.fetched == size
 
 
-@pytest.mark.parametrize(("code", "gone"), [("NoSuchKey", True), ("PreconditionFailed", True), ("SlowDown", False)])
+@pytest.mark.parametrize(
+    ("code", "gone"),
+    [("NoSuchKey", True), ("PreconditionFailed", True), ("AccessDenied", True), ("SlowDown", False)],
+)
 def test_an_object_that_was_replaced_is_gone(code: str, gone: bool) -> None:
     """Another ETag and a deleted object are told apart from faults that pass."""
 

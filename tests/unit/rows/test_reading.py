@@ -10,7 +10,7 @@ import pytest
 from driftguard.platform.serialization import Scalar
 from driftguard.platform.times import hour_of
 from driftguard.rows.columns import Row
-from driftguard.rows.reading import BadRow, RowReader, check_name
+from driftguard.rows.reading import BadRow, BaselineRow, RowReader, check_name
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PLACE: list[str | int] = ["body", "predictions", 3]
@@ -147,10 +147,14 @@ def test_times_are_good_from_21_days_back_to_15_minutes_ahead(offset: timedelta,
 
 
 def test_baseline_rows_follow_the_same_rules_without_ids() -> None:
-    """A baseline row is features, prediction and timestamp; anything else in it is unknown."""
+    """A baseline row is features, prediction, timestamp, score, probabilities and label, and nothing else."""
     reader = RowReader(NOW)
-    assert reader.baseline({"features": {"a": 1}, "prediction": "yes"}, ["body", "rows", 0]) == ({"a": 1}, "yes", None)
-    assert reader.baseline({"features": {}, "timestamp": None}, ["body", "rows", 0]) == ({}, None, None)
+    place: list[str | int] = ["body", "rows", 0]
+    row = {"features": {"a": 1}, "prediction": "yes", "score": 0.7, "probabilities": {"yes": 1.0}, "label": "no"}
+    assert reader.baseline(row, place) == BaselineRow({"a": 1}, "yes", None, 0.7, {"yes": 1.0}, "no")
+    assert reader.baseline({"features": {}, "timestamp": None}, place) == BaselineRow({}, None, None)
+    with pytest.raises(BadRow, match="from 0 to 1"):
+        reader.baseline({"features": {}, "score": 2}, place)
     with pytest.raises(BadRow) as caught:
         reader.baseline({"features": {}, "prediction_id": "a"}, ["body", "rows", 7])
     assert caught.value.loc == ["body", "rows", 7, "prediction_id"]

@@ -23,8 +23,10 @@ from driftguard.platform.times import hour_start, iso
 from driftguard.statistics.arrays import Ints
 from driftguard.verdicts.comparison import Comparison
 from driftguard.verdicts.findings import quality_severity_of
-from driftguard.verdicts.first_week import hourly_phi
+from driftguard.verdicts.first_week import first_week_tests, hourly_phi
 from driftguard.verdicts.judging import Verdict, judge
+from driftguard.verdicts.parts import PartTests
+from driftguard.verdicts.rules import Rules
 from driftguard.verdicts.shapes import ReportFeature
 from tests.unit.counting.worlds import MONDAY
 from tests.unit.verdicts.pasts import compared
@@ -215,6 +217,33 @@ def test_what_cycles_could_explain_is_no_drift_in_the_first_week(
     assert not first_week(baseline, hours, timed=timed, **settings).findings[0].holding
 
 
+def first_week_part(hours: Sequence[Sequence[float]], *, window_days: int = 7, start: int = 0) -> PartTests:
+    """The first week of one feature after these hours. start: no window begins before this hour of the model."""
+    baseline = build({"x": normal(10_000)}, days=7)
+    layout = layout_of(baseline)
+    _window, comparison = new_model(baseline, hours)
+    rules = Rules.of(layout, ModelSettings())
+    return first_week_tests(layout, comparison, rules, np.array([C]), window_days, np.array([BEGIN + start]))
+
+
+def test_windows_of_the_first_week_begin_after_the_last_episode_and_are_shorter_than_the_window() -> None:
+    """A window of whole days may begin with the hour of `starts`, not before, and is at least a day shorter."""
+    hours = [normal(60, 1.2, seed=hour) for hour in range(50)]
+    assert first_week_part(hours[:30], start=6).fired[0]
+    assert not first_week_part(hours[:30], start=7).tested[0]
+    longest, of_two_days = first_week_part(hours), first_week_part(hours, window_days=2)
+    assert (longest.hours[0], of_two_days.hours[0]) == (48, 24)
+    assert not first_week_part(hours, window_days=1).tested[0]
+
+
+def test_rows_that_resemble_each_other_count_less_in_the_first_week() -> None:
+    """A day needs `min_samples`·φ values: hours that each hold one value leave a feature untested."""
+    alike = [[(1.0, 1.5)[hour % 2]] * 60 for hour in range(30)]
+    mixed = [[1.0, 1.5] * 30 for _hour in range(30)]
+    assert not first_week_part(alike).tested[0]
+    assert first_week_part(mixed).fired[0]
+
+
 def test_few_distinct_values_are_only_tested_for_being_broken() -> None:
     """A whole day of another mix of twelve values raises nothing, since they may be those of a Monday."""
     random = np.random.default_rng(1)
@@ -268,8 +297,9 @@ def test_what_is_found_broken_later_than_a_day_only_holds_an_alert() -> None:
     early, late = (first_week(baseline, [["a"] * 60] * hours).findings[0] for hours in (24, 120))
     assert (early.holding, late.firing, late.holding) == (False, False, True), "a day may hold a tenth of the week"
     rare = build({"c": ["a"] * 50 + ["b"] * 9950}, days=7)
-    early, late = (first_week(rare, [["a"] * 60] * hours).findings[0] for hours in (24, 120))
+    early, next_hour, late = (first_week(rare, [["a"] * 60] * hours).findings[0] for hours in (24, 25, 120))
     assert (early.firing, early.holding) == (True, True)
+    assert (next_hour.firing, next_hour.holding) == (False, True)
     assert (late.testable, late.firing, late.holding) == (False, False, True)
 
 
@@ -302,7 +332,7 @@ def test_flaws_that_rise_within_hours_are_a_data_quality_alert() -> None:
     assert quality.firing
     assert (feature.kind, feature.p_value) == ("missing", None)
     assert feature.shares is not None
-    assert feature.shares.window == pytest.approx(15 / 75, abs=0.01)
+    assert feature.shares["window"] == pytest.approx(15 / 75, abs=0.01)
     assert feature.drift_score == pytest.approx(0.2, abs=0.02)
     assert quality.severity == quality_severity_of(feature.drift_score)
     assert feature.change is not None

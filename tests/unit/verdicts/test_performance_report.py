@@ -1,16 +1,18 @@
 """The report on performance holds the numbers of the counts, and nothing that JSON cannot."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from driftguard.models.task import Task
-from driftguard.performance.counts import Counts, Tally
+from driftguard.performance.counts import Counts
 from driftguard.performance.maturity import Day
 from driftguard.performance.metrics import metrics_of
 from driftguard.performance.runs import Kind
+from driftguard.performance.tally import Tally
 from driftguard.statistics import errors
 from driftguard.verdicts.performance import judge
 from driftguard.verdicts.performance_report import Reference, report, status
@@ -43,6 +45,7 @@ def test_the_report_has_the_numbers_of_the_days(task: Task, kind: Kind) -> None:
     found = report(days, reference, judged, task, None)
     assert found["metric"] == found["headline"]
     assert len(found["days"]) == 10
+    assert set(found["names"]) == set(metrics_of(days[0].counts, task)) >= {found["headline"]}
     assert [day["mature"] for day in found["days"]] == [True] * 8 + [False] * 2
     for shown, day in zip(found["days"], days, strict=True):
         metric = metrics_of(day.counts, task)[found["headline"]]
@@ -88,9 +91,27 @@ def test_pictures_hold_every_row_of_the_window() -> None:
     assert regression["errors"] is not None
     counts = regression["errors"]["counts"]["errors"]
     assert sum(counts) == regression["window"]["n"]
-    assert len(regression["errors"]["edges"]) == len(counts) + 1 <= 25
+    assert len(regression["errors"]["edges"]) == len(counts) + 1 <= 17
     assert counts[0] > 0 < counts[-1]
-    assert errors.EDGES[0] <= regression["errors"]["edges"][0]
+    assert regression["errors"]["edges"][0] == 0
+
+
+@pytest.mark.parametrize("noise", [[], [0.0] * 50, [1e-15, 3e-37]])
+def test_the_errors_have_bins_of_one_width_whatever_the_smallest_is(noise: list[float]) -> None:
+    """An exact prediction and a rounding error of 1e-15 take no bin from the other errors."""
+    sizes = np.concatenate([np.random.default_rng(1).normal(0, 5, 4000), noise])
+    window = replace(
+        Counts.empty(0),
+        tally=Tally(predictions=len(sizes), labelled=len(sizes)),
+        errors=np.bincount(errors.bins_of(sizes), minlength=errors.BINS),
+    )
+    found = report([Day(DAY, window, END)], None, [], Task(type="regression"), None)["errors"]
+    assert found is not None
+    counts, edges = np.array(found["counts"]["errors"]), np.array(found["edges"])
+    assert counts.tolist() == np.histogram(np.abs(sizes).astype(np.float32), edges)[0].tolist()
+    even = np.linspace(0, edges[-2], len(edges) - 1)
+    assert np.abs(edges[:-1] - even).max() < even[1] / 2
+    assert counts[-1] / len(sizes) < 0.03
 
 
 @pytest.mark.parametrize(("task", "kind"), TASKS)
@@ -100,6 +121,7 @@ def test_a_model_without_labels_has_an_empty_report(task: Task, kind: Kind) -> N
     for days in ([], [Day(DAY, empty), Day(DAY + 1, empty, END)]):
         found = report(days, None, [], task, None)
         assert found["window"]["metrics"] == {}
+        assert found["names"] == []
         assert [day["value"] for day in found["days"]] == [None] * len(days)
         json.dumps(found, allow_nan=False)
     nothing = status([], undated=[], refused=0, now=END)

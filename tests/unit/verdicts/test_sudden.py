@@ -273,6 +273,42 @@ def test_a_shift_fires_with_its_onset_and_only_for_its_feature() -> None:
         assert after.since.tolist() == [24 * (MONDAY + 7)] * 2
 
 
+def test_the_matched_hours_are_as_far_apart_as_the_score() -> None:
+    """Shares of a changed feature sum to one, and their distance is the score; steady features have none."""
+    for feature in range(2):
+        profiles = steady(31)
+        shift(profiles[MONDAY + 30], feature, 9)
+        known = learn(two(), MONDAY + 30, profiles, None, {}, MONDAY)
+        tests = check(two(), known, profiles, 24 * (MONDAY + 30) + 12)
+        assert list(tests.matched) == [feature]
+        matched = tests.matched[feature]
+        assert matched.window.sum() == pytest.approx(1)
+        # The level of each category is estimated apart.
+        assert matched.reference.sum() == pytest.approx(1, abs=1e-9 if feature == 0 else 0.01)
+        moved = matched.window - matched.reference
+        distance = np.abs(moved.cumsum()).max() if feature == 0 else np.abs(moved).sum() / 2
+        assert distance == pytest.approx(tests.score[feature], rel=1e-9)
+
+
+def test_the_window_is_held_against_its_own_hours() -> None:
+    """Mornings have low values and evenings high ones; a change in the evening is compared with evenings alone."""
+    profiles = steady(31, rows=40)
+    for profile in profiles.values():
+        profile.groups[:12, :, 5:] = 0
+        profile.groups[12:, :, :5] = 0
+    today = profiles[MONDAY + 30].groups
+    today[16:, :, 9] += today[16:, :, 5]
+    today[16:, :, 5] = 0
+    known = learn(two(), MONDAY + 30, profiles, None, {}, MONDAY)
+    tests = check(two(), known, profiles, 24 * (MONDAY + 30) + 21)
+    assert tests.window_hours.tolist() == [6, 6]
+    for matched in tests.matched.values():
+        assert matched.reference[:5] == pytest.approx(np.zeros(5), abs=0.01)
+        assert matched.reference[5:] == pytest.approx(np.full(5, 0.2), abs=0.03)
+        assert matched.window[5] == 0
+        assert matched.window[9] == pytest.approx(0.4, abs=0.05)
+
+
 def test_the_reference_is_named() -> None:
     """On a weekend only the same weekday is alike, and in a model's first days the baseline's hours are."""
     profiles = steady(41)

@@ -27,9 +27,10 @@ from driftguard.counting.layout import layout_of
 from driftguard.distributions.baseline import Baseline, FeatureBaseline, build
 from driftguard.distributions.categories import Categories, digest
 from driftguard.models.settings import ModelSettings
-from driftguard.platform.serialization import Scalar
+from driftguard.platform.serialization import MAX_ANSWER_BYTES, Scalar, answer_bytes
 from driftguard.platform.times import hour_of
 from driftguard.rows.columns import Row, columns_of
+from driftguard.verdicts.bounds import FEW, NO_PICTURE
 from driftguard.verdicts.comparison import Comparison
 from driftguard.verdicts.findings import quality_severity_of, severity_of
 from driftguard.verdicts.judging import Verdict, judge
@@ -629,3 +630,16 @@ def test_fifty_features_are_judged_in_milliseconds() -> None:
         judge(baseline, window, comparison, occasion(baseline, window))
         best = min(best, time.process_time() - started)
     assert best < 0.03
+
+
+def test_the_report_of_few_features_fits_into_a_response_whatever_they_are_called() -> None:
+    """The longest names and categories, of characters that take the most bytes, leave room in a response."""
+    names = ["\x01" * 126 + f"{number:02}" for number in range(FEW)]
+    categories = [f"{number:03}" + "\x01" * 253 for number in range(60)]
+    baseline = build({name: [one for one in categories[:30] for _time in range(60)] for name in names})
+    window = counted(baseline, dict.fromkeys(names, categories[10:] * 4))
+    report = judged(baseline, window).report
+    assert len(report["drifted_features"]) == FEW
+    assert {len(one["new_categories"]) for one in report["features"]} == {5}
+    compared = [{**one, "histogram": NO_PICTURE, "new_categories": []} for one in report["features"]]
+    assert answer_bytes({**report, "reference": compared}) < MAX_ANSWER_BYTES

@@ -47,7 +47,7 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.history,
             every=arguments.every,
             progress=terminal.tell,
-            **inputs_of(arguments),
+            **inputs_of(arguments)[0],
         )
     terminal.write(result, arguments)
     return OK

@@ -9,8 +9,12 @@ from typing import Any
 
 from driftguard_client.cli.local_commands import FAILED, OK, WRONG, Terminal, guarded
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from driftguard_client.comparing.options import ColumnOptions
+
 FORMATS = ("text", "json", "html", "markdown", "junit")
-LEVELS = ("none", "data_quality", "drift")
+LEVELS = ("none", "data_quality", "drift", "performance")
 
 EXAMPLE = """example:
   driftguard compare train.parquet today.csv --prediction pred --fail-on drift
@@ -34,12 +38,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_inputs(parser, "window", "the rows to compare with it")
+    parser.add_argument("--label", metavar="COL", help="the column of true values: also compare the performance")
+    parser.add_argument("--score", metavar="COL", help="the column of scores, the probability of the positive class")
     add_output(parser, FORMATS)
     parser.add_argument(
         "--fail-on",
         choices=LEVELS,
         default="none",
-        help="exit with status 1 for drift, or already for poor data quality (default: none)",
+        help="exit with status 1 for this or worse; performance is the worst and needs --label (default: none)",
     )
     parser.add_argument(
         "--looks",
@@ -82,12 +88,15 @@ def add_output(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     parser.add_argument("--out", metavar="FILE", help="write the result to this file instead of the terminal")
 
 
-def inputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments that `compare` and `backtest` share. The command line goes before the configuration."""
+def inputs_of(arguments: argparse.Namespace) -> tuple[dict[str, Any], ColumnOptions]:
+    """Return the arguments that `compare` and `backtest` share, and the configured columns.
+
+    The command line goes before the configuration.
+    """
     from driftguard_client.comparing.options import Options, read_options
 
     options = read_options(arguments.config) if arguments.config else Options()
-    return {
+    shared = {
         "prediction": arguments.prediction or options.columns.prediction,
         "timestamp": arguments.timestamp or options.columns.timestamp,
         "exclude": [*options.columns.exclude, *arguments.exclude],
@@ -98,6 +107,7 @@ def inputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
             delimiter=arguments.delimiter or options.csv.delimiter,
         ),
     }
+    return shared, options.columns
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -108,19 +118,24 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from driftguard_client.comparing import compare
 
+    inputs, columns = inputs_of(arguments)
     with Terminal() as terminal:
         result = compare(
             arguments.baseline,
             arguments.window,
+            label=arguments.label or columns.label,
+            score=arguments.score or columns.score,
             looks=arguments.looks,
             progress=terminal.tell,
-            **inputs_of(arguments),
+            **inputs,
         )
+    fails = result.fails(arguments.fail_on)
     more = {"markdown": result.to_markdown, "junit": lambda: result.to_junit(arguments.fail_on)}
     terminal.write(result, arguments, more)
-    if arguments.strict and result.status == "insufficient_data":
+    is_untested = arguments.fail_on == "performance" and result.performance and not result.performance.is_tested
+    if arguments.strict and (result.status == "insufficient_data" or is_untested):
         return WRONG
-    return FAILED if result.fails(arguments.fail_on) else OK
+    return FAILED if fails else OK
 
 
 def _looks(text: str) -> int:

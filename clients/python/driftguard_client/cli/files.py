@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING, Any
 from driftguard_client.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 MISSING = frozenset({"", "NA", "N/A", "NULL", "null", "NaN", "nan", "None", "<NA>", "#N/A", "n/a", "NaT"})
 _LARGEST_FIELD = 10_000_000
 
 
-def read(path: str, tell: Callable[[int, int], object]) -> Any:
-    """Return the content of a file as a frame. Raises ArgumentError with the line that is wrong."""
+def read(path: str, tell: Callable[[int, int], object], texts: Collection[str] = ()) -> Any:
+    """Return the content of a file as a frame. Raises ArgumentError with the line that is wrong.
+
+    texts: columns of a CSV file whose values stay texts, such as ids with leading zeros.
+    """
     name = path.lower().removesuffix(".gz")
     if name.endswith((".parquet", ".pq")):
         return read_parquet(path)
     if name.endswith((".csv", ".tsv", ".txt")):
-        return _read_csv(path, "\t" if name.endswith(".tsv") else None, tell)
+        return _read_csv(path, "\t" if name.endswith(".tsv") else None, tell, texts)
     if name.endswith((".jsonl", ".ndjson", ".json")):
         return _read_json_lines(path, tell)
     raise ArgumentError(f"{path}: the name must end with .csv, .tsv, .jsonl (or one of these with .gz) or .parquet.")
@@ -54,7 +57,9 @@ def _opened(path: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
 
-def _read_csv(path: str, delimiter: str | None, tell: Callable[[int, int], object]) -> dict[str, list[Any]]:
+def _read_csv(
+    path: str, delimiter: str | None, tell: Callable[[int, int], object], texts: Collection[str]
+) -> dict[str, list[Any]]:
     csv.field_size_limit(_LARGEST_FIELD)
     try:
         with _opened(path) as file:
@@ -79,7 +84,10 @@ def _read_csv(path: str, delimiter: str | None, tell: Callable[[int, int], objec
         raise ArgumentError(f"{path}: not a readable CSV file in UTF-8 ({error}).") from None
     if len(set(header)) != len(header):
         raise ArgumentError(f"{path}: the header has a name twice. Rename one of the columns.")
-    return {name: _typed(cells) for name, cells in zip(header, columns, strict=True)}
+    return {
+        name: [None if cell in MISSING else cell for cell in cells] if name in texts else _typed(cells)
+        for name, cells in zip(header, columns, strict=True)
+    }
 
 
 def _delimiter(file: io.TextIOWrapper) -> str:

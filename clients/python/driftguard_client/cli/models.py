@@ -64,6 +64,8 @@ def _add_baseline(commands: Commands) -> None:
     put.add_argument("model", metavar="MODEL", help="the name of the model")
     put.add_argument("file", metavar="FILE", help="CSV, JSON Lines (both plain or gzip) or Parquet")
     put.add_argument("--prediction", metavar="COL", help="the column of predictions (default: prediction)")
+    put.add_argument("--label", metavar="COL", help="the column of true values: the reference of the performance")
+    put.add_argument("--score", metavar="COL", help="the column of scores, the probability of the positive class")
     put.add_argument("--timestamp", metavar="COL", help="the column of times (Parquet only)")
     put.add_argument("--days", type=int, help="the number of days that the rows come from")
     put.add_argument("--replace", action="store_true", help="accept data without any feature of the current baseline")
@@ -117,6 +119,8 @@ def put_baseline(arguments: argparse.Namespace) -> int:
         made = model.set_baseline(
             data,
             prediction=arguments.prediction,
+            label=arguments.label,
+            score=arguments.score,
             days=arguments.days,
             replace=arguments.replace,
             progress=shown,

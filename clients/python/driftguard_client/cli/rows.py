@@ -1,20 +1,26 @@
-"""`log FILE`."""
+"""`log`, `labels` and `performance`."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from driftguard_client.cli.common import FAILED, OK, add_command, client, show
+from driftguard_client.cli.common import FAILED, OK, WRONG, add_command, client, show
+from driftguard_client.errors import ArgumentError
 from driftguard_client.progress import Progress
 
 if TYPE_CHECKING:
     import argparse
 
     from driftguard_client.cli.common import Commands
+    from driftguard_client.results import LogResult
+
+UPLOADED = 20_000_000
+"""Bytes from which a file of labels is uploaded, if its columns have the names that the service knows."""
 
 
 def add_parsers(commands: Commands) -> None:
-    """Add the command."""
+    """Add the commands."""
     parser = add_command(
         commands,
         "log",
@@ -32,6 +38,45 @@ def add_parsers(commands: Commands) -> None:
     parser.add_argument("--feature", action="append", metavar="COL", help="log this column only; may be repeated")
     parser.add_argument("--batch-id", metavar="ID", help="an id of the file: logging it again stores its rows once")
     parser.add_argument("--strict", action="store_true", help="exit with status 1 if a row was not stored")
+    _add_labels(commands)
+    performance = add_command(
+        commands,
+        "performance",
+        "show how well the model predicts, according to its labels",
+        "driftguard performance churn --days 28",
+        show_performance,
+    )
+    performance.add_argument("model", metavar="MODEL", help="the name of the model")
+    performance.add_argument("--days", type=int, help="only the last days")
+    performance.add_argument("--metric", metavar="NAME", help="the metric of each day (default: the headline)")
+    performance.add_argument(
+        "--fail-on",
+        choices=["none", "performance"],
+        default="none",
+        help="exit with status 1 if a metric is worse than the reference (default: none)",
+    )
+
+
+def _add_labels(commands: Commands) -> None:
+    parser = add_command(
+        commands,
+        "labels",
+        "send the labels in a file; without a file, show what became of the labels",
+        "driftguard labels churn labels.csv --prediction-id id --label y --timestamp ts",
+        labels,
+    )
+    parser.add_argument("model", metavar="MODEL", help="the name of the model")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="CSV, JSON Lines (both plain or gzip) or Parquet")
+    parser.add_argument("--prediction-id", metavar="COL", help="the column of ids (default: prediction_id)")
+    parser.add_argument("--label", metavar="COL", help="the column of true values (default: label)")
+    parser.add_argument("--timestamp", metavar="COL", help="the column with the times of the predictions")
+    parser.add_argument("--labelled-at", metavar="COL", help="the column with the times when the truth was known")
+    parser.add_argument("--withdraw", metavar="COL", help="the column that says which labels to take back")
+    parser.add_argument(
+        "--outcome", action="append", default=[], metavar="COL", help="a column of numbers to average; may be repeated"
+    )
+    parser.add_argument("--batch-id", metavar="ID", help="an id of the file: sending it again stores its labels once")
+    parser.add_argument("--strict", action="store_true", help="exit with status 1 if a label was not stored")
 
 
 def log_file(arguments: argparse.Namespace) -> int:
@@ -42,7 +87,8 @@ def log_file(arguments: argparse.Namespace) -> int:
     dg = client(arguments)
     dg._options.strict = False  # what was not sent is shown below, row by row
     try:
-        frame = read(arguments.file, lambda done, total: shown("Reading", done, total))
+        texts = [arguments.prediction_id] if arguments.prediction_id else []
+        frame = read(arguments.file, lambda done, total: shown("Reading", done, total), texts)
         result = dg.model(arguments.model).log_frame(
             frame,
             features=arguments.feature,
@@ -57,6 +103,82 @@ def log_file(arguments: argparse.Namespace) -> int:
     finally:
         shown.end()
     show(arguments, result.to_dict(), str(result))
-    if result.failed or (result.rows and not result.accepted + result.sampled_out):
-        return 2
-    return FAILED if arguments.strict and result.errors else OK
+    return _status(result, strict=arguments.strict)
+
+
+def labels(arguments: argparse.Namespace) -> int:
+    """Send the labels in a file, or show what became of the labels."""
+    if arguments.file is None:
+        status = client(arguments).model(arguments.model).labels()
+        show(arguments, status.to_dict(), str(status))
+        return OK
+    return _upload(arguments) if _is_uploaded(arguments) else _send(arguments)
+
+
+def _is_uploaded(arguments: argparse.Namespace) -> bool:
+    names = ("prediction_id", "label", "timestamp", "labelled_at", "withdraw", "batch_id")
+    if any(getattr(arguments, name) for name in names) or arguments.outcome:
+        return False
+    is_parquet = arguments.file.lower().endswith((".parquet", ".pq"))
+    return not is_parquet and os.path.exists(arguments.file) and os.path.getsize(arguments.file) >= UPLOADED
+
+
+def _upload(arguments: argparse.Namespace) -> int:
+    shown = Progress(unit="")
+    try:
+        stored = client(arguments).model(arguments.model).upload_labels(arguments.file, progress=shown)
+    finally:
+        shown.end()
+    show(arguments, stored.to_dict(), str(stored))
+    return FAILED if arguments.strict and stored.rejected else OK
+
+
+def _send(arguments: argparse.Namespace) -> int:
+    from driftguard_client.cli.files import read
+    from driftguard_client.frames import Frame
+
+    shown = Progress()
+    dg = client(arguments)
+    dg._options.strict = False  # what was not sent is shown below, row by row
+    own_id = arguments.prediction_id or "prediction_id"
+    try:
+        frame = Frame(read(arguments.file, lambda done, total: shown("Reading", done, total), [own_id]))
+
+        def column(argument: str) -> str | None:
+            """The column of an argument, or one that is called like it."""
+            given: str | None = getattr(arguments, argument)
+            return given or (argument if frame.has(argument) else None)
+
+        if not frame.rows:
+            raise ArgumentError(f"{arguments.file}: the file has no rows.")
+        named = [name for name in frame.names if name.startswith("outcome:")]
+        result = dg.model(arguments.model).log_labels(
+            frame.columns,
+            prediction_id=own_id,
+            label=arguments.label or "label",
+            timestamp=column("timestamp"),
+            labelled_at=column("labelled_at"),
+            withdraw=column("withdraw"),
+            outcomes=arguments.outcome or named,
+            batch_id=arguments.batch_id,
+            progress=lambda done, total: shown("Sending", done, total),
+        )
+    finally:
+        shown.end()
+    show(arguments, result.to_dict(), str(result))
+    return _status(result, strict=arguments.strict)
+
+
+def show_performance(arguments: argparse.Namespace) -> int:
+    """Show how well a model predicts."""
+    found = client(arguments).model(arguments.model).performance(arguments.days, arguments.metric)
+    show(arguments, found.to_dict(), str(found))
+    return FAILED if arguments.fail_on == "performance" and found.degraded else OK
+
+
+def _status(result: LogResult, *, strict: bool) -> int:
+    """Return the exit status after rows were sent: an error if none of them was stored, or some were not answered."""
+    sent = result.rows - result.sampled_out - getattr(result, "unlabelled", 0)
+    if result.failed or (sent and not result.accepted):
+        return WRONG
+    return FAILED if strict and result.errors else OK

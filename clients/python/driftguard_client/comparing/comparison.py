@@ -26,7 +26,9 @@ from driftguard_client.comparing.counting import Progress, Roles, Sample, Span, 
 from driftguard_client.comparing.csv_files import CsvOptions
 from driftguard_client.comparing.errors import CompareError
 from driftguard_client.comparing.history import HOUR, History
+from driftguard_client.comparing.labelled import Labelled, Tapped, task_of
 from driftguard_client.comparing.options import check_features, settings_of
+from driftguard_client.comparing.performance import Performance, performance_of
 from driftguard_client.comparing.result import Comparison
 from driftguard_client.comparing.sources import Batch, Source, opened
 
@@ -36,6 +38,8 @@ def compare(
     window: Any,
     *,
     prediction: str | None = None,
+    label: str | None = None,
+    score: str | None = None,
     timestamp: str | None = None,
     exclude: Sequence[str] = (),
     settings: ModelSettings | Mapping[str, Any] | None = None,
@@ -48,6 +52,9 @@ def compare(
     baseline, window: data frames (pandas, polars), Arrow tables, mappings of columns, lists of dicts, or paths of CSV,
       JSON Lines or Parquet files. The baseline is usually the training data.
     prediction, timestamp: their columns. Without a name, columns called `prediction` and `timestamp` are used.
+    label: the column of true values. The result then says how well the model predicts, and whether it became worse.
+    score: the column of the positive class's probability. `settings={"task": {…}}` says which label is positive, unless
+      the labels are 0 and 1.
     exclude: columns to leave out. settings: as of a model of the service.
     looks: the number of comparisons that share `alpha`, the accepted share of false alarms. The service uses 2880, the
       checks of a month.
@@ -56,15 +63,34 @@ def compare(
     """
     if isinstance(looks, bool) or not isinstance(looks, int) or looks < 1:
         raise CompareError(f"looks must be a whole number from 1, not {looks!r}.")
+    if score is not None and label is None:
+        raise CompareError("A score needs the column of labels (--label), which it is compared with.")
     valid = settings_of(settings)
     first, second = opened(baseline, "baseline", csv), opened(window, "window", csv)
-    roles = Roles.of(first, second, prediction=prediction, timestamp=timestamp, exclude=exclude)
+    roles = Roles.of(
+        first, second, prediction=prediction, timestamp=timestamp, exclude=exclude, label=label, score=score
+    )
+    before_tap, now_tap = Tapped(first, roles), Tapped(second, roles)
+    if label is not None:
+        first, second = before_tap, now_tap
     reference, before = baseline_of(first, roles, progress)
     check_features(valid, [feature.key for feature in reference.features])
     counts, past, now = window_of(reference, second, roles, progress)
     progress("Comparing", 0)
     verdict = verdict_on(reference, counts, past, now, valid, looks)
-    return Comparison.of(verdict, before, now, valid, looks, [*first.notes, *second.notes])
+    performance = None
+    if label is not None:
+        performance = _performance(before_tap.labelled, now_tap.labelled, roles, valid, looks)
+    return Comparison.of(verdict, before, now, valid, looks, [*first.notes, *second.notes], performance)
+
+
+def _performance(before: Labelled, now: Labelled, roles: Roles, settings: ModelSettings, looks: int) -> Performance:
+    if roles.prediction is None and roles.score is None:
+        raise CompareError("Labels need a column of predictions or scores to be compared with. Name --prediction.")
+    task = task_of(settings.task, [before, now], has_score=roles.score is not None)
+    return performance_of(
+        now.counts(task), before.counts(task), task, settings, looks, timed=roles.timestamp is not None
+    )
 
 
 def window_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -32,11 +33,13 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True)
 class Roles:
-    """What each column is. prediction, timestamp: their columns, None if there is none. exclude: columns left out."""
+    """What each column is. exclude: columns left out. The others are None if there is none."""
 
     prediction: str | None
     timestamp: str | None
     exclude: frozenset[str]
+    label: str | None = None
+    score: str | None = None
 
     @classmethod
     def of(
@@ -47,6 +50,8 @@ class Roles:
         prediction: str | None,
         timestamp: str | None,
         exclude: Sequence[str] = (),
+        label: str | None = None,
+        score: str | None = None,
     ) -> Roles:
         """Return the roles. Without a name, columns called `prediction` and `timestamp` are what they are called.
 
@@ -55,18 +60,23 @@ class Roles:
         for source in (baseline, window):
             if prediction is not None and prediction not in source.names:
                 raise unknown_name("column", prediction, source.names, _label(source))
-        if timestamp is not None and timestamp not in window.names:
-            raise unknown_name("column", timestamp, window.names, _label(window))
+        for name in (timestamp, label, score):
+            if name is not None and name not in window.names:
+                raise unknown_name("column", name, window.names, _label(window))
         every = [*baseline.names, *window.names]
         for name in exclude:
             if name not in every:
                 raise unknown_name("column", name, dict.fromkeys(every), "The data")
-        if prediction is not None and prediction == timestamp:
-            raise CompareError(f"Column {prediction!r} cannot be both the prediction and the timestamp.")
+        named = {"prediction": prediction, "timestamp": timestamp, "label": label, "score": score}
+        for (one, name), (other, same) in combinations(named.items(), 2):
+            if name is not None and name == same:
+                raise CompareError(f"Column {name!r} cannot be both the {one} and the {other}.")
         roles = cls(
-            prediction=prediction or (PREDICTION if PREDICTION in every and timestamp != PREDICTION else None),
-            timestamp=timestamp or (TIMESTAMP if TIMESTAMP in every and prediction != TIMESTAMP else None),
+            prediction=prediction or (PREDICTION if PREDICTION in every and PREDICTION not in named.values() else None),
+            timestamp=timestamp or (TIMESTAMP if TIMESTAMP in every and TIMESTAMP not in named.values() else None),
             exclude=frozenset(exclude),
+            label=label,
+            score=score,
         )
         before, now = roles.features(baseline), roles.features(window)
         if not set(before) & set(now):
@@ -79,7 +89,7 @@ class Roles:
 
     def features(self, source: Source) -> list[str]:
         """Return the columns of a sample that are features."""
-        left_out = {self.prediction, self.timestamp, *self.exclude}
+        left_out = {self.prediction, self.timestamp, self.label, self.score, *self.exclude}
         return [name for name in source.names if name not in left_out]
 
 
@@ -124,7 +134,7 @@ def _reference(
             for batch in batches:
                 slots = None
                 if timestamp is not None:
-                    times = _times(batch, timestamp)
+                    times = times_in(batch, timestamp)
                     span.add(times)
                     slots = builder.slots((times // HOUR).tolist()) if with_weeks else None
                 for name in names:
@@ -142,7 +152,7 @@ def _reference(
 def columns_of(batch: Batch, source: Source, roles: Roles) -> Columns:
     """Return rows as the engine counts them. Without times every row is of the first hour of 1970."""
     timed = roles.timestamp is not None
-    times = _times(batch, str(roles.timestamp)) if timed else np.zeros(batch.rows, np.int64)
+    times = times_in(batch, str(roles.timestamp)) if timed else np.zeros(batch.rows, np.int64)
 
     def reader(name: str) -> Callable[[], Column]:
         return lambda: _column(batch, name)
@@ -180,6 +190,14 @@ class Span:
         return Sample(name, rows, len(self.days) or None, self.start, self.end)
 
 
+def times_in(batch: Batch, name: str) -> Times:
+    """Return the times of a batch. Raises CompareError if it has none."""
+    values = batch.column(name)
+    if values is None:
+        raise CompareError(f"Row {batch.first_row + 1} has no column {name!r}, which holds the times.")
+    return times_of(values, name, batch.first_row)
+
+
 def _label(source: Source) -> str:
     return f"The {source.name}" if isinstance(source, FrameSource) else source.name
 
@@ -187,13 +205,6 @@ def _label(source: Source) -> str:
 def _column(batch: Batch, name: str) -> Column:
     values = batch.column(name)
     return () if values is None else parts_of(values, name, batch.first_row)
-
-
-def _times(batch: Batch, name: str) -> Times:
-    values = batch.column(name)
-    if values is None:
-        raise CompareError(f"Row {batch.first_row + 1} has no column {name!r}, which holds the times.")
-    return times_of(values, name, batch.first_row)
 
 
 def _add(builder: ColumnBuilder, column: Column, slots: Slots | None) -> None:

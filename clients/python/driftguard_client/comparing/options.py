@@ -6,6 +6,8 @@ min_drift_score = 0.1
 enabled = false
 [columns]
 prediction = "pred"
+label = "y"
+score = "p"
 timestamp = "ts"
 exclude = ["id"]
 [csv]
@@ -35,9 +37,11 @@ TABLES = ("settings", "columns", "csv")
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """Which columns are no features. prediction, timestamp: their names. exclude: columns to leave out."""
+    """Which columns are no features. exclude: columns to leave out. The others are names of columns."""
 
     prediction: str | None = None
+    label: str | None = None
+    score: str | None = None
     timestamp: str | None = None
     exclude: list[str] = field(default_factory=list)
 

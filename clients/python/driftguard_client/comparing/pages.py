@@ -10,11 +10,14 @@ from driftguard_engine.alerts.words import minute, number, one_line, shorten
 from driftguard_engine.distributions.baseline import key_of
 
 from driftguard_client.comparing.drawings import histogram, score_bar
+from driftguard_client.comparing.performance import Performance
 from driftguard_client.comparing.result import Comparison, ranked
 from driftguard_client.comparing.texts import (
     HEADLINES,
     about,
+    labels_line,
     looks_line,
+    metric_row,
     quality_lines,
     row_of,
     test_of,
@@ -55,6 +58,8 @@ def body_of(result: Comparison) -> str:
             parts.append(
                 f'<p class="soft">{len(changed) - MOST_CARDS} more changed features are in the table below.</p>'
             )
+    if result.performance is not None:
+        parts.append(_metrics(result.performance))
     parts += _list("Data quality", [*quality_lines(result), *unwatched_lines(result)])
     parts.append(
         '<h2>All features</h2><div class="over"><table><tr><th>feature<th>status<th><th>score<th>limit<th>p-value'
@@ -64,6 +69,19 @@ def body_of(result: Comparison) -> str:
     parts += _list("Notes", [*result.notes, looks_line(result.looks)])
     parts.append(f'<p class="soft">Compared by DriftGuard on {minute(result.compared_at)}.</p>')
     return f"<div>{''.join(parts)}</div>"
+
+
+def _metrics(performance: Performance) -> str:
+    rows = []
+    for one in performance.metrics:
+        name, *cells, status = metric_row(one)
+        kind = ' class="x"' if one.degraded else ""
+        rows.append(f"<tr{kind}><td>{name}<td>{status}<td>{'<td>'.join(map(escape, cells))}\n")
+    return (
+        f'<h2>Performance</h2><p class="soft">{escape(labels_line(performance))}</p><div class="over"><table>'
+        "<tr><th>metric<th>status<th>window<th>95 % interval<th>baseline<th>drop<th>limit"
+        f"{''.join(rows)}</table></div>"
+    )
 
 
 def _headline(result: Comparison) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from driftguard_engine.alerts.findings import Finding
+from driftguard_engine.alerts.words import number
 from driftguard_engine.distributions.baseline import key_of
 from driftguard_engine.models.settings import ModelSettings
 from driftguard_engine.platform.times import iso
@@ -15,21 +16,22 @@ from driftguard_engine.verdicts.judging import Verdict
 
 from driftguard_client.comparing.counting import Sample
 from driftguard_client.comparing.errors import CompareError
+from driftguard_client.comparing.performance import MetricResult, Performance
 from driftguard_client.comparing.shown import Shown
 
-Status = Literal["ok", "data_quality", "drift", "insufficient_data"]
-LEVELS = ("none", "data_quality", "drift")
-"""What `fails` accepts. From `data_quality` on, problems with data quality and drift fail; from `drift` on, drift."""
+Status = Literal["ok", "data_quality", "drift", "performance", "insufficient_data"]
+LEVELS = ("none", "data_quality", "drift", "performance")
+"""What `fails` accepts. Each level includes the later ones: `drift` also fails if the model became worse."""
 
 DRIFT = ("data_drift", "prediction_drift")
 
 
 @dataclass(frozen=True)
 class Found:
-    """What was found of one type of alert. type: `data_drift`, `prediction_drift` or `data_quality`.
+    """What was found of one type of alert: `data_drift`, `prediction_drift`, `data_quality` or `performance`.
 
     fired: whether the service would open an alert. score, p_value: of the feature with the largest score.
-    features: the features that fired or nearly fired, the largest score first.
+    features: the features that fired or nearly fired, the largest score first; of `performance` the degraded metrics.
     """
 
     type: str
@@ -51,15 +53,38 @@ class Found:
             features=list(dict.fromkeys(key_of(one.name, one.role) for one in finding.features)),
         )
 
+    @classmethod
+    def of_performance(cls, performance: Performance) -> Found:
+        """Return what was found about the model's performance, with the largest drop."""
+        worst = max(performance.degraded, key=lambda one: one.drop or 0.0, default=None)
+        return cls(
+            type="performance",
+            fired=worst is not None,
+            severity="NONE" if worst is None else severity_of(worst),
+            score=None if worst is None else worst.drop,
+            p_value=None if worst is None else worst.p_value,
+            features=[one.name for one in performance.degraded],
+        )
+
+
+def severity_of(metric: MetricResult) -> str:
+    """Return the severity of a degraded metric, by its drop relative to the baseline, as in the service."""
+    relative = metric.drop or 0.0
+    if metric.name != "mae" and metric.baseline:
+        relative /= metric.baseline
+    return "LOW" if relative < 0.05 else "MEDIUM" if relative < 0.10 else "HIGH"
+
 
 @dataclass(frozen=True)
 class Comparison(Shown):
     """What differs between a window and its baseline.
 
-    status: `drift`, `data_quality`, `ok` or `insufficient_data`. reason: a sentence, None if there is nothing to say.
+    status: `performance` (the model became worse), `drift`, `data_quality`, `ok` or `insufficient_data`.
+    reason: sentences, None if there is nothing to say.
     features: the report of each feature, as in the service's API. findings: one for each type of alert.
     unwatched: columns that the baseline lacks. notes: sentences about how the data were read and what limits the tests.
     looks: the number of comparisons that share `alpha`. settings: those that differ from the defaults.
+    performance: how well the model predicts, if there is a column of labels.
     """
 
     status: Status
@@ -75,6 +100,7 @@ class Comparison(Shown):
     looks: int
     settings: dict[str, Any]
     compared_at: datetime
+    performance: Performance | None = None
 
     @classmethod
     def of(
@@ -85,13 +111,19 @@ class Comparison(Shown):
         settings: ModelSettings,
         looks: int,
         notes: Sequence[str],
+        performance: Performance | None = None,
     ) -> Comparison:
         """Return the result that a verdict and the samples make."""
         report: Any = verdict.report
         found = [Found.of(one) for one in verdict.findings if one.alert_type != "no_data"]
+        status, reasons = report["status"], [report["reason"]]
+        if performance is not None:
+            found.append(Found.of_performance(performance))
+            if performance.degraded:
+                status, reasons = "performance", [worse(performance), *reasons]
         return cls(
-            status=report["status"],
-            reason=report["reason"],
+            status=status,
+            reason=" ".join(filter(None, reasons)) or None,
             score=report["drift_score"],
             p_value=report["p_value"],
             features=report["features"],
@@ -103,6 +135,7 @@ class Comparison(Shown):
             looks=looks,
             settings=settings.model_dump(exclude_unset=True),
             compared_at=verdict.occasion.now,
+            performance=performance,
         )
 
     @property
@@ -112,10 +145,17 @@ class Comparison(Shown):
         return [key_of(one["name"], one["role"]) for one in sorted(drifted, key=lambda one: -one["drift_score"])]
 
     def fails(self, level: str) -> bool:
-        """Return whether something was found at `level` or above: `none`, `data_quality` or `drift`."""
+        """Return whether something was found at `level` or above: `none`, `data_quality`, `drift` or `performance`."""
         if level not in LEVELS:
             raise CompareError(f"The level must be one of {', '.join(LEVELS)}, not {level!r}.")
-        types = {"none": (), "data_quality": (*DRIFT, "data_quality"), "drift": DRIFT}[level]
+        if level == "performance" and self.performance is None:
+            raise CompareError("Performance needs the column of labels (--label).")
+        types = {
+            "none": (),
+            "data_quality": ("data_quality", *DRIFT, "performance"),
+            "drift": (*DRIFT, "performance"),
+            "performance": ("performance",),
+        }[level]
         return any(one.fired and one.type in types for one in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,6 +172,7 @@ class Comparison(Shown):
             "baseline": sample_dict(self.baseline),
             "window": sample_dict(self.window),
             "findings": [vars(one) for one in self.findings],
+            "performance": None if self.performance is None else self.performance.to_dict(),
             "features": self.features,
             "unwatched": self.unwatched,
             "notes": self.notes,
@@ -169,6 +210,12 @@ class Comparison(Shown):
         from driftguard_client.comparing.pages import body_of, title_of
 
         return title_of(self), body_of(self)
+
+
+def worse(performance: Performance) -> str:
+    """Return a sentence that says which metrics became worse."""
+    said = [f"{one.name} {number(one.baseline)} → {number(one.value)}" for one in performance.degraded]
+    return f"The model predicts worse: {', '.join(said)} on {performance.n:,} labelled rows."
 
 
 def ranked(features: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

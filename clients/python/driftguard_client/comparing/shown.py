@@ -22,7 +22,7 @@ border-radius:10px;padding:24px 28px}
 .dg .soft,.dg th{color:var(--s);font-size:13px;font-weight:400}
 .dg .tag{display:inline-block;border-radius:10px;padding:1px 10px;font-size:12px;font-weight:600;
 color:#fff;background:var(--ok)}
-.dg .tag.drift,.dg .tag.data_quality{background:var(--bad)}
+.dg .tag.drift,.dg .tag.data_quality,.dg .tag.performance{background:var(--bad)}
 .dg .tag.insufficient_data{background:#5d6673}
 .dg .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,1fr));gap:14px}
 .dg .card{border:1px solid var(--l);border-radius:8px;padding:12px 14px}
@@ -46,7 +46,8 @@ color:#fff;background:var(--ok)}
 .dg td:nth-child(3),.dg th:nth-child(3),.dg td:nth-child(6),.dg th:nth-child(6){display:none}}
 @media (prefers-color-scheme:dark){.dg{--t:#e7eaee;--s:#a3acb8;--l:#333a44;--c:#1d2127;
 --b:#59636f;--w:#ff9d57;--bad:#ff8a80;
---ok:#1d7a45;background:#14171c}.dg .tag.drift,.dg .tag.data_quality{background:#b3261e}}
+--ok:#1d7a45;background:#14171c}.dg .tag.drift,.dg .tag.data_quality,
+.dg .tag.performance{background:#b3261e}}
 """
 
 

@@ -30,7 +30,9 @@ class Source(Protocol):
 
     name: str
     names: list[str]
-    notes: list[str]
+
+    @property
+    def notes(self) -> list[str]: ...
 
     def read(self, consume: Callable[[Iterator[Batch]], T]) -> T:
         """Return what `consume` makes of all batches. It may be called again with other batches of the same rows."""

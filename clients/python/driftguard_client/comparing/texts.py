@@ -10,10 +10,12 @@ from driftguard_engine.alerts.words import TESTS, number, one_line, percent, pro
 from driftguard_engine.distributions.baseline import key_of
 
 from driftguard_client.comparing.counting import Sample
+from driftguard_client.comparing.performance import MetricResult, Performance
 from driftguard_client.comparing.result import Comparison, ranked, sample_dict
 
 MONTH = 2880
 HEADLINES = {
+    "performance": "Worse predictions",
     "drift": "Drift",
     "data_quality": "Poor data quality",
     "ok": "No drift",
@@ -44,6 +46,9 @@ def text_of(result: Comparison, width: int) -> str:
     left_out = len(result.features) - len(rows)
     if left_out:
         lines.append(f"  … and {left_out} more {'feature' if left_out == 1 else 'features'}, see --format json or html")
+    if result.performance is not None:
+        lines += ["", f"Performance, {labels_line(result.performance)}:"]
+        lines += [f"  {line}" for line in _aligned([METRIC_COLUMNS, *map(metric_row, result.performance.metrics)])]
     lines += _section("Also", [*quality_lines(result), *unwatched_lines(result)])
     lines += _section("Notes", [*result.notes, looks_line(result.looks)])
     return "\n".join(lines) + "\n"
@@ -60,6 +65,10 @@ def markdown_of(result: Comparison) -> str:
     left_out = len(result.features) - len(shown)
     if left_out:
         lines += ["", f"{left_out} more features have smaller scores."]
+    if result.performance is not None:
+        lines += ["", f"#### Performance, {labels_line(result.performance)}", ""]
+        lines += ["| " + " | ".join(METRIC_COLUMNS) + " |", "|---|---:|---|---:|---:|---:|---|"]
+        lines += ["| " + " | ".join(map(_marked, metric_row(one))) + " |" for one in result.performance.metrics]
     also = [*quality_lines(result), *unwatched_lines(result)]
     if also:
         lines += ["", *(f"- {_marked(line)}" for line in also)]
@@ -75,7 +84,7 @@ def junit_of(result: Comparison, fail_on: str) -> str:
     failures = skipped = 0
     for one in result.features:
         fired = [test for test in one["data_quality"] if test["fired"]] if fail_on == "data_quality" else []
-        failed = fail_on != "none" and (one["drifted"] or bool(fired))
+        failed = fail_on not in ("none", "performance") and (one["drifted"] or bool(fired))
         name, status, score, limit, p_value, change = row_of(one)
         said = f"{status}: score {score}, limit {limit}, p-value {p_value}. {change}".strip()
         said = " ".join([said, *(_quality_line(one, test) for test in fired)])
@@ -95,10 +104,54 @@ def junit_of(result: Comparison, fail_on: str) -> str:
             message = _attribute("The baseline has no such column.")
             case = f"<testcase classname={_attribute(result.window.name)} name={_attribute(one['name'])}>"
             cases.append(f"{case}<failure message={message}/></testcase>")
+    for metric in result.performance.metrics if result.performance is not None else ():
+        if metric.tested is None:
+            continue
+        _name, value, interval, baseline, drop, limit, state = metric_row(metric)
+        said = f"{value} ({interval}), baseline {baseline}, drop {drop}, limit {limit}. {state}".strip()
+        body = f"<system-out>{escape(_xml(said))}</system-out>"
+        if metric.degraded and fail_on != "none":
+            failures += 1
+            body = f"<failure message={_attribute(said)}/>"
+        elif not metric.tested:
+            skipped += 1
+            body = f"<skipped message={_attribute('Too few labels for a test.')}/>"
+        cases.append(f'<testcase classname="performance" name={_attribute(metric.name)}>{body}</testcase>')
     suite = f'tests="{len(cases)}" failures="{failures}" errors="0" skipped="{skipped}"'
     head = '<?xml version="1.0" encoding="UTF-8"?>'
     body = "\n    ".join(cases)
     return f'{head}\n<testsuites>\n  <testsuite name="driftguard" {suite}>\n    {body}\n  </testsuite>\n</testsuites>\n'
+
+
+METRIC_COLUMNS = ["metric", "window", "95 % interval", "baseline", "drop", "limit", "status"]
+
+
+def metric_row(one: MetricResult) -> list[str]:
+    """Return the cells of a metric, in the order of METRIC_COLUMNS."""
+    interval = "" if one.interval is None else f"{number(one.interval[0])} to {number(one.interval[1])}"
+    status = {True: "ok", False: "too few labels", None: ""}[one.tested]
+    return [
+        one.name,
+        number(one.value),
+        interval,
+        number(one.baseline),
+        "" if one.drop is None else number(one.drop),
+        "" if one.limit is None else number(one.limit),
+        "degraded" if one.degraded else status,
+    ]
+
+
+def labels_line(performance: Performance) -> str:
+    """Return how many rows have a label."""
+    said = f"{performance.n:,} labelled rows"
+    if not performance.n_baseline:
+        return f"{said}, none in the baseline to compare with"
+    return f"{said} against {performance.n_baseline:,}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def headline(result: Comparison) -> str:

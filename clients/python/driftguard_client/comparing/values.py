@@ -85,6 +85,12 @@ def parts_of(values: Values, name: str, first_row: int = 0) -> Column:
     )
 
 
+def scalars_of(values: Values, name: str, first_row: int = 0) -> list[Any]:
+    """Return the values of a column as numbers, texts, booleans and None. Raises CompareError."""
+    found = values.to_pylist() if is_array(values) else values
+    return [_scalar(value, name, first_row + place) for place, value in enumerate(found)]
+
+
 def times_of(values: Values, name: str, first_row: int = 0) -> Times:
     """Return the times of a column. A time without an offset is in UTC. Raises CompareError.
 

@@ -1,14 +1,26 @@
 """Reads, acknowledges, snoozes and resolves alerts for users, and closes alerts when the baseline is replaced."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import get_args
 
 from driftguard.alerts import findings, lifecycle, transitions
 from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.publishing import Publish, publish_pending
-from driftguard.alerts.schemas import Alert, AlertDetail, AlertStatus, AlertType, DeliveryRecord, Note, Severity, Snooze
+from driftguard.alerts.schemas import (
+    OF_LABELS,
+    WITHOUT_BASELINE,
+    Alert,
+    AlertDetail,
+    AlertStatus,
+    AlertType,
+    DeliveryRecord,
+    Note,
+    Severity,
+    Snooze,
+)
 from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.models.activity import ActivityKind, Change
 from driftguard.models.registry import MAX_ID
@@ -143,11 +155,23 @@ def act(
     return alert
 
 
-def replace_baseline(model: Models, *, publish: Publish, now: datetime, actor: str) -> None:
-    """Close every open alert of a model whose baseline was replaced, without waiting for the next check."""
+def replace_baseline(model: Models, *, publish: Publish, now: datetime, actor: str, with_labels: bool = False) -> None:
+    """Close every open alert that compares with a replaced baseline, without waiting for the next check.
 
+    with_labels: whether the new baseline is also the new reference of the model's performance.
+    """
+    types = set(get_args(AlertType)) - {*OF_LABELS, *WITHOUT_BASELINE}
+    _close_replaced(model, types | ({"performance"} if with_labels else set()), publish=publish, now=now, actor=actor)
+
+
+def replace_reference(model: Models, *, publish: Publish, now: datetime, actor: str) -> None:
+    """Close an open alert on the performance of a model that has a new reference, without waiting for the next join."""
+    _close_replaced(model, {"performance"}, publish=publish, now=now, actor=actor)
+
+
+def _close_replaced(model: Models, types: Container[str], *, publish: Publish, now: datetime, actor: str) -> None:
     def close(alert: Alert, memory: findings.Memory) -> findings.Outcome:
-        if alert.alert_type == "no_data":
+        if alert.alert_type not in types:
             return findings.Outcome([], [], memory)
         return transitions.replace_baseline(alert, memory, now=now, actor=actor)
 
@@ -221,7 +245,9 @@ def _store(status: Statuses, before: Alert, outcome: findings.Outcome, change: C
 def _episodes_after(status: Statuses, before: Alert, after: Alert) -> bytes | None:
     """Return the episodes after a person resolved an alert, or None if they stay as they are."""
     version = before.baseline_version
-    if version is None or after.is_open or after.resolved_at is None or not status.episodes:
+    if before.alert_type in OF_LABELS or version is None or not status.episodes:
+        return None
+    if after.is_open or after.resolved_at is None:
         return None
     episodes = Episodes.load(status.episodes, version)
     return episodes.resolved_by_hand(before.alert_type, hour_of(after.resolved_at)).dump(version)

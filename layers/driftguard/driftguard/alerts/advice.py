@@ -2,18 +2,24 @@
 
 from collections.abc import Sequence
 
-from driftguard.alerts.schemas import AlertFeature, AlertType, QualityKind
+from driftguard.alerts.schemas import AlertFeature, AlertType, PerformanceChange, QualityKind
 from driftguard.alerts.words import NAMED, minute, names, percent, quoted, type_change
 
 MANY = 5
 """If this many features drift at once, one common cause is more likely than separate causes."""
 
 
-def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, silence: str = "") -> list[str]:
+def recommend(
+    alert_type: AlertType,
+    features: Sequence[AlertFeature],
+    *,
+    silence: str = "",
+    performance: PerformanceChange | None = None,
+) -> list[str]:
     """Return the recommended actions for an alert, the most useful action first.
 
     features: the alert's features, the largest score first. silence: the sentence that says how long a model with a
-    `no_data` alert was silent, and which limit applied.
+    `no_data` or `labels_missing` alert was silent, and which limit applied. performance: the metrics that are worse.
     """
     moved = [feature for feature in features if feature.drifted]
     match alert_type:
@@ -25,6 +31,10 @@ def recommend(alert_type: AlertType, features: Sequence[AlertFeature], *, silenc
             actions = _data_quality(moved)
         case "no_data":
             actions = _no_data(silence)
+        case "performance":
+            actions = _performance(performance)
+        case "labels_missing":
+            actions = _labels_missing(silence)
     return actions
 
 
@@ -47,7 +57,7 @@ def _data_drift(moved: Sequence[AlertFeature]) -> list[str]:
     emptier = [
         feature
         for feature in moved
-        if feature.missing is not None and feature.missing.window - feature.missing.baseline >= 0.02
+        if feature.missing is not None and feature.missing["window"] - feature.missing["baseline"] >= 0.02
     ]
     if emptier:
         actions.append(f"Missing values also increased in {names(emptier)}. Check the data source.")
@@ -93,7 +103,7 @@ def _data_quality(moved: Sequence[AlertFeature]) -> list[str]:
 def _quality_action(kind: QualityKind, found: Sequence[AlertFeature]) -> str:
     shares = found[0].shares
     change = (
-        f" ({percent(shares.baseline)} in the baseline, {percent(shares.window)} now)"
+        f" ({percent(shares['baseline'])} in the baseline, {percent(shares['window'])} now)"
         if shares and len(found) == 1
         else ""
     )
@@ -155,4 +165,31 @@ def _no_data(silence: str) -> list[str]:
             "longest pause."
         ),
         "If you no longer use the model, disable its checks or delete the model.",
+    ]
+
+
+def _performance(change: PerformanceChange | None) -> list[str]:
+    worse = [one.name for one in change.metrics if one.degraded] if change else []
+    actions = [
+        (
+            "Compare the labels with what you expect before you change the model. A changed definition, or labels "
+            "joined to the wrong predictions, look like a worse model."
+        ),
+        (
+            "Check this model for drift. Features that drifted at the same time may explain the change. If none did, "
+            "the relation between inputs and labels has changed."
+        ),
+        "Retrain the model on recent labelled rows, or go back to an earlier version of the model.",
+        "If the new performance is normal, make it the reference: PUT /models/{model_id}/baseline/performance.",
+    ]
+    if "recall" in worse and "precision" not in worse:
+        actions.insert(2, "Recall fell but precision did not. A lower threshold may find the missed positives again.")
+    return actions
+
+
+def _labels_missing(silence: str) -> list[str]:
+    return [
+        f"{silence or 'No labels have arrived.'} Check the job that sends labels, and its API key.",
+        "Search the log of that job for 403 or 422 responses. GET /models/{model_id}/labels/status shows what arrived.",
+        "Until labels arrive, DriftGuard cannot tell whether the model becomes worse.",
     ]

@@ -49,8 +49,8 @@ def _difference(feature: AlertFeature, change: Change) -> str:
     hours = f"For {change.window_hours} hours"
     if feature.kind is not None and feature.shares is not None:
         return (
-            f"{hours} {percent(feature.shares.window)} of its values are {FLAWED[feature.kind]}. "
-            f"{percent(feature.shares.baseline)} are usual at the same hours."
+            f"{hours} {percent(feature.shares['window'])} of its values are {FLAWED[feature.kind]}. "
+            f"{percent(feature.shares['baseline'])} are usual at the same hours."
         )
     unit = "KS" if feature.type == "numeric" else "total variation"
     return f"{hours} its values differ by {number(feature.drift_score)} ({unit}) {reference(change)}."

@@ -14,7 +14,16 @@ from driftguard.alerts.schemas import (
 from driftguard.platform.times import UtcTime
 
 EventKind = Literal["opened", "escalated", "repeated", "acknowledged", "resolved", "test"]
-ResolveReason = Literal["below", "new_level", "traffic_returned", "baseline_replaced", "by_hand", "model_deleted"]
+ResolveReason = Literal[
+    "below",
+    "new_level",
+    "traffic_returned",
+    "baseline_replaced",
+    "reference_replaced",
+    "labels_arrived",
+    "by_hand",
+    "model_deleted",
+]
 
 
 class EventAlert(AlertFields):

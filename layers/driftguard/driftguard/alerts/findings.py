@@ -13,6 +13,7 @@ from driftguard.alerts.schemas import (
     AlertType,
     Histogram,
     Limit,
+    PerformanceChange,
     Severity,
     Window,
 )
@@ -40,6 +41,7 @@ class Finding:
     unexpected: features come that the baseline lacks. They open one alert of LOW severity per baseline version.
     onset: since when the values have changed. settled: whether the values of a feature in the alert are still changed
     but do not differ from the baseline. Unless another feature holds the alert, it is resolved.
+    performance: the metrics that a finding on performance is about.
     """
 
     alert_type: AlertType
@@ -54,6 +56,7 @@ class Finding:
     unexpected: bool = False
     onset: datetime | None = None
     settled: bool = False
+    performance: PerformanceChange | None = None
 
 
 @dataclass(frozen=True)

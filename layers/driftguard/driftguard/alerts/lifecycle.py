@@ -14,7 +14,7 @@ from driftguard.alerts.advice import recommend
 from driftguard.alerts.audience import messages_while_on, names_only_unexpected
 from driftguard.alerts.events import AlertEvent
 from driftguard.alerts.findings import Finding, Memory, Occasion, Outcome, trim_features
-from driftguard.alerts.schemas import Alert, Severity, TimelineEvent, severity_rank
+from driftguard.alerts.schemas import WITHOUT_BASELINE, Alert, Severity, TimelineEvent, severity_rank
 from driftguard.alerts.timeline import with_entry
 from driftguard.alerts.transitions import close, lapse, replace_baseline
 
@@ -42,8 +42,8 @@ def _with_unexpected(finding: Finding, alert: Alert | None, memory: Memory, occa
 
 
 def _outdated(alert: Alert, occasion: Occasion) -> bool:
-    """Return whether the alert compares with an old baseline. `no_data` alerts do not compare with any baseline."""
-    return alert.alert_type != "no_data" and alert.baseline_version != occasion.baseline_version
+    """Return whether the alert compares with an old baseline, or with an old reference of performance."""
+    return alert.alert_type not in WITHOUT_BASELINE and alert.baseline_version != occasion.baseline_version
 
 
 def may_open(finding: Finding, memory: Memory, occasion: Occasion) -> bool:
@@ -51,7 +51,7 @@ def may_open(finding: Finding, memory: Memory, occasion: Occasion) -> bool:
     hushed = (
         memory.hushed_until is not None
         and occasion.now < memory.hushed_until
-        and (finding.alert_type == "no_data" or memory.hushed_baseline == occasion.baseline_version)
+        and (finding.alert_type in WITHOUT_BASELINE or memory.hushed_baseline == occasion.baseline_version)
     )
     return finding.testable and finding.firing and not hushed and not occasion.warming_up
 
@@ -93,6 +93,9 @@ def _continue(finding: Finding, alert: Alert, done: Outcome, occasion: Occasion)
     elif alert.alert_type == "no_data":
         closed = close(alert, "traffic_returned", done.memory, now, "Traffic has returned.", actor=occasion.actor)
         return _join(done, closed)
+    elif alert.alert_type == "labels_missing":
+        closed = close(alert, "labels_arrived", done.memory, now, "Labels have arrived.", actor=occasion.actor)
+        return _join(done, closed)
     elif finding.settled:
         note = "The values are still changed, but do not differ from the baseline."
         return _join(done, close(alert, "new_level", done.memory, now, note, actor=occasion.actor))
@@ -129,9 +132,12 @@ def _found(finding: Finding, alert: Alert | None, occasion: Occasion) -> dict[st
         "n_window": occasion.n_window,
         "window": occasion.window,
         "features": features,
+        "performance": finding.performance,
         "preliminary": preliminary,
         "features_left_out": 0,
-        "recommended_actions": recommend(finding.alert_type, features, silence=occasion.silence),
+        "recommended_actions": recommend(
+            finding.alert_type, features, silence=occasion.silence, performance=finding.performance
+        ),
     }
 
 

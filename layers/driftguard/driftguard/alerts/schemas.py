@@ -5,15 +5,21 @@ from typing import Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from driftguard.alerts.changes import Change
+from driftguard.distributions.baseline import FeatureType
 from driftguard.platform.serialization import Note as NoteText
 from driftguard.platform.serialization import Wire
 from driftguard.platform.times import UtcTime
 
-AlertType = Literal["data_drift", "prediction_drift", "data_quality", "no_data"]
+AlertType = Literal["data_drift", "prediction_drift", "data_quality", "no_data", "performance", "labels_missing"]
+
+OF_LABELS: tuple[AlertType, ...] = ("performance", "labels_missing")
+"""The types that joins of labels decide about, and checks never do."""
+
+WITHOUT_BASELINE: tuple[AlertType, ...] = ("no_data", "labels_missing")
+"""The types that compare with no baseline."""
 AlertStatus = Literal["firing", "acknowledged", "snoozed", "resolved"]
 Severity = Literal["LOW", "MEDIUM", "HIGH"]
 QualityKind = Literal["missing", "new_categories", "out_of_range", "wrong_type", "unexpected_feature"]
-FeatureType = Literal["numeric", "categorical", "boolean"]
 TimelineEvent = Literal[
     "opened",
     "escalated",
@@ -38,7 +44,7 @@ def severity_rank(severity: Severity) -> int:
     return SEVERITIES.index(severity)
 
 
-class Shares(BaseModel):
+class Shares(TypedDict):
     """A share of rows in the baseline and in the window, each from 0 to 1."""
 
     baseline: float
@@ -57,7 +63,7 @@ class Histogram(TypedDict):
     window: list[float]
 
 
-class Place(BaseModel):
+class Place(TypedDict):
     """The value where baseline and window differ most: where the Kolmogorov–Smirnov statistic D is found.
 
     `baseline` and `window` are the shares of values that are at most `value`, each from 0 to 1. `words` names these
@@ -124,6 +130,38 @@ class AlertFeature(BaseModel):
     change: Change | None = None
 
 
+class MetricChange(BaseModel):
+    """A metric of the window compared with the reference. A drop is positive if the metric is worse.
+
+    `n` and `n_reference` are the rows that the metric is made of. `drop` is what `limit` applies to: the difference of
+    both values, or of `mae` the Kolmogorov–Smirnov distance by which the errors are larger.
+    """
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None = None
+    n: int
+    reference: float
+    reference_interval: tuple[float, float] | None = None
+    n_reference: int
+    drop: float
+    limit: float
+    p_value: float
+    degraded: bool
+
+
+class PerformanceChange(BaseModel):
+    """What labels say about the predictions of the window. The metric that became worst comes first in `metrics`.
+
+    `labelled` of the window's `predictions` have a label. `days` is the number of days in the window.
+    """
+
+    metrics: list[MetricChange]
+    labelled: int
+    predictions: int
+    days: int
+
+
 class Window(BaseModel):
     """The range of event times that was compared with the baseline."""
 
@@ -177,6 +215,10 @@ class AlertFields(BaseModel):
     n_window: int | None
     window: Window | None = None
     features: list[AlertFeature]
+    performance: PerformanceChange | None = Field(
+        default=None,
+        description="The metrics of a `performance` alert. Its `baseline_version` is the version of its reference.",
+    )
     recommended_actions: list[str]
 
 

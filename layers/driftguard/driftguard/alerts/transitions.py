@@ -57,7 +57,10 @@ def resolve(
 
 
 def replace_baseline(alert: Alert, memory: Memory, *, now: datetime, actor: str) -> Outcome:
-    """Resolve the alert because its baseline was replaced."""
+    """Resolve the alert because its baseline, or the reference of its performance, was replaced."""
+    if alert.alert_type == "performance":
+        note = "The reference of the performance was replaced."
+        return close(lapse(alert, now), "reference_replaced", memory, now, note, actor=actor)
     return close(lapse(alert, now), "baseline_replaced", memory, now, "The baseline was replaced.", actor=actor)
 
 

@@ -5,7 +5,8 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from driftguard.alerts.schemas import AlertFeature, FeatureType, QualityKind, WrongType
+from driftguard.alerts.schemas import AlertFeature, QualityKind, WrongType
+from driftguard.distributions.baseline import FeatureType
 
 NAMED = 3
 """Maximum number of features named in one sentence."""

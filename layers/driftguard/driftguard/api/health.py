@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from driftguard.platform.observability import logger
+from driftguard.platform.times import UtcTime
 
 
 class Health(BaseModel):
@@ -24,10 +25,11 @@ class Organization(BaseModel):
 
 
 class Me(BaseModel):
-    """The owner and the role of the key."""
+    """The owner, the role and the end of the key."""
 
     organization: Organization
     role: str
+    expires_at: UtcTime | None = Field(description="From this time on the key is refused. Null: it does not expire.")
 
 
 def health(version: str, probe: Callable[[], object]) -> Health:

@@ -5,6 +5,7 @@ An API function is `app = Api()`, its routes, and `handler = app.handle`.
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -119,7 +120,7 @@ class Api(APIGatewayRestResolver):
             event = normalize(event)
             if event.get("resource") in self.public:
                 return event, {}
-            caller = identify(event)
+            caller = identify(event, datetime.now(UTC))
             logger.append_keys(organization_id=caller.organization_id)
             if not allowed(caller.role, event["httpMethod"], event.get("resource", "")):
                 raise Forbidden(f"A key with the role {caller.role} may not do this. Use a key with another role.")

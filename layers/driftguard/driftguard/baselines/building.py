@@ -1,5 +1,6 @@
 """Build a baseline from an uploaded file. Repeated events for a file build the baseline only once."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,9 +8,11 @@ from typing import NamedTuple
 
 from driftguard.alerts.publishing import Publish
 from driftguard.baselines import versions
+from driftguard.baselines.labelled import MOST_ROWS, LabelledRows, pack_labelled
 from driftguard.baselines.samples import counted_from
 from driftguard.baselines.schemas import NewUpload
 from driftguard.baselines.sharing import foreign
+from driftguard.baselines.tables import Baselines
 from driftguard.distributions.baseline import Baseline, Role
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.large import BaselineBuilder
@@ -17,10 +20,13 @@ from driftguard.distributions.weeks import Weeks
 from driftguard.models import registry
 from driftguard.models.activity import Change
 from driftguard.models.tables import Models
+from driftguard.models.task import Task
 from driftguard.platform.retries import ConditionFailed, retrying
 from driftguard.rows.chunks import BadFile
+from driftguard.rows.columns import Row
 from driftguard.rows.examples import Examples
 from driftguard.rows.files import read
+from driftguard.rows.labelled import can_be_compared
 from driftguard.uploads.processing import File, Outcome, Progress, Worker, process
 from driftguard.uploads.schemas import UploadedObject
 from driftguard.uploads.tables import Uploads
@@ -41,6 +47,7 @@ class Built(NamedTuple):
     weeks: Weeks | None
     examples: Examples[tuple[Role, str]]
     notes: list[str]
+    labelled: LabelledRows | None
 
 
 def build(file: UploadedObject, worker: Worker, publish: Publish) -> Outcome:
@@ -70,7 +77,9 @@ def _read(file: File) -> Built:
     examples = Examples[tuple[Role, str]]()
     notes: list[str] = []
     with TemporaryDirectory() as folder:
-        builder = BaselineBuilder(Path(folder), before=_counted_from(upload, worker.clock()))
+        model = registry.find(upload.organization_id, upload.model_id)
+        builder = BaselineBuilder(Path(folder), before=counted_from(model, worker.clock()))
+        labelled = _Labelled(model.settings.task)
         progress = Progress(file, source, lambda: builder.rows)
 
         def tick() -> None:
@@ -84,16 +93,47 @@ def _read(file: File) -> Built:
             builder.add(chunk.columns, chunk.predictions, rows=chunk.rows, hours=chunk.hours, places=chunk.places)
             examples.add(versions.by_name(chunk.columns, chunk.predictions))
             days |= chunk.days
+            labelled.add(chunk.labelled)
             progress.tell()
         progress.write()
         baseline = builder.finish(days=about.days or len(days) or None, progress=lambda _done, _all: progress.tell())
         weeks = builder.weeks(baseline, progress=progress.tell)
-    return Built(baseline, weeks, examples, [*notes, *_mixed(baseline, examples, about)])
+    notes += labelled.notes
+    return Built(baseline, weeks, examples, [*notes, *_mixed(baseline, examples, about)], labelled.stored)
 
 
-def _counted_from(upload: Uploads, now: datetime) -> int | None:
-    """Return the first day of which the model's own counts will contain the rows. Raises NotFound if it is deleted."""
-    return counted_from(registry.find(upload.organization_id, upload.model_id), now)
+class _Labelled:
+    """Collects the rows with labels, at most MOST_ROWS."""
+
+    def __init__(self, task: Task | None) -> None:
+        self._task = task
+        self._pieces: list[bytes] = []
+        self._rows = self._comparable = self._left_out = 0
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Add rows. Raises BadFile if the task does not know a label."""
+        for row in rows:
+            if self._task is not None and self._task.truth_of(row.label) is None:
+                raise BadFile(f"the label {str(row.label)[:40]!r} {self._task.reason()}")
+        kept = rows[: MOST_ROWS - self._rows]
+        self._pieces.append(pack_labelled(kept))
+        self._rows += len(kept)
+        self._comparable += sum(map(can_be_compared, kept))
+        self._left_out += len(rows) - len(kept)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what was left out."""
+        if not self._left_out:
+            return []
+        return [f"Performance is compared with the first {MOST_ROWS:,} rows that have a label."]
+
+    @property
+    def stored(self) -> LabelledRows | None:
+        """The rows; None if no row has a label. Raises BadFile if the labels cannot be compared with anything."""
+        if self._rows and not self._comparable:
+            raise BadFile("the file has labels but no predictions and no scores to compare them with")
+        return LabelledRows(b"".join(self._pieces), self._rows) if self._rows else None
 
 
 def _mixed(baseline: Baseline, examples: Examples[tuple[Role, str]], about: NewUpload) -> list[str]:
@@ -138,19 +178,20 @@ def _store(built: Built, file: File, publish: Publish) -> None:
         built.baseline,
         built.examples,
         built.weeks,
+        built.labelled,
         source=source,
         publish=publish,
-        use=lambda version: _use(model, upload, version, change),
+        use=lambda head: _use(model, upload, head, change, worker.clock()),
         now=worker.clock(),
         actor=actor,
     )
 
 
-def _use(model: Models, upload: Uploads, version: int, change: Change) -> None:
+def _use(model: Models, upload: Uploads, head: Baselines, change: Change, now: datetime) -> None:
     """Make the version current and the upload done. Raises ConditionFailed if another worker owns the upload."""
     for attempt in retrying(TRIES):
         with attempt:
-            upload.finish(model, version, change)
+            upload.finish(model, int(head.version), change, versions.with_reference(head, now))
             return
         found = Uploads.one(upload.model_id, upload.upload_id, "baseline")
         if found is None or (found.state, found.owner) != ("processing", upload.owner):

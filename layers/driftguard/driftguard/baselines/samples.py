@@ -1,6 +1,6 @@
 """Read and validate the values of a baseline: rows, columns, or logged predictions."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from sys import getsizeof
@@ -8,10 +8,14 @@ from typing import Any
 
 from driftguard.baselines import schemas
 from driftguard.models.tables import Models
-from driftguard.platform.errors import FieldError, Invalid
+from driftguard.models.task import Task
+from driftguard.platform.errors import FieldError, Invalid, Location
+from driftguard.platform.serialization import Scalar
 from driftguard.platform.times import HOUR, hour_of
 from driftguard.predictions.tables import RECOUNT_DAYS, Predictions
-from driftguard.rows.reading import BadRow, BaselineRow, RowReader, check_name, moment, scalar
+from driftguard.rows.columns import Row
+from driftguard.rows.labelled import can_be_compared, labelled_row, labelled_rows
+from driftguard.rows.reading import BadRow, BaselineRow, RowReader, check_name, moment, scalar, score
 from driftguard.rows.unpacking import unpack_rows
 
 MAX_BASELINE_ROWS = 500_000
@@ -33,6 +37,7 @@ class Sample:
 
     days: number of days that the values come from; None if unknown.
     hours: the hour of each row, counted since 1970, None for a row without a timestamp; empty without timestamps.
+    labelled: the rows with a label, without their features.
     """
 
     columns: Mapping[str, Sequence[Any]]
@@ -40,10 +45,14 @@ class Sample:
     days: int | None
     source: str
     hours: Sequence[int | None] = ()
+    labelled: Sequence[Row] = ()
 
 
-def row_sample(rows: Sequence[Any], now: datetime) -> Sample:
-    """Return rows as columns. Raises Invalid with every invalid row, at most 100."""
+def row_sample(rows: Sequence[Any], now: datetime, task: Task | None = None) -> Sample:
+    """Return rows as columns. Raises Invalid with every invalid row, at most 100.
+
+    task: the model's task. Without one, every label is accepted.
+    """
     if not rows:
         raise Invalid.at(["body", "rows"], "must have at least one row")
     reader = RowReader(now)
@@ -51,6 +60,7 @@ def row_sample(rows: Sequence[Any], now: datetime) -> Sample:
     for index, row in enumerate(rows):
         try:
             good = reader.baseline(row, ["body", "rows", index])
+            check_label(good.label, ["body", "rows", index, "label"], task)
         except BadRow as error:
             errors.append(error.error)
             if len(errors) == MAX_ERRORS:
@@ -63,15 +73,17 @@ def row_sample(rows: Sequence[Any], now: datetime) -> Sample:
     _check_width(names, ["body", "rows"])
     columns = {name: [row.features.get(name) for row in read] for name in names}
     hours = [row.hour for row in read]
-    return Sample(columns, _known([row.prediction for row in read]), _days(hours), "inline", hours)
+    found = (labelled_row(row.prediction, row.label, row.score, row.probabilities) for row in read)
+    labelled = _comparable([row for row in found if row is not None], ["body", "rows"])
+    return Sample(columns, _known([row.prediction for row in read]), _days(hours), "inline", hours, labelled)
 
 
-def column_sample(
-    columns: Mapping[str, Sequence[Any]], predictions: Sequence[Any] | None, timestamps: Sequence[Any] | None = None
-) -> Sample:
-    """Validate columns value by value. Raises Invalid with the wrong places, at most 100."""
+def column_sample(body: schemas.BaselineBody, task: Task | None = None) -> Sample:
+    """Validate columns value by value. Raises Invalid with the wrong places, at most 100. task: as in `row_sample`."""
     errors: list[FieldError] = []
-    lengths = {len(values) for values in [*columns.values(), predictions, timestamps] if values is not None}
+    columns, predictions, labels = body.columns or {}, body.predictions, body.labels
+    beside = [predictions, body.timestamps, labels, body.scores]
+    lengths = {len(values) for values in [*columns.values(), *beside] if values is not None}
     if lengths in (set(), {0}):
         raise Invalid.at(["body", "columns"], "must have at least one row")
     if len(lengths) > 1:
@@ -93,23 +105,45 @@ def column_sample(
                 errors.append(error.error)
                 if len(errors) == MAX_ERRORS:
                     raise Invalid(errors) from None
-    hours = _hours(timestamps or (), errors)
+    hours = _each(body.timestamps, ["body", "timestamps"], _hour, errors)
+    scores = _each(body.scores, ["body", "scores"], score, errors)
+    _each(labels, ["body", "labels"], lambda label, loc: check_label(scalar(label, loc), loc, task), errors)
     if errors:
         raise Invalid(errors)
-    return Sample(columns, _known(predictions or []), _days(hours), "inline", hours)
+    labelled = _comparable(labelled_rows(labels or (), predictions, scores), ["body", "labels"])
+    return Sample(columns, _known(predictions or []), _days(hours), "inline", hours, labelled)
 
 
-def _hours(timestamps: Sequence[Any], errors: list[FieldError]) -> list[int | None]:
-    """Return the hour of each timestamp. Adds the wrong ones to `errors`, up to MAX_ERRORS."""
-    hours: list[int | None] = []
-    for index, timestamp in enumerate(timestamps):
+def _each[T](
+    values: Sequence[Any] | None, place: Location, read: Callable[[Any, Location], T], errors: list[FieldError]
+) -> list[T]:
+    """Return each value as `read` reads it. Adds the wrong ones to `errors`, up to MAX_ERRORS."""
+    found: list[T] = []
+    for index, value in enumerate(values or ()):
         try:
-            hours.append(None if timestamp is None else hour_of(moment(timestamp, ["body", "timestamps", index])))
+            found.append(read(value, [*place, index]))
         except BadRow as error:
             errors.append(error.error)
             if len(errors) == MAX_ERRORS:
                 raise Invalid(errors) from None
-    return hours
+    return found
+
+
+def _hour(timestamp: Any, loc: Location) -> int | None:
+    return None if timestamp is None else hour_of(moment(timestamp, loc))
+
+
+def check_label(label: Scalar, loc: Location, task: Task | None) -> None:
+    """Raise BadRow if the task does not know a label. A missing label is no error."""
+    if task is not None and label is not None and label != "" and task.truth_of(label) is None:
+        raise BadRow(loc, task.reason())
+
+
+def _comparable(labelled: Sequence[Row], loc: Location) -> Sequence[Row]:
+    """Return the rows with a label. Raises Invalid if none of them has anything to compare the label with."""
+    if labelled and not any(map(can_be_compared, labelled)):
+        raise Invalid.at(loc, "has labels but no predictions and no scores to compare them with; send one of both")
+    return labelled
 
 
 def _days(hours: Iterable[int | None]) -> int | None:
@@ -123,9 +157,11 @@ def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
     columns: dict[str, list[Any]] = {}
     predictions: list[Any] = []
     hours: list[int | None] = []
+    labelled: list[Row] = []
     texts = _Texts()
-    for event_time, found, given in _logged(model, period):
-        features, prediction = {name: texts.once(value) for name, value in found.items()}, texts.once(given)
+    for row in _logged(model, period):
+        features = {name: texts.once(value) for name, value in row.features.items()}
+        prediction = texts.once(row.prediction)
         count = len(predictions)
         if count >= MAX_BASELINE_ROWS or count * len(columns) > MAX_BASELINE_VALUES or texts.size > MAX_BASELINE_TEXT:
             raise Invalid.at(place, "has more predictions than one baseline can hold; choose a shorter time range")
@@ -135,12 +171,17 @@ def logged_sample(model: Models, period: schemas.FromPredictions) -> Sample:
         for name, values in columns.items():
             values.append(features.get(name))
         predictions.append(prediction)
-        hours.append(int(event_time // HOUR.total_seconds()))
+        hours.append(int(row.event_time // HOUR.total_seconds()))
+        known = labelled_row(prediction, texts.once(row.label), row.score, row.probabilities)
+        if known is not None:
+            labelled.append(known)
     if not predictions:
         raise Invalid.at(place, "no prediction has an event time between start and end; choose another time range")
     _check_width(columns, place)
     source = f"predictions {period.start:%Y-%m-%dT%H:%MZ} to {period.end:%Y-%m-%dT%H:%MZ}"
-    return Sample(columns, _known(predictions), _days(hours), source, hours)
+    if len(labelled) < model.settings.min_labels:
+        labelled = []  # too few to judge by: an earlier reference for the performance stays in force
+    return Sample(columns, _known(predictions), _days(hours), source, hours, labelled)
 
 
 class _Texts:
@@ -161,14 +202,14 @@ class _Texts:
         return kept
 
 
-def _logged(model: Models, period: schemas.FromPredictions) -> Iterator[tuple[float, Mapping[str, Any], Any]]:
+def _logged(model: Models, period: schemas.FromPredictions) -> Iterator[Row]:
     start, end = round(period.start.timestamp() * 1000), round(period.end.timestamp() * 1000)
     heads = Predictions.by_event(model.model_id, model.partition_count, period.start, period.end)
     for _head, payload in Predictions.payloads(heads):
         rows, _rejected = unpack_rows(payload)
         for row in rows:
             if start <= round(row.event_time * 1000) < end:
-                yield row.event_time, row.features, row.prediction
+                yield row
 
 
 def counted_from(model: Models, now: datetime) -> int | None:

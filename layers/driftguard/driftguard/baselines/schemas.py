@@ -82,7 +82,10 @@ class BaselineBody(Wire):
     Each row is validated by itself, so an error names the row by its index.
     """
 
-    rows: list[Any] | None = Field(default=None, description='`[{"features": {…}, "prediction": …, "timestamp": …}]`')
+    rows: list[Any] | None = Field(
+        default=None,
+        description='`[{"features": {…}, "prediction": …, "timestamp": …, "score": …, "label": …}]`',
+    )
     columns: dict[str, list[Any]] | None = Field(
         default=None, description='`{"age": […], …}`. All columns have the same length.'
     )
@@ -96,6 +99,17 @@ class BaselineBody(Wire):
             "With times, sudden changes are found from the model's first hours on, and faster."
         ),
     )
+    labels: list[Any] | None = Field(
+        default=None,
+        description=(
+            "Only with `columns`: the true value of each row, in the same order, null if unknown. "
+            "Performance is then compared with these rows."
+        ),
+    )
+    scores: list[Any] | None = Field(
+        default=None,
+        description="Only with `columns`: the probability of the positive class of each row, in the same order.",
+    )
     from_predictions: FromPredictions | None = None
     days: Days = None
     replace: Replace = False
@@ -105,10 +119,11 @@ class BaselineBody(Wire):
         given = [name for name in ("rows", "columns", "from_predictions") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("give exactly one of rows, columns and from_predictions")
-        if self.predictions is not None and self.columns is None:
-            raise ValueError("predictions go with columns; in rows, each row has its own prediction")
-        if self.timestamps is not None and self.columns is None:
-            raise ValueError("timestamps go with columns; in rows, each row has its own timestamp")
+        for name in ("predictions", "timestamps", "labels", "scores"):
+            if getattr(self, name) is not None and self.columns is None:
+                raise ValueError(f"{name} go with columns; in rows, each row has its own {name.removesuffix('s')}")
+        if self.scores is not None and self.labels is None:
+            raise ValueError("scores need labels, the true values that they are compared with")
         return self
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
+from driftguard.baselines.labelled import LabelledRows
 from driftguard.models.tables import Models
 from driftguard.platform.bulk import put
 from driftguard.platform.dynamodb import KEYS, Options, Table
@@ -26,6 +27,7 @@ class Baselines(Table):
     | model | `digests#<version>#<n>` | a part of the digests of its categories |
     | model | `examples#<version>` | values that the types of the features leave out: JSON by position of the feature |
     | model | `week#<version>#<n>` | a part of the counts by hour of the week, if the rows had timestamps |
+    | model | `labelled#<version>#<n>` | a part of the rows with labels, see `baselines.references` |
 
     Chunks and examples are written first. The head is written last and commits the version. Lists show heads only.
     """
@@ -44,6 +46,8 @@ class Baselines(Table):
     digests_count = NumberAttribute(null=True)
     week_count = NumberAttribute(null=True)
     hours_of_week = NumberAttribute(null=True)
+    labelled_count = NumberAttribute(null=True)
+    labelled_rows = NumberAttribute(null=True)
     data = BinaryAttribute(null=True, legacy_encoding=False)
 
     @classmethod
@@ -54,6 +58,7 @@ class Baselines(Table):
         data: bytes,
         digests: bytes = b"",
         week: bytes = b"",
+        labelled: LabelledRows | None = None,
         *,
         rows: int,
         days: int | None,
@@ -65,6 +70,7 @@ class Baselines(Table):
         """Store a new version durably. Raises ConditionFailed if the version exists.
 
         digests: of its categories. week: its counts by hour of the week, of which `hours_of_week` have rows.
+        labelled: its rows with labels.
         """
         if cls.head(model_id, version) is not None:
             raise ConditionFailed  # the chunks of an existing version must not be overwritten
@@ -72,6 +78,7 @@ class Baselines(Table):
             "chunk": chunks(data),
             "digests": chunks(digests) if digests else [],
             "week": chunks(week) if week else [],
+            "labelled": chunks(labelled.data) if labelled else [],
         }
         items = [
             cls(model_id, f"{kind}#{version:08d}#{number:04d}", data=piece)
@@ -94,6 +101,8 @@ class Baselines(Table):
             digests_count=len(parts["digests"]) or None,
             week_count=len(parts["week"]) or None,
             hours_of_week=hours_of_week,
+            labelled_count=len(parts["labelled"]) or None,
+            labelled_rows=labelled.rows if labelled else None,
         )
         with conditional():
             head.save(cls.pk.does_not_exist())
@@ -107,7 +116,7 @@ class Baselines(Table):
     @classmethod
     def of_model(cls, model: Models) -> "Iterable[Baselines]":
         """All chunks and heads of a model's baselines, keys only."""
-        for theirs in (cls.sk.between("chunk#", "head#~"), cls.sk.startswith("week#")):
+        for theirs in (cls.sk.between("chunk#", "head#~"), cls.sk.startswith("labelled#"), cls.sk.startswith("week#")):
             yield from cls.query(model.model_id, theirs, attributes_to_get=KEYS, consistent_read=True)
 
     @classmethod
@@ -126,6 +135,10 @@ class Baselines(Table):
     def week(self) -> bytes:
         """Return the counts by hour of the week; empty without timestamps. Raises LookupError as `payload`."""
         return self._joined("week", int(self.week_count)) if self.week_count else b""
+
+    def labelled(self) -> bytes:
+        """Return the packed rows with labels; empty if there are none. Raises LookupError as `payload`."""
+        return self._joined("labelled", int(self.labelled_count)) if self.labelled_count else b""
 
     def _joined(self, kind: str, count: int) -> bytes:
         """Return the chunks of one kind.

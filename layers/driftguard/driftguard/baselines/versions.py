@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from itertools import accumulate
+
+from pynamodb.transactions import TransactWrite
 
 from driftguard.alerts import actions
 from driftguard.alerts.publishing import Publish
 from driftguard.baselines import schemas
+from driftguard.baselines.labelled import LabelledRows, pack_labelled
+from driftguard.baselines.references import References
 from driftguard.baselines.samples import column_sample, counted_from, logged_sample, row_sample
 from driftguard.baselines.sharing import foreign
 from driftguard.baselines.tables import Baselines
@@ -43,9 +46,9 @@ def put(
     if body.from_predictions is not None:
         sample = logged_sample(model, body.from_predictions)
     elif body.columns is not None:
-        sample = column_sample(body.columns, body.predictions, body.timestamps)
+        sample = column_sample(body, model.settings.task)
     else:
-        sample = row_sample(body.rows or [], now)
+        sample = row_sample(body.rows or [], now, model.settings.task)
     if body.from_predictions is None and not body.replace:
         reason = foreign(model, sample.columns, again="send it again")
         if reason is not None:
@@ -55,7 +58,10 @@ def put(
     examples.add(by_name(sample.columns, sample.predictions))
     before = counted_from(model, now) if sample.hours else None
     weeks = weeks_of(baseline, sample.columns, sample.predictions, sample.hours, before=before)
-    return store(model, baseline, examples, weeks, source=sample.source, publish=publish, now=now, actor=actor)
+    labelled = LabelledRows(pack_labelled(sample.labelled), len(sample.labelled)) if sample.labelled else None
+    return store(
+        model, baseline, examples, weeks, labelled, source=sample.source, publish=publish, now=now, actor=actor
+    )
 
 
 def by_name(columns: Mapping[str, Values], predictions: Values | None) -> Mapping[tuple[Role, str], Values]:
@@ -69,6 +75,7 @@ def store(
     baseline: Baseline,
     examples: Examples[tuple[Role, str]],
     weeks: Weeks | None = None,
+    labelled: LabelledRows | None = None,
     *,
     source: str,
     publish: Publish,
@@ -81,9 +88,18 @@ def store(
     except ConditionFailed:
         raise NotFound("There is no such model.") from None
     change = created(model, version, baseline.rows, source, now, actor)
-    use = partial(_use, model, change=change)
     return store_as(
-        version, model, baseline, examples, weeks, source=source, publish=publish, use=use, now=now, actor=actor
+        version,
+        model,
+        baseline,
+        examples,
+        weeks,
+        labelled,
+        source=source,
+        publish=publish,
+        use=lambda head: _use(model, head, change=change, now=now),
+        now=now,
+        actor=actor,
     )
 
 
@@ -101,10 +117,11 @@ def store_as(
     baseline: Baseline,
     examples: Examples[tuple[Role, str]],
     weeks: Weeks | None = None,
+    labelled: LabelledRows | None = None,
     *,
     source: str,
     publish: Publish,
-    use: Callable[[int], None],
+    use: Callable[[Baselines], None],
     now: datetime,
     actor: str,
 ) -> schemas.BaselineView:
@@ -125,6 +142,7 @@ def store_as(
             encoding.encode(baseline),
             encoding.encode_digests(baseline),
             b"" if weeks is None else weeks.encode(),
+            labelled,
             rows=baseline.rows,
             days=baseline.days,
             source=source,
@@ -136,11 +154,16 @@ def store_as(
         head = _head(model, version)
     model.baseline_names = _names(baseline)
     try:
-        use(version)
+        use(head)
     except ConditionFailed:
         raise NotFound("There is no such model.") from None
-    actions.replace_baseline(model, publish=publish, now=now, actor=actor)
+    _close_alerts(model, head, publish=publish, now=now, actor=actor)
     return view(head, baseline, others)
+
+
+def _close_alerts(model: Models, head: Baselines, *, publish: Publish, now: datetime, actor: str) -> None:
+    """Close the alerts that compare with the old baseline, and those on performance if the new one has labels."""
+    actions.replace_baseline(model, publish=publish, now=now, actor=actor, with_labels=bool(head.labelled_rows))
 
 
 def current(model: Models) -> schemas.BaselineView:
@@ -186,8 +209,9 @@ def restore(model: Models, version: int, *, publish: Publish, now: datetime, act
         model.baseline_names = _names(baseline)
         details = {"from": model.baseline_version}
         owner, model_id = model.organization_id, model.model_id
-        _use(model, version, change=Change(owner, actor, "baseline_restored", str(version), now, model_id, details))
-        actions.replace_baseline(model, publish=publish, now=now, actor=actor)
+        change = Change(owner, actor, "baseline_restored", str(version), now, model_id, details)
+        _use(model, head, change=change, now=now)
+        _close_alerts(model, head, publish=publish, now=now, actor=actor)
     return view(head, baseline, head.examples())
 
 
@@ -195,13 +219,19 @@ def _names(baseline: Baseline) -> bytes:
     return pack_names(baseline.names, predicted=len(baseline.names) < len(baseline.features))
 
 
-def _use(model: Models, version: int, *, change: Change) -> None:
+def _use(model: Models, head: Baselines, *, change: Change, now: datetime) -> None:
     """Make a version current. Raises NotFound if the model is deleted, and Conflict if other writes always win."""
     for attempt in retrying(TRIES):
         with attempt:
-            return model.use_baseline(version, change)
+            return model.use_baseline(int(head.version), change, with_reference(head, now))
         registry.find(model.organization_id, model.model_id)
     raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
+
+
+def with_reference(head: Baselines, now: datetime) -> Callable[[TransactWrite], None]:
+    """Return what adds a reference of performance to the transaction that makes a version current."""
+    reference = References.of_baseline(head, now)
+    return reference.add if reference is not None else lambda _write: None
 
 
 def _head(model: Models, version: int) -> Baselines:

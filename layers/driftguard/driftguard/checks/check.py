@@ -12,6 +12,7 @@ from driftguard.alerts.findings import Memory
 from driftguard.alerts.publishing import publish_pending
 from driftguard.checks.backfill import backfill
 from driftguard.checks.commit import store
+from driftguard.checks.idle import is_idle
 from driftguard.checks.onsets import Stored, with_onsets
 from driftguard.checks.references import with_reference
 from driftguard.checks.tables import Runs
@@ -43,6 +44,8 @@ OLD_VERSIONS = 50
 def check(task: Task) -> Result:
     """Check one model now. Raises Busy while another check of the model runs. No error leaves a partial verdict."""
     model = task.model
+    if task.tick and not task.request and is_idle(model, Statuses.one(model.organization_id, model.model_id), task.now):
+        return _look(task, task.tick)
     check_id = new_id(task.now)
     owner = f"{task.tick or 'by-hand'}#{check_id}"
     try:
@@ -68,6 +71,14 @@ def check(task: Task) -> Result:
         raise Busy(5) from None
     finally:
         Statuses.release(model.organization_id, model.model_id, owner)
+
+
+def _look(task: Task, tick: str) -> Result:
+    """Record a check that was left out because the model is idle. Publish what a crash may have left."""
+    model = task.model
+    Runs.of(model.organization_id, tick, model.model_id, "checked", task.now).save()
+    publish_pending(model.model_id, task.publish)
+    return Result("checked", None, idle=True)
 
 
 def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:

@@ -10,6 +10,7 @@ from driftguard.alerts.episodes import Episodes
 from driftguard.alerts.tables import Alerts, add_outcomes
 from driftguard.checks import reports
 from driftguard.checks.backfill import DayScore
+from driftguard.checks.idle import definition_of
 from driftguard.checks.tables import History, Runs
 from driftguard.checks.task import Task
 from driftguard.checks.window import Past
@@ -53,6 +54,7 @@ def store(
         status.state = report["status"]
         status.preliminary = report["preliminary"]
         status.checked_at = iso(now)
+        status.checked_definition = definition_of(model)
         status.drift_score = report["drift_score"]
         status.report_slot = slot
         status.report_spare, status.report_id = status.report_id, check_id

@@ -15,24 +15,33 @@ from driftguard.verdicts.comparison import DAYS_BEFORE, BadDays, Comparison, day
 
 
 class Hours:
-    """Collects the counts of hours that no stored profile contains: profiles and counts by day."""
+    """Collects the counts of hours that no stored profile contains."""
 
     def __init__(self, series: Series) -> None:
-        self._layout = layout_of(series.baseline)
-        self.profiles: dict[int, Profile] = {}
-        self.counts: dict[int, Counts] = {}
+        self._series = series
+        self._stored: dict[int, Counts] = {}
+        self._by_day: dict[int, dict[int, Counts]] = {}
 
     def add(self, hour: int, counts: Counts) -> None:
         """Add the counts of a stored hour."""
-        day = hour // HOURS
-        self.counts[day] = self.counts[day] + counts if day in self.counts else counts
+        self._stored[hour] = counts
         self.profile(hour, counts)
 
     def profile(self, hour: int, counts: Counts) -> None:
         """Add the counts of an hour to the profiles only."""
-        day = hour // HOURS
-        profile = Profile.of(self._layout, day, {hour: counts})
-        self.profiles[day] = self.profiles[day] + profile if day in self.profiles else profile
+        by_hour = self._by_day.setdefault(hour // HOURS, {})
+        by_hour[hour] = by_hour[hour] + counts if hour in by_hour else counts
+
+    def since(self, day: int) -> Counts:
+        """Return the sum of the stored hours from a day on."""
+        later = (counts for hour, counts in self._stored.items() if hour >= day * HOURS)
+        return sum(later, Counts.empty(self._series.baseline))
+
+    @property
+    def profiles(self) -> dict[int, Profile]:
+        """The profiles by day."""
+        layout = layout_of(self._series.baseline)
+        return {day: Profile.of(layout, day, by_hour) for day, by_hour in self._by_day.items()}
 
 
 def fresh_hours(now: datetime) -> list[Span]:

@@ -36,6 +36,9 @@ class JoinMessage(BaseModel):
     model_id: str
     by_hand: bool = False
     """Whether the join runs although a pause has not ended, and counts what arrived in the last minutes."""
+    request: str | None = None
+    """The id of an API request that waits for the join."""
+    actor: str = SCHEDULE
 
 
 class Incomplete(Exception):
@@ -72,9 +75,15 @@ class JoinQueue:
         """Queue one join of labels. SQS delivers the joins of one model in order."""
         self.sqs.send_message(QueueUrl=self.url, **_fifo_entry(message, deduplication_id))
 
-    def send_by_hand(self, model: Models, now: datetime) -> None:
-        """Queue a join that a person has asked for."""
-        self.send(JoinMessage(**_ids(model), by_hand=True), f"{model.model_id}-{new_id(now)}")
+    def send_by_hand(self, model: Models, now: datetime, actor: str = SCHEDULE) -> str:
+        """Queue a join that a person has asked for. Returns the id of the request.
+
+        actor: the name of the person's API key.
+        """
+        request = new_id(now)
+        message = JoinMessage(**_ids(model), by_hand=True, request=request, actor=actor)
+        self.send(message, f"{model.model_id}-{request}")
+        return request
 
     def give_back(self, receipt_handle: str, seconds: int) -> None:
         """Return a message to the queue, to be delivered again after `seconds`."""

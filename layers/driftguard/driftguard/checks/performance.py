@@ -9,7 +9,7 @@ from driftguard.models.tables import Models
 from driftguard.performance.tables import Joined
 from driftguard.platform.errors import Invalid, NotFound
 from driftguard.platform.times import iso
-from driftguard.verdicts.performance_shapes import DayMetrics, DayShown, LabelsShown, PerformanceShown
+from driftguard.verdicts.performance_shapes import DayMetrics, DayShown, LabelsShown, PerformanceShown, names_of_days
 
 
 class Stored(TypedDict):
@@ -38,7 +38,7 @@ def performance(model: Models, *, days: int | None, metric: str | None, now: dat
     name = metric or report["headline"]
     since = iso(now - timedelta(days=days))[:10] if days else ""
     shown = [_shown(day, name) for day in stored["days"] if day["day"] > since]
-    return {**report, "metric": name, "days": shown}
+    return {**report, "names": names_of_days(stored["days"]), "metric": name, "days": shown}
 
 
 def labels_status(model: Models) -> LabelsShown:

@@ -36,7 +36,7 @@ BZ2: Final = b"BZh"
 
 LACKING: Final[dict[str, Any]] = {
     **dict.fromkeys(["direction", "at", "mean", "range", "expected_by_chance", "wasserstein_error_bound"]),
-    **dict.fromkeys(["part", "sudden", "window_start"]),
+    **dict.fromkeys(["part", "sudden", "matched", "window_start"]),
     "new_categories": [],
 }
 """Defaults for fields of a feature that a stored report lacks: it is older than the field, or all features have it."""
@@ -268,7 +268,8 @@ def even_ends(low: float, high: float, bars: int) -> list[float]:
 
 
 def _whole(shares: Sequence[float]) -> list[int]:
-    return [round(share * SHARE_UNITS) for share in shares]
+    # Shares are multiples of the unit but for rounding errors, so this is `round`, in half the time.
+    return [int(share * SHARE_UNITS + 0.5) for share in shares]
 
 
 def _shares(whole: Sequence[int]) -> list[float]:

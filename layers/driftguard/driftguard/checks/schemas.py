@@ -52,7 +52,8 @@ class SimulationBody(Wire):
 class SimulatedAlert(Wire):
     """An alert that the tried settings would have opened. `resolved_at` is null if it would still be open.
 
-    `features_left_out` counts the features that the response is too short to list.
+    `features` lists the metrics that became worse if the alert is on performance. `features_left_out` counts the
+    features that the response is too short to list.
     """
 
     alert_type: AlertType

@@ -16,6 +16,7 @@ from driftguard.alerts.schemas import Alert
 from driftguard.baselines.names import names_of
 from driftguard.checks.replayed_past import read_past
 from driftguard.checks.schemas import SimulatedAlert, Simulation
+from driftguard.checks.simulated_labels import replay_performance
 from driftguard.checks.window import later_days, load_series
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import load_state
@@ -163,6 +164,7 @@ def simulate(
         if not may_go_on():
             raise Invalid.at(["body", "days"], "takes too long for this model. Choose fewer days.")
         replay.check(hour_start(hour))
+    replay_performance(model, settings, days, now, replay.alerts)
     seen = sorted(replay.alerts.seen.values(), key=lambda alert: alert.detected_at)
     return Simulation(
         checks=len(moments),
@@ -214,9 +216,16 @@ def _seen(alert: Alert) -> SimulatedAlert:
         severity=alert.severity,
         opened_at=alert.detected_at,
         resolved_at=alert.resolved_at,
-        features=list(dict.fromkeys(key_of(one.name, one.role) for one in alert.features if one.drifted)),
+        features=_names(alert),
         features_left_out=alert.features_left_out,
     )
+
+
+def _names(alert: Alert) -> list[str]:
+    """Return the features that drifted, or the metrics that became worse."""
+    if alert.performance is not None:
+        return [one.name for one in alert.performance.metrics if one.degraded]
+    return list(dict.fromkeys(key_of(one.name, one.role) for one in alert.features if one.drifted))
 
 
 def _bounded(alerts: list[SimulatedAlert]) -> list[SimulatedAlert]:

@@ -47,10 +47,12 @@ class Task:
 class Result:
     """The result of one check.
 
-    report: the full report. None if the check is not finished, was done before, or the model was deleted.
+    report: the full report. None if the check is not finished, was done before, was left out, or the model was deleted.
     finished: False if time ran out between two steps, so the rest must be queued.
+    idle: nothing has changed since the last check, so this one was left out.
     """
 
     outcome: CheckOutcome
     report: Report | None
     finished: bool = True
+    idle: bool = False

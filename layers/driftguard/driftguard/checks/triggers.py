@@ -51,8 +51,8 @@ class Worker:
             "n_window": report and report["n_window"],
             "baseline_version": report and report["baseline_version"],
         }
-        details = {"model_id": model.model_id, "outcome": result.outcome, "finished": result.finished}
-        logger.info("check", extra={**details, **found, "milliseconds": round(took)})
+        made = {"outcome": result.outcome, "finished": result.finished, "idle": result.idle}
+        logger.info("check", extra={"model_id": model.model_id, **made, **found, "milliseconds": round(took)})
         return result
 
 

@@ -118,7 +118,7 @@ def gather(
     standing = Standing.of(episodes, len(series.baseline.features))
     for day in later_days(standing, first_hour):
         later = sum((one for number, one in days.items() if number >= day), Counts.empty(series.baseline))
-        later = sum((one for number, one in hours.counts.items() if number >= day), later)
+        later += hours.since(day)
         later += fresh.counts.get(since(day * 24), Counts.empty(series.baseline))
         counts = counts.replaced(standing.first_days == day, later)
     bad = bad_days(episodes, len(series.baseline.features), today)

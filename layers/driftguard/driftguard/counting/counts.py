@@ -24,11 +24,12 @@ from operator import add
 import numpy as np
 import numpy.typing as npt
 
+from driftguard.counting import vectors
 from driftguard.counting.layout import GROUP_SIZE, Layout, layout_of
 from driftguard.counting.notes import Notes
 from driftguard.distributions.baseline import Baseline
 from driftguard.platform.deflating import deflate_shortest, inflate, inflate_first
-from driftguard.platform.planes import SIZE, cut_planes, join_planes, split_planes
+from driftguard.platform.planes import SIZE, split_planes
 from driftguard.rows.columns import Kind
 from driftguard.statistics.arrays import Flags, Floats, Ints
 
@@ -285,8 +286,8 @@ def _decode_group(counts: Counts, group: int, data: bytes) -> None:
     wholes = small + bins.stop - bins.start
     if len(first) != names_length + wholes * width or len(second) != MOMENTS * SIZE * len(numeric):
         raise ValueError("counts of another baseline: their length does not fit its bins")
-    whole = np.frombuffer(join_planes(cut_planes(first[names_length:], width), wholes), "<i8")
-    moments = np.frombuffer(join_planes(cut_planes(second), MOMENTS * len(numeric)), "<f8")
+    whole = vectors.wholes(first[names_length:], width, wholes)
+    moments = vectors.reals(second, MOMENTS * len(numeric))
     counts.rows = max(counts.rows, rows)
     counts.missing[features] = whole[:number]
     counts.invalid[features] = whole[number:typed].reshape(number, len(KINDS))

@@ -96,6 +96,7 @@ class Layout:
         self.present = self.rows - self.missing - self.invalid
         self.unseen = np.zeros(len(self.features), np.int64)
         self.merged = self._merge(of_numbers) if self.features else np.zeros(0, np.int64)
+        self._first_of_groups = np.flatnonzero(np.diff(self.merged, prepend=-1))
         with np.errstate(over="ignore"):
             self.several = np.nextafter(self.lows, np.inf) < self.highs
 
@@ -123,8 +124,10 @@ class Layout:
 
     def in_groups(self, bins: Ints) -> Floats:
         """Return the counts (T,) by merged group: (F, MERGED)."""
-        shape = (len(self.features), MERGED)
-        return np.bincount(self.merged, weights=bins, minlength=shape[0] * shape[1]).reshape(shape)
+        groups = np.zeros((len(self.features), MERGED))
+        # The bins of a group lie side by side.
+        groups.flat[self.merged[self._first_of_groups]] = np.add.reduceat(bins, self._first_of_groups)
+        return groups
 
     def span(self, index: int) -> slice:
         """Return the bins of one feature."""

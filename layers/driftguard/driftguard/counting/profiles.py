@@ -8,6 +8,7 @@ rows by hour (24), merged groups (24, features, 10) and flaws (24, features, 4).
 `distributions.weeks` says how the counts of a baseline are stored.
 """
 
+import math
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,9 @@ import numpy as np
 
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import GROUP_SIZE, MERGED, Layout
+from driftguard.counting.vectors import wholes
 from driftguard.distributions.weeks import Weeks
-from driftguard.platform.pieces import pack_piece, unpack_piece
+from driftguard.platform.pieces import pack_piece, planes_of
 from driftguard.statistics.arrays import Ints
 
 HOURS = 24
@@ -143,8 +145,9 @@ def unpacked(data: bytes, version: int, shapes: Sequence[tuple[int, ...]]) -> li
     place, arrays = 1, []
     try:
         for shape in shapes:
-            numbers, place = unpack_piece(data, place, int(np.prod(shape)))
-            arrays.append(np.frombuffer(numbers, "<i8").reshape(shape))
+            count = math.prod(shape)
+            planes, width, place = planes_of(data, place, count)
+            arrays.append(wholes(planes, width, count).reshape(shape))
     except (struct.error, zlib.error) as error:
         raise ValueError(f"damaged counts: {type(error).__name__}: {error}") from error
     if place != len(data):

@@ -10,7 +10,8 @@ from itertools import islice
 from driftguard.counting.batches import HOUR
 from driftguard.counting.series import Series
 from driftguard.platform.times import hour_of, parse
-from driftguard.predictions.tables import Head, Predictions
+from driftguard.predictions.heads import Head
+from driftguard.predictions.tables import Predictions
 
 ROWS_A_STEP = 200_000
 HEADS_A_STEP = 1000

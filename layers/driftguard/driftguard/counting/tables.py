@@ -30,7 +30,7 @@ class StoredCounts(Table):
     |---|---|---|
     | model | `<version>#state` | the last arrival that is counted everywhere |
     | model | `<version>#h#<hour>#<group>` | the counts of one hour and one group of features |
-    | model | `<version>#d#<day>#<group>` | the counts of one whole day, the sum of its hours |
+    | model | `<version>#d#<day>#<group>` | the counts of one whole day, the sum of its hours, kept for 50 days |
     | model | `<version>#p#<day>#<group>` | the profile of one whole day: coarse counts by hour, kept for 100 days |
     | model | `<version>#k#<day>#<group>#<n>` | a part of what was known at the start of a day, made from profiles |
 

@@ -23,7 +23,7 @@ from driftguard.distributions.numbers import QUANTILES, Numbers, numbers, sum_of
 from driftguard.platform.serialization import Scalar
 
 type Role = Literal["feature", "prediction"]
-type FeatureType = Literal["numeric", "categorical", "boolean"]
+FeatureType = Literal["numeric", "categorical", "boolean"]
 
 FORMAT = 2
 """The format of new baselines. Format 1 has no hash cells, and compares numbers exactly."""

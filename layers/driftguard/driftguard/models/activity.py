@@ -1,4 +1,4 @@
-"""Who changed what: settings, baselines, channels and alerts. Written in the same transaction as the change."""
+"""Who changed what: settings, baselines, channels, alerts and keys. Written in the same transaction as the change."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -32,25 +32,29 @@ type ActivityKind = Literal[
     "model_deleted",
     "baseline_created",
     "baseline_restored",
+    "reference_created",
     "channel_created",
     "channel_changed",
     "channel_deleted",
     "alert_acknowledged",
     "alert_snoozed",
     "alert_resolved",
+    "key_issued",
+    "key_rotated",
+    "key_revoked",
 ]
 
 
 class ActivityEntry(Wire):
-    """One change that a request made.
+    """One change that a request or an operator made.
 
-    `subject_id` is the id of the model, channel or alert, or the version of the baseline. `details` has the changed
-    values, or the names of changed fields where the values may be secret.
+    `subject_id` is the id of the model, channel, alert or key, or the version of the baseline or of the reference.
+    `details` has the changed values, or the names of changed fields where the values may be secret.
     """
 
     id: str
     at: UtcTime
-    actor: str = Field(description="The name of the API key.")
+    actor: str = Field(description="The name of the API key, or `operator` for changes of keys.")
     action: ActivityKind
     model_id: str | None
     subject_id: str

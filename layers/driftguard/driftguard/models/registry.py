@@ -1,12 +1,12 @@
 """Create, list, change and delete the models of an organization."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from driftguard.models.activity import Change, differences
-from driftguard.models.schemas import MAX_LABELS, Model, ModelPatch, ModelReference, NewModel, RecentScore
+from driftguard.models.schemas import MAX_LABELS, Headline, Model, ModelPatch, ModelReference, NewModel, RecentScore
 from driftguard.models.settings import ModelSettings, check_features, merge
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
@@ -30,6 +30,10 @@ MAX_TEXT_BYTES = 390_000
 
 MAX_ID = 128
 """Characters of an id that is looked up. Longer ids cannot exist, and DynamoDB rejects keys over 1 kB."""
+
+
+type Headlines = Callable[[Sequence[Models]], Mapping[str, Headline]]
+"""Returns the headlines of models by model id, of those that have one."""
 
 
 def find(organization_id: str, model_id: str) -> Models:
@@ -76,26 +80,28 @@ def create(organization_id: str, body: NewModel, *, partitions: int, now: dateti
         Models.add(model, Change(organization_id, actor, "model_created", model_id, now, model_id, details))
     except ConditionFailed:
         raise Conflict(f"A model named {body.name!r} already exists. Choose another name.") from None
-    return view(model, Statuses.one(organization_id, model_id))
+    return view(model, Statuses.one(organization_id, model_id), None)
 
 
-def page(organization_id: str, cursor: str | None, limit: int) -> Page[Model]:
+def page(organization_id: str, cursor: str | None, limit: int, headlines: Headlines) -> Page[Model]:
     """Return a page of the organization's models, newest first."""
     before = decode_key("models", organization_id, cursor)
     found = Models.newest(organization_id, before, limit)
     more = len(found) == limit or sum(model.text_bytes for model in found) > MAX_ANSWER_BYTES
     statuses = Statuses.of(organization_id, [model.model_id for model in found])
+    known = headlines(found)
     following = encode_cursor("models", organization_id, found[-1].model_id) if more else None
     return Page(
-        [view(model, statuses[model.model_id]) for model in found],
+        [view(model, statuses[model.model_id], known.get(model.model_id)) for model in found],
         following,
         lambda model: encode_cursor("models", organization_id, model.id),
     )
 
 
-def show(organization_id: str, model_id: str) -> Model:
+def show(organization_id: str, model_id: str, headlines: Headlines) -> Model:
     """Return a model and its state. Raises NotFound if there is none."""
-    return view(find(organization_id, model_id), Statuses.one(organization_id, model_id))
+    model = find(organization_id, model_id)
+    return view(model, Statuses.one(organization_id, model_id), headlines([model]).get(model_id))
 
 
 def change(
@@ -105,6 +111,7 @@ def change(
     *,
     features_of: Callable[[Models], Iterable[str]],
     has_labels: Callable[[Models], bool],
+    headlines: Headlines,
     now: datetime,
     actor: str,
 ) -> Model:
@@ -133,7 +140,7 @@ def change(
         change = Change(organization_id, actor, "model_changed", model_id, now, model_id, details) if details else None
         with attempt:
             model.replace(old_name, change)
-            return view(model, Statuses.one(organization_id, model_id))
+            return view(model, Statuses.one(organization_id, model_id), headlines([model]).get(model_id))
         if model.name != old_name and Models.id_of(organization_id, str(model.name)):
             raise Conflict(f"A model named {model.name!r} already exists. Choose another name.")
     raise Conflict("Other requests are changing the model at this moment. Please try again.", retry_after=1)
@@ -214,7 +221,7 @@ def delete(
     raise Conflict("Other requests are changing the model. Please try again.", retry_after=1)
 
 
-def view(model: Models, status: Statuses) -> Model:
+def view(model: Models, status: Statuses, headline: Headline | None) -> Model:
     """Return a model in the shape of the API."""
     state = status.state or ("no_baseline" if model.baseline_version is None else "no_data")
     return Model(
@@ -231,4 +238,5 @@ def view(model: Models, status: Statuses) -> Model:
         drift_score=status.drift_score,
         open_alerts=len(status.open_alerts or {}),
         recent_scores=[RecentScore(day=day, drift_score=score) for day, score in status.recent or []],
+        performance=headline if model.settings.task is not None else None,
     )

@@ -59,8 +59,21 @@ class RecentScore(Wire):
     drift_score: float | None
 
 
+class Headline(Wire):
+    """The metric that stands for a model's performance, on its last mature days.
+
+    `reference` and `degraded`, whether the metric is worse than the reference, are null if it was not compared.
+    """
+
+    metric: str
+    value: float
+    n: int
+    reference: float | None
+    degraded: bool | None
+
+
 class Model(Wire):
-    """A model and its state."""
+    """A model and its state. `performance` is null before labels of a mature day are joined."""
 
     id: str
     name: str
@@ -75,6 +88,7 @@ class Model(Wire):
     drift_score: float | None
     open_alerts: int
     recent_scores: list[RecentScore]
+    performance: Headline | None
 
 
 class EraseMessage(BaseModel):

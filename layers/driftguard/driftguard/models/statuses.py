@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.transactions import TransactWrite
@@ -26,7 +26,8 @@ class Statuses(Table):
     with each change that a running check must not miss. `report_id` is the check whose report is current, and
     `report_spare` is the check whose report lies in the other slot. `request` is the last queued check that somebody
     requested through the API. `last_arrival` and `traffic` are when predictions arrived, whatever the baseline was.
-    `episodes` is what checks must remember of features in alerts, see `alerts.episodes`.
+    `episodes` is what checks must remember of features in alerts, see `alerts.episodes`. `checked_definition` is the
+    revision of the model's definition and the baseline version that the last check was made with.
     """
 
     table_setting = "MODELS"
@@ -38,6 +39,7 @@ class Statuses(Table):
     state = UnicodeAttribute(null=True)
     preliminary = BooleanAttribute(default=False)
     checked_at = UnicodeAttribute(null=True)
+    checked_definition = UnicodeAttribute(null=True)
     drift_score = NumberAttribute(null=True)
     report_slot = UnicodeAttribute(null=True)
     report_id = UnicodeAttribute(null=True)
@@ -88,6 +90,25 @@ class Statuses(Table):
         """Prevent, in a transaction, that a check commits which has already read the status."""
         item = cls(organization_id, f"status#{model_id}")
         write.update(item, actions=[cls.model_id.set(model_id), cls.revision.add(1)])
+
+    @classmethod
+    def change_alerts(
+        cls, write: TransactWrite, read: "Statuses", open_alerts: dict[str, str], memory: dict[str, Any]
+    ) -> None:
+        """Store which alerts are open, in a transaction that fails if the status has changed since it was read."""
+        unchanged = cls.revision == read.revision
+        if not read.revision:
+            unchanged |= cls.revision.does_not_exist()
+        write.update(
+            cls(read.pk, read.sk),
+            actions=[
+                cls.model_id.set(read.model_id),
+                cls.open_alerts.set(open_alerts),
+                cls.memory.set(memory),
+                cls.revision.set(int(read.revision) + 1),
+            ],
+            condition=unchanged,
+        )
 
     @classmethod
     def lease(cls, organization_id: str, model_id: str, owner: str, now: datetime, length: timedelta) -> "Statuses":

@@ -1,6 +1,6 @@
 """The definitions of models. Their state is in `models.statuses`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -208,8 +208,13 @@ class Models(Table):
             item.update(actions=[Models.baselines_made.add(1)], condition=Models.pk.exists())
         return int(item.baselines_made)
 
-    def use_baseline(self, version: int, change: Change | None = None) -> None:
-        """Make a baseline version the current one, and record the change.
+    def use_baseline(
+        self,
+        version: int,
+        change: Change | None = None,
+        add: Callable[[TransactWrite], None] = lambda _write: None,
+    ) -> None:
+        """Make a baseline version the current one, and record the change. add: adds more to the transaction.
 
         Raises ConditionFailed if the model was deleted or another transaction is writing it.
         """
@@ -217,6 +222,7 @@ class Models(Table):
             self.add_use(write, version)
             if change is not None:
                 change.record(write)
+            add(write)
         self.baseline_version = version
 
     def add_use(self, write: TransactWrite, version: int) -> None:
@@ -234,6 +240,10 @@ class Models(Table):
             condition=Models.pk.exists(),
         )
         Statuses.overtake(write, self.organization_id, self.model_id)
+
+    def must_exist(self, write: TransactWrite) -> None:
+        """Let a transaction fail if this model was deleted."""
+        write.condition_check(Models, self.pk, self.sk, condition=Models.pk.exists())
 
     @classmethod
     def of_model(cls, _model: "Models") -> "Iterable[Models]":

@@ -64,7 +64,8 @@ class Task(Wire):
             _check_classes(self.classes)
         only = {"positive": "binary", "threshold": "binary", "value_matrix": "binary", "classes": "multiclass"}
         for name, kind in only.items():
-            if kind != self.type and getattr(self, name) is not None and name in self.model_fields_set:
+            # A response has every default, and people send back what they read.
+            if kind != self.type and getattr(self, name) not in (None, type(self).model_fields[name].default):
                 raise ValueError(f"`{name}` belongs to a {kind} task; leave it out of a {self.type} task")
         return self
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from driftguard.alerts.change_words import change_words
 from driftguard.alerts.changes import Part
 from driftguard.alerts.events import AlertEvent, AlertNews, EventKind, ResolveReason, changes_in
-from driftguard.alerts.schemas import AlertFeature, AlertType, Limit, dashboard_url
+from driftguard.alerts.performance_words import performance_facts, performance_words
+from driftguard.alerts.schemas import OF_LABELS, AlertFeature, AlertType, Limit, Place, Shares, dashboard_url
 from driftguard.alerts.words import (
     QUALITY,
     TESTS,
@@ -33,6 +34,8 @@ SUBJECTS: dict[AlertType, str] = {
     "prediction_drift": "Prediction drift in {}",
     "data_quality": "Data quality of {}",
     "no_data": "No data from {}",
+    "performance": "Worse performance of {}",
+    "labels_missing": "No labels for {}",
 }
 
 NEWS: dict[EventKind, str] = {
@@ -43,6 +46,18 @@ NEWS: dict[EventKind, str] = {
     "resolved": "Resolved",
     "test": "Test message",
 }
+
+SCORES: dict[AlertType, tuple[str, str]] = {
+    "data_quality": ("Rise of the share", "Highest score"),
+    "performance": ("Drop", "Largest drop"),
+}
+"""The names of an alert's score and of its highest score."""
+
+ROWS: dict[AlertType, str] = {
+    "performance": "Labelled rows",
+    "labels_missing": "Without a label",
+}
+"""The names of the number of rows."""
 
 PARTS: dict[Part, str] = {
     "week": "the whole window",
@@ -57,6 +72,8 @@ ENDINGS: dict[ResolveReason, str] = {
     "The new level is normal from now on",
     "traffic_returned": "Predictions are arriving again",
     "baseline_replaced": "The baseline was replaced, so this comparison is no longer valid",
+    "reference_replaced": "The reference of the performance was replaced, so this comparison is no longer valid",
+    "labels_arrived": "Labels are arriving again",
     "by_hand": "Somebody resolved it by hand",
     "model_deleted": "The model was deleted",
 }
@@ -157,20 +174,24 @@ def describe(
     shown = alert.features[:most_features]
     lead = _lead(event)
     change = shown[0].change if shown else None
+    scored = alert.alert_type != "labels_missing"
+    score, highest = SCORES.get(alert.alert_type, ("Drift score", "Highest score"))
+    rows = ROWS.get(alert.alert_type, "Rows in the window")
+    looks = "join" if alert.alert_type in OF_LABELS else "check"
     peak = event.kind in ("resolved", "repeated") and alert.peak_score is not None
-    score = "Rise of the share" if alert.alert_type == "data_quality" else "Drift score"
     facts = [
         ("Severity", alert.severity),
-        ("Highest score", number(alert.peak_score)) if peak else (score, number(alert.drift_score)),
-        *([("p-value", probability(alert.p_value))] if change is None else []),
+        *performance_facts(alert.performance),
+        *([(highest, number(alert.peak_score)) if peak else (score, number(alert.drift_score))] if scored else []),
+        *([("p-value", probability(alert.p_value))] if change is None and scored else []),
         *([("Limit", limit_words(alert.alert_type, alert.limit))] if alert.limit else []),
         *([("Since", minute(alert.onset))] if alert.onset else []),
         ("Window from", minute(alert.window.start) if alert.window else "–"),
         ("Window to", minute(alert.window.end) if alert.window else "–"),
-        ("Baseline", _baseline(event)),
-        ("Rows in the window", f"{alert.n_window:,}" if alert.n_window is not None else "–"),
+        *([(_compared(alert.alert_type), _baseline(event))] if scored else []),
+        (rows, f"{alert.n_window:,}" if alert.n_window is not None else "–"),
         ("First seen", minute(alert.detected_at)),
-        ("Seen in", f"{alert.occurrences:,} check{'s' if alert.occurrences != 1 else ''}"),
+        ("Seen in", f"{alert.occurrences:,} {looks}{'s' if alert.occurrences != 1 else ''}"),
     ]
     subject = SUBJECTS[alert.alert_type].format(one_line(alert.model_name))
     return Content(
@@ -239,19 +260,31 @@ def _found(event: AlertEvent) -> str:
             return f"The data quality of {quoted(alert.model_name)} got worse in {what}{most}."
         case "no_data":
             return f"No more predictions of {quoted(alert.model_name)} are arriving."
+        case "performance":
+            return performance_words(alert.model_name, alert.performance)
+        case "labels_missing":
+            since = f" since {minute(alert.onset)}" if alert.onset else ""
+            return (
+                f"No labels for {quoted(alert.model_name)} have arrived{since}, and predictions are waiting for them."
+            )
 
 
 def limit_words(alert_type: AlertType, limit: Limit) -> str:
     """Return what the score and the p-value were compared with, such as `score over 0.05`."""
     quality = alert_type == "data_quality"
+    what = "rise" if quality else "drop" if alert_type == "performance" else "score"
     parts = []
     if limit.score is not None:
         # A score limit of a p-value test is reached, and one that decides alone is exceeded.
         reached = "from" if quality or limit.p_value is not None else "over"
-        parts.append(f"{'rise' if quality else 'score'} {reached} {number(limit.score)}")
+        parts.append(f"{what} {reached} {number(limit.score)}")
     if limit.p_value is not None:
         parts.append(f"p below {probability(limit.p_value)}")
     return " and ".join(parts) or "–"
+
+
+def _compared(alert_type: AlertType) -> str:
+    return "Reference" if alert_type == "performance" else "Baseline"
 
 
 def _baseline(event: AlertEvent) -> str:
@@ -262,15 +295,18 @@ def _baseline(event: AlertEvent) -> str:
     return f"Version {alert.baseline_version}{rows}"
 
 
+def _pair(shares: Shares | Place) -> str:
+    return f"{percent(shares['baseline'])} → {percent(shares['window'])}"
+
+
 def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
     changes = [QUALITY[feature.kind]] if feature.kind else []
     if feature.shares is not None:
-        changes.append(f"{percent(feature.shares.baseline)} → {percent(feature.shares.window)}")
+        changes.append(f"{percent(feature.shares['baseline'])} → {percent(feature.shares['window'])}")
     elif feature.kind is None and feature.direction:
         changes.append(feature.direction)
         if feature.at is not None:
-            place = feature.at
-            changes.append(f"{place.words}: {percent(place.baseline)} → {percent(place.window)}")
+            changes.append(f"{feature.at['words']}: {_pair(feature.at)}")
     if feature.change is not None:
         changes.append(PARTS[feature.change.part].format(feature.change.window_hours))
     if feature.type_change is not None:

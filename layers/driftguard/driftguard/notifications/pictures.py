@@ -44,7 +44,9 @@ def picture_of(feature: AlertFeature) -> Picture | None:
     if feature.kind is not None:
         if feature.shares is None:
             return None
-        return Picture([Bar(QUALITY[feature.kind], feature.shares.baseline, feature.shares.window)], upright=False)
+        return Picture(
+            [Bar(QUALITY[feature.kind], feature.shares["baseline"], feature.shares["window"])], upright=False
+        )
     histogram = feature.histogram
     if histogram is None or not histogram["baseline"] or len(histogram["baseline"]) != len(histogram["window"]):
         return None

@@ -6,6 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from driftguard.organizations.tables import Role
 from driftguard.platform.serialization import Name, Wire
+from driftguard.platform.times import UtcTime
 
 
 class CreateOrganization(Wire):
@@ -16,15 +17,16 @@ class CreateOrganization(Wire):
 
 
 class IssueKey(Wire):
-    """`{"action": "issue_key", "organization_id", "role", "name"?}` → `{"api_key_id", "api_key", "role"}`.
+    """`{"action": "issue_key", "organization_id", "role", "name"?, "expires_at"?}` → `{"api_key_id", "api_key", …}`.
 
-    Only this response contains the value of the key.
+    Only this response contains the value of the key. From `expires_at` on the API refuses the key.
     """
 
     action: Literal["issue_key"]
     organization_id: str
     role: Role
     name: Name = "key"
+    expires_at: UtcTime | None = None
 
 
 class ListKeys(Wire):
@@ -40,6 +42,20 @@ class RevokeKey(Wire):
     action: Literal["revoke_key"]
     organization_id: str
     api_key_id: str
+
+
+class RotateKey(Wire):
+    """`{"action": "rotate_key", "organization_id", "api_key_id", "overlap_hours"?, "expires_at"?}` → as `issue_key`.
+
+    Creates a key with the role and the name of the old one. The old key expires `overlap_hours` later. `expires_at` is
+    that of the new key.
+    """
+
+    action: Literal["rotate_key"]
+    organization_id: str
+    api_key_id: str
+    overlap_hours: Annotated[int, Field(ge=0, le=24 * 90, strict=True)] = 24
+    expires_at: UtcTime | None = None
 
 
 class SpreadModel(Wire):
@@ -67,6 +83,6 @@ class EraseOrganization(Wire):
     name: str
 
 
-type Command = CreateOrganization | IssueKey | ListKeys | RevokeKey | SpreadModel | EraseOrganization
+type Command = CreateOrganization | IssueKey | ListKeys | RevokeKey | RotateKey | SpreadModel | EraseOrganization
 
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="action")])

@@ -1,10 +1,12 @@
 """Organizations and their API keys."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
 
 from driftguard.platform.dynamodb import Options, Table, transaction
 from driftguard.platform.retries import ConditionFailed, conditional
@@ -22,10 +24,11 @@ class ApiKeys(Table):
     | pk | sk | what |
     |---|---|---|
     | `org#<organization>` | `org` | the organization: name, created_at; has revoked_at during its erasure |
-    | `org#<organization>` | `key#<api key id>` | one of its keys: role, name, created_at, revoked_at |
+    | `org#<organization>` | `key#<api key id>` | one of its keys: role, name, created_at, revoked_at, ends_at |
     | `key#<api key id>` | `key` | the owner of a key; each request reads this item once |
 
-    API Gateway keeps the values of the keys. This table has only their ids.
+    API Gateway keeps the values of the keys. This table has only their ids. A key is refused from `ends_at` on. Its
+    items stay, so that the list shows expired keys.
     """
 
     table_setting = "ORGANIZATIONS"
@@ -40,6 +43,7 @@ class ApiKeys(Table):
     created_at = UnicodeAttribute()
     revoked_at = UnicodeAttribute(null=True)
     key_id = UnicodeAttribute(null=True)
+    ends_at = UnicodeAttribute(null=True)
 
     @classmethod
     def of(cls, key_id: str) -> "ApiKeys | None":
@@ -67,9 +71,22 @@ class ApiKeys(Table):
             ).save(cls.pk.does_not_exist())
 
     @classmethod
-    def add_key(cls, organization: "ApiKeys", key_id: str, role: Role, name: str, now: datetime) -> None:
-        """Store both items of a key. Raises ConditionFailed if the organization is erased or being erased."""
+    def add_key(
+        cls,
+        organization: "ApiKeys",
+        key_id: str,
+        role: Role,
+        name: str,
+        now: datetime,
+        ends_at: datetime | None = None,
+        record: Callable[[TransactWrite], None] = lambda _write: None,
+    ) -> None:
+        """Store both items of a key. Raises ConditionFailed if the organization is erased or being erased.
+
+        ends_at: when the key expires. record: adds the record of the change to the transaction.
+        """
         with transaction() as write:
+            record(write)
             write.condition_check(
                 cls,
                 organization.pk,
@@ -86,6 +103,7 @@ class ApiKeys(Table):
                     name=name,
                     key_id=key_id,
                     created_at=iso(now),
+                    ends_at=iso(ends_at) if ends_at else None,
                 )
                 write.save(item, condition=cls.pk.does_not_exist())
 
@@ -122,16 +140,33 @@ class ApiKeys(Table):
         return str(item.revoked_at)
 
     @classmethod
-    def revoke(cls, organization_id: str, key_id: str, now: datetime) -> bool:
-        """Mark both items of a key as revoked. Returns False if the organization has no such key."""
+    def revoke(
+        cls,
+        organization_id: str,
+        key_id: str,
+        now: datetime,
+        record: Callable[[TransactWrite], None] = lambda _write: None,
+    ) -> bool:
+        """Mark both items of a key as revoked. Returns False if the organization has no such key.
+
+        record: as for `add_key`.
+        """
+        return cls._change(organization_id, key_id, cls.revoked_at.set(iso(now)), record)
+
+    @classmethod
+    def end(cls, organization_id: str, key_id: str, at: datetime, record: Callable[[TransactWrite], None]) -> bool:
+        """Let a key expire at a time. Returns False if the organization has no such key."""
+        return cls._change(organization_id, key_id, cls.ends_at.set(iso(at)), record)
+
+    @classmethod
+    def _change(
+        cls, organization_id: str, key_id: str, action: Action, record: Callable[[TransactWrite], None]
+    ) -> bool:
         try:
             with transaction() as write:
+                record(write)
                 for pk, sk in ((f"key#{key_id}", "key"), (f"org#{organization_id}", f"key#{key_id}")):
-                    write.update(
-                        cls(pk, sk),
-                        actions=[cls.revoked_at.set(iso(now))],
-                        condition=cls.organization_id == organization_id,
-                    )
+                    write.update(cls(pk, sk), actions=[action], condition=cls.organization_id == organization_id)
         except ConditionFailed:
             return False
         return True

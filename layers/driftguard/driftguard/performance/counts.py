@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from driftguard.performance.runs import Kind
+from driftguard.performance.tally import FORMAT, HEAD, Tally
 from driftguard.platform.deflating import deflate, deflate_shortest, inflate
 from driftguard.platform.planes import SIZE, cut_planes, join_planes, split_planes
 from driftguard.statistics import errors, scores
 from driftguard.statistics.arrays import Floats, Ints
-
-FORMAT = 1
 
 EXACT_HOURS = 48
 DELAY_EDGES = np.unique(
@@ -32,25 +31,7 @@ SCORE_SUMS = 4
 ERROR_SUMS = 6
 """Sums over errors e and labels y: e, |e|, e², e⁴, y, and the squared distances of y from its mean."""
 
-_HEAD = struct.Struct("<BcBBIII")
 _LETTERS: dict[Kind, bytes] = {"classes": b"c", "numbers": b"n"}
-
-
-class Tally(NamedTuple):
-    """Numbers of ids and labels.
-
-    predictions: ids with exactly one prediction. labelled: those with a label. ambiguous: ids with several different
-    predictions. They count nowhere else. corrected: labelled ids whose label changed. withdrawn: ids whose last label
-    was taken back. waiting: ids with a label and no prediction. labels: the labels that arrived, corrections included.
-    """
-
-    predictions: int = 0
-    labelled: int = 0
-    ambiguous: int = 0
-    corrected: int = 0
-    withdrawn: int = 0
-    waiting: int = 0
-    labels: int = 0
 
 
 class Outcome(NamedTuple):
@@ -164,7 +145,7 @@ class Counts:
         moments = np.concatenate([self.calibration_sums, self.sums]).astype("<f8")
         second = deflate(b"".join(split_planes(moments.tobytes()))) if len(moments) else b""
         third = deflate(json.dumps(self.outcomes, sort_keys=True).encode()) if self.outcomes else b""
-        head = _HEAD.pack(FORMAT, _LETTERS[self.kind], self.classes, width, len(first), len(second), len(third))
+        head = HEAD.pack(FORMAT, _LETTERS[self.kind], self.classes, width, len(first), len(second), len(third))
         return head + first + second + third
 
     @classmethod
@@ -177,11 +158,11 @@ class Counts:
 
     @classmethod
     def _decode(cls, data: bytes) -> "Counts":
-        version, _letter, classes, width, *lengths = _HEAD.unpack_from(data)
+        version, _letter, classes, width, *lengths = HEAD.unpack_from(data)
         if version != FORMAT:
             raise ValueError(f"performance counts of unknown format {version}; this code reads format {FORMAT}")
         bare = cls.empty(classes)
-        pieces, start = [], _HEAD.size
+        pieces, start = [], HEAD.size
         for length in lengths:
             pieces.append(data[start : start + length])
             start += length

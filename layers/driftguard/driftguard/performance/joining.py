@@ -17,9 +17,10 @@ from driftguard.performance.tables import Joined, Progress
 from driftguard.platform.bulk import delete
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import HOUR, iso
-from driftguard.predictions.keys import Key, labels_of
+from driftguard.predictions.heads import Head
+from driftguard.predictions.keys import labels_of
 from driftguard.predictions.storing import ids_of
-from driftguard.predictions.tables import RETENTION, Head, Predictions
+from driftguard.predictions.tables import RETENTION, Predictions
 from driftguard.rows.unpacking import unpack_rows
 
 SETTLED = timedelta(minutes=10)
@@ -70,7 +71,7 @@ def step(model: Watched, now: datetime, may_go_on: Callable[[], bool] = lambda: 
                 state,
                 predictions=cursors[0],
                 labels=cursors[1],
-                progress=_progress(model, state, arrived, done.refused - refused),
+                progress=_progress(model, state, arrived, done.refused - refused, now),
                 next_at=iso(now + pause_after(done.units)) if last else None,
             )
             if last:
@@ -86,7 +87,9 @@ def _reached(heads: Sequence[Head]) -> str | None:
     return heads[-1].arrived_at if heads else None
 
 
-def _progress(model: Watched, state: Joined | None, arrived: Sequence[Arrived], refused: int) -> Progress:
+def _progress(
+    model: Watched, state: Joined | None, arrived: Sequence[Arrived], refused: int, now: datetime
+) -> Progress:
     """Return what all steps together have done. The commit of the cursors makes it exact."""
     before = state.progress if state is not None else Progress({})
     with_labels = [one.arrived_at for one in arrived if one.pieces.labels]
@@ -95,6 +98,7 @@ def _progress(model: Watched, state: Joined | None, arrived: Sequence[Arrived], 
         labels=before.labels + sum(len(rows) for one in arrived for rows in one.pieces.labels.values()),
         refused=before.refused + refused,
         last_label=max([*with_labels, before.last_label or ""]) or None,
+        started=before.started or iso(now),
     )
 
 
@@ -122,7 +126,7 @@ def arrived_of(reader: Reader, predictions: Sequence[Head], labels: Sequence[Hea
     """Read batches of predictions and of labels."""
     for head, payload in Predictions.payloads(predictions):
         rows, rejected = unpack_rows(payload)
-        ids = ids_of(Key.read(head.sk), [row.prediction_id for row in rows], rejected)
+        ids = ids_of(head.sk, head.arrived_at, rows, rejected)
         yield Arrived("predictions", head.arrived_at, reader.predictions(head.arrived_at, rows, ids))
     for head, payload in Predictions.payloads(labels):
         yield Arrived("labels", head.arrived_at, reader.labels(head.arrived_at, unpack_rows(payload)[0]))

@@ -3,13 +3,15 @@
 Batch `n` of an upload has the same rows and the same `batch_id` in each attempt, so the table keeps the first one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import batched
+from typing import NamedTuple
 
 from driftguard.models import registry
 from driftguard.models.tables import Models
+from driftguard.models.task import Task
 from driftguard.performance.label_files import columns_of, item_of
 from driftguard.performance.label_rows import read_label
 from driftguard.performance.schemas import NewLabelUpload
@@ -34,6 +36,13 @@ MAX_LABELS = 1_000_000
 
 TO_FINISH = timedelta(minutes=1)
 """Time that storing a batch and ending the upload need at most."""
+
+
+class Label(NamedTuple):
+    """A row of a file: its line, and the label to store, None if it is missing, or why the row is rejected."""
+
+    line: int
+    row: Row | BadRow | None
 
 
 @dataclass
@@ -92,8 +101,9 @@ def _load(file: File) -> None:
             raise BadFile(f"only {loaded.rows:,} rows could be stored in the time limit; send the others in a new file")
 
     records = read_records(source, about, columns_of(model.settings.task), tick=tick, notes=notes)
+    labels = _labels(records, model.settings.task, worker.clock)
     try:
-        for number, batch in enumerate(batched(records, MAX_ROWS, strict=False)):
+        for number, batch in enumerate(batched(labels, MAX_ROWS, strict=False)):
             tick()
             if loaded.rows + len(batch) > MAX_LABELS:
                 raise BadFile(f"the file has more than {MAX_LABELS:,} rows; send the others in a new file")
@@ -114,13 +124,23 @@ def _load(file: File) -> None:
     upload.end(notes, [error.model_dump() for error in loaded.errors])
 
 
-def _store(model: Models, file: File, batch_id: str, batch: tuple[Record, ...], loaded: Loaded) -> None:
+def _labels(records: Iterator[Record], task: Task | None, clock: Callable[[], datetime]) -> Iterator[Label]:
+    """Yield each row as a label at once, because what a line holds can be a thousand times longer."""
+    for record in records:
+        try:
+            row: Row | BadRow | None = read_label(item_of(record), [], task, clock())
+        except BadRow as error:
+            row = BadRow(error.loc, error.msg)  # the traceback of the first one would keep the whole line
+        yield Label(record.line, row)
+
+
+def _store(model: Models, file: File, batch_id: str, batch: tuple[Label, ...], loaded: Loaded) -> None:
     """Store the rows of one batch, and count them."""
-    now = file.worker.clock()
     rows: list[Row] = []
     rejected: list[RejectedRow] = []
-    for index, row in _rows(model, batch, now, loaded):
+    for index, (line, row) in enumerate(batch):
         if isinstance(row, BadRow):
+            loaded.reject(line, row)
             rejected.append({"index": index, "loc": row.loc, "msg": row.msg})
         elif row is not None:
             rows.append(row)
@@ -132,19 +152,7 @@ def _store(model: Models, file: File, batch_id: str, batch: tuple[Record, ...], 
     try:
         # The ETag stands for the rows of the batch: an upload reads one version of its file.
         request = Request.of_labels(file.object.etag, batch_id, None)
+        now = file.worker.clock()
         loaded.accepted += store(model, request, valid, rejected, now, labels_of(model.model_id)).accepted
     except Conflict:
         raise BadFile(REPLACED) from None
-
-
-def _rows(
-    model: Models, batch: tuple[Record, ...], now: datetime, loaded: Loaded
-) -> Iterator[tuple[int, Row | BadRow | None]]:
-    """Yield each row of a batch with its index: the label, None without one, or the error. Counts the errors."""
-    task = model.settings.task
-    for index, record in enumerate(batch):
-        try:
-            yield index, read_label(item_of(record), [], task, now)
-        except BadRow as error:
-            loaded.reject(record.line, error)
-            yield index, error

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.performance.counts import CALIBRATION_BINS, Counts, Outcome, Tally, delay_bin
+from driftguard.performance.counts import CALIBRATION_BINS, Counts, Outcome, delay_bin
 from driftguard.performance.ids import Hashes
 from driftguard.performance.runs import NO_CLASS, Codes, Directory, Labels
+from driftguard.performance.tally import Tally
 from driftguard.statistics import errors, scores
 from driftguard.statistics.arrays import Flags, Floats, Ints
 
@@ -62,6 +63,28 @@ def count(directories: Sequence[Directory], labels: Sequence[Labels], *, classes
     )
     delays = won.earliest[used] // HOUR - (day * 24 + entry.hours.astype(np.int64))
     return _evaluated(entry, truth, classes, tally, np.maximum(delays, 0))
+
+
+def count_labelled(classes: int, predicted: Codes, values: Floats, truth: Codes | Floats) -> Counts:
+    """Return the counts of rows that have one known label each.
+
+    classes: number of the task's classes, 0 for a regression. predicted: the class of each row, or NO_CLASS.
+    values: the score of each row, or of a regression its prediction; NaN if there is none.
+    truth: the class of each label, or of a regression its number.
+    """
+    ids, whole = np.arange(len(values), dtype=np.uint64), np.zeros(len(values), np.int64)
+    entries = Directory(
+        ids, np.zeros(len(values), np.uint8), predicted, values.astype(np.float32) if classes else values
+    )
+    labels = Labels(
+        "classes" if classes else "numbers",
+        ids,
+        truth.astype(np.uint8) if classes else np.zeros(len(values), np.uint8),
+        np.zeros(0) if classes else truth.astype(np.float64),
+        *(whole, whole, ids, whole),
+    )
+    tally = Tally(predictions=len(values), labelled=len(values), labels=len(values))
+    return _evaluated(entries, labels, classes, tally, whole)
 
 
 def winners(rows: Labels) -> Winners:

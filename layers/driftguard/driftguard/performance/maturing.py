@@ -44,5 +44,12 @@ def mature_days(
     return result
 
 
+def stored_days(model_id: str, now: datetime, days: int) -> list[Day]:
+    """Return the last days of a model in order, as they are stored."""
+    last = hour_of(now) // 24
+    items = Joined.days(model_id, last - days + 1, last)
+    return [Day(item.number, Counts.decode(item.counts), _matured_at(item)) for item in items]
+
+
 def _matured_at(item: Joined | None) -> datetime | None:
     return parse(item.matured_at) if item is not None and item.matured_at else None

@@ -2,13 +2,15 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from pynamodb.attributes import BinaryAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.transactions import TransactWrite
 
+from driftguard.models.schemas import Headline
 from driftguard.models.tables import Models
 from driftguard.performance.label_rows import UNDATED
 from driftguard.platform.bulk import delete
@@ -30,13 +32,15 @@ class Progress(NamedTuple):
     """What all steps of a model together have done.
 
     task: the task that labels and predictions were read with. labels: labels that were joined or wait. refused: labels
-    of unknown values, or of days that took no labels any more. last_label: the arrival of the newest label.
+    of unknown values, or of days that took no labels any more. last_label: the arrival of the newest label. started:
+    the time of the first step.
     """
 
     task: dict[str, Any]
     labels: int = 0
     refused: int = 0
     last_label: str | None = None
+    started: str | None = None
 
 
 class Joined(Table):
@@ -46,8 +50,10 @@ class Joined(Table):
     |---|---|---|
     | model | `state` | the last joined arrivals of predictions and labels, the task, and when the next step may run |
     | model | `search` | where the search for the days of labels without a timestamp goes on, and when |
-    | model | `report` | the performance report, or the id and the number of its chunks; when it is due again |
+    | model | `reference` | the counts of the reference, and which reference and task they belong to |
+    | model | `report` | the performance report, or the id and number of its chunks; its headline; when it is due |
     | model | `report#<id>#<n>` | a chunk of a long report; the id is a hash of the report |
+    | model | `answered` | the id of the last API request whose join has ended; kept for a day |
     | model | `day#<day>` | a day: its number of partitions, the sum of its counts, when it matured |
     | `<model>#<day>` | `head#<partitions>#<partition>` | a partition: the runs that it consists of, and its counts |
     | `<model>#<day>` | `run#<name>` | an immutable run of predictions or of labels |
@@ -78,7 +84,10 @@ class Joined(Table):
     next_at = UnicodeAttribute(null=True)
     before_day = NumberAttribute(null=True)
     report_id = UnicodeAttribute(null=True)
+    made_of = UnicodeAttribute(null=True)
     chunks = NumberAttribute(null=True)
+    request = UnicodeAttribute(null=True)
+    headline = JSONAttribute(null=True)
 
     @classmethod
     def of_model(cls, model: Models) -> "Iterable[Joined]":
@@ -138,6 +147,17 @@ class Joined(Table):
         return Progress(**json.loads(bytes(self.data)))
 
     @classmethod
+    def answer(cls, model_id: str, request: str, now: datetime) -> None:
+        """Store that the join of an API request has ended."""
+        cls(model_id, "answered", request=request, expires_at=int((now + DAY).timestamp())).save()
+
+    @classmethod
+    def answered(cls, model_id: str) -> str | None:
+        """Return the id of the last API request whose join has ended; None if there is none."""
+        item = cls.find(model_id, "answered")
+        return None if item is None else str(item.request)
+
+    @classmethod
     def search(cls, model_id: str) -> "Joined | None":
         """Return where the search for days goes on; None before the first pass."""
         return cls.find(model_id, "search")
@@ -148,18 +168,42 @@ class Joined(Table):
         cls(model_id, "search", before_day=before_day, next_at=next_at).save()
 
     @classmethod
+    def reference(cls, model_id: str, name: str) -> bytes | None:
+        """Return the counts of the reference of this name; None if other counts are stored."""
+        item = cls.find(model_id, "reference")
+        return bytes(item.data) if item is not None and item.report_id == name else None
+
+    @classmethod
+    def put_reference(cls, model_id: str, name: str, counts: bytes) -> None:
+        """Store the counts of a reference in place of those of an older one. name: of the reference and the task."""
+        cls(model_id, "reference", report_id=name, data=counts).save()
+
+    @classmethod
     def report_head(cls, model_id: str) -> "Joined | None":
         """Return the item of the performance report; None before the first report."""
         return cls.find(model_id, "report")
 
     @classmethod
-    def put_report(cls, model_id: str, read: "Joined | None", data: bytes, next_at: str) -> None:
+    def put_report(
+        cls,
+        model_id: str,
+        read: "Joined | None",
+        data: bytes,
+        next_at: str,
+        *,
+        made_of: str | None = None,
+        headline: Headline | None = None,
+        add: Callable[[TransactWrite], None] | None = None,
+    ) -> None:
         """Store a report in place of the one that was read. Raises ConditionFailed if another step was faster.
 
         The chunks of a long report are written first, and those of the old report are deleted last.
+        made_of: what the report is made of. add: adds more to the same transaction, which then also raises
+        ConditionFailed.
         """
         revision = int(read.revision) if read is not None else 0
-        head = cls(model_id, "report", revision=revision + 1, next_at=next_at)
+        head = cls(model_id, "report", revision=revision + 1, next_at=next_at, made_of=made_of)
+        head.headline = headline.model_dump() if headline is not None else None
         pieces = chunks(data)
         if len(pieces) == 1:
             head.data = data
@@ -167,8 +211,14 @@ class Joined(Table):
             head.report_id, head.chunks = sha256(data).hexdigest()[:32], len(pieces)
             for key, piece in zip(head.chunk_keys, pieces, strict=True):
                 cls(*key, data=piece).save()
-        with conditional():
-            head.save(cls.revision == revision if read is not None else cls.pk.does_not_exist())
+        unchanged = cls.revision == revision if read is not None else cls.pk.does_not_exist()
+        if add is None:
+            with conditional():
+                head.save(unchanged)
+        else:
+            with transaction() as write:
+                write.save(head, condition=unchanged)
+                add(write)
         if read is not None and read.report_id != head.report_id:
             delete([cls(*key) for key in read.chunk_keys])
 
@@ -345,6 +395,18 @@ def has_labels(model: Models) -> bool:
     """Return whether labels of a model have been joined or wait."""
     state = Joined.state(model.model_id)
     return state is not None and state.progress.labels > 0
+
+
+def headlines(models: Sequence[Models]) -> dict[str, Headline]:
+    """Return the headlines of the last reports by model id, of the models that have one. Reads nothing without a task.
+
+    The read need not be consistent: a report is shown when it was stored a moment ago.
+    """
+    keys = [(model.model_id, "report") for model in models if model.settings.task is not None]
+    if not keys:
+        return {}
+    found = Joined.batch_get(keys, attributes_to_get=["pk", "sk", "headline"])
+    return {item.pk: Headline.model_validate(item.headline) for item in found if item.headline is not None}
 
 
 def day_key(day: int) -> str:

@@ -24,6 +24,15 @@ def unpack_piece(data: bytes, place: int, count: int) -> tuple[bytes, int]:
 
     Raises ValueError, struct.error or zlib.error for damaged data or another number of numbers.
     """
+    planes, width, end = planes_of(data, place, count)
+    return join_planes(cut_planes(planes, width), count), end
+
+
+def planes_of(data: bytes, place: int, count: int) -> tuple[bytes, int, int]:
+    """Return the planes of the piece that begins at `place`, their number, and the place behind the piece.
+
+    Raises the errors of `unpack_piece`.
+    """
     width, length = _HEAD.unpack_from(data, place)
     start, end = place + _HEAD.size, place + _HEAD.size + length
     if not 1 <= width <= SIZE or end > len(data):
@@ -31,4 +40,4 @@ def unpack_piece(data: bytes, place: int, count: int) -> tuple[bytes, int]:
     planes = inflate(data[start:end])
     if len(planes) != width * count:
         raise ValueError(f"a piece of {len(planes)} bytes does not hold {count} numbers of {width} bytes")
-    return join_planes(cut_planes(planes, width), count), end
+    return planes, width, end

@@ -9,7 +9,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 PART_BYTES = 8 * 1024**2
-GONE = ("NoSuchKey", "404", "PreconditionFailed", "412")
+GONE = ("NoSuchKey", "404", "PreconditionFailed", "412", "AccessDenied", "403")
+"""S3 answers 403 instead of 404 to a role that may not list the bucket, as ours. Tests hold that the role may read, so
+a 403 means that the object is missing."""
 
 
 class FileGone(Exception):

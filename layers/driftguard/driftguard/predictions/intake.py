@@ -78,7 +78,7 @@ def _log_columns(
     ]
     valid = None
     if batch.times:
-        valid = Valid(pack_columns(batch, rejected), batch.ids, (min(batch.times), max(batch.times)))
+        valid = Valid(pack_columns(batch, rejected), batch.ids, batch.times)
     answer = store(model, request, valid, rejected, now)
     return _with_warning(
         answer,

@@ -2,8 +2,15 @@
 
 import json
 from collections.abc import Iterable
-from hashlib import sha256
+from datetime import datetime
+from hashlib import blake2b, sha256
 from typing import Any, Literal, NamedTuple, cast
+
+from driftguard.platform.ids import RANDOM_BITS, ids_at
+from driftguard.platform.times import iso
+
+TIMED = ".2"
+"""The end of the `arrived_at` of a batch whose made ids start with the event time. Earlier batches lack it."""
 
 type Namespace = Literal["b", "p", "i", "r"]
 
@@ -30,14 +37,27 @@ class Key(NamedTuple):
         """The sort key."""
         return f"{self.namespace}#{self.digest}"
 
-    def prediction_ids(self, indexes: Iterable[int]) -> list[str]:
-        """Return the ids of predictions that were sent without one, by their indexes in the request."""
-        prefix = self.digest[:20]
-        return [f"{prefix}-{index}" for index in indexes]
+    def arrived_at(self, now: datetime, *, made_ids: bool) -> str:
+        """Return the `arrived_at` of a batch that arrives now. made_ids: whether it has rows without an id."""
+        return f"{iso(now)}#{self.digest[:16]}{TIMED if made_ids else ''}"
+
+    def prediction_ids(self, rows: Iterable[tuple[int, int]], arrived_at: str) -> list[str]:
+        """Return the ids of predictions that were sent without one.
+
+        rows: the index of each in the request, and its event time in milliseconds since the epoch.
+        """
+        if not arrived_at.endswith(TIMED):
+            prefix = self.digest[:20]
+            return [f"{prefix}-{index}" for index, _time in rows]
+        return ids_at((time, _own_bits(self.digest, index)) for index, time in rows)
 
     def place(self, model_id: str, partitions: int) -> str:
         """Return the pk of this key's partition if the model has this number of partitions."""
         return place(model_id, int(self.digest[:12], 16) % partitions)
+
+
+def _own_bits(digest: str, index: int) -> bytes:
+    return blake2b(f"{digest}-{index}".encode(), digest_size=RANDOM_BITS // 8).digest()
 
 
 def place(model_id: str, number: int) -> str:

@@ -11,16 +11,17 @@ from driftguard.platform.errors import Invalid
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, to_json
 from driftguard.platform.times import iso
-from driftguard.predictions.keys import Key
+from driftguard.predictions.heads import Head
+from driftguard.predictions.keys import TIMED
 from driftguard.predictions.storing import ids_of
-from driftguard.predictions.tables import Head, Predictions
+from driftguard.predictions.tables import Predictions
 from driftguard.rows.columns import Row
 from driftguard.rows.unpacking import unpack_rows
 
 ROWS_READ_A_PAGE = 50_000
 BATCHES_READ_A_PAGE = 500
 BATCHES_SEEN_A_PAGE = 10_000
-ARRIVED_AT = re.compile("[0-9TZ:.-]{27}#[0-9a-f]{16}")
+ARRIVED_AT = re.compile(rf"[0-9TZ:.-]{{27}}#[0-9a-f]{{16}}({re.escape(TIMED)})?")
 
 
 def list_logged(
@@ -48,9 +49,8 @@ def list_logged(
     items: list[dict[str, Any]] = []
     size = 2
     for head, packed in Predictions.payloads(chosen, rows_at_once=max(limit, 500)):
-        key = Key.read(head.sk)
         rows, rejected = unpack_rows(packed)
-        ids = ids_of(key, [row.prediction_id for row in rows], rejected)
+        ids = ids_of(head.sk, head.arrived_at, rows, rejected)
         for number, (row, prediction_id) in enumerate(zip(rows, ids, strict=True)):
             if (head.arrived_at == since and number < skip) or not _within(row, start, end):
                 continue

@@ -24,19 +24,18 @@ ROOM_IN_TRANSACTION = 2000
 
 
 class Valid(NamedTuple):
-    """The valid rows of a request as they are stored. events: first and last event time in milliseconds."""
+    """The valid rows of a request as they are stored. times: event times in milliseconds since the epoch."""
 
     packed: bytes
     ids: Sequence[str | None]
-    events: tuple[int, int]
+    times: Sequence[int]
 
 
 def valid_of(rows: Sequence[Row], rejected: Sequence[RejectedRow]) -> Valid | None:
     """Return the valid rows of a request as they are stored; None if there are none."""
     if not rows:
         return None
-    times = [milliseconds(row) for row in rows]
-    return Valid(pack(rows, rejected), [row.prediction_id for row in rows], (min(times), max(times)))
+    return Valid(pack(rows, rejected), [row.prediction_id for row in rows], [milliseconds(row) for row in rows])
 
 
 def store(
@@ -68,7 +67,7 @@ def store(
             if large and not head.chunks:
                 head.write_chunks(chunks(valid.packed), secrets.token_hex(8))
             head.commit(now, _marker(owner, request, counts[-1], now))
-            return _answer(request.key, valid.ids, rejected)
+            return _answer(request.key, str(head.arrived_at), valid.ids, valid.times, rejected)
         # The batch is stored already, perhaps by this attempt if only the response was lost. Or another request is
         # storing the batch at this moment.
     raise Unavailable("The same request is being stored at this moment. Please try again.", retry_after=1)
@@ -76,7 +75,13 @@ def store(
 
 def _head(place: str, request: Request, valid: Valid, now: datetime) -> Predictions:
     head = Predictions.head(
-        place, request.key, body_hash=request.body_hash, rows=len(valid.ids), events=valid.events, now=now
+        place,
+        request.key,
+        body_hash=request.body_hash,
+        rows=len(valid.ids),
+        events=(min(valid.times), max(valid.times)),
+        made_ids=None in valid.ids,
+        now=now,
     )
     if len(valid.packed) <= _room(request):
         head.hold(valid.packed)
@@ -114,23 +119,27 @@ def _first_answer(
         raise Conflict("This id or Idempotency-Key was used before with another body. Use a new one for a new request.")
     head = next((item for item in found if item.rows), None)
     packed = head.payload() if head is not None else None
-    if packed is None:
+    if head is None or packed is None:
         return None
     marker = _marker(model_id, request, newest, now)
     if marker is not None and len(found) == 1:
         marker.commit(now)
     rows, rejected = unpack_rows(packed)
-    return _answer(request.key, [row.prediction_id for row in rows], rejected)
+    return _answer(
+        request.key, str(head.arrived_at), [row.prediction_id for row in rows], list(map(milliseconds, rows)), rejected
+    )
 
 
-def _answer(key: Key, ids: Sequence[str | None], rejected: Sequence[Any]) -> BatchLogged:
+def _answer(
+    key: Key, arrived_at: str, ids: Sequence[str | None], times: Sequence[int], rejected: Sequence[Any]
+) -> BatchLogged:
     errors, left_out = shown_errors(rejected)
     return BatchLogged(
         accepted=len(ids),
         rejected=len(rejected),
         errors=errors,
         errors_left_out=left_out,
-        prediction_ids=ids_of(key, ids, rejected),
+        prediction_ids=_ids(key, arrived_at, ids, times, rejected),
         warnings=_warnings(len(ids), len(rejected)),
     )
 
@@ -141,9 +150,20 @@ def _warnings(accepted: int, rejected: int) -> list[str]:
     return [f"{rejected:,} of {accepted + rejected:,} rows were rejected. `errors` has the reason for each of them."]
 
 
-def ids_of(key: Key, ids: Sequence[str | None], rejected: Sequence[Any]) -> list[str]:
-    """Return the ids of valid rows. A row without an id gets one from the batch's key and the row's index."""
+def ids_of(sk: str, arrived_at: str, rows: Sequence[Row], rejected: Sequence[Any]) -> list[str]:
+    """Return the ids of the rows of a stored batch. rejected: those of its rows that were rejected."""
+    return _ids(Key.read(sk), arrived_at, [row.prediction_id for row in rows], list(map(milliseconds, rows)), rejected)
+
+
+def _ids(
+    key: Key, arrived_at: str, ids: Sequence[str | None], times: Sequence[int], rejected: Sequence[Any]
+) -> list[str]:
+    """Return the ids of valid rows. A row without an id gets one from the batch's key, its time and its index."""
+    own = [each for each in ids if each is not None]
+    if len(own) == len(ids):
+        return own
     bad = {row["index"] for row in rejected}
     valid = (index for index in itertools.count() if index not in bad)
-    indexes = list(itertools.islice(valid, len(ids))) if bad else range(len(ids))
-    return [own or made for own, made in zip(ids, key.prediction_ids(indexes), strict=True)]
+    without = [(index, time) for index, time, each in zip(valid, times, ids, strict=False) if each is None]
+    made = iter(key.prediction_ids(without, arrived_at))
+    return [next(made) if each is None else each for each in ids]

@@ -1,8 +1,7 @@
 """The table of logged predictions: packed batches, each stored once under a key that a retry has too."""
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from operator import attrgetter
@@ -16,13 +15,13 @@ from driftguard.platform.bulk import in_turn, put
 from driftguard.platform.dynamodb import KEYS, Options, Table, transaction
 from driftguard.platform.retries import ConditionFailed, conditional
 from driftguard.platform.times import iso
+from driftguard.predictions.heads import Head, in_groups
 from driftguard.predictions.keys import Key, labels_of, place
 from driftguard.rows.reading import MAX_AGE, MAX_AHEAD
 
 RETENTION = MAX_AGE
 """Time that a batch and its ids are kept after the arrival."""
 
-BATCH_GET = 100
 SMALL = 700
 """Up to this many bytes of data, an entry of the index costs one write unit, keys included."""
 CHUNKS_AT_ONCE = 24
@@ -35,28 +34,6 @@ ROWS_AT_ONCE = 20_000
 
 RECOUNT_DAYS = 14
 """A new baseline version counts the predictions of today and of this many days before, in event time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The index entry of a stored batch.
-
-    first_event, last_event: event times in milliseconds since the epoch. small: the data of a small batch.
-    """
-
-    pk: str
-    sk: str
-    arrived_at: str
-    rows: int
-    first_event: int
-    last_event: int
-    small: bytes | None = None
-
-    def overlaps(self, start: datetime | None, end: datetime | None) -> bool:
-        """Whether the batch may have events from `start` (inclusive) to `end` (exclusive); None leaves a side open."""
-        return (start is None or self.last_event >= start.timestamp() * 1000) and (
-            end is None or self.first_event < end.timestamp() * 1000
-        )
 
 
 class ByArrival(LocalSecondaryIndex["Predictions"]):  # type: ignore[no-untyped-call]  # PynamoDB has no types here
@@ -83,7 +60,8 @@ class Predictions(Table):
     The partition follows from a hash of the key and the model's number of partitions, so a retry finds the first
     attempt. Chunks are written first. The head is then written on the condition that no such head exists, which stores
     the batch. The index `by_arrival` orders the heads of a partition by `arrived_at`, which is unique: the time of
-    arrival, `#`, and a part of the key. Only batches with scores, probabilities or labels are in format version 2.
+    arrival, `#`, and a part of the key. It ends with `.2` if the service made ids for rows of the batch that start with
+    the time of the row. Only batches with scores, probabilities or labels are in format version 2.
     """
 
     table_setting = "PREDICTIONS"
@@ -104,13 +82,24 @@ class Predictions(Table):
 
     @classmethod
     def head(
-        cls, pk: str, key: Key, *, body_hash: str, rows: int, events: tuple[int, int], now: datetime
+        cls,
+        pk: str,
+        key: Key,
+        *,
+        body_hash: str,
+        rows: int,
+        events: tuple[int, int],
+        now: datetime,
+        made_ids: bool = False,
     ) -> "Predictions":
-        """Return a new head without data. events: the first and last event time in milliseconds."""
+        """Return a new head without data.
+
+        events: the first and last event time in milliseconds. made_ids: whether there are rows without an id.
+        """
         return cls(
             pk,
             key.sk,
-            arrived_at=f"{iso(now)}#{key.digest[:16]}",
+            arrived_at=key.arrived_at(now, made_ids=made_ids),
             rows=rows,
             first_event=events[0],
             last_event=events[1],
@@ -255,11 +244,11 @@ class Predictions(Table):
 
     @classmethod
     def _read(cls, heads: Iterable[Head], rows_at_once: int) -> Iterator[tuple[Head, bytes]]:
-        for group in _groups(heads, lambda head: head.rows, rows_at_once):
+        for group in in_groups(heads, lambda head: head.rows, rows_at_once):
             keys = [(head.pk, head.sk) for head in group]
             found = {(item.pk, item.sk): item for item in cls.batch_get(keys, consistent_read=True)}
             there = [(head, found.pop(key)) for head, key in zip(group, keys, strict=True) if key in found]
-            for part in _groups(there, lambda pair: int(pair[1].chunks or 0), CHUNKS_AT_ONCE):
+            for part in in_groups(there, lambda pair: int(pair[1].chunks or 0), CHUNKS_AT_ONCE):
                 for (head, _), data in zip(part, cls._joined([item for _, item in part]), strict=True):
                     if data is not None:
                         yield head, data
@@ -298,17 +287,3 @@ def _head(item: Predictions) -> Head:
         int(item.last_event or 0),
         bytes(item.small) if item.small is not None else None,
     )
-
-
-def _groups[T](things: Iterable[T], weight: Callable[[T], int], most: int) -> Iterator[list[T]]:
-    """Yield the things in order, in groups of at most BATCH_GET that weigh at most `most`, or of one heavier thing."""
-    group: list[T] = []
-    total = 0
-    for thing in things:
-        if group and (len(group) == BATCH_GET or total + weight(thing) > most):
-            yield group
-            group, total = [], 0
-        group.append(thing)
-        total += weight(thing)
-    if group:
-        yield group

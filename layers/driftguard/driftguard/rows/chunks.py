@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from driftguard.platform.serialization import Scalar, Wire
+from driftguard.rows.columns import Row
 
 MAX_UNPACKED_BYTES = 4 * 1024**3
 MAX_ROW_CHARACTERS = 4_000_000
@@ -38,6 +39,7 @@ class Chunk(NamedTuple):
     A column has no entry for a row that lacks the feature, so sparse rows take memory only for what they hold.
     hours: the hour of each row, counted since 1970, None for a row without a timestamp; empty without timestamps.
     places: the row of each entry, for columns that lack entries.
+    labelled: the rows with a label, without their features.
     """
 
     columns: dict[str, ColumnValues]
@@ -45,6 +47,7 @@ class Chunk(NamedTuple):
     hours: Sequence[int | None]
     rows: int
     places: Mapping[str, Sequence[int]]
+    labelled: Sequence[Row] = ()
 
     @property
     def days(self) -> set[date]:

@@ -11,7 +11,7 @@ from driftguard.platform.serialization import Scalar
 from driftguard.platform.times import hour_of
 from driftguard.rows.chunks import ColumnValues
 from driftguard.rows.file_format import FileFormat
-from driftguard.rows.reading import BadRow, scalar
+from driftguard.rows.reading import BadRow, scalar, score
 
 MISSING = frozenset(
     {
@@ -72,6 +72,14 @@ class Cells:
     def hours(self, name: str, cells: Sequence[str], bad: dict[int, BadRow]) -> Sequence[int | None]:
         """Return the hours of a column of times, counted since 1970. Adds rejected cells to `bad`, by their place."""
         return self._each(cells, self._hour, [name], bad)
+
+    def scores(self, name: str, cells: Sequence[str], bad: dict[int, BadRow]) -> Sequence[float | None]:
+        """Return the probabilities in a column. Adds a BadRow for every cell that is no number from 0 to 1."""
+
+        def read(cell: str, loc: Location) -> float | None:
+            return score(self._value(cell, loc), loc)
+
+        return self._each(cells, read, [name], bad)
 
     def _all_numbers(self, cells: Sequence[str]) -> ColumnValues | None:
         """Return the numbers of a column without other values; None if it has any."""

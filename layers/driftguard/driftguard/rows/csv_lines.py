@@ -8,7 +8,8 @@ from typing import NamedTuple
 from driftguard.rows.chunks import MAX_BAD_LINES, Chunk, ColumnValues, Errors, Lines
 from driftguard.rows.csv_cells import Cells
 from driftguard.rows.csv_layout import Layout
-from driftguard.rows.file_format import FileFormat
+from driftguard.rows.file_format import ROLES, FileFormat
+from driftguard.rows.labelled import labelled_rows
 from driftguard.rows.reading import MAX_FEATURES, BadRow, check_name
 
 _INDEX = re.compile(r"|Unnamed: 0(\.\d+)*")
@@ -129,7 +130,7 @@ class _Splitter:
 
 def header_of(row: Sequence[str], layout: Layout, about: FileFormat, line: int, notes: list[str]) -> Header:
     """Return the columns that the first record names. Raises BadFile if its names are invalid or do not fit."""
-    asked = {about.prediction_column, about.timestamp_column, *about.text_columns}
+    asked = {*about.roles, *about.text_columns}
     offset = 1 if layout.extra == "first" else 0
     columns: list[tuple[int, str]] = []
     blank = []
@@ -172,14 +173,14 @@ def _check_columns(columns: Sequence[tuple[int, str]], about: FileFormat, line: 
         if name in seen:
             refuse([name], "two columns have this name; give each column its own name")
         seen.add(name)
-    for field in ("prediction_column", "timestamp_column"):
+    for field in ROLES:
         wanted = getattr(about, field)
         if field in about.model_fields_set and wanted is not None and wanted not in seen:
             refuse([wanted], f"the file has no column with this name, which {field} gives")
     for name in about.text_columns:
         if name not in seen:
             refuse([name], "the file has no column with this name, which text_columns gives")
-    features = len(seen - {about.prediction_column, about.timestamp_column})
+    features = len(seen - about.roles)
     if not 1 <= features <= MAX_FEATURES:
         refuse([], f"there are {features} features; a baseline has 1 to {MAX_FEATURES}")
 
@@ -196,6 +197,8 @@ def _typed(
     columns: dict[str, ColumnValues] = {}
     hours: Sequence[int | None] = ()
     predictions: ColumnValues | None = None
+    labels: ColumnValues = ()
+    scores: Sequence[float | None] = ()
     numbers = [number for number, _row in rows]
     by_place = list(zip(*(row for _number, row in rows), strict=True))
     for place, name in header.columns if rows else ():
@@ -204,6 +207,10 @@ def _typed(
             hours = cells.hours(name, by_place[place], bad)
         elif name == about.prediction_column:
             predictions = cells.values(name, by_place[place], bad)
+        elif name == about.label_column:
+            labels = cells.values(name, by_place[place], bad)
+        elif name == about.score_column:
+            scores = cells.scores(name, by_place[place], bad)
         else:
             columns[name] = cells.values(name, by_place[place], bad)
         for row, error in bad.items():
@@ -216,4 +223,5 @@ def _typed(
                 )
     for number in sorted(wrong):
         errors.add(number, wrong[number].loc, wrong[number].msg)
-    return Chunk(columns, predictions, hours, len(rows), {})
+    labelled = labelled_rows(labels, predictions, scores)
+    return Chunk(columns, predictions, hours, len(rows), {}, labelled)

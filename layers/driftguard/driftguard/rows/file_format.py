@@ -1,6 +1,7 @@
 """How a file of rows is written: its format, its compression, and the role of its CSV columns."""
 
 import json
+from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -10,7 +11,10 @@ from driftguard.platform.serialization import Name, Wire
 type Format = Literal["csv", "jsonl"]
 type Compression = Literal["gzip"]
 
-CSV_ONLY = ("prediction_column", "timestamp_column", "text_columns", "delimiter", "na_values")
+ROLES = ("prediction_column", "timestamp_column", "label_column", "score_column")
+"""The settings that name a column which is no feature."""
+
+CSV_ONLY = (*ROLES, "text_columns", "delimiter", "na_values")
 
 MOST_LISTED = 200_000
 """Bytes that the lists of a description may have in JSON. The description is stored in one item of 400 kB."""
@@ -66,6 +70,15 @@ class FileFormat(TableFormat):
             "offset), or a Unix time. Send null if there is none."
         ),
     )
+    label_column: Name | None = Field(
+        default=None,
+        description=(
+            "CSV only: the column that holds the true value. Performance is then compared with the rows of this file."
+        ),
+    )
+    score_column: Name | None = Field(
+        default=None, description="CSV only: the column that holds the probability of the positive class, from 0 to 1."
+    )
     text_columns: Annotated[list[Name], Field(max_length=501)] = Field(
         default_factory=list,
         description="CSV only: columns to read as text even if every value looks like a number, such as postal codes.",
@@ -73,8 +86,17 @@ class FileFormat(TableFormat):
 
     @model_validator(mode="after")
     def _columns_fit_together(self) -> Self:
-        if self.prediction_column is not None and self.prediction_column == self.timestamp_column:
-            raise ValueError("prediction_column and timestamp_column must name two different columns")
+        named = [(field, getattr(self, field)) for field in ROLES if getattr(self, field) is not None]
+        for (one, name), (other, same) in combinations(named, 2):
+            if name == same:
+                raise ValueError(f"{one} and {other} must name two different columns")
+        if self.score_column is not None and self.label_column is None:
+            raise ValueError("score_column needs label_column, the column that the scores are compared with")
         if len(json.dumps([self.text_columns, self.na_values])) > MOST_LISTED:
             raise ValueError("text_columns and na_values are too long; shorten the names of columns")
         return self
+
+    @property
+    def roles(self) -> set[str]:
+        """The columns that are no features."""
+        return {name for field in ROLES if (name := getattr(self, field)) is not None}

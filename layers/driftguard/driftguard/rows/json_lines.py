@@ -9,7 +9,9 @@ from typing import Any
 
 from driftguard.platform.serialization import Scalar
 from driftguard.rows.chunks import Chunk, Errors, Lines
-from driftguard.rows.reading import MAX_FEATURES, BadRow, RowReader
+from driftguard.rows.columns import Row
+from driftguard.rows.labelled import labelled_row
+from driftguard.rows.reading import MAX_FEATURES, BadRow, BaselineRow, RowReader
 from driftguard.rows.records import Record
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -37,7 +39,7 @@ def read_json_lines(lines: Lines, errors: Errors, now: datetime) -> Iterator[Chu
         if len(names) > MAX_FEATURES:
             errors.add(lines.number, ["features"], f"the lines up to here have more than {MAX_FEATURES} features")
             errors.check()
-        rows.add(row.features, row.prediction, row.hour)
+        rows.add(row)
         if lines.fill(rows.cells):
             yield rows.chunk()
             rows = _Rows()
@@ -79,19 +81,23 @@ class _Rows:
         self._predictions: list[Scalar] = []
         self._hours: list[int | None] = []
         self._places: dict[str, array[int]] = {}
+        self._labelled: list[Row] = []
 
-    def add(self, features: dict[str, Any], prediction: Scalar, hour: int | None) -> None:
+    def add(self, given: BaselineRow) -> None:
         """Add a row."""
         row = len(self._predictions)
-        for name, value in features.items():
+        for name, value in given.features.items():
             values = self._columns.setdefault(name, [])
             if len(values) != row:
                 # The column lacks entries. Up to now it had one for each row.
                 self._places.setdefault(name, array("I", range(len(values)))).append(row)
             values.append(value)
-        self._predictions.append(prediction)
-        self._hours.append(hour)
-        self.cells += len(features) + 1
+        self._predictions.append(given.prediction)
+        self._hours.append(given.hour)
+        labelled = labelled_row(given.prediction, given.label, given.score, given.probabilities)
+        if labelled is not None:
+            self._labelled.append(labelled)
+        self.cells += len(given.features) + 1
 
     def chunk(self) -> Chunk:
         """Return the rows as a chunk."""
@@ -100,4 +106,4 @@ class _Rows:
             if len(values) < rows:  # the column ended before the last row
                 self._places.setdefault(name, array("I", range(len(values))))
         hours = self._hours if any(hour is not None for hour in self._hours) else ()
-        return Chunk({**self._columns}, self._predictions, hours, rows, self._places)
+        return Chunk({**self._columns}, self._predictions, hours, rows, self._places, self._labelled)

@@ -8,7 +8,8 @@ import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from operator import sub
+from itertools import repeat
+from operator import sub, truediv
 from typing import Any
 
 from driftguard.platform.deflating import compact_json, deflate
@@ -179,8 +180,8 @@ def _scaled(values: list[float]) -> tuple[list[int], int] | None:
         if scale == last or not _are_exact(sample, scale) or not _are_exact(values, scale):
             return None
         power = float(10**scale)
-        integers = [round(value * power) for value in values]
-        if [integer / power for integer in integers] == values:
+        integers = list(map(round, map(power.__mul__, values)))
+        if list(map(truediv, integers, repeat(power))) == values:
             return integers, scale
     return None
 
@@ -211,8 +212,8 @@ def _pack_integers(values: Sequence[int], buffers: Buffers) -> Integers:
 
 def _pack_codes(values: Sequence[Any], distinct: Sequence[Any], buffers: Buffers) -> Values:
     first = buffers.add(compact_json(distinct))
-    codes = {value: code for code, value in enumerate(distinct)}
-    return Values("d", first, CodesFields(buffers.add_integers([codes[value] for value in values])))
+    codes = dict(zip(distinct, range(len(distinct)), strict=True))
+    return Values("d", first, CodesFields(buffers.add_integers(list(map(codes.__getitem__, values)))))
 
 
 def _pack_strings(values: list[str], buffers: Buffers) -> Values:

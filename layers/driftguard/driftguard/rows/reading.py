@@ -31,7 +31,7 @@ REPEATED_ID = "occurs earlier in this batch; give each row its own id"
 UNKNOWN_FIELD = "unknown field; values go under `features`"
 
 _LOGGED_FIELDS = frozenset({"features", "prediction", "prediction_id", "timestamp", "score", "probabilities", "label"})
-_BASELINE_FIELDS = frozenset({"features", "prediction", "timestamp"})
+_BASELINE_FIELDS = frozenset({"features", "prediction", "timestamp", "score", "probabilities", "label"})
 
 
 class BadRow(ValueError):
@@ -49,11 +49,17 @@ class BadRow(ValueError):
 
 
 class BaselineRow(NamedTuple):
-    """A row of a baseline. `hour` is the hour of its timestamp, counted since 1970; None without a timestamp."""
+    """A row of a baseline. `hour` is the hour of its timestamp, counted since 1970; None without a timestamp.
+
+    score, probabilities, label: as in `rows.columns.Row`.
+    """
 
     features: dict[str, Scalar]
     prediction: Scalar
     hour: int | None
+    score: float | None = None
+    probabilities: Probabilities | None = None
+    label: Scalar = None
 
 
 class RowReader:
@@ -83,13 +89,19 @@ class RowReader:
         )
 
     def baseline(self, item: Any, loc: Location) -> BaselineRow:
-        """Return a baseline row: features, prediction?, timestamp? (of any age). Raises BadRow with the place."""
+        """Return a baseline row. Raises BadRow with the place.
+
+        Its fields: features, prediction?, timestamp? (of any age), score?, probabilities?, label?.
+        """
         fields = _fields(item, _BASELINE_FIELDS, loc)
         timestamp = fields.get("timestamp")
         return BaselineRow(
             features=self.features(fields.get("features"), [*loc, "features"]),
             prediction=scalar(fields.get("prediction"), [*loc, "prediction"]),
             hour=None if timestamp is None else hour_of(moment(timestamp, [*loc, "timestamp"])),
+            score=score(fields.get("score"), [*loc, "score"]),
+            probabilities=probabilities(fields.get("probabilities"), [*loc, "probabilities"]),
+            label=scalar(fields.get("label"), [*loc, "label"]),
         )
 
     def features(self, features: Any, loc: Location) -> dict[str, Scalar]:

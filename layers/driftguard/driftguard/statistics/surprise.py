@@ -7,7 +7,7 @@ findings add up over dependent tests too (Bonferroni).
 """
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from driftguard.statistics.arrays import Flags, Floats
 from driftguard.statistics.posterior import RHO_UP
@@ -29,6 +29,13 @@ def surprise(z: Floats, noise: Floats, b: Floats, weights: Floats, tests: int) -
     variance = noise[..., None] + RHO_UP * b[..., None]
     chance = NOISE_FACTOR ** (noise[..., None] / variance) * ndtr(-z[..., None] / np.sqrt(variance))
     result: Floats = 2 * TESTS_OF_DAYS * tests * (weights * chance).sum(axis=-1)
+    return result
+
+
+def certain(noise: Floats, b: Floats, limit: Floats, tests: int) -> Floats:
+    """Return a z whose surprise is below `limit` whatever the posterior is: (…)."""
+    most = 2 * TESTS_OF_DAYS * NOISE_FACTOR * max(tests, 1)
+    result: Floats = -ndtri(limit / most) * np.sqrt(noise + RHO_UP[-1] * b)
     return result
 
 

@@ -1,10 +1,11 @@
 """The table of uploads: files that become a baseline or labels."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.transactions import TransactWrite
 
 from driftguard.models.activity import Change
 from driftguard.models.tables import Models
@@ -148,14 +149,18 @@ class Uploads(Table):
                 actions=[Uploads.version.set(version), Uploads.warnings.set(list(warnings))], condition=self._mine()
             )
 
-    def finish(self, model: Models, version: int, change: Change) -> None:
+    def finish(
+        self, model: Models, version: int, change: Change, add: Callable[[TransactWrite], None] = lambda _write: None
+    ) -> None:
         """Make the version current, record the change and end the upload, in one transaction.
 
+        add: adds more to the transaction.
         Raises ConditionFailed if the model is deleted, the lease is lost, or another write came first.
         """
         with transaction() as write:
             model.add_use(write, version)
             change.record(write)
+            add(write)
             write.update(Uploads(self.pk, self.sk), actions=[Uploads.state.set("done")], condition=self._mine())
 
     def end(self, warnings: Sequence[str], errors: Sequence[Any]) -> None:

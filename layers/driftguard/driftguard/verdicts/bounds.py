@@ -6,6 +6,9 @@ from driftguard.alerts.schemas import Histogram
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, answer_bytes
 from driftguard.verdicts.shapes import Report, ReportFeature
 
+FEW = 50
+"""A response can hold the report of so many features, whatever their names are. Measuring each report takes time."""
+
 NO_PICTURE: Histogram = {"edges": None, "categories": None, "baseline": [], "window": []}
 
 
@@ -14,7 +17,7 @@ def bounded(report: Report) -> Report:
 
     Drifted features keep their histograms before others, and high scores before low scores.
     """
-    if answer_bytes(report) <= MAX_ANSWER_BYTES:
+    if len(report["features"]) <= FEW or answer_bytes(report) <= MAX_ANSWER_BYTES:
         return report
     features = [_without_picture(feature) for feature in report["features"]]
     left = MAX_ANSWER_BYTES - answer_bytes({**report, "features": features})

@@ -30,7 +30,7 @@ STAYS = 0.8
 def broken_tests(layout: Layout, window: Counts, rules: Rules, hours: Ints) -> PartTests:
     """Test the features of a new model. hours: (F,), the hours since the first counts."""
     base, seen = (ks.shares(bins, layout.starts, layout.sizes) for bins in (layout.bins, window.bins))
-    q = np.minimum(hours / HOURS_AT_TWICE_THE_TRAFFIC, 1.0)
+    q = hours / HOURS_AT_TWICE_THE_TRAFFIC
     mass = np.add.reduceat(np.maximum(seen - base / np.repeat(q, layout.sizes), 0.0), layout.starts)
     tested = rules.enabled & rules.budget & (layout.present > 0) & (window.present >= rules.min_samples)
     return PartTests(

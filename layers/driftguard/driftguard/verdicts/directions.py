@@ -1,12 +1,12 @@
 """Describes in words how the values of a feature shifted, and where baseline and window differ most."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from driftguard.alerts.schemas import Place
 from driftguard.alerts.words import exact, percent, quoted
 from driftguard.statistics.arrays import Floats, Ints
-from driftguard.verdicts.shapes import PlaceOfD
 
 ONE_SIDED = 3
 """A shift has a direction if one distribution function is above the other by this many times the opposite distance."""
@@ -51,12 +51,12 @@ def _with_others(shares: Floats, named: int, *, apart: bool) -> Floats:
 
 
 def place_of_d(
-    highs: Floats, counts: Ints, baseline: Floats, window: Floats, *, greatest: float, whole: bool
-) -> PlaceOfD | None:
+    highs: Floats, counts: Ints, baseline: Floats, window: Floats, *, greatest: float, whole: Callable[[], bool]
+) -> Place | None:
     """Return the value where the distribution functions differ most, or None if they are equal.
 
     highs: the upper ends of the bins. counts: the baseline's values in each bin. greatest: the window's maximum.
-    whole: whether all values are whole numbers.
+    whole: tells whether all values are whole numbers.
     """
     gaps = np.abs(baseline - window)
     place = int(np.argmax(gaps))
@@ -70,7 +70,7 @@ def place_of_d(
         if greatest <= value:
             value = greatest
             words = f"{exact(value)} or less"
-        elif whole:
+        elif whole():
             value = float(np.floor(value))
             words = f"{exact(value)} or less"
         elif place + 1 < len(highs) and highs[place + 1] == following:

@@ -7,24 +7,23 @@ from typing import Any
 import numpy as np
 
 from driftguard.alerts.changes import Change
-from driftguard.alerts.schemas import AlertFeature, Histogram, Place, Shares, WrongType
+from driftguard.alerts.schemas import AlertFeature, Histogram, Place, WrongType
 from driftguard.counting.counts import KINDS, Counts
 from driftguard.counting.layout import Layout
 from driftguard.counting.profiles import HOURS
+from driftguard.distributions.baseline import FeatureType
 from driftguard.distributions.categories import Categories
 from driftguard.distributions.numbers import Numbers
 from driftguard.platform.times import hour_start, iso
 from driftguard.statistics.arrays import Floats
 from driftguard.verdicts.directions import direction_of_categories, direction_of_numbers, place_of_d
 from driftguard.verdicts.drift import DriftTests
-from driftguard.verdicts.histograms import category_shares, histograms
+from driftguard.verdicts.histograms import category_shares, histograms, of_groups
 from driftguard.verdicts.parts import PARTS
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.rules import Rules
 from driftguard.verdicts.shapes import (
-    FeatureType,
     MeanPair,
-    PlaceOfD,
     RangePair,
     ReportFeature,
     Sudden,
@@ -89,6 +88,7 @@ def _row(
         "drifted": fired,
         "part": PARTS[found.combined.part[index]] if found.combined.part[index] >= 0 else None,
         "sudden": _sudden(found, index),
+        "matched": _matched(layout, found, index),
         "window_start": _window_start(found, index),
         "direction": direction_of(layout, window, tests, index),
         "at": _place(layout, window, tests, index),
@@ -160,8 +160,8 @@ def alert_feature(
         p_threshold=row["p_threshold"],
         drifted=row["drifted"],
         direction=row["direction"],
-        at=Place.model_validate(row["at"]) if row["at"] else None,
-        missing=Shares.model_validate(row["missing"]),
+        at=row["at"],
+        missing=row["missing"],
         histogram=row["histogram"],
         new_categories=row["new_categories"],
     )
@@ -190,7 +190,7 @@ def alert_feature(
         "drifted": quality.fired,
         "at": None,
         "kind": quality.kind,
-        "shares": Shares(baseline=quality.baseline, window=quality.window),
+        "shares": {"baseline": quality.baseline, "window": quality.window},
         "change": _quality_change(tests, index, quality),
     }
     if quality.kind == "wrong_type" and row["type_change"]:
@@ -262,6 +262,15 @@ def _sudden(tests: Tests, index: int) -> Sudden | None:
     }
 
 
+def _matched(layout: Layout, tests: Tests, index: int) -> Histogram | None:
+    """Return the hours that decide beside the same hours of the past; None if another part decides."""
+    part = tests.combined.part[index]
+    if tests.sudden is None or part < 0 or PARTS[part] != "sudden":
+        return None
+    shares = tests.sudden.matched.get(index)
+    return None if shares is None else of_groups(layout, index, shares.reference, shares.window)
+
+
 def _window_start(tests: Tests, index: int) -> str | None:
     day = int(tests.standing.first_days[index])
     return iso(hour_start(day * HOURS)) if day * HOURS > tests.first_hour else None
@@ -294,20 +303,24 @@ def direction_of(layout: Layout, window: Counts, tests: DriftTests, index: int) 
     return direction_of_categories(values.names, before, now, new=True)
 
 
-def _place(layout: Layout, window: Counts, tests: DriftTests, index: int) -> PlaceOfD | None:
+def _place(layout: Layout, window: Counts, tests: DriftTests, index: int) -> Place | None:
     """Return the place of D of a numeric feature, or None without values on both sides."""
     numbers = layout.features[index].values
     if not isinstance(numbers, Numbers) or not tests.n[index] or not tests.m[index]:
         return None
     span = layout.span(index)
-    of_window = [window.least[index], window.greatest[index], window.total[index], window.squares[index]]
+
+    def whole() -> bool:
+        of_window = [window.least[index], window.greatest[index], window.total[index], window.squares[index]]
+        return _whole(np.asarray(numbers.cuts)) and _whole(np.array(of_window))
+
     return place_of_d(
         layout.highs[span],
         layout.bins[span],
         tests.baseline_cdf[span],
         tests.window_cdf[span],
         greatest=float(window.greatest[index]),
-        whole=_whole(np.asarray(numbers.cuts)) and _whole(np.array(of_window)),
+        whole=whole,
     )
 
 

@@ -6,12 +6,18 @@ import numpy as np
 
 from driftguard.alerts.schemas import Histogram
 from driftguard.counting.counts import Counts
-from driftguard.counting.layout import Layout
+from driftguard.counting.layout import MERGED, Layout
 from driftguard.distributions.categories import NEW, RARE, Categories
 from driftguard.distributions.numbers import Numbers
 from driftguard.statistics import pictures
 from driftguard.statistics.arrays import Floats
 from driftguard.verdicts.drift import DriftTests
+
+OTHER = "__other__"
+"""The name of the bar of all values that have no bar of their own."""
+
+DIGITS = 5
+"""Digits of a share in a comparison of hours."""
 
 
 def histograms(layout: Layout, window: Counts, tests: DriftTests, features: Sequence[int]) -> dict[int, Histogram]:
@@ -53,6 +59,26 @@ def _bars(layout: Layout, window: Counts, tests: DriftTests, index: int) -> Hist
         "baseline": [first[k] for k in kept],
         "window": [second[k] for k in kept],
     }
+
+
+def of_groups(layout: Layout, index: int, reference: Floats, window: Floats) -> Histogram:
+    """Return the shares of a feature's merged groups, without groups that no value can be in.
+
+    Numbers have the ends of the groups as edges, null outside the baseline's range. Categories have names, and OTHER
+    for all values without a name.
+    """
+    span = layout.span(index)
+    groups = layout.merged[span] - MERGED * index
+    used = np.unique(groups)
+    values = layout.features[index].values
+    before, now = ([round(float(share), DIGITS) for share in shares[used]] for shares in (reference, window))
+    if isinstance(values, Categories):
+        alone = [(groups == group).sum() == 1 and group < len(values.names) for group in used]
+        names = [values.names[group] if own else OTHER for group, own in zip(used, alone, strict=True)]
+        return {"edges": None, "categories": names, "baseline": before, "window": now}
+    ends = layout.highs[span][np.searchsorted(groups, used, side="right") - 1]
+    edges = [None, *(float(end) if np.isfinite(end) else None for end in ends)]
+    return {"edges": edges, "categories": None, "baseline": before, "window": now}
 
 
 def category_shares(layout: Layout, window: Counts, tests: DriftTests, index: int, named: int) -> tuple[Floats, Floats]:

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from driftguard.alerts.schemas import Severity
-from driftguard.models.task import TaskType
+from driftguard.models.settings import ModelSettings
+from driftguard.models.task import Task, TaskType
 from driftguard.performance.counts import Counts
 from driftguard.performance.maturity import Day
 from driftguard.statistics import errors, scores
@@ -83,6 +84,7 @@ class Comparison:
     """The counts that are compared. window: of the judged days, oldest first. days: the last SPREAD_DAYS mature days.
 
     reference_days: the days that the reference comes from. None if it has no times.
+    least_rho: the rho of fewer than MIN_PAIRS pairs of days. 0 if the rows have no times.
     """
 
     window: Sequence[Counts]
@@ -92,6 +94,7 @@ class Comparison:
     min_labels: int
     min_drop: float
     level: float
+    least_rho: float = LEAST_RHO
 
     @property
     def now(self) -> Counts:
@@ -134,10 +137,34 @@ def judge(
         reference_days=reference_days,
         min_labels=min_labels,
         min_drop=min_drop,
-        level=ALPHA / (len(names) * LOOKS),
+        level=level_of(task, reference),
     )
+    return compared(comparison, names)
+
+
+def compared(comparison: Comparison, names: Sequence[str]) -> list[Judged]:
+    """Return the metrics of a comparison, without those that have no rows in the window or in the reference."""
     found = [_TESTS[name](name, comparison) for name in names]
     return [judged for judged in found if judged is not None]
+
+
+def judged_with(
+    days: Sequence[Day], reference: Counts, reference_days: int | None, task: Task, settings: ModelSettings
+) -> list[Judged]:
+    """Return what `judge` finds with a model's settings."""
+    return judge(
+        days,
+        reference,
+        task=task.type,
+        reference_days=reference_days,
+        min_labels=settings.min_labels,
+        min_drop=settings.min_performance_drop,
+    )
+
+
+def level_of(task: TaskType, reference: Counts) -> float:
+    """Return the level at which each metric is tested, so that all looks of a month share ALPHA."""
+    return ALPHA / (len(judged_names(task, reference)) * LOOKS)
 
 
 def judged_names(task: TaskType, reference: Counts) -> list[str]:
@@ -172,16 +199,19 @@ def _recall(counts: Counts) -> tuple[int, int]:
 
 _SHARES: dict[str, Share] = {"accuracy": _accuracy, "precision": _precision, "recall": _recall}
 
+PROPORTIONS = frozenset(_SHARES)
+"""The metrics for which Fisher's p-value decides besides the limit."""
 
-def overdispersion(hits: Sequence[int], n: Sequence[int]) -> float:
+
+def overdispersion(hits: Sequence[int], n: Sequence[int], least: float = LEAST_RHO) -> float:
     """Return rho of a share, the amount by which days differ from each other beyond chance, from counts by day.
 
     r_k = (q_k − q_{k−1})²/(q̄(1−q̄)); rho = max(0, (median(r)/0.455 − mean(1/n_k + 1/n_{k−1}))/2), and with fewer than
-    MIN_PAIRS pairs of days at least LEAST_RHO.
+    MIN_PAIRS pairs of days at least `least`.
     """
     of_days = np.array([pair for pair in zip(hits, n, strict=True) if pair[1]], np.float64).reshape(-1, 2)
     pairs = len(of_days) - 1
-    least = LEAST_RHO if pairs < MIN_PAIRS else 0.0
+    least = least if pairs < MIN_PAIRS else 0.0
     if pairs < 1:
         return least
     marked, rows = of_days.T
@@ -196,7 +226,7 @@ def overdispersion(hits: Sequence[int], n: Sequence[int]) -> float:
 
 def _rho(comparison: Comparison, share: Share) -> float:
     pairs = [share(counts) for counts in comparison.days]
-    return overdispersion([hits for hits, _n in pairs], [n for _hits, n in pairs])
+    return overdispersion([hits for hits, _n in pairs], [n for _hits, n in pairs], comparison.least_rho)
 
 
 def _of_share(name: str, given: Comparison) -> Judged | None:
@@ -342,11 +372,15 @@ _TESTS: dict[str, Callable[[str, Comparison], Judged | None]] = {
 }
 
 
+def label_limit(p90: float | None) -> timedelta:
+    """Return how long no label may arrive: 24 hours, or 3·p90. p90: the 90 % quantile of the delay in hours."""
+    return timedelta(hours=max(24.0, 3 * (p90 or 0.0)))
+
+
 def labels_missing(now: datetime, unlabelled_since: datetime | None, p90: float | None) -> bool:
     """Return whether labels have stopped: no label arrived for longer than the largest of 24 hours and 3·p90.
 
-    unlabelled_since: the event time of the first prediction after the last label arrived, or after the task was set if
-    there is no label. None if there is no such prediction. p90: the 90 % quantile of the delay in hours.
+    unlabelled_since: the arrival of the first prediction after the last label arrived, or after the task was set if
+    there is no label. None if there is no such prediction.
     """
-    limit = timedelta(hours=max(24.0, 3 * (p90 or 0.0)))
-    return unlabelled_since is not None and now - unlabelled_since > limit
+    return unlabelled_since is not None and now - unlabelled_since > label_limit(p90)

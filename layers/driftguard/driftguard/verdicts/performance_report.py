@@ -6,10 +6,12 @@ from typing import TypedDict
 
 import numpy as np
 
+from driftguard.models.schemas import Headline
 from driftguard.models.task import Task
-from driftguard.performance.counts import Counts, Tally, total
+from driftguard.performance.counts import Counts, total
 from driftguard.performance.maturity import Day, delay_quantile
 from driftguard.performance.metrics import Metric, headline, metrics_of
+from driftguard.performance.tally import Tally
 from driftguard.platform.times import DAY, HOUR, iso
 from driftguard.statistics import errors, scores
 from driftguard.statistics.arrays import Ints
@@ -25,10 +27,11 @@ from driftguard.verdicts.performance_shapes import (
     ReferenceShown,
     Source,
     WindowShown,
+    names_of_days,
 )
 
 COARSE_SCORES = 20
-COARSE_ERRORS = 24
+COARSE_ERRORS = 16
 
 
 class Reference(TypedDict):
@@ -51,6 +54,7 @@ def report(
     return {
         "task": task.model_dump(mode="json"),
         "headline": first,
+        "names": names_of_days(days_by_metric(days, task)),
         "metric": name,
         "days": [_day(day, task, name) for day in days],
         "window": _window(mature, counts, task, {one.name: one for one in judged}),
@@ -60,6 +64,17 @@ def report(
         "scores": _scores(counts) if task.type == "binary" and counts.scored else None,
         "errors": _errors(counts.errors) if task.type == "regression" and counts.n else None,
     }
+
+
+def headline_of(shown: PerformanceShown) -> Headline | None:
+    """Return the headline metric of a report's window; None if the window has no labels for it."""
+    name = shown["headline"]
+    found = shown["window"]["metrics"].get(name)
+    if found is None:
+        return None
+    return Headline(
+        metric=name, value=found["value"], n=found["n"], reference=found["reference"], degraded=found["degraded"]
+    )
 
 
 def status(days: Sequence[Day], *, undated: Sequence[Tally], refused: int, now: datetime) -> LabelsShown:
@@ -213,10 +228,15 @@ def _scores(counts: Counts) -> HistogramShown:
 
 
 def _errors(counts: Ints) -> HistogramShown:
-    """Return the errors by size in at most COARSE_ERRORS bins, from the smallest to the largest."""
-    used = np.flatnonzero(counts)
-    first, last = int(used[0]), int(used[-1]) + 1
-    starts = np.unique(np.linspace(first, last, COARSE_ERRORS, endpoint=False).astype(np.int64))
+    """Return the errors by size in at most COARSE_ERRORS bins of about one width, whose edges are edges of the grid.
+
+    The last bin holds the largest 1 % of the errors and may be wider. Equal widths of the logarithm would give almost
+    all bins to rounding errors such as 1e-15.
+    """
+    last = int(np.flatnonzero(counts)[-1]) + 1
+    _value, _low, top = errors.quantile(counts, 0.99)
+    wanted = np.linspace(0, top, COARSE_ERRORS)
+    starts = np.unique(np.minimum(np.searchsorted(errors.EDGES, wanted), last - 1))
     return {
         "edges": errors.EDGES[[*starts, last]].tolist(),
         "counts": {"errors": np.add.reduceat(counts[:last], starts).tolist()},

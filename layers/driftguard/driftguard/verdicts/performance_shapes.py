@@ -1,5 +1,6 @@
 """The shapes of the performance report and of the state of labels, as the API returns them."""
 
+from collections.abc import Iterable
 from typing import Any, Literal, TypedDict
 
 type Source = Literal["baseline", "predictions"]
@@ -83,10 +84,11 @@ class HistogramShown(TypedDict):
 
 
 class PerformanceShown(TypedDict):
-    """The report. What the task lacks is null."""
+    """The report. What the task lacks is null. names: the metrics that at least one day has."""
 
     task: dict[str, Any]
     headline: str
+    names: list[str]
     metric: str
     days: list[DayShown]
     window: WindowShown
@@ -118,3 +120,8 @@ class LabelsShown(TypedDict):
     coverage: list[Coverage]
     delay_hours: dict[str, int | None]
     matured_until: str | None
+
+
+def names_of_days(days: Iterable[DayMetrics]) -> list[str]:
+    """Return the metrics that at least one day has, in the order in which metrics are computed."""
+    return list(dict.fromkeys(name for day in days for name in day["metrics"]))

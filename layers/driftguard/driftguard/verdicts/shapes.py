@@ -9,12 +9,12 @@ from typing import Annotated, Literal, TypedDict
 from pydantic import WithJsonSchema
 
 from driftguard.alerts.changes import Part, PastReference
-from driftguard.alerts.schemas import Histogram, QualityKind
+from driftguard.alerts.schemas import Histogram, Place, QualityKind, Shares
+from driftguard.distributions.baseline import FeatureType
 from driftguard.models.schemas import State
 from driftguard.models.settings import EarlierDays
 
 type Role = Literal["feature", "prediction"]
-type FeatureType = Literal["numeric", "categorical", "boolean"]
 type TestName = Literal["ks", "chi2", "fisher"]
 """Fisher's exact test is that of a numeric feature with two values in the baseline, compared as a proportion."""
 
@@ -29,13 +29,6 @@ class Span(TypedDict):
 
     start: Time
     end: Time
-
-
-class SharePair(TypedDict):
-    """A share of rows in the baseline and in the window, each from 0 to 1."""
-
-    baseline: float
-    window: float
 
 
 class MeanPair(TypedDict):
@@ -83,19 +76,6 @@ class TypeChange(TypedDict):
     share: float
     expected: FeatureType | None
     example: str | None
-
-
-class PlaceOfD(TypedDict):
-    """The value where baseline and window differ most: where D is found.
-
-    `baseline` and `window` are the shares of values that are at most `value`, each from 0 to 1. `words` names these
-    values, such as `4 or less`.
-    """
-
-    value: float
-    baseline: float
-    window: float
-    words: str
 
 
 _Since = TypedDict("_Since", {"from": Time})
@@ -148,8 +128,9 @@ class ReportFeature(TypedDict):
     measures how much days differ from each other beyond chance. `direction` describes the shift in words, such as
     `towards higher values`. `at` is the place of D for a numeric feature. `drifted` says whether any part of the test
     found drift, and `part` is the part that decides, also for a feature that only keeps an alert open. `sudden`
-    compares the last hours with the model's own past; it is null if that is off. `window_start` is set if the window
-    of the feature starts later than the report's, after the end of an earlier alert.
+    compares the last hours with the model's own past; it is null if that is off. If these hours decide, `matched` has
+    the shares of their values (`window`), and those at the same hours of the past (`baseline`). `window_start` is set
+    if the window of the feature starts later than the report's, after the end of an earlier alert.
     """
 
     name: str
@@ -168,12 +149,13 @@ class ReportFeature(TypedDict):
     drifted: bool
     part: Part | None
     sudden: Sudden | None
+    matched: Histogram | None
     window_start: Time | None
     direction: str | None
-    at: PlaceOfD | None
+    at: Place | None
     n_baseline: int
     n_window: int
-    missing: SharePair
+    missing: Shares
     psi: float | None
     wasserstein: float | None
     wasserstein_error_bound: float | None

@@ -18,8 +18,8 @@ from driftguard.counting.layout import Layout
 from driftguard.counting.profiles import FLAWS, HOURS, Profile
 from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.statistics.stratified import indicators
-from driftguard.statistics.surprise import surprise
-from driftguard.verdicts.windows import Hours, Window
+from driftguard.statistics.surprise import certain, surprise
+from driftguard.verdicts.windows import Hours, Matched, Window
 
 WINDOWS = (3, 6, 12, 24, 72)
 """Hours per window: the running hour and the whole hours before it."""
@@ -44,7 +44,8 @@ REFERENCES: tuple[PastReference, ...] = ("same weekday", "working days", "baseli
 SAME_WEEKDAY, WORKING_DAYS, BASELINE_HOURS = range(len(REFERENCES))
 WORKING, EPOCH_WEEKDAY, WEEKDAYS = 5, 3, 7
 
-HALVINGS = 30
+HALVINGS = 18
+"""Enough for the three digits that a report shows."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class SuddenTests(Findings):
     learning: whether a feature has no reference yet. since: the hour since 1970 from which a feature is judged.
     reference: index into REFERENCES. reference_days: the number of days in the reference.
     min_detectable: the least difference of one share that would fire in the last 24 hours. NaN where there are too few
-    values, or no reference.
+    values, or no reference. matched: the shares of the features with a change in the window and at matched hours.
     """
 
     learning: Flags
@@ -100,6 +101,7 @@ class SuddenTests(Findings):
     reference_days: Ints
     min_detectable: Floats
     flaws: Findings
+    matched: dict[int, Matched]
 
 
 def sudden_tests(
@@ -140,6 +142,10 @@ def sudden_tests(
         reference_days=knowledge.reference_days,
         min_detectable=_min_detectable(judged[DAY_WINDOW], knowledge, rules, tests[0]),
         flaws=flaws,
+        matched={
+            index: hours.matched(index, windows[WINDOWS.index(int(drift.window_hours[index]))])
+            for index in np.flatnonzero(drift.fired | drift.holding).tolist()
+        },
     )
 
 
@@ -229,7 +235,7 @@ def _min_detectable(judged: _Judged, knowledge: Knowledge, rules: SuddenRules, t
     v = np.where(indicators(window.numeric) & judged.filled[:, :DRIFT], window.v[:, :DRIFT], 0.0)
     at = (np.arange(len(v)), v.argmax(axis=1))
     possible, noise, b, weights = v[at] > 0, window.noise[at], window.b[at], knowledge.weights[at]
-    low, high = np.zeros(len(v)), np.full(len(v), 1e3)
+    low, high = np.zeros(len(v)), certain(noise, b, FIRES_BELOW * rules.alpha, tests)
     for _halving in range(HALVINGS):
         middle = (low + high) / 2
         fires = surprise(middle, noise, b, weights, tests) < FIRES_BELOW * rules.alpha

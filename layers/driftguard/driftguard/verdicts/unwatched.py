@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from heapq import nlargest
 
-from driftguard.alerts.schemas import AlertFeature, Shares
+from driftguard.alerts.schemas import AlertFeature
 from driftguard.counting.counts import Counts
 from driftguard.counting.layout import Layout
 from driftguard.distributions.baseline import PREDICTION
@@ -49,7 +49,7 @@ def unexpected(found: list[Unwatched], window: Counts, settings: ModelSettings) 
             name=one["name"],
             role=one["role"],
             kind="unexpected_feature",
-            shares=Shares(baseline=0.0, window=one["share"]),
+            shares={"baseline": 0.0, "window": one["share"]},
             threshold=settings.min_share_change,
             renamed_from=one["renamed_from"],
         )

@@ -5,6 +5,7 @@ Shapes: F features, C = 15 components (11 of drift, 4 of flaws), U = 5 units.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,12 +20,15 @@ from driftguard.statistics.stratified import factors, indicators
 class Hours:
     """The hours of the days on which a window can begin, each held against its reference.
 
-    u, v: (96, F, C), e: (96, F, U). first: the first hour since 1970. numeric: (F,). starts: (F,), see `window_start`.
+    u, v: (96, F, C), e: (96, F, U). groups, known: (96, F, MERGED), the counts of the hours and of their reference.
+    first: the first hour since 1970. numeric: (F,). starts: (F,), see `window_start`.
     """
 
     u: Floats
     v: Floats
     e: Floats
+    groups: Floats
+    known: Floats
     first: int
     now_hour: int
     numeric: Flags
@@ -55,7 +59,26 @@ class Hours:
         if (starts > hours[0]).any():
             inside = (hours[:, None] >= starts)[..., None]
             u, v, e = u * inside, v * inside, e * inside
-        return cls(u, v, e, int(hours[0]), now_hour, layout.numeric, starts, knowledge)
+        own, known = (one.reshape(STARTS * HOURS, features, MERGED) for one in (groups, known_groups))
+        return cls(u, v, e, own, known, int(hours[0]), now_hour, layout.numeric, starts, knowledge)
+
+    def matched(self, index: int, window: "Window") -> "Matched":
+        """Return the shares by merged group of a feature in a window and at the same hours of its reference.
+
+        Hours weigh as in the test, by their effective sample size. The reference moves with the level, as in the test.
+        So the score of the window is the distance of both: the KS distance of numbers, the total variation of
+        categories.
+        """
+        hours = slice(max(int(window.first[index]) - self.first, 0), self.now_hour + 1 - self.first)
+        own, known = self.groups[hours, index], self.known[hours, index]
+        n, m = own.sum(axis=-1), known.sum(axis=-1)
+        weights = np.divide(m, n + m, out=np.zeros_like(m), where=n + m > 0)
+        shares = own.T @ weights / window.e[index, 0]
+        moved = window.shift[index, indicators(self.numeric)[index].nonzero()[0]]
+        if not self.numeric[index]:
+            return Matched(shares - moved, shares)
+        below = np.concatenate([[0.0], shares.cumsum()[:-1] - moved, [1.0]])
+        return Matched(np.diff(below), shares)
 
     def window(self, length: int) -> "Window":
         """Return the window of the last hours."""
@@ -80,6 +103,13 @@ class Hours:
             noise=known.phi * a[:, UNIT_OF],
             b=b[:, UNIT_OF],
         )
+
+
+class Matched(NamedTuple):
+    """The shares of a feature's values by merged group: float64 (MERGED,) each."""
+
+    reference: Floats
+    window: Floats
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,191 @@
+"""Draws the pictures of the dashboard in docs/img, from models that it fills into a stack of its own.
+
+Each page is drawn in both themes, wide and on a phone: `docs/img/dashboard-PAGE-THEME-WIDTH.png`. The rows are made
+up and always the same, but times are those of the run, so the pictures change with every run. Run it after a change
+of the dashboard: `make pictures`, or `make pictures PAGES="connect performance"` for some pages only.
+"""
+
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import httpx
+from playwright.sync_api import Page, sync_playwright
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+IMAGES: Final = ROOT / "docs" / "img"
+WIDTHS: Final = {"wide": (1280, 900), "phone": (390, 844)}
+THEMES: Final = ("light", "dark")
+DAYS: Final = 20
+WORSE_DAYS: Final = 8
+CLASSES: Final = ("billing", "technical", "delivery", "account", "other")
+SECONDS: Final = 120
+FLAGS: Final = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+
+type Row = dict[str, Any]
+
+
+class Stack(NamedTuple):
+    """A running stack: its address and its keys by role."""
+
+    url: str
+    keys: dict[str, str]
+
+    def call(self, method: str, path: str, body: Any = None, role: str = "admin") -> Any:
+        """Return the body of the response. Raises httpx.HTTPStatusError for an error."""
+        headers = {"x-api-key": self.keys[role]}
+        response = httpx.request(method, self.url + path, json=body, headers=headers, timeout=130.0)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+
+def main(pages: list[str]) -> int:
+    """Draw the pages with these names, all without names. Return the exit code."""
+    with tempfile.TemporaryDirectory() as folder, _serving(Path(folder)) as stack:
+        routes = _fill(stack)
+        unknown = [name for name in pages if name not in routes]
+        if unknown:
+            print(f"There is no page {unknown[0]}. Pages: {', '.join(routes)}.", file=sys.stderr)
+            return 2
+        _draw(stack, {name: route for name, route in routes.items() if not pages or name in pages})
+    return 0
+
+
+@contextmanager
+def _serving(state: Path) -> Iterator[Stack]:
+    command = [sys.executable, "-m", "local", "--port", "0", "--state", str(state)]
+    with (state / "launcher.log").open("w") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as run:
+        try:
+            _wait(lambda: (state / "stack.json").exists() or run.poll() is not None)
+            found = json.loads((state / "stack.json").read_text())
+            yield Stack(found["url"], found["api_keys"])
+        finally:
+            run.terminate()
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not until():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the stack did not answer in time")
+        time.sleep(0.5)
+
+
+def _fill(stack: Stack) -> dict[str, str]:
+    """Create the models, and return the routes of the pages by name."""
+    churn = _model(stack, "customer-churn", {"type": "binary", "positive": 1}, _scored, per_day=300)
+    tickets = _model(stack, "ticket-routing", {"type": "multiclass", "classes": list(CLASSES)}, _routed, per_day=150)
+    minutes = _model(stack, "delivery-time", {"type": "regression"}, _timed, per_day=150)
+    empty = stack.call("POST", "/models", {"name": "credit-risk"})["id"]
+    alerts = stack.call("GET", f"/drift/models/{churn}/alerts?alert_type=performance")
+    return {
+        "labels-overview": "#/",
+        "connect": f"#/models/{churn}/connect",
+        "performance": f"#/models/{churn}/performance",
+        "performance-multiclass": f"#/models/{tickets}/performance",
+        "performance-regression": f"#/models/{minutes}/performance",
+        "performance-empty": f"#/models/{empty}/performance",
+        "performance-alert": f"#/alerts/{alerts[0]['id']}",
+        "settings-of-a-model": f"#/models/{churn}/settings",
+    }
+
+
+def _scored(chance: random.Random, *, worse: bool) -> tuple[Row, Any]:
+    signal = chance.gauss(0, 1.5)
+    score = round(1 / (1 + math.exp(0.5 - signal)), 4)
+    features = {"tenure": round(30 + 10 * signal, 1), "plan": chance.choice(["basic", "plus", "pro"])}
+    likely = 0.45 * score + 0.21 if worse else score
+    return {"features": features, "prediction": score, "score": score}, int(chance.random() < likely)
+
+
+def _routed(chance: random.Random, *, worse: bool) -> tuple[Row, Any]:
+    label = chance.choices(range(len(CLASSES)), (5, 3, 2, 1, 1))[0]
+    wrong = chance.random() < (0.21 if worse else 0.18)
+    predicted = (label + wrong * chance.choice((1, 1, 2))) % len(CLASSES)
+    return {"features": {"words": chance.randint(3, 200)}, "prediction": CLASSES[predicted]}, CLASSES[label]
+
+
+def _timed(chance: random.Random, *, worse: bool) -> tuple[Row, Any]:
+    label = round(chance.gauss(30, 12), 2)
+    prediction = round(label + chance.gauss(0.5, 4.2 if worse else 4), 2)
+    return {"features": {"km": chance.randint(1, 50)}, "prediction": prediction}, label
+
+
+def _model(stack: Stack, name: str, task: Row, one: Callable[..., tuple[Row, Any]], *, per_day: int) -> str:
+    """Create a model with a labelled baseline, predictions and late labels, and join them. Return its id."""
+    chance, now = random.Random(name), datetime.now(UTC)
+    model_id: str = stack.call("POST", "/models", {"name": name, "settings": {"task": task}})["id"]
+    base = [one(chance, worse=False) for _ in range(3000)]
+    rows = [{**row, "label": label} for row, label in base]
+    stack.call("PUT", f"/models/{model_id}/baseline", {"rows": rows, "days": 28})
+    predictions, labels = [], []
+    for number in range(per_day * DAYS):
+        at = now - timedelta(days=DAYS) * (1 - (number + 0.5) / (per_day * DAYS))
+        row, label = one(chance, worse=now - at < timedelta(days=WORSE_DAYS))
+        identity = {"prediction_id": f"{name}-{number}", "timestamp": at.isoformat()}
+        predictions.append({**identity, **row})
+        known = at + timedelta(hours=1 + chance.expovariate(1 / 14))
+        if known < now and chance.random() < 0.96:
+            labels.append({**identity, "label": label, "labelled_at": known.isoformat()})
+    for start in range(0, len(predictions), 3000):
+        batch = {"model_id": model_id, "predictions": predictions[start : start + 3000]}
+        stack.call("POST", "/predictions/batch", batch, "ingest")
+        stack.call("POST", f"/models/{model_id}/labels", {"labels": labels[start : start + 3000]}, "ingest")
+    stack.call("POST", f"/drift/models/{model_id}/check")
+    _wait(lambda: _matched(stack, model_id) == len(labels))
+    return model_id
+
+
+def _matched(stack: Stack, model_id: str) -> int | None:
+    try:
+        return int(stack.call("GET", f"/models/{model_id}/labels/status")["matched"])
+    except httpx.HTTPStatusError:
+        return None  # before the first join
+
+
+def _draw(stack: Stack, routes: dict[str, str]) -> None:
+    chromium = subprocess.run(
+        ["sh", "scripts/environments/chromium.sh"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.stdout.strip(), args=FLAGS)
+        for theme in THEMES:
+            for width, (across, down) in WIDTHS.items():
+                page = browser.new_page(
+                    viewport={"width": across, "height": down},
+                    color_scheme="dark" if theme == "dark" else "light",
+                    locale="en-GB",
+                    timezone_id="Europe/Berlin",
+                    reduced_motion="reduce",
+                )
+                _draw_all(page, stack, routes, f"{theme}-{width}")
+                page.close()
+        browser.close()
+
+
+def _draw_all(page: Page, stack: Stack, routes: dict[str, str], kind: str) -> None:
+    page.goto(f"{stack.url}/dashboard")
+    page.get_by_label("API key").fill(stack.keys["admin"])
+    page.keyboard.press("Enter")
+    inside = page.get_by_role("navigation", name="Main")
+    inside.wait_for()
+    for name, route in routes.items():
+        page.evaluate("route => { location.hash = route }", route)
+        page.reload(wait_until="networkidle")
+        inside.wait_for()
+        page.screenshot(path=IMAGES / f"dashboard-{name}-{kind}.png", full_page=True)
+    print(f"drawn: {', '.join(routes)} ({kind})")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
