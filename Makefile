@@ -5,8 +5,7 @@
 PORT ?= 3000
 # How many tests run at a time, a file in one place.
 WORKERS ?= 2
-MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
-# What `make deploy` builds for; everything that runs here is built for this machine.
+# What `make deploy` builds for. Everything that runs here is built for this machine.
 ARCHITECTURE ?= arm64
 BUILT := .aws-sam/build
 PY := .venv/bin/python
@@ -34,7 +33,7 @@ template: setup ## Join the files in template/ into template.yaml
 	@$(PY) -m scripts.generate.template
 
 build: setup ## Build functions and layers for this machine (sam build)
-	@sh scripts/build/build.sh $(MACHINE) $(BUILT)
+	@sh scripts/build/build.sh here $(BUILT)
 
 wheels: setup ## Build the wheels of the client library and of the engine into dist/
 	@$(PY) -m scripts.build.wheels
@@ -106,9 +105,8 @@ load: build ## Load a stack here with 100 organizations and 1,000 models, write 
 	@$(BENCH) load $(if $(HELP),--help) $(if $(URL),--url $(URL)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(MODELS),--models $(MODELS)) $(if $(ORGANIZATIONS),--organizations $(ORGANIZATIONS)) $(if $(MINUTES),--minutes $(MINUTES))
 
-limits: setup ## Measure every function at its documented maximum, write docs/limits.md; hold every route to be linear
+limits: setup ## Measure every function at its documented maximum and every route, write docs/limits.md
 	@$(BENCH) limits
-	@$(PY) -m pytest -q tests/limits/routes.py
 
 bench-peers: setup ## Install the tools that `make bench` compares with, each in an environment of its own
 	@$(BENCH) peers

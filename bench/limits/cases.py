@@ -13,6 +13,7 @@ import numpy as np
 from bench.limits import wide
 from bench.limits.run import ORGANIZATION, Case, Prepared
 from driftguard.alerts.events import news_of
+from driftguard.alerts.tables import Alerts
 from driftguard.api.bodies import MAX_BODY_BYTES
 from driftguard.baselines.schemas import NewUpload
 from driftguard.checks import reports
@@ -23,6 +24,7 @@ from driftguard.models import registry
 from driftguard.models.schemas import NewModel
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.example import example
+from driftguard.notifications.messages import ChannelNotice, Retry
 from driftguard.notifications.providers.base import StoredChannel
 from driftguard.notifications.schemas import NEW_CHANNEL
 from driftguard.notifications.tables import Channels
@@ -306,10 +308,17 @@ def log_columns() -> Prepared:
 
 
 def put_columns() -> Prepared:
-    """Columns of doubles in a body of 4 MB."""
-    columns = {str(name): row for name, row in enumerate(np.random.default_rng(7).normal(size=(500, 385)).tolist())}
+    """Columns of doubles with times in a body of 4 MB, with some texts where numbers belong."""
+    columns: dict[str, list[Any]] = {
+        str(name): row for name, row in enumerate(np.random.default_rng(7).normal(size=(500, 380)).tolist())
+    }
+    now = wide.now()
+    times = [iso(now - 30 * wide.DAY + number * HOUR) for number in range(380)]
+    for name, column in columns.items():
+        column[:4] = [f"{name} {number}" for number in range(4)]
     path = "/models/{model_id}/baseline"
-    return Prepared(api_event("PUT", path, {"columns": columns}, model_id=empty_model()), answered(200))
+    body = {"columns": columns, "timestamps": times}
+    return Prepared(api_event("PUT", path, body, model_id=empty_model()), answered(200))
 
 
 def put_rows() -> Prepared:
@@ -331,6 +340,88 @@ def put_logged() -> Prepared:
     period = {"start": iso(now - 40 * HOUR), "end": iso(now)}
     path = "/models/{model_id}/baseline"
     return Prepared(api_event("PUT", path, {"from_predictions": period}, model_id=model_id), answered(200))
+
+
+def log_one() -> Prepared:
+    """One prediction with an id and 500 long-named features, after requests without an id or with a key."""
+    model_id = empty_model()
+    spread = {"action": "spread_model", "organization_id": ORGANIZATION, "model_id": model_id, "partitions": 8}
+    function("manage_organizations").handler(spread, LambdaContext())
+    for headers in ({}, {"idempotency-key": ["k" * 255]}):
+        event = api_event("POST", "/predictions/batch", {"model_id": model_id, "predictions": [{"features": {"a": 1}}]})
+        event["multiValueHeaders"] |= headers
+        answered(202)(function("log_predictions").handler(event, LambdaContext()))
+    body = {
+        "model_id": model_id,
+        "prediction_id": wide.text("id", wide.NAME_LENGTH),
+        "features": {name: wide.text(name, wide.TEXT_LENGTH) for name in wide.names()},
+    }
+    return Prepared(api_event("POST", "/predictions", body), answered(202))
+
+
+def refused_settings() -> Prepared:
+    """Wrong overrides of 330,000 features."""
+    overrides = {f"{number:06}": 1 for number in range(330_000)}
+    return Prepared(api_event("POST", "/models", {"name": "a", "settings": {"features": overrides}}), answered(422))
+
+
+def all_settings() -> Prepared:
+    """As many overrides of long-named features as are accepted beside 50 labels and the longest description."""
+    now = wide.now()
+    names = wide.names()
+    model = wide.add_model(build({name: ["a", "b"] * 5 for name in names}, days=7), now - wide.DAY)
+    override = {"rule": "p_value", "alpha": 0.0123456789, "min_drift_score": 0.0123456789, "min_samples": 123_456_789}
+    body = {
+        "name": wide.text("name", wide.NAME_LENGTH),
+        "description": wide.text("description", 2_000),
+        "labels": {wide.text(number, wide.NAME_LENGTH): wide.text(-number, 256) for number in range(50)},
+        "settings": {
+            "features": dict.fromkeys(names[:460], override | {"sudden_score": 0.0123456789, "enabled": True})
+        },
+    }
+    return Prepared(api_event("PATCH", "/models/{model_id}", body, model_id=model.model_id), answered(200))
+
+
+def all_addresses() -> Prepared:
+    """A channel of 50 long addresses."""
+    host = f"{'b' * 60}.{'c' * 60}.{'d' * 60}.example.com"
+    body = {
+        "type": "email",
+        "name": wide.text("name", wide.NAME_LENGTH),
+        "to": [f"{number:02}{'a' * 50}@{host}" for number in range(50)],
+    }
+    return Prepared(api_event("POST", "/alert-channels", body), answered(201))
+
+
+def longest_note() -> Prepared:
+    """The longest note to the largest alert, 500 long-named features that are all bad."""
+    model_id = _all_bad()
+    alert = next(iter(Alerts.of_model(registry.find(ORGANIZATION, model_id))))
+    body = {"note": wide.text("note", 2_000)}
+    path = "/drift/alerts/{alert_id}/acknowledge"
+    return Prepared(api_event("POST", path, body, alert_id=alert.sk), answered(200))
+
+
+def notice() -> Prepared:
+    """The longest notice that another channel does not work."""
+    now = wide.now()
+    settings = NEW_CHANNEL.validate_python({"type": "email", "to": ["team@example.com"]})
+    Channels.add(StoredChannel("C1", ORGANIZATION, settings, now, now))
+    sent = ChannelNotice(
+        organization_id=ORGANIZATION,
+        channel_id="C2",
+        channel_name=wide.text("name", wide.NAME_LENGTH),
+        channel_type="slack",
+        reason=wide.text("reason", 300),
+        since=now,
+    )
+    event = wide.queue_event(Retry(event=sent, channel_id="C1", attempt=1).model_dump_json(), "C1")
+
+    def check(answer: Any) -> None:
+        if answer != {"batchItemFailures": []}:
+            raise AssertionError(f"the notice was not delivered: {answer}")
+
+    return Prepared(event, check)
 
 
 def message(kind: str) -> Prepared:
@@ -362,7 +453,12 @@ def message(kind: str) -> Prepared:
 
 
 def shown(resource: str) -> Prepared:
-    """A model of 500 long-named features that are all bad, after a check."""
+    """A request about a model of 500 long-named features that are all bad."""
+    return Prepared(api_event("GET", resource, model_id=_all_bad()), answered(200))
+
+
+def _all_bad() -> str:
+    """Check a model of 500 long-named features that are all bad. Return its id."""
     now = wide.now()
     names = wide.names()
     baseline = build({name: [f"{number}-{row % 2}" for row in range(200)] for number, name in enumerate(names)}, days=7)
@@ -373,7 +469,7 @@ def shown(resource: str) -> Prepared:
     wide.logged(model, [packed], 12, 8, lambda n: (now - (n + 2) * HOUR, now - (n + 1) * HOUR), HOUR)
     answer = function("check_drift").handler(wide.check_event(model), LambdaContext(seconds_left=300))
     checked(model.model_id, 96)(answer)
-    return Prepared(api_event("GET", resource, model_id=model.model_id), answered(200))
+    return model.model_id
 
 
 CASES = [
@@ -390,6 +486,12 @@ CASES = [
     Case("batch of columns", "log_predictions", "4 MB of columns, 500 features", log_columns),
     Case("batch of names", "log_predictions", "4 MB, 5,000 rows whose names all differ", log_names),
     Case("batch of texts", "log_predictions", "4 MB of texts", log_texts),
+    Case("one prediction", "log_predictions", "one prediction of 500 long-named texts", log_one),
+    Case("refused settings", "manage_models", "330,000 wrong overrides, refused", refused_settings),
+    Case("settings", "manage_models", "overrides of 460 long-named features, 50 labels", all_settings),
+    Case("addresses", "manage_channels", "e-mail to 50 long addresses", all_addresses),
+    Case("note", "manage_alerts", "the longest note to the largest alert", longest_note),
+    Case("notice", "notify_email", "the longest notice of a channel that fails", notice),
     Case("columns", "manage_baselines", "baseline in a request, 4 MB of columns", put_columns),
     Case("rows", "manage_baselines", "baseline in a request, 4 MB of texts in rows", put_rows),
     Case("logged", "manage_baselines", "baseline of 4,000,000 logged values", put_logged),

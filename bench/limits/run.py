@@ -141,4 +141,5 @@ def measure(case: Case, share: float = KEPT) -> Result:
             raise OutOfMemory(f"{case.name}: exit status {done.returncode}\n{(done.stdout + done.stderr)[-4000:]}")
         found = json.loads((folder / "result.json").read_text())
         prepared.check(found["answer"])
+        serving.note_stored(items)
     return Result(case, memory, found["peak"], timeout, found["cpu"], found["answer_bytes"], dict(items))

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest
-from moto.core.models import botocore_stubber
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
+from moto.dynamodb.models import dynamodb_backends
 
 from sandbox import meter
+from sandbox.kinds import kinds
+
+OTHER_ITEM = "an item of "
 
 type Items = dict[str, int]
-"""The largest item in bytes, by table."""
+"""The largest item in bytes, by kind of item."""
 
 
 @contextmanager
@@ -69,18 +73,30 @@ def _note(headers: Mapping[str, Any], body: Any, largest: Items) -> None:
         case _:
             puts = [(one["Put"]["TableName"], one["Put"]["Item"]) for one in sent["TransactItems"] if "Put" in one]
     for table, item in puts:
-        name = table.rpartition("-")[0].rpartition("-")[2] or table
-        largest[name] = max(largest.get(name, 0), item_bytes(item))
+        _note_item(table, item, largest)
+
+
+def note_stored(largest: Items) -> None:
+    """Note the sizes of all items that are stored now, changed ones included."""
+    for table, content in dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables.items():
+        for found in content.all_items():
+            _note_item(table, found.to_json()["Attributes"], largest)
+
+
+def _note_item(table: str, item: Mapping[str, Mapping[str, Any]], largest: Items) -> None:
+    name = (table.rpartition("-")[0].rpartition("-")[2] or table).removesuffix("Table").upper()
+    for kind in kinds(name, item) or [OTHER_ITEM + name.capitalize()]:
+        largest[kind] = max(largest.get(kind, 0), item_bytes(item))
 
 
 def item_bytes(item: Mapping[str, Mapping[str, Any]]) -> int:
-    """Return an item's size as DynamoDB counts it. The item is in the form of a request."""
+    """Return an item's size as DynamoDB counts it. Its bytes may be encoded, as in a request."""
 
     def decoded(value: Mapping[str, Any]) -> dict[str, Any]:
         ((kind, content),) = value.items()
         match kind:
             case "B":
-                return {kind: base64.b64decode(content)}
+                return {kind: content if isinstance(content, bytes) else base64.b64decode(content)}
             case "M":
                 return {kind: {name: decoded(part) for name, part in content.items()}}
             case "L":

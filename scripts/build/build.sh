@@ -1,15 +1,19 @@
 #!/bin/sh
-# Usage: build.sh ARCHITECTURE FOLDER. Builds the dashboard, then runs `sam build` for one architecture.
+# Usage: build.sh PLATFORM FOLDER. Builds the dashboard, then runs `sam build` for one platform: "here" is this machine,
+# which may run macOS; arm64 and x86_64 are Lambda's.
 # The build is skipped if its sources have not changed.
 set -eu
 cd "$(dirname "$0")/../.."
-architecture=$1 folder=$2
+platform=$1 folder=$2 architecture=$1
+if [ "$platform" = here ]; then
+    case $(uname -m) in arm64 | aarch64) architecture=arm64 ;; *) architecture=x86_64 ;; esac
+fi
 PATH=$PWD/.venv/bin:$PATH # python3.13 for SAM, uv for the layers
-export PATH ARCHITECTURE="$architecture" SAM_CLI_TELEMETRY=0 UV_SYSTEM_CERTS=1 AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-eu-west-1}"
+export PATH ARCHITECTURE="$platform" SAM_CLI_TELEMETRY=0 UV_SYSTEM_CERTS=1 AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-eu-west-1}"
 
 sum() {
     {
-        echo "$architecture"
+        echo "$platform" "$(uname -sm)"
         find template.yaml functions layers -type f ! -path '*/__pycache__/*' ! -name '*.pyc' | LC_ALL=C sort | while read -r path; do
             cksum "$path"
         done
@@ -35,9 +39,9 @@ if [ -f "$folder/template.yaml" ] && [ "$(cat "$folder/.built" 2>/dev/null)" = "
     stamp "$folder/template.yaml"
     exit 0
 fi
-echo "build: sam build for $architecture into $folder"
+echo "build: sam build for $platform into $folder"
 log=.aws-sam/build.log
-.venv-sam/bin/sam build --template template.yaml --build-dir "$folder.new" --cached --cache-dir ".aws-sam/cache-$architecture" --parallel \
+.venv-sam/bin/sam build --template template.yaml --build-dir "$folder.new" --cached --cache-dir ".aws-sam/cache-$platform" --parallel \
     --parameter-overrides "Architecture=$architecture" >"$log" 2>&1 || {
     cat "$log" >&2
     exit 1

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Prints the path of a working CPython 3.13. If there is none, prints how to install it and fails.
+# Prints the path of a working CPython 3.13. If there is none, installs one: as root on Debian and Ubuntu the
+# distribution's package, otherwise uv's managed Python. If that fails, prints how to install it and fails.
 # Each candidate is started, because a pyenv shim can be on PATH while another version is selected.
 
 suits() {
@@ -27,16 +28,57 @@ candidates() {
     done
 }
 
-found=$(candidates | while read -r path; do
-    if suits "$path"; then printf '%s\n' "$path"; break; fi
-done)
+first_that_suits() {
+    candidates | while read -r path; do
+        if suits "$path"; then printf '%s\n' "$path"; break; fi
+    done
+}
+
+say() { printf 'setup: %s\n' "$1" >&2; }
+
+get_from_debian() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 1
+    say "no CPython 3.13 found, installing the distribution's package"
+    DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends python3.13 python3.13-venv; } >/dev/null 2>&1
+}
+
+# Prints the path of uv: the machine's own, or the locked version, which any Python 3 with venv can install.
+find_uv() {
+    if command -v uv; then
+        return
+    fi
+    for python in python3 python; do
+        if [ ! -x .venv-uv/bin/uv ] && command -v "$python" >/dev/null 2>&1; then
+            rm -rf .venv-uv
+            "$python" -m venv .venv-uv >/dev/null 2>&1 &&
+                .venv-uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+                    -r requirements/uv.txt >&2 || rm -rf .venv-uv
+        fi
+    done
+    [ -x .venv-uv/bin/uv ] && echo .venv-uv/bin/uv
+}
+
+get_from_uv() {
+    uv=$(find_uv) || return 1
+    say "no CPython 3.13 found, installing uv's Python (uv python install 3.13)"
+    UV_SYSTEM_CERTS=1 "$uv" python install --quiet --no-config 3.13 >&2
+}
+
+found=$(first_that_suits)
+for get in get_from_debian get_from_uv; do
+    if [ -z "$found" ] && "$get"; then
+        found=$(first_that_suits)
+    fi
+done
 if [ -n "$found" ]; then
     printf '%s\n' "$found"
     exit 0
 fi
 cat >&2 <<'MESSAGE'
-DriftGuard needs CPython 3.13, the version that its functions run on. No working one was found.
-Install it in one of these ways, then run the command again:
+DriftGuard needs CPython 3.13, the version that its functions run on. No working one was found, and none could be
+downloaded. Install it in one of these ways, then run the command again:
     uv python install 3.13
     pyenv install 3.13
     apt-get install python3.13 python3.13-venv      (if your distribution has it)

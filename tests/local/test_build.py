@@ -2,10 +2,11 @@
 
 import importlib.util
 import os
-import platform
 import re
+import shutil
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_compiled_parts_are_for_this_machine() -> None:
     """The local stack runs what was built, so it is built for here."""
     libraries = list((BUILT / "DependenciesLayer").rglob("*.cpython-*.so"))
     assert libraries
-    assert {path.name.split("-")[2] for path in libraries} == {platform.machine()}
+    assert {path.name[path.name.index(".cpython-") :] for path in libraries} == {EXTENSION_SUFFIXES[0]}
 
 
 def test_the_dependencies_define_every_service_that_the_functions_call() -> None:
@@ -131,19 +132,94 @@ def test_the_set_up_finds_a_python_that_starts_behind_one_that_does_not(tmp_path
     assert run.stdout.strip() == str(tmp_path / "real" / "python3.13")
 
 
-def test_the_set_up_says_what_to_do_where_there_is_no_python(tmp_path: Path) -> None:
-    """It names ways to get one and exits with an error."""
-    (tmp_path / "cat").symlink_to("/bin/cat")
-    run = subprocess.run(
-        ["/bin/sh", "scripts/environments/find_python.sh"],
-        cwd=ROOT,
-        env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def without_python(folder: Path, **programs: str) -> dict[str, str]:
+    """Return an environment with the usual tools and these programs on PATH, and with no Python."""
+    for name in ("cat", "id", "rm", "mkdir", "ln"):
+        found = shutil.which(name)
+        assert found is not None
+        (folder / name).symlink_to(found)
+    for name, text in programs.items():
+        program = folder / name.replace("_", "-")
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+    return {"PATH": str(folder), "HOME": str(folder)}
+
+
+def find_python(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the script that looks for a Python in `folder`, so that the project's own environments are not in reach."""
     if Path("/usr/bin/python3.13").exists() or Path("/usr/local/bin/python3.13").exists():
         pytest.skip("this machine has one where the set-up looks by itself")
+    command = ["/bin/sh", str(ROOT / "scripts/environments/find_python.sh")]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_set_up_says_what_to_do_where_there_is_no_python(tmp_path: Path) -> None:
+    """If no Python can be installed, the set-up names ways to get one and exits with an error."""
+    run = find_python(tmp_path, without_python(tmp_path, uv='[ "$1 $2" != "python install" ]'))
     assert run.returncode == 1
     assert "needs CPython 3.13" in run.stderr
     assert "make setup PYTHON=" in run.stderr
+
+
+def test_the_set_up_installs_a_python_with_uv(tmp_path: Path) -> None:
+    """Without a Python 3.13, the set-up runs `uv python install` and uses what that command installed."""
+    place = tmp_path / ".local/share/uv/python/cpython-3.13.0-x/bin"
+    installed = f"mkdir -p {place} && ln -s {sys.executable} {place}/python3.13"
+    uv = f'echo "$*" >>{tmp_path}/calls\nif [ "$1 $2" = "python install" ]; then {installed}; else exit 1; fi'
+    run = find_python(tmp_path, without_python(tmp_path, uv=uv))
+    assert run.stdout.strip() == str(place / "python3.13"), run.stderr
+    assert "python install --quiet --no-config 3.13" in (tmp_path / "calls").read_text()
+    assert "installing uv's Python" in run.stderr
+
+
+def test_the_set_up_installs_the_distributions_python_as_root(tmp_path: Path) -> None:
+    """As root on Debian and Ubuntu, the set-up asks apt-get before uv."""
+    installed = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
+    (tmp_path / "prepared").write_text(installed)
+    (tmp_path / "prepared").chmod(0o755)
+    apt = f'echo "$*" >>{tmp_path}/calls\n[ "$1" != install ] || ln -s {tmp_path}/prepared {tmp_path}/python3.13'
+    environment = without_python(tmp_path, apt_get=apt)
+    (tmp_path / "id").unlink()
+    (tmp_path / "id").write_text("#!/bin/sh\necho 0\n")
+    (tmp_path / "id").chmod(0o755)
+    run = find_python(tmp_path, environment)
+    assert run.stdout.strip() == str(tmp_path / "python3.13"), run.stderr
+    assert "install -y -qq --no-install-recommends python3.13 python3.13-venv" in (tmp_path / "calls").read_text()
+
+
+GNU_ONLY = re.compile(
+    r"\bsed -i\b|\breadlink -f\b|\bgrep -P\b|\bstat -c\b|\bdate -d\b|\bcp --|\bxargs -r\b|\bsort -V\b|\bnproc\b"
+    r"|\bmktemp --|\bfind [^|]*-printf\b|\btimeout \d|\bhead -n -|\becho -[en]\b|\[\[|\bfunction \w+ ?\{|\blocal \w|<<<"
+)
+"""Options of GNU's tools that macOS lacks, and what a POSIX shell lacks."""
+
+
+@pytest.mark.parametrize("script", sorted(ROOT.glob("scripts/**/*.sh")), ids=lambda path: path.name)
+def test_a_script_runs_in_any_shell_with_the_tools_of_linux_and_macos(script: Path) -> None:
+    """Each script is POSIX shell and uses options that GNU and BSD tools share."""
+    lines = [line for line in script.read_text().splitlines() if not line.lstrip().startswith("#")]
+    assert [line for line in lines if GNU_ONLY.search(line)] == []
+    for shell in filter(None, map(shutil.which, ("sh", "dash", "bash", "busybox"))):
+        command = [shell, "sh", "-n"] if shell.endswith("busybox") else [shell, "-n"]
+        subprocess.run([*command, script], check=True)
+
+
+def test_makefiles_keep_to_make_3_81() -> None:
+    """macOS has GNU Make 3.81, which lacks later assignments and directives."""
+    for makefile in [ROOT / "Makefile", *ROOT.glob("layers/*/Makefile")]:
+        text = makefile.read_text()
+        assert not re.search(
+            r"^\w+ *(!=|::=)|^(undefine|define \w+ =|\.ONESHELL)|\$\((file|guile) ", text, re.MULTILINE
+        )
+
+
+def test_a_layer_is_built_for_here_or_for_lambda() -> None:
+    """The layers take this machine's packages for the local stack and Lambda's for a deployment."""
+    for layer in ("dependencies", "scientific"):
+        for architecture, wanted in (("here", None), ("arm64", "aarch64"), ("x86_64", "x86_64")):
+            command = ["make", "-n", "-C", str(ROOT / "layers" / layer), "build-X", "ARTIFACTS_DIR=/nowhere"]
+            run = subprocess.run(
+                command, env={**os.environ, "ARCHITECTURE": architecture}, capture_output=True, text=True, check=True
+            )
+            found = re.search(r"--python-platform (\w+)-manylinux_2_34", run.stdout)
+            assert (found and found[1]) == wanted

@@ -28,6 +28,7 @@ from driftguard.platform import dynamodb
 from driftguard.predictions import storing
 from sandbox import stack
 from sandbox.gateway import Answer, LambdaContext, function
+from sandbox.kinds import KINDS, kinds
 from sandbox.roles import granted, under_role
 from tests.functional.conftest import Stack
 from tests.functional.models import log, make_model, records, rows, tick
@@ -241,45 +242,6 @@ def traces(deployed: Stack, *words: str) -> list[str]:
     return [text for text in [*found, *(part["Key"] for part in stored)] if any(word in text for word in words)]
 
 
-KINDS: dict[str, tuple[str, str, str]] = {
-    "an organization": ("ORGANIZATIONS", "org#", "org$"),
-    "one of its keys": ("ORGANIZATIONS", "org#", "key#"),
-    "whose key it is": ("ORGANIZATIONS", "key#", "key$"),
-    "a model": ("MODELS", r"\w+$", "model#"),
-    "its name": ("MODELS", r"\w+$", "name#"),
-    "its status": ("MODELS", r"\w+$", "status#"),
-    "how a check ended": ("MODELS", r"\w+#run$", ""),
-    "who changed what": ("MODELS", r"\w+#activity$", ""),
-    "a baseline": ("BASELINES", "", "head#"),
-    "a chunk of a baseline": ("BASELINES", "", "chunk#"),
-    "digests of a baseline's categories": ("BASELINES", "", "digests#"),
-    "values of another type in a baseline": ("BASELINES", "", "examples#"),
-    "when a baseline's values occurred": ("BASELINES", "", "week#"),
-    "rows with labels of a baseline": ("BASELINES", "", "labelled#"),
-    "a reference of performance": ("BASELINES", "", "reference#"),
-    "counts of a reference": ("BASELINES", "", "counted#"),
-    "an upload": ("BASELINES", "", "upload#"),
-    "a batch": ("PREDICTIONS", "", "b#"),
-    "a prediction": ("PREDICTIONS", "", "p#"),
-    "a request with an Idempotency-Key": ("PREDICTIONS", "", "i#"),
-    "a request without any id": ("PREDICTIONS", "", "r#"),
-    "a chunk of a batch": ("PREDICTIONS", "", "c#"),
-    "a batch in a partition that came later": ("PREDICTIONS", r"\w+#[4-9]$", ""),
-    "how far a model is counted": ("COUNTS", "", r"\d{8}#state$"),
-    "an hour": ("COUNTS", "", r"\d{8}#h#"),
-    "a day": ("COUNTS", "", r"\d{8}#d#"),
-    "a day by hour": ("COUNTS", "", r"\d{8}#p#"),
-    "what is known of the past": ("COUNTS", "", r"\d{8}#k#"),
-    "a check": ("HISTORY", "", "h#"),
-    "a report": ("HISTORY", "", "report#"),
-    "an alert": ("ALERTS", r"\w+$", ""),
-    "an event that SNS does not have yet": ("ALERTS", r"\w+#outbox$", ""),
-    "a delivery": ("DELIVERIES", r"\w+$", ""),
-    "a notice of a channel": ("DELIVERIES", "channel#", ""),
-    "a channel": ("CHANNELS", "", ""),
-}
-"""Every kind of item that belongs to a tenant: its table, and how its keys begin."""
-
 EXPIRING = {
     "how a check ended": 2,
     "who changed what": 400,
@@ -299,12 +261,6 @@ EXPIRING = {
     "a notice of a channel": 90,
 }
 """How many days each kind lives, with HistoryRetentionDays at 90; the others live as long as what they belong to."""
-
-
-def kinds(table: str, item: dict[str, Any]) -> list[str]:
-    """Which of KINDS an item is."""
-    pk, sk = item["pk"]["S"], item["sk"]["S"]
-    return [kind for kind, (of, *keys) in KINDS.items() if of == table and all(map(re.match, keys, (pk, sk)))]
 
 
 @dataclass

@@ -30,6 +30,12 @@ MANY = 10_000
             ("settings", "task", "value_matrix"),
             "send at most 1,000",
         ),
+        (
+            ModelPatch,
+            {"settings": {"task": {"classes": [[]] * MANY}}},
+            ("settings", "task", "classes"),
+            "at most 50 items",
+        ),
     ],
 )
 def test_one_error_stands_for_all_fields_of_an_object_with_too_many(

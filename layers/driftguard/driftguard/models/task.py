@@ -24,6 +24,7 @@ MAX_TEXT = 256
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 _FLAGS = {"true": "1", "false": "0"}
 
+Classes = Annotated[list[Scalar], Field(max_length=MAX_CLASSES)]
 Threshold = Annotated[float, Field(ge=0, le=1, strict=True)]
 
 
@@ -44,8 +45,8 @@ class Task(Wire):
         default=None, description="Binary: the positive label. Every other label of the same type is negative."
     )
     threshold: Threshold = Field(default=0.5, description="Binary: a score at or above this value predicts positive.")
-    classes: list[Scalar] | None = Field(
-        default=None, max_length=MAX_CLASSES, description=f"Multiclass: 2 to {MAX_CLASSES} classes. Extend at the end."
+    classes: Classes | None = Field(
+        default=None, description=f"Multiclass: 2 to {MAX_CLASSES} classes. Extend at the end."
     )
     value_matrix: ValueMatrix | None = Field(default=None, description="Binary: the value of each kind of row.")
 
