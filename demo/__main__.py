@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         with Api(url, keys) as api:
             status = _tell(api, screen, folder, began)
         if STACK_VARIABLE in os.environ and not options.url:
-            _look_around(screen, url, keys["viewer"])
+            _look_around(screen, url, keys["admin"])
             _say_goodbye(screen, _file(options).parent, url)
         return status
     except (DemoError, DriftGuardError) as error:
@@ -59,11 +59,12 @@ def _tell(api: Api, screen: Screen, folder: Path, began: float) -> int:
     return 0
 
 
-def _look_around(screen: Screen, url: str, viewer_key: str) -> None:
-    """Where a person looks on, keep the stack up until they have seen the dashboard; where none does, go on at once."""
+def _look_around(screen: Screen, url: str, key: str) -> None:
+    """Show the way in. Where a person looks on, keep the stack up until they have seen the dashboard."""
+    screen.line(f"   The dashboard, signed in: {url}/dashboard#/?key={key}")
+    screen.line(f"   The API key of the role admin: {key}")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return
-    screen.line(f"   The dashboard is open at {url}/dashboard and asks for a key: {viewer_key}")
     screen.line(f"   Press Enter when you have seen enough, or wait {LOOK_MINUTES} minutes.")
     select.select([sys.stdin], [], [], LOOK_MINUTES * 60)
     screen.line()

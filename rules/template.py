@@ -14,7 +14,7 @@ type Template = dict[str, Any]
 NOTHING = object()
 """The value of AWS::NoValue. Keys and items with it are left out."""
 
-INPUTS = ("Parameters", "Conditions", "Rules", "Metadata")
+INPUTS = ("Parameters", "Mappings", "Conditions", "Rules", "Metadata")
 """Sections that a template no longer needs once parameters and conditions are decided."""
 
 PSEUDO: Mapping[str, Any] = {

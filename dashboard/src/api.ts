@@ -28,7 +28,23 @@ export interface Session {
   notice: string | null;
 }
 
-export const session = new Store<Session>({ key: sessionStorage.getItem(KEY), me: null, notice: null });
+/** Where a link may bring its key along: the stack on this machine, which prints such links. */
+const OWN_MACHINE = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/** The key in the link's hash, `#/?key=…`. The address loses it at once, so that nobody shares it by accident. */
+function keyOfLink(): string | null {
+  const [path = "", query = ""] = location.hash.split("?");
+  const parameters = new URLSearchParams(query);
+  const key = parameters.get("key");
+  if (!key || !OWN_MACHINE.has(location.hostname)) return null;
+  parameters.delete("key");
+  const rest = parameters.size ? `?${parameters}` : "";
+  history.replaceState(null, "", `${path}${rest}`);
+  sessionStorage.setItem(KEY, key);
+  return key;
+}
+
+export const session = new Store<Session>({ key: keyOfLink() ?? sessionStorage.getItem(KEY), me: null, notice: null });
 
 /** When a throttled request is retried, in milliseconds since 1970. Null while no request waits. */
 export const throttled = new Store<number | null>(null);

@@ -81,6 +81,12 @@ def test_links_to_files_lead_to_files(path: Path) -> None:
     assert gone == []
 
 
+def test_the_start_page_leads_to_every_page() -> None:
+    """Each page of docs/ is listed there."""
+    listed = set(re.findall(r"\]\(([a-z-]+\.md)\)", (DOCS / "README.md").read_text()))
+    assert listed == {page.name for page in DOCS.glob("*.md")} - {"README.md"}
+
+
 @pytest.mark.parametrize("name", ["check", "release"])
 def test_workflows_run_what_runs_here(name: str) -> None:
     """Each workflow is YAML and begins with the one command that CI is."""
