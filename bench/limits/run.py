@@ -86,6 +86,7 @@ def limits_of(function: str) -> tuple[int, float]:
 @contextmanager
 def tables() -> Iterator[dict[str, str]]:
     """In the block, the template's tables, queues and bucket exist in moto, with one organization."""
+    before = dict(os.environ)
     with mock_aws(), quick_moto():
         dynamodb.disconnect()
         aws.client.cache_clear()
@@ -107,6 +108,8 @@ def tables() -> Iterator[dict[str, str]]:
         finally:
             dynamodb.disconnect()
             aws.client.cache_clear()
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def measure(case: Case, share: float = KEPT) -> Result:

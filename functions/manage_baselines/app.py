@@ -45,8 +45,8 @@ def get_baseline(model_id: str) -> BaselineView:
 
 @app.put("/models/<model_id>/baseline/performance", responses=answers(200, ReferenceView, 404, 409), tags=["Labels"])
 def put_reference(model_id: str, body: Annotated[ReferenceBody, Body()]) -> ReferenceView:
-    """Make a time range of labelled predictions the reference that later performance is compared with. Resolves an open
-    alert on performance."""
+    """Make labelled predictions the reference of performance. Later performance is compared with the predictions of
+    this time range. Resolves an open alert on performance."""
     model = registry.find(app.caller.organization_id, model_id)
     return performance_reference.put(model, body, publish=_publish(), now=datetime.now(UTC), actor=app.caller.key_name)
 

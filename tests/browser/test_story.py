@@ -220,7 +220,7 @@ def test_the_chart_covers_the_chosen_days(visit: Visit) -> None:
     expect(page.get_by_role("button", name="1 day", exact=True)).to_have_attribute("aria-pressed", "true")
     expect(chart).to_have_attribute("aria-label", re.compile(r"checks? in 24 h, "))
     for days in (7, 30):
-        page.get_by_role("button", name=f"{days} days").click()
+        page.get_by_role("button", name=f"{days} days", exact=True).click()
         expect(chart).to_have_attribute("aria-label", re.compile(rf"checks? in {days} days, "))
         expect(chart).to_contain_text("no checks before")
         marks = chart.locator(".tick.middle")

@@ -119,8 +119,12 @@ class World:
     stack: Stack
     ids: dict[str, str]
     others: dict[str, str]
+    labels_upload: str
+    """The id of an upload of labels. Uploads of baselines have ids of their own."""
 
     def call(self, route: Route, ids: dict[str, str], key_id: str | None) -> Answer:
+        if "labels/uploads" in route.path and ids["upload_id"] == self.ids["upload_id"]:
+            ids = {**ids, "upload_id": self.labels_upload}
         return self.stack.gateway.call(*route.request(ids), key_id=key_id)
 
 
@@ -145,7 +149,8 @@ def world(deployed: Stack) -> World:
     add_organization("other")
     other = deployed.gateway.call("POST", "/models", {"name": "other's"}, key_id="other-admin").body["id"]
     assert ids.keys() == UNKNOWN.keys()
-    return World(deployed, ids, {**UNKNOWN, "model_id": other})
+    of_labels = deployed.call("POST", f"/models/{model_id}/labels/uploads", {"format": "csv"}).body["upload_id"]
+    return World(deployed, ids, {**UNKNOWN, "model_id": other}, of_labels)
 
 
 def everything(deployed: Stack) -> dict[str, list[str]]:

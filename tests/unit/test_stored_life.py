@@ -41,7 +41,9 @@ def test_episodes_of_a_later_format_are_refused() -> None:
 def test_a_stored_report_has_its_comparison_with_the_past() -> None:
     """A report with a sudden change comes back bit by bit, whatever its columns left out."""
     found = unpack((STORED / "report_1.bin").read_bytes())
-    assert found == {**fixture("report_1.json"), "reference": None}
+    expected = fixture("report_1.json")
+    features = [{**one, "matched": None} for one in expected["features"]]
+    assert found == {**expected, "features": features, "reference": None}
     assert [feature["part"] for feature in found["features"]] == ["sudden", None, None]
 
 

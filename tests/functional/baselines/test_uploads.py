@@ -12,7 +12,6 @@ import pytest
 
 from driftguard.baselines import building, uploads
 from driftguard.baselines.tables import Baselines
-from driftguard.models.activity import Change
 from driftguard.models.tables import Models
 from driftguard.platform.retries import ConditionFailed
 from driftguard.rows import chunks
@@ -414,10 +413,10 @@ def test_a_conflict_with_another_write_is_tried_again(
     original = Uploads.finish
     conflicts = [ConditionFailed(), ConditionFailed()]
 
-    def finish(item: Uploads, of: Models, version: int, change: Change) -> None:
+    def finish(item: Uploads, *arguments: Any) -> None:
         if conflicts:
             raise conflicts.pop()
-        original(item, of, version, change)
+        original(item, *arguments)
 
     monkeypatch.setattr(Uploads, "finish", finish)
     upload = announce(deployed, model)

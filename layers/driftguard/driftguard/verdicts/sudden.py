@@ -240,7 +240,8 @@ def _min_detectable(judged: _Judged, knowledge: Knowledge, rules: SuddenRules, t
         middle = (low + high) / 2
         fires = surprise(middle, noise, b, weights, tests) < FIRES_BELOW * rules.alpha
         low, high = np.where(fires, low, middle), np.where(fires, middle, high)
-    shift = np.divide(high * np.sqrt(v[at]), window.e[at], out=np.full(len(v), np.nan), where=possible)
+    least_u = np.multiply(high, np.sqrt(v[at]), out=np.full(len(v), np.nan), where=possible)
+    shift = np.divide(least_u, window.e[at], out=np.full(len(v), np.nan), where=possible)
     least: Floats = np.minimum(np.maximum(shift, rules.score), 1.0)
     return least
 
