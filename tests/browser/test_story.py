@@ -56,9 +56,9 @@ def test_a_link_to_an_alert_leads_through_the_key_to_an_acknowledged_and_resolve
 def test_a_link_of_the_stack_on_this_machine_brings_its_key_and_forgets_it(visit: Visit) -> None:
     """The page opens signed in, and the address keeps the rest of the link. A wrong key asks for another one."""
     page, stack = visit.page, visit.stack
-    page.goto(f"{stack.url}/dashboard#/models/{stack.model}?key={stack.keys['viewer']}&days=30")
+    page.goto(f"{stack.url}/dashboard#/models/{stack.drifted}?key={stack.keys['viewer']}&days=30")
     expect(page.get_by_role("heading", level=1)).to_contain_text("arrival-delays")
-    assert page.evaluate("location.hash") == f"#/models/{stack.model}?days=30"
+    assert page.evaluate("location.hash") == f"#/models/{stack.drifted}?days=30"
     page.goto("about:blank")
     visit.answer("/me", 403, {"message": "Forbidden"})
     page.goto(f"{stack.url}/dashboard#/?key=wrong")

@@ -15,7 +15,6 @@ TOLERANCE = 0.25
 
 UNMEASURED = {
     "digests of a baseline's categories",
-    "a day by hour",
     "rows with labels of a baseline",
     "a reference of performance",
     "counts of a reference",
