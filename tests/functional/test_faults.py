@@ -6,12 +6,10 @@ says something else. `DRIFTGUARD_WRITE_DOCS=1` writes the rows instead.
 
 import copy
 import json
-import os
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -26,6 +24,7 @@ from driftguard.predictions.schemas import BatchBody
 from sandbox.calls import Call
 from sandbox.gateway import Answer, LambdaContext, function
 from tests.functional.days import LATER, NOW, Day, day, drifted, moments
+from tests.functional.fault_table import FaultTable
 from tests.functional.faults import (
     Fault,
     Killed,
@@ -46,8 +45,6 @@ from tests.functional.notifying import add, by_sns, by_sqs, happened, queued
 __all__ = ["day", "moments"]
 
 BATCHES, SIZE = 8, 120
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-
 FAULTS: dict[str, Fault] = {
     "throttled": refused("ProvisionedThroughputExceededException", 400),
     "5xx": refused("InternalServerError", 500),
@@ -71,6 +68,8 @@ ROWS = (
     "`notify_webhook` killed or failed at any call",
 )
 
+TABLE = FaultTable(COLUMNS, ROWS)
+
 
 def record(day: Day, name: str, client: str, sent: int, checks: int) -> None:
     """Record the result of a day with `sent` rows and `checks` scheduled checks."""
@@ -81,7 +80,7 @@ def record(day: Day, name: str, client: str, sent: int, checks: int) -> None:
     opened = {event.event_id for event in day.published if event.kind == "opened"}
     assert (stored, counted, len(history), alert["occurrences"]) == (sent, sent, checks, checks)
     assert len(opened) == len({event.event_id for event in day.published}) == len(day.slack.calls) == 1
-    tell(
+    TABLE.tell(
         name,
         client,
         f"{stored} of {sent}",
@@ -91,31 +90,6 @@ def record(day: Day, name: str, client: str, sent: int, checks: int) -> None:
         f"{len(opened)} event id",
         str(len(day.slack.calls)),
     )
-
-
-def tell(*cells: str) -> None:
-    """A row of the page's table is this one; with DRIFTGUARD_WRITE_DOCS it becomes so."""
-    row = f"| {' | '.join(cells)} |"
-    before, table, after = parts_of_the_page()
-    there = {line.split("|")[1].strip(): line for line in table[2:]}
-    if os.environ.get("DRIFTGUARD_WRITE_DOCS"):
-        there[cells[0]] = row
-        lines = [
-            f"| {' | '.join(COLUMNS)} |",
-            "|---" * len(COLUMNS) + "|",
-            *(there[name] for name in ROWS if name in there),
-        ]
-        PAGE.write_text("\n".join([*before, *lines, *after]) + "\n")
-    else:
-        assert there.get(cells[0]) == row, "see docs/reliability.md for the command that writes the table anew"
-
-
-def parts_of_the_page() -> tuple[list[str], list[str], list[str]]:
-    """What comes before the table, its lines, and what comes after it."""
-    lines = PAGE.read_text().splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {COLUMNS[0]} |"))
-    end = next(number for number in range(start, len(lines)) if not lines[number].startswith("|"))
-    return lines[:start], lines[start:end], lines[end:]
 
 
 def batches() -> list[list[dict[str, Any]]]:
@@ -387,7 +361,7 @@ def test_logging_killed_at_any_moment_is_made_good(day: Day, monkeypatch: pytest
                 stored.add(f"{'all' if day.stored() == expected else day.stored()}")
                 counted.add(f"{'each once' if day.counted() == expected else day.counted()}")
     client = f"no answer, then {' or '.join(sorted(statuses))}, as the first time would have been"
-    tell(
+    TABLE.tell(
         "`log_predictions` killed at any call",
         client,
         *map(" or ".join, (sorted(stored), sorted(counted))),
@@ -435,7 +409,7 @@ def test_a_notifier_that_ends_at_any_moment_sends_once(day: Day, monkeypatch: py
         "not recorded as reached"
     )
     told = f"1 at {len(took) - len(twice)} of {len(took)} moments, 2 at {len(twice)}¹"
-    tell(f"`notify_{name}` killed or failed at any call", "–", "–", "–", "–", "–", "1 event id", told)
+    TABLE.tell(f"`notify_{name}` killed or failed at any call", "–", "–", "–", "–", "–", "1 event id", told)
 
 
 def bring(day: Day, name: str, fault: Fault) -> None:
@@ -466,7 +440,7 @@ def bring(day: Day, name: str, fault: Fault) -> None:
 
 def test_the_page_has_these_rows_and_no_others() -> None:
     """The table holds a row of each test, in this order, under these columns."""
-    _before, table, _after = parts_of_the_page()
+    _before, table, _after = TABLE.parts()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
     assert cells[0] == list(COLUMNS)
     assert [row[0] for row in cells[2:]] == list(ROWS)

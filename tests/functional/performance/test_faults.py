@@ -5,12 +5,10 @@ Each test records what it saw in the second table of docs/reliability.md, as tes
 
 import copy
 import json
-import os
 import random
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,14 +25,13 @@ from driftguard.rows.unpacking import unpack_rows
 from sandbox.calls import Call
 from sandbox.gateway import LambdaContext, function
 from tests.functional.days import LATER, NOW, Day, day
+from tests.functional.fault_table import FaultTable
 from tests.functional.faults import Fault, Killed, Killer, Partial, Sometimes, Stale, passed, put_back, tables_of_moto
 from tests.functional.models import records
 from tests.functional.notifying import queued
 from tests.functional.test_faults import ENDINGS, FAULTS
 
 __all__ = ["day"]
-
-PAGE = Path(__file__).parents[3] / "docs" / "reliability.md"
 
 DAYS, ROWS_A_DAY = 2, 80
 SENT = DAYS * ROWS_A_DAY
@@ -51,6 +48,8 @@ ROWS = (
     "a join and a check at once",
     "`join_labels` killed or failed at any call",
 )
+
+TABLE = FaultTable(COLUMNS, ROWS)
 
 
 def rows(accuracy: float, count: int, seed: int) -> list[dict[str, Any]]:
@@ -164,7 +163,7 @@ def record(day: Day, name: str, client: str, joins: int) -> None:
     assert len(opened) == len({event.event_id for event in of_labels}) == len(messages) == 1
     report = day.deployed.call("GET", f"/models/{day.model_id}/performance?metric=accuracy").body
     assert report["window"]["metrics"]["accuracy"]["value"] == 0.5
-    tell(
+    TABLE.tell(
         name,
         client,
         f"{stored(day)} of {SENT}",
@@ -173,27 +172,6 @@ def record(day: Day, name: str, client: str, joins: int) -> None:
         f"{len(opened)} event id",
         str(len(messages)),
     )
-
-
-def tell(*cells: str) -> None:
-    """A row of the page's table is this one; with DRIFTGUARD_WRITE_DOCS it becomes so."""
-    row = f"| {' | '.join(cells)} |"
-    before, table, after = parts_of_the_page()
-    there = {line.split("|")[1].strip(): line for line in table[2:]}
-    if os.environ.get("DRIFTGUARD_WRITE_DOCS"):
-        there[cells[0]] = row
-        head = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
-        PAGE.write_text("\n".join([*before, *head, *(there[name] for name in ROWS if name in there), *after]) + "\n")
-    else:
-        assert there.get(cells[0]) == row, "see docs/reliability.md for the command that writes the table anew"
-
-
-def parts_of_the_page() -> tuple[list[str], list[str], list[str]]:
-    """What comes before the table, its lines, and what comes after it."""
-    lines = PAGE.read_text().splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {COLUMNS[0]} |"))
-    end = next(number for number in range(start, len(lines)) if not lines[number].startswith("|"))
-    return lines[:start], lines[start:end], lines[end:]
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -343,7 +321,7 @@ def test_a_join_and_a_check_at_once_both_count(day: Day, moments: Callable[[], N
 
 def test_the_page_has_these_rows_and_no_others() -> None:
     """The second table holds a row of each test, in this order, under these columns."""
-    _before, table, _after = parts_of_the_page()
+    _before, table, _after = TABLE.parts()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
     assert cells[0] == list(COLUMNS)
     assert [row[0] for row in cells[2:]] == list(ROWS)
