@@ -72,7 +72,7 @@ function html(main: HTMLElement): string {
   for (const link of copy.querySelectorAll("a")) link.href = link.href; // absolute, as the file has another address
   const styles = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules].map((rule) => rule.cssText)).join("\n");
   return `<!doctype html>
-<html lang="en" class="document" data-theme="light">
+<html lang="en" class="document saved" data-theme="light">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">

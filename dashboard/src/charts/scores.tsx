@@ -294,21 +294,25 @@ function lanes(alerts: Alert[], from: number, until: number): Lane[] {
     });
 }
 
-/** Splits checks into lines. A line ends at a check without a score, or at a gap of several usual intervals. */
+/** A pause is a gap if it is this many times as long as the pauses next to it. */
+const GAP = 4;
+
+/** Splits checks into lines. A line ends at a check without a score, and at a gap. The interval of checks may change. */
 function split(checks: Check[]): Check[][] {
-  const pauses = checks.slice(1).map((check, index) => check.at - checks[index]!.at).sort((a, b) => a - b);
-  const usual = pauses[Math.floor(pauses.length / 2)] ?? HOUR;
+  const pauses = checks.map((check, index) => (index ? check.at - checks[index - 1]!.at : 0));
+  const gap = (index: number): boolean => {
+    const beside = Math.max(pauses[index - 1] ?? 0, pauses[index + 1] ?? 0);
+    return beside > 0 && pauses[index]! > Math.max(GAP * beside, 2 * HOUR);
+  };
   const runs: Check[][] = [];
   let run: Check[] = [];
-  let before: Check | null = null;
-  for (const check of checks) {
-    if (check.score === null || (before && check.at - before.at > Math.max(4 * usual, 2 * HOUR))) {
+  checks.forEach((check, index) => {
+    if (check.score === null || gap(index)) {
       if (run.length) runs.push(run);
       run = [];
     }
     if (check.score !== null) run.push(check);
-    before = check;
-  }
+  });
   if (run.length) runs.push(run);
   return runs;
 }

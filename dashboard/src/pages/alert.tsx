@@ -14,7 +14,7 @@ import { useStore } from "../store";
 import type { AlertDetail, Channel, Feature, Model, Performance, Report } from "../types";
 import { Dialog, Empty, Facts, Field, Loaded, Name, Period, Problem, SaveAs, Scales, SeverityMark, Tag, Time } from "../ui";
 import type { Fact } from "../ui";
-import { ALERT_TYPES, CHANNELS, EVENTS, KINDS, OUTCOMES, PAST, limit, typeChange } from "../words";
+import { ALERT_TITLES, CHANNELS, EVENTS, KINDS, OUTCOMES, PAST, limit, typeChange } from "../words";
 import { AlertStatusTag, size } from "./alerts";
 import { FeaturePanel, useHistory } from "./feature";
 
@@ -25,7 +25,7 @@ const AT_ONCE = 12;
 export function AlertPage({ id, query }: { id: string; query: URLSearchParams }): JSX.Element {
   const path = at`/drift/alerts/${id}`;
   const alert = useResource<AlertDetail>(path);
-  useTitle(alert.data ? `${ALERT_TYPES[alert.data.alert_type]}, ${alert.data.model_name}` : "Alert");
+  useTitle(alert.data ? `${ALERT_TITLES[alert.data.alert_type]} ${alert.data.model_name}` : "Alert");
   if (alert.error?.status === 404 && !alert.data)
     return (
       <Empty title="Alert not found">
@@ -67,7 +67,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
       <div class="head">
         <div>
           <h1 tabIndex={-1}>
-            {ALERT_TYPES[alert.alert_type]} in <Name of={alert.model_name} />
+            {ALERT_TITLES[alert.alert_type]} <Name of={alert.model_name} />
           </h1>
           <p class="tags">
             <SeverityMark severity={alert.severity} />

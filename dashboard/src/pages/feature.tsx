@@ -146,6 +146,7 @@ const SCORES: Record<string, string> = { ks: "Kolmogorov–Smirnov D, 0 to 1", c
 function lately({ sudden }: Feature): Fact[] {
   if (!sudden) return [];
   if (sudden.state === "learning") return [["Last hours", "not compared yet", <>compared from <Time at={sudden.from} /></>]];
+  if (sudden.score === null) return [["Last hours", "not compared", "too little data at the same hours of the past"]];
   const past = `${PAST[sudden.reference ?? "same weekday"]} (${plural(sudden.reference_days, "day")})`;
   const least = sudden.min_detectable === null ? "" : `. Smallest detectable change: ${score(sudden.min_detectable)}`;
   return [["Last hours", score(sudden.score), `difference from ${past} at the same hours${least}`]];
