@@ -18,9 +18,10 @@ type PastReference = Literal["same weekday", "working days", "baseline hours"]
 class Change(BaseModel):
     """How a change was found that the whole window did not show.
 
-    The change showed in the last hours, or in the first week of a model. `window_hours` is the number of compared hours. `onset` is their start for a sudden change. `surprise` is the number of
-    changes this strong that chance alone makes in a month of this model. `reference_days` is the number of days that a
-    sudden change was compared with. `model_hours` is the age of a new model.
+    The change showed in the last hours, or in the first week of a model. `window_hours` is the number of compared
+    hours. `onset` is their start for a sudden change. `surprise` is the number of changes this strong that chance
+    alone makes in a month of this model. `reference_days` is the number of days that a sudden change was compared
+    with. `model_hours` is the age of a new model.
     """
 
     part: Part
