@@ -100,8 +100,8 @@ def test_print_lays_the_page_out_as_a_document_until_it_is_printed(visit: Visit)
     visit.open(f"#/alerts/{visit.stack.alert}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.evaluate(
-        "window.print = () => { window.printed = document.querySelector('main').innerText;"
-        " window.dispatchEvent(new Event('afterprint')) }"
+        "() => { window.print = () => { window.printed = document.querySelector('main').innerText;"
+        " window.dispatchEvent(new Event('afterprint')) } }"
     )
     page.get_by_role("button", name="Print").click()
     page.wait_for_function("window.printed")
