@@ -184,10 +184,10 @@ def test_the_last_hours_are_drawn_beside_the_same_hours_of_the_past(visit: Visit
     expect(matched.get_by_role("heading")).to_have_text("Last 6 hours against the same hours of working days")
     expect(matched.locator("figcaption")).to_contain_text("values of 4 or less: 60.0% of the usual values and 35.0% of")
     expect(matched.locator("svg .gapmark")).to_have_text("D = 0.250")
-    expect(matched).to_contain_text("Usual are the values of 10 days at the same hours")
+    expect(matched).to_contain_text("The usual values come from 10 days at the same hours")
     page.get_by_role("button", name="carrier", exact=True).click()
     expect(matched.get_by_role("row", name=re.compile("^all other values"))).to_contain_text("+20.0 pp")
-    expect(matched).to_contain_text("Both differ by 0.200")
+    expect(matched).to_contain_text("The last hours differ from them by 0.200")
     assert visit.problems() == []
 
 
@@ -333,7 +333,7 @@ def test_settings_are_previewed_before_they_are_saved(visit: Visit) -> None:
     expect(outcomes.nth(1)).not_to_contain_text("Data drift")
 
     visit.go(f"#/models/{model}/settings")
-    page.get_by_label("Remind every, hours").fill("48")
+    page.get_by_label("Reminder interval (hours)").fill("48")
     page.get_by_label("Name of a feature").fill("carrier")
     page.get_by_role("button", name="Add").click()
     page.get_by_label("Minimum score of carrier").fill("0.2")

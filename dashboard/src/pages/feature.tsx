@@ -104,7 +104,7 @@ function MatchedHours({ feature }: { feature: Feature }): JSX.Element | null {
       <h3>Last {sudden.window_hours} hours against the same hours of {past}</h3>
       {drawn ? <Distributions feature={{ drift_score: sudden.score ?? null }} drawn={drawn} sides={sides} /> : <Categories histogram={matched} sides={sides} />}
       <p class="muted">
-        Usual are the values of {plural(sudden.reference_days, "day")} at the same hours{sudden.reference === "baseline hours" ? " of the baseline" : ""}, moved by the trend of the last week. Both differ by <b>{score(sudden.score)}</b>
+        The usual values come from {plural(sudden.reference_days, "day")} at the same hours{sudden.reference === "baseline hours" ? " of the baseline" : ""}, and follow the trend of the last week. The last hours differ from them by <b>{score(sudden.score)}</b>
         {sudden.onset && (
           <>
             {" since "}

@@ -23,7 +23,7 @@ import { Reference } from "./references";
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const MANY = 100;
-/** Days to show. The history is kept for 400 days. */
+/** Days to show. The history is kept for 400 days by default. */
 const PERIODS = [1, 7, 30, 120, 400];
 const AT_ONCE = 60;
 /** The most features that a document opens. */
