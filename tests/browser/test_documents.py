@@ -43,6 +43,7 @@ def test_a_saved_page_needs_nothing_and_has_the_pages_numbers(
     """The file opens without any request and without a script, has all numbers of the page, and no key."""
     page, stack = visit.page, visit.stack
     visit.open(routes(stack)[name])
+    expect(page.locator("main > .facts")).to_be_visible()
     expect(page.locator(".loading, .waiting")).to_have_count(0)
     visit.settle()
     facts = page.locator("main > .facts dd").all_inner_texts()
