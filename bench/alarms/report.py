@@ -89,11 +89,11 @@ def _split(outcomes: Iterable[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
 
 
 def _method() -> str:
-    return f"""Each model is simulated by itself: a baseline of one week, {WARM_DAYS} days of traffic, then a
-month of {MONTH} days. DriftGuard's own code counts the rows, learns daily what is normal, and checks every 15
-minutes. The simulation sets its clock. Alerts open and resolve by DriftGuard's own rules. To save time, a check is skipped if no alert is open
-and no part could find drift. A unit test shows that this changes no result. Rows arrive as a Poisson process. Features
-have a normal distribution.
+    return f"""Each model is simulated by itself: a baseline of one week, {WARM_DAYS} days of traffic, then a month of
+{MONTH} days. DriftGuard's own code counts the rows, learns daily what is normal, and checks every 15 minutes. The
+simulation sets its clock. Alerts open and resolve by DriftGuard's own rules. To save time, a check is skipped
+if no alert is open and no part could find drift. A unit test shows that this changes no result. Rows arrive as
+a Poisson process. Features have a normal distribution.
 
 - *independent rows*: the baseline has independent rows, without `days`.
 - *day/night cycle*: the mean moves by ±0.5 σ over the day, each feature at its own hour, and the traffic by ±80 %.
