@@ -1,14 +1,16 @@
 """Draws the pictures of the dashboard in docs/img, from models that it fills into a stack of its own.
 
-Each page is drawn in both themes, wide and on a phone: `docs/img/dashboard-PAGE-THEME-WIDTH.png`. The rows are made
-up and always the same, but times are those of the run, so the pictures change with every run. Run it after a change
-of the dashboard: `make pictures`, or `make pictures PAGES="connect performance"` for some pages only.
+A picture is drawn if a page of the documentation shows it: `docs/img/dashboard-PAGE-THEME-WIDTH.png`, where THEME is
+light or dark, and WIDTH is wide or phone. The rows are made up and always the same, but times are those of the run, so
+the pictures change with every run. Run it after a change of the dashboard: `make pictures`, or
+`make pictures PAGES="connect performance"` for some pages only.
 """
 
 import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -89,7 +91,7 @@ def _fill(stack: Stack) -> dict[str, str]:
     empty = stack.call("POST", "/models", {"name": "credit-risk"})["id"]
     alerts = stack.call("GET", f"/drift/models/{churn}/alerts?alert_type=performance")
     return {
-        "labels-overview": "#/",
+        "overview": "#/",
         "connect": f"#/models/{churn}/connect",
         "performance": f"#/models/{churn}/performance",
         "performance-multiclass": f"#/models/{tickets}/performance",
@@ -153,6 +155,12 @@ def _matched(stack: Stack, model_id: str) -> int | None:
         return None  # before the first join
 
 
+def shown() -> set[str]:
+    """Return the file names of the pictures that the README or a page of docs/ shows."""
+    texts = [page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    return {name for text in texts for name in re.findall(r"\bimg/([\w-]+\.\w+)", text)}
+
+
 def _draw(stack: Stack, routes: dict[str, str]) -> None:
     chromium = subprocess.run(
         ["sh", "scripts/environments/chromium.sh"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -174,17 +182,21 @@ def _draw(stack: Stack, routes: dict[str, str]) -> None:
 
 
 def _draw_all(page: Page, stack: Stack, routes: dict[str, str], kind: str) -> None:
+    named = {name: f"dashboard-{name}-{kind}.png" for name in routes}
+    pictures = {name: picture for name, picture in named.items() if picture in shown()}
+    if not pictures:
+        return
     page.goto(f"{stack.url}/dashboard")
     page.get_by_label("API key").fill(stack.keys["admin"])
     page.keyboard.press("Enter")
     inside = page.get_by_role("navigation", name="Main")
     inside.wait_for()
-    for name, route in routes.items():
-        page.evaluate("route => { location.hash = route }", route)
+    for name, picture in pictures.items():
+        page.evaluate("route => { location.hash = route }", routes[name])
         page.reload(wait_until="networkidle")
         inside.wait_for()
-        page.screenshot(path=IMAGES / f"dashboard-{name}-{kind}.png", full_page=True)
-    print(f"drawn: {', '.join(routes)} ({kind})")
+        page.screenshot(path=IMAGES / picture, full_page=True)
+    print(f"drawn: {', '.join(pictures)} ({kind})")
 
 
 if __name__ == "__main__":
