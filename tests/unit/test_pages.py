@@ -226,8 +226,9 @@ def pieces(source: str) -> list[str]:
     function = next(
         node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef) and node.name == name
     )
-    string = next(node for node in ast.walk(function) if isinstance(node, ast.JoinedStr) and len(node.values) > 5)
-    return [part.value for part in string.values if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    returned = next(node.value for node in ast.walk(function) if isinstance(node, ast.Return))
+    assert isinstance(returned, ast.JoinedStr)
+    return [part.value for part in returned.values if isinstance(part, ast.Constant) and isinstance(part.value, str)]
 
 
 @pytest.mark.parametrize(
@@ -235,6 +236,7 @@ def pieces(source: str) -> list[str]:
     [
         ("bench/cost/page.md", "cost.md"),
         ("bench/alarms/report.py::document", "alarms.md"),
+        ("bench/alarms/report.py::_method", "alarms.md"),
         ("bench/load/report.py::document", "load.md"),
         ("bench/speed/report.py::document", "benchmarks.md"),
     ],
