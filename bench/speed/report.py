@@ -141,8 +141,8 @@ def intake_section(cases: Sequence[Intake]) -> str:
 {table(head, rows)}
 Each batch has {BATCH_ROWS} rows of {BATCH_FEATURES} features and a prediction, once as JSON rows without compression
 and once as JSON columns in gzip. The processor time is that of the handler of `log_predictions`, from the event to the
-answer, the least of several batches. API Gateway has inflated the body before. Calls to AWS are answered from a
-recording.
+answer, the least of several batches. API Gateway has inflated the body before. Recorded answers
+replace calls to AWS.
 {machine.describe()}
 
 {table(["what", "at most", "measured", ""], limits)}"""
