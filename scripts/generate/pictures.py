@@ -1,9 +1,10 @@
-"""Draws the pictures of the dashboard in docs/img, from models that it fills into a stack of its own.
+"""Draws the pictures of the dashboard and of e-mails in docs/img, the dashboard from models in a stack of its own.
 
 A picture is drawn if a page of the documentation shows it: `docs/img/dashboard-PAGE-THEME-WIDTH.png`, where THEME is
-light or dark, and WIDTH is wide or phone. The rows are made up and always the same, but times are those of the run, so
-the pictures change with every run. Run it after a change of the dashboard: `make pictures`, or
-`make pictures PAGES="connect performance"` for some pages only.
+light or dark, and WIDTH is wide or phone; and `docs/img/email-KIND-THEME-WIDTH.png`, where WIDTH is desktop or phone.
+The rows are made up and always the same, but times in the dashboard are those of the run, so these pictures change with
+every run. Run it after a change of the dashboard or of messages: `make pictures`, or
+`make pictures PAGES="connect performance"` for some pages only, or `make pictures PAGES=emails`.
 """
 
 import json
@@ -24,9 +25,13 @@ from typing import Any, Final, NamedTuple
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
+from scripts.generate.messages import emails
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 IMAGES: Final = ROOT / "docs" / "img"
 WIDTHS: Final = {"wide": (1280, 900), "phone": (390, 844)}
+MAIL_WIDTHS: Final = {"desktop": (680, 400), "phone": (390, 400)}
+EMAILS: Final = "emails"
 THEMES: Final = ("light", "dark")
 DAYS: Final = 20
 WORSE_DAYS: Final = 8
@@ -52,10 +57,14 @@ class Stack(NamedTuple):
 
 
 def main(pages: list[str]) -> int:
-    """Draw the pages with these names, all without names. Return the exit code."""
+    """Draw the pages with these names, all pages and e-mails without names. Return the exit code."""
+    if not pages or EMAILS in pages:
+        _draw_emails(emails())
+    if pages == [EMAILS]:
+        return 0
     with tempfile.TemporaryDirectory() as folder, _serving(Path(folder)) as stack:
         routes = _fill(stack)
-        unknown = [name for name in pages if name not in routes]
+        unknown = [name for name in pages if name not in {*routes, EMAILS}]
         if unknown:
             print(f"There is no page {unknown[0]}. Pages: {', '.join(routes)}.", file=sys.stderr)
             return 2
@@ -162,13 +171,30 @@ def shown() -> set[str]:
 
 
 def _draw(stack: Stack, routes: dict[str, str]) -> None:
+    for kind, page in _windows(WIDTHS):
+        _draw_all(page, stack, routes, kind)
+
+
+def _draw_emails(texts: dict[str, str]) -> None:
+    """Draw the HTML of e-mails, by the name of the picture, where a page shows it."""
+    drawn = shown()
+    for kind, page in _windows(MAIL_WIDTHS):
+        for name, text in texts.items():
+            if f"{name}-{kind}.png" in drawn:
+                page.set_content(text)
+                page.screenshot(path=IMAGES / f"{name}-{kind}.png", full_page=True)
+    print(f"drawn: {', '.join(texts)}")
+
+
+def _windows(widths: dict[str, tuple[int, int]]) -> Iterator[tuple[str, Page]]:
+    """Yield a page of a browser for each theme and width, with their names, such as `dark-phone`."""
     chromium = subprocess.run(
         ["sh", "scripts/environments/chromium.sh"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.stdout.strip(), args=FLAGS)
         for theme in THEMES:
-            for width, (across, down) in WIDTHS.items():
+            for width, (across, down) in widths.items():
                 page = browser.new_page(
                     viewport={"width": across, "height": down},
                     color_scheme="dark" if theme == "dark" else "light",
@@ -176,7 +202,7 @@ def _draw(stack: Stack, routes: dict[str, str]) -> None:
                     timezone_id="Europe/Berlin",
                     reduced_motion="reduce",
                 )
-                _draw_all(page, stack, routes, f"{theme}-{width}")
+                yield f"{theme}-{width}", page
                 page.close()
         browser.close()
 

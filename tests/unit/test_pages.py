@@ -13,6 +13,7 @@ import pytest
 from driftguard.statistics import budget
 from driftguard_client.cli.main import _parser
 from sandbox import stack
+from scripts.generate.messages import emails
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -74,6 +75,12 @@ def test_every_picture_is_shown() -> None:
     texts = [page.read_text() for page in PAGES]
     shown = {name for text in texts for name in re.findall(r"\bimg/([\w-]+\.\w+)", text)}
     assert shown == {picture.name for picture in (DOCS / "img").iterdir()}
+
+
+def test_every_picture_of_an_email_can_be_drawn_again() -> None:
+    """Each picture of an e-mail in docs/img is named after an e-mail that `make pictures` draws."""
+    drawn = {picture.name.rsplit("-", 2)[0] for picture in (DOCS / "img").glob("email-*.png")}
+    assert drawn == set(emails())
 
 
 @each_page
