@@ -27,7 +27,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.rel
 UNDOCUMENTED = {"/docs", "/openapi.json", "/dashboard"}
 """Routes that the OpenAPI document leaves out, because they serve it and the dashboard."""
 
-MOST_WORDS = 35
+MOST_WORDS = 30
 """Of a sentence. We aim for 20."""
 
 
@@ -219,7 +219,7 @@ def sentences(text: str) -> list[str]:
 
 @each_page
 def test_sentences_are_short(page: Path) -> None:
-    """No sentence outside of tables and code is longer than 35 words."""
+    """No sentence outside of tables and code is longer than 30 words."""
     long = [one for one in sentences(page.read_text()) if len(one.split()) > MOST_WORDS]
     assert long == []
 
