@@ -1,14 +1,17 @@
-"""Draws the pictures of the dashboard in docs/img, from models that it fills into a stack of its own.
+"""Draws the pictures of the dashboard and of e-mails in docs/img, the dashboard from models in a stack of its own.
 
-Each page is drawn in both themes, wide and on a phone: `docs/img/dashboard-PAGE-THEME-WIDTH.png`. The rows are made
-up and always the same, but times are those of the run, so the pictures change with every run. Run it after a change
-of the dashboard: `make pictures`, or `make pictures PAGES="connect performance"` for some pages only.
+A picture is drawn if a page of the documentation shows it: `docs/img/dashboard-PAGE-THEME-WIDTH.png`, where THEME is
+light or dark, and WIDTH is wide or phone; and `docs/img/email-KIND-THEME-WIDTH.png`, where WIDTH is desktop or phone.
+The rows are made up and always the same, but times in the dashboard are those of the run, so these pictures change with
+every run. Run it after a change of the dashboard or of messages: `make pictures`, or
+`make pictures PAGES="connect performance"` for some pages only, or `make pictures PAGES=emails`.
 """
 
 import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,9 +25,13 @@ from typing import Any, Final, NamedTuple
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
+from scripts.generate.messages import emails
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 IMAGES: Final = ROOT / "docs" / "img"
 WIDTHS: Final = {"wide": (1280, 900), "phone": (390, 844)}
+MAIL_WIDTHS: Final = {"desktop": (680, 400), "phone": (390, 400)}
+EMAILS: Final = "emails"
 THEMES: Final = ("light", "dark")
 DAYS: Final = 20
 WORSE_DAYS: Final = 8
@@ -50,10 +57,14 @@ class Stack(NamedTuple):
 
 
 def main(pages: list[str]) -> int:
-    """Draw the pages with these names, all without names. Return the exit code."""
+    """Draw the pages with these names, all pages and e-mails without names. Return the exit code."""
+    if not pages or EMAILS in pages:
+        _draw_emails(emails())
+    if pages == [EMAILS]:
+        return 0
     with tempfile.TemporaryDirectory() as folder, _serving(Path(folder)) as stack:
         routes = _fill(stack)
-        unknown = [name for name in pages if name not in routes]
+        unknown = [name for name in pages if name not in {*routes, EMAILS}]
         if unknown:
             print(f"There is no page {unknown[0]}. Pages: {', '.join(routes)}.", file=sys.stderr)
             return 2
@@ -89,7 +100,7 @@ def _fill(stack: Stack) -> dict[str, str]:
     empty = stack.call("POST", "/models", {"name": "credit-risk"})["id"]
     alerts = stack.call("GET", f"/drift/models/{churn}/alerts?alert_type=performance")
     return {
-        "labels-overview": "#/",
+        "overview": "#/",
         "connect": f"#/models/{churn}/connect",
         "performance": f"#/models/{churn}/performance",
         "performance-multiclass": f"#/models/{tickets}/performance",
@@ -153,14 +164,37 @@ def _matched(stack: Stack, model_id: str) -> int | None:
         return None  # before the first join
 
 
+def shown() -> set[str]:
+    """Return the file names of the pictures that the README or a page of docs/ shows."""
+    texts = [page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    return {name for text in texts for name in re.findall(r"\bimg/([\w-]+\.\w+)", text)}
+
+
 def _draw(stack: Stack, routes: dict[str, str]) -> None:
+    for kind, page in _windows(WIDTHS):
+        _draw_all(page, stack, routes, kind)
+
+
+def _draw_emails(texts: dict[str, str]) -> None:
+    """Draw the HTML of e-mails, by the name of the picture, where a page shows it."""
+    drawn = shown()
+    for kind, page in _windows(MAIL_WIDTHS):
+        for name, text in texts.items():
+            if f"{name}-{kind}.png" in drawn:
+                page.set_content(text)
+                page.screenshot(path=IMAGES / f"{name}-{kind}.png", full_page=True)
+    print(f"drawn: {', '.join(texts)}")
+
+
+def _windows(widths: dict[str, tuple[int, int]]) -> Iterator[tuple[str, Page]]:
+    """Yield a page of a browser for each theme and width, with their names, such as `dark-phone`."""
     chromium = subprocess.run(
         ["sh", "scripts/environments/chromium.sh"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.stdout.strip(), args=FLAGS)
         for theme in THEMES:
-            for width, (across, down) in WIDTHS.items():
+            for width, (across, down) in widths.items():
                 page = browser.new_page(
                     viewport={"width": across, "height": down},
                     color_scheme="dark" if theme == "dark" else "light",
@@ -168,23 +202,27 @@ def _draw(stack: Stack, routes: dict[str, str]) -> None:
                     timezone_id="Europe/Berlin",
                     reduced_motion="reduce",
                 )
-                _draw_all(page, stack, routes, f"{theme}-{width}")
+                yield f"{theme}-{width}", page
                 page.close()
         browser.close()
 
 
 def _draw_all(page: Page, stack: Stack, routes: dict[str, str], kind: str) -> None:
+    named = {name: f"dashboard-{name}-{kind}.png" for name in routes}
+    pictures = {name: picture for name, picture in named.items() if picture in shown()}
+    if not pictures:
+        return
     page.goto(f"{stack.url}/dashboard")
     page.get_by_label("API key").fill(stack.keys["admin"])
     page.keyboard.press("Enter")
     inside = page.get_by_role("navigation", name="Main")
     inside.wait_for()
-    for name, route in routes.items():
-        page.evaluate("route => { location.hash = route }", route)
+    for name, picture in pictures.items():
+        page.evaluate("route => { location.hash = route }", routes[name])
         page.reload(wait_until="networkidle")
         inside.wait_for()
-        page.screenshot(path=IMAGES / f"dashboard-{name}-{kind}.png", full_page=True)
-    print(f"drawn: {', '.join(routes)} ({kind})")
+        page.screenshot(path=IMAGES / picture, full_page=True)
+    print(f"drawn: {', '.join(pictures)} ({kind})")
 
 
 if __name__ == "__main__":
