@@ -1,8 +1,9 @@
 """Draws the pictures of the dashboard in docs/img, from models that it fills into a stack of its own.
 
-Each page is drawn in both themes, wide and on a phone: `docs/img/dashboard-PAGE-THEME-WIDTH.png`. The rows are made
-up and always the same, but times are those of the run, so the pictures change with every run. Run it after a change
-of the dashboard: `make pictures`, or `make pictures PAGES="connect performance"` for some pages only.
+Each page is drawn in both themes, wide and on a phone: `docs/img/dashboard-PAGE-THEME-WIDTH.png`. The pages of HISTORY
+show the demo's flights, the others rows that are made up. Rows are always the same, but times are those of the run, so
+the pictures change with every run. Run it after a change of the dashboard: `make pictures`, or
+`make pictures PAGES="connect performance"` for some pages only.
 """
 
 import json
@@ -28,6 +29,12 @@ WIDTHS: Final = {"wide": (1280, 900), "phone": (390, 844)}
 THEMES: Final = ("light", "dark")
 DAYS: Final = 20
 WORSE_DAYS: Final = 8
+HISTORY: Final = (
+    "overview", "alerts", "model", "alert", "performance-regression", "performance-alert", "baseline", "channels"
+)  # fmt: skip
+"""The pages that show the model of the demo."""
+
+MADE_UP: Final = ("connect", "performance", "performance-multiclass", "performance-empty", "settings-of-a-model")
 CLASSES: Final = ("billing", "technical", "delivery", "account", "other")
 SECONDS: Final = 120
 FLAGS: Final = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -40,6 +47,7 @@ class Stack(NamedTuple):
 
     url: str
     keys: dict[str, str]
+    file: Path
 
     def call(self, method: str, path: str, body: Any = None, role: str = "admin") -> Any:
         """Return the body of the response. Raises httpx.HTTPStatusError for an error."""
@@ -51,13 +59,16 @@ class Stack(NamedTuple):
 
 def main(pages: list[str]) -> int:
     """Draw the pages with these names, all without names. Return the exit code."""
+    unknown = [name for name in pages if name not in (*HISTORY, *MADE_UP)]
+    if unknown:
+        print(f"There is no page {unknown[0]}. Pages: {', '.join((*HISTORY, *MADE_UP))}.", file=sys.stderr)
+        return 2
+    wanted = pages or [*HISTORY, *MADE_UP]
     with tempfile.TemporaryDirectory() as folder, _serving(Path(folder)) as stack:
-        routes = _fill(stack)
-        unknown = [name for name in pages if name not in routes]
-        if unknown:
-            print(f"There is no page {unknown[0]}. Pages: {', '.join(routes)}.", file=sys.stderr)
-            return 2
-        _draw(stack, {name: route for name, route in routes.items() if not pages or name in pages})
+        for names, fill in ((HISTORY, _replay), (MADE_UP, _fill)):
+            if any(name in names for name in wanted):
+                routes = fill(stack)
+                _draw(stack, {name: routes[name] for name in names if name in wanted})
     return 0
 
 
@@ -68,7 +79,7 @@ def _serving(state: Path) -> Iterator[Stack]:
         try:
             _wait(lambda: (state / "stack.json").exists() or run.poll() is not None)
             found = json.loads((state / "stack.json").read_text())
-            yield Stack(found["url"], found["api_keys"])
+            yield Stack(found["url"], found["api_keys"], state / "stack.json")
         finally:
             run.terminate()
 
@@ -81,21 +92,37 @@ def _wait(until: Callable[[], bool]) -> None:
         time.sleep(0.5)
 
 
+def _replay(stack: Stack) -> dict[str, str]:
+    """Replay the demo's history, and return the routes of its pages by name."""
+    command = [sys.executable, "-m", "demo", "--stack", str(stack.file)]
+    paths = os.pathsep.join(["layers/driftguard", "clients/python"])
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, check=True)
+    (flights,) = (model["id"] for model in stack.call("GET", "/models") if model["name"] == "flight-delays")
+    alerts = stack.call("GET", f"/drift/models/{flights}/alerts?limit=500")
+    newest = {alert["alert_type"]: alert["id"] for alert in reversed(alerts)}
+    strongest = max((one for one in alerts if one["alert_type"] == "data_drift"), key=lambda one: one["peak_score"])
+    return {
+        "overview": "#/",
+        "alerts": "#/alerts",
+        "model": f"#/models/{flights}?days=120",
+        "alert": f"#/alerts/{strongest['id']}",
+        "performance-regression": f"#/models/{flights}/performance?days=92",
+        "performance-alert": f"#/alerts/{newest['performance']}",
+        "baseline": f"#/models/{flights}/baseline",
+        "channels": "#/channels",
+    }
+
+
 def _fill(stack: Stack) -> dict[str, str]:
-    """Create the models, and return the routes of the pages by name."""
+    """Create the made-up models, and return the routes of their pages by name."""
     churn = _model(stack, "customer-churn", {"type": "binary", "positive": 1}, _scored, per_day=300)
     tickets = _model(stack, "ticket-routing", {"type": "multiclass", "classes": list(CLASSES)}, _routed, per_day=150)
-    minutes = _model(stack, "delivery-time", {"type": "regression"}, _timed, per_day=150)
     empty = stack.call("POST", "/models", {"name": "credit-risk"})["id"]
-    alerts = stack.call("GET", f"/drift/models/{churn}/alerts?alert_type=performance")
     return {
-        "labels-overview": "#/",
         "connect": f"#/models/{churn}/connect",
         "performance": f"#/models/{churn}/performance",
         "performance-multiclass": f"#/models/{tickets}/performance",
-        "performance-regression": f"#/models/{minutes}/performance",
         "performance-empty": f"#/models/{empty}/performance",
-        "performance-alert": f"#/alerts/{alerts[0]['id']}",
         "settings-of-a-model": f"#/models/{churn}/settings",
     }
 
@@ -113,12 +140,6 @@ def _routed(chance: random.Random, *, worse: bool) -> tuple[Row, Any]:
     wrong = chance.random() < (0.21 if worse else 0.18)
     predicted = (label + wrong * chance.choice((1, 1, 2))) % len(CLASSES)
     return {"features": {"words": chance.randint(3, 200)}, "prediction": CLASSES[predicted]}, CLASSES[label]
-
-
-def _timed(chance: random.Random, *, worse: bool) -> tuple[Row, Any]:
-    label = round(chance.gauss(30, 12), 2)
-    prediction = round(label + chance.gauss(0.5, 4.2 if worse else 4), 2)
-    return {"features": {"km": chance.randint(1, 50)}, "prediction": prediction}, label
 
 
 def _model(stack: Stack, name: str, task: Row, one: Callable[..., tuple[Row, Any]], *, per_day: int) -> str:
