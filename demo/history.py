@@ -30,9 +30,9 @@ STORMS: Final = (
     (datetime(2013, 3, 6, tzinfo=UTC), datetime(2013, 3, 13, tzinfo=UTC)),
     (datetime(2013, 6, 24, tzinfo=UTC), LAST),
 )
-SELDOM: Final = timedelta(hours=6)
+SELDOM: Final = timedelta(hours=8)
 OFTEN: Final = timedelta(hours=1)
-LABELS_AT: Final = 6
+LABELS_AT: Final = 8
 """The hour at which the flights that have landed by then get their labels."""
 
 SETTLED: Final = timedelta(minutes=15)

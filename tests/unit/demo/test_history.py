@@ -39,7 +39,7 @@ def test_the_history_ends_now_on_the_same_weekday_and_hour(flights: Flights, hou
 
 
 def test_checks_cover_all_months_and_are_frequent_in_storms(history: History) -> None:
-    """They start after the first six hours of March, end at the last midnight, and leave no gap."""
+    """They start after the first eight hours of March, end at the last midnight, and leave no gap."""
     moments = [history.first, *history.moments()]
     assert moments[0] == FIRST
     assert moments[-1] == history.today <= history.end < history.today + DAY
