@@ -32,8 +32,8 @@ from moto import mock_aws
 from driftguard.baselines import versions
 from driftguard.baselines.schemas import BaselineBody
 from driftguard.checks.check import check, look
-from driftguard.checks.idle import may_rest
 from driftguard.checks.messages import LOOKS_AT_ONCE
+from driftguard.checks.resting import may_rest
 from driftguard.checks.task import Task
 from driftguard.models import registry
 from driftguard.models.schemas import NewModel

@@ -60,9 +60,7 @@ TOPIC = Box(402, ROWS[2], 170, "SNS", "one message per check")
 EMAIL = Box(622, ROWS[2] - 62, 150, "notify_email", "SES or SMTP")
 SLACK = Box(622, ROWS[2], 150, "notify_slack", "Slack")
 WEBHOOK = Box(622, ROWS[2] + 62, 150, "notify_webhook", "Teams, PagerDuty, …")
-BOXES: Final = (
-    *(CLIENT, GATEWAY, LOG, JOIN, SCHEDULE, QUEUE, CHECK, TABLES, DASHBOARD, TOPIC, EMAIL, SLACK, WEBHOOK),
-)
+BOXES: Final = (*(CLIENT, GATEWAY, LOG, JOIN, SCHEDULE, QUEUE, CHECK, TABLES, DASHBOARD, TOPIC, EMAIL, SLACK, WEBHOOK),)
 
 
 def _right(first: Box, second: Box) -> str:

@@ -15,10 +15,10 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from bench.cost import prices
 from driftguard import all_tables
 from driftguard.checks import triggers
-from driftguard.counting import folding
 from driftguard.notifications import delivery
 from driftguard.platform.dynamodb import Table
 from driftguard.platform.environment import Environment
+from driftguard.predictions.arrivals import SETTLED
 from rules.alarms import OWN_METRICS
 from rules.deployments import DEPLOYMENTS, EVERYTHING
 from rules.stack import target
@@ -477,7 +477,7 @@ def test_time_limits_of_template_and_code_fit_together() -> None:
         return timedelta(seconds=int(stack.resolved()["Resources"][queue]["Properties"][key]))
 
     gateway = timedelta(seconds=29)
-    assert timeout("log_predictions") < folding.SETTLED
+    assert timeout("log_predictions") < SETTLED
     assert timeout("log_predictions") < delay("EraseQueue", "DelaySeconds")
     assert max(timeout(code) for code in functions() if code.startswith("notify_")) < delivery.LEASE
     assert gateway > triggers.BY_HAND + triggers.MARGIN

@@ -25,6 +25,7 @@ from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
 from driftguard.platform.times import hour_of, iso
 from driftguard.predictions import intake
+from driftguard.predictions.arrivals import SETTLED
 from driftguard.predictions.schemas import BatchBody
 from driftguard.predictions.tables import Predictions
 from driftguard.rows.unpacking import columns
@@ -132,14 +133,14 @@ def test_a_fold_counts_what_has_settled_and_nothing_later(model_id: str, baselin
     log(model_id, NOW - timedelta(minutes=9), [0.1, 30], 100)
     series = series_of(model_id, baseline)
     state = fold(series)
-    check(series, NOW - folding.SETTLED)
+    check(series, NOW - SETTLED)
     late = count_fresh(series, state.cursor, NOW, [since(0)], lambda: True)
     assert late is not None
     assert late.counts[since(0)].rows == 2
     assert late.hours == {hour_of(NOW - timedelta(hours=hours)) for hours in (0.1, 30)}
     later = NOW + timedelta(minutes=15)
     fold(series, later)
-    check(series, later - folding.SETTLED)
+    check(series, later - SETTLED)
 
 
 def test_folding_again_writes_nothing(model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +208,7 @@ def test_a_fold_killed_around_any_write_is_made_good(
             fold(series)
         saboteur.left = -1
         fold(series, later)
-        check(series, later - folding.SETTLED)
+        check(series, later - SETTLED)
 
 
 def test_two_folds_at_once_count_once(model_id: str, baseline: Baseline, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +232,7 @@ def test_two_folds_at_once_count_once(model_id: str, baseline: Baseline, monkeyp
             fold(series)
         monkeypatch.setattr(StoredCounts, "put", put)
         fold(series, NOW + timedelta(minutes=1))
-        check(series, NOW - folding.SETTLED)
+        check(series, NOW - SETTLED)
 
 
 def test_a_fold_stops_at_a_safe_point_when_time_runs_out(
@@ -250,7 +251,7 @@ def test_a_fold_stops_at_a_safe_point_when_time_runs_out(
             rounds += 1
             assert rounds < 400
         assert rounds >= least_rounds
-        check(series, NOW - folding.SETTLED)
+        check(series, NOW - SETTLED)
 
 
 def test_counts_that_do_not_fit_in_memory_are_folded_group_by_group_and_batch_by_batch(
@@ -268,7 +269,7 @@ def test_counts_that_do_not_fit_in_memory_are_folded_group_by_group_and_batch_by
     monkeypatch.setattr(steps, "BYTES_A_STEP", 1)
     in_steps = series_of(model_id, baseline, version=3)
     fold(in_steps)
-    check(in_steps, NOW - folding.SETTLED)
+    check(in_steps, NOW - SETTLED)
 
 
 def test_counts_of_fresh_predictions_that_do_not_fit_in_memory_are_left_to_the_next_check(
@@ -296,7 +297,7 @@ def test_a_late_row_goes_to_its_own_hour_and_day(model_id: str, baseline: Baseli
     log(model_id, NOW + timedelta(minutes=1), [9 * 24], 300)
     later = NOW + timedelta(minutes=15)
     fold(series, later)
-    check(series, later - folding.SETTLED)
+    check(series, later - SETTLED)
     changed = {key for key, data in stored(series).items() if before.get(key) != data}
     late = hour_of(NOW - timedelta(days=9))
     assert {key.split("#")[1] for key in changed} == {"h", "d", "p"}
@@ -312,7 +313,7 @@ def test_a_writer_whose_clock_is_five_minutes_off_is_counted_once(model_id: str,
     log(model_id, NOW + timedelta(minutes=5), [0.0], 3)
     later = NOW + timedelta(minutes=15)
     fold(series, later)
-    check(series, later - folding.SETTLED)
+    check(series, later - SETTLED)
 
 
 def test_a_new_baseline_counts_the_last_14_days_again(model_id: str, baseline: Baseline) -> None:
@@ -324,7 +325,7 @@ def test_a_new_baseline_counts_the_last_14_days_again(model_id: str, baseline: B
     )
     series = series_of(model_id, other, version=2)
     fold(series)
-    check(series, NOW - folding.SETTLED)
+    check(series, NOW - SETTLED)
 
 
 def test_the_window_is_the_same_from_hours_and_from_rolled_up_days(model_id: str, baseline: Baseline) -> None:

@@ -33,6 +33,7 @@ from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
 from driftguard.platform.times import DAY, HOUR, hour_of, iso
 from driftguard.predictions import intake
+from driftguard.predictions.arrivals import SETTLED
 from driftguard.predictions.schemas import BatchBody
 from driftguard.predictions.tables import Predictions
 from driftguard.rows.unpacking import columns
@@ -160,7 +161,7 @@ def same_past(
     series: Series, now: datetime, comparison: Comparison, bad: BadDays = NO_BAD_DAYS, clean: Clean | None = None
 ) -> None:
     """Fail if the stored past differs from one clean pass over everything that had settled at `now`."""
-    clean = clean or Clean(series, now - folding.SETTLED)
+    clean = clean or Clean(series, now - SETTLED)
     same_profiles(read_profiles(series, 0, 9_999_999), clean.profiles)
     assert comparison.knowledge is not None
     day = comparison.knowledge.day
@@ -241,7 +242,7 @@ def test_a_check_killed_at_any_call_is_made_good(almost_a_week: Series) -> None:
     kinds = {item.sk.split("#")[1] for item in stored(series)}
     assert kinds == {"state", "h", "d", "p", "k"}
     later = now + timedelta(minutes=15)
-    clean = Clean(series, later - folding.SETTLED)
+    clean = Clean(series, later - SETTLED)
     for number, after in moments(killer.calls):
         put_back(before)
         with calls_to_aws(Killer(number, after=after)), pytest.raises(Killed):
@@ -265,7 +266,7 @@ def test_two_checks_at_once_leave_one_past(almost_a_week: Series) -> None:
     with calls_to_aws(counting):
         check(series, now)
     later = now + timedelta(minutes=15)
-    clean = Clean(series, later - folding.SETTLED)
+    clean = Clean(series, later - SETTLED)
     for moment in range(1, seen + 1):
         put_back(before)
         left = moment

@@ -22,7 +22,7 @@ from driftguard.counting.folding import Overtaken, fold, load_state
 from driftguard.counting.fresh import count_fresh, latest
 from driftguard.counting.series import Fresh
 from driftguard.counting.series import State as Folded
-from driftguard.counting.steps import Arrivals, arrival_time
+from driftguard.counting.steps import Arrivals
 from driftguard.counting.tables import StoredCounts
 from driftguard.models.schemas import State
 from driftguard.models.statuses import Statuses
@@ -31,6 +31,7 @@ from driftguard.models.traffic import Traffic
 from driftguard.platform.ids import new_id
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of
+from driftguard.predictions.arrivals import arrival_time
 from driftguard.predictions.tables import Predictions
 from driftguard.verdicts.moments import Moment, occasion
 from driftguard.verdicts.report import report_of

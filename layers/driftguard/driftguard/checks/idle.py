@@ -9,23 +9,15 @@ from datetime import datetime, timedelta
 
 from driftguard.alerts.findings import Memory
 from driftguard.alerts.schemas import OF_LABELS
-from driftguard.counting.folding import SETTLED
-from driftguard.counting.steps import arrival_time
+from driftguard.checks.resting import FULL_EVERY, TICK_ERROR, has_open
 from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.models.traffic import Traffic
 from driftguard.platform.times import hour_of, iso, parse
+from driftguard.predictions.arrivals import SETTLED, arrival_time
 from driftguard.predictions.tables import Predictions
 from driftguard.rows.reading import MAX_AHEAD
 from driftguard.verdicts.silence import silence
-
-FULL_EVERY = timedelta(hours=2)
-TICK_ERROR = timedelta(minutes=5)
-"""A run of the schedule may begin a little earlier in its 15 minutes than the run two hours before."""
-
-
-LONGEST_WINDOW = timedelta(days=14)
-"""The longest window that a model can have."""
 
 
 def definition_of(model: Models) -> str:
@@ -38,7 +30,7 @@ def is_idle(model: Models, status: Statuses, now: datetime) -> bool:
 
     The queries are made last, and only for a model that is otherwise idle.
     """
-    if status.checked_at is None or status.last_arrival is None or _has_open(status):
+    if status.checked_at is None or status.last_arrival is None or has_open(status):
         return False
     checked_at = parse(status.checked_at)
     # Writers are slow and clocks differ. So the last check may not have seen a batch with an arrival shortly before it.
@@ -50,22 +42,6 @@ def is_idle(model: Models, status: Statuses, now: datetime) -> bool:
         and not _may_open(model, status, checked_at, now)
         and next(Predictions.arrivals(model.model_id, model.partition_count, after=iso(unseen), limit=1), None) is None
     )
-
-
-def may_rest(status: Statuses, now: datetime) -> bool:
-    """Return whether a model is probably idle at `now`, as far as its status alone tells. `is_idle` decides."""
-    if status.checked_at is None or status.last_arrival is None or _has_open(status):
-        return False
-    checked_at, last_arrival = parse(status.checked_at), arrival_time(status.last_arrival)
-    if last_arrival >= checked_at - SETTLED:
-        return False
-    was_empty = last_arrival + MAX_AHEAD < checked_at - LONGEST_WINDOW
-    return was_empty or now - checked_at < FULL_EVERY - TICK_ERROR
-
-
-def _has_open(status: Statuses) -> bool:
-    """Return whether an alert is open that checks decide about."""
-    return any(kind not in OF_LABELS for kind in status.open_alerts or {})
 
 
 def _is_due(model: Models, status: Statuses, checked_at: datetime, now: datetime) -> bool:

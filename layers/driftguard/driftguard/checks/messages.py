@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from driftguard.alerts.schemas import SCHEDULE
-from driftguard.checks.idle import may_rest
+from driftguard.checks.resting import may_rest
 from driftguard.checks.tables import Runs
 from driftguard.models.schemas import EraseMessage
 from driftguard.models.statuses import Statuses

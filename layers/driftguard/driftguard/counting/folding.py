@@ -13,7 +13,7 @@ that the counts of few features are in memory at the same time.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import batched
 
 from driftguard.counting.batches import ByHour, count_groups
@@ -27,11 +27,9 @@ from driftguard.counting.tables import DAY_LIFE, StoredCounts, day_key, hour_key
 from driftguard.models.traffic import Traffic
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import hour_of, hour_start, iso
+from driftguard.predictions.arrivals import SETTLED
 from driftguard.predictions.tables import RECOUNT_DAYS
 from driftguard.rows.reading import MAX_AHEAD
-
-SETTLED = timedelta(minutes=10)
-"""Longer than a writer runs plus the error of its clock. Later predictions get an arrival after now - SETTLED."""
 
 KEYS_AT_ONCE = 100
 """Stored counts that are read at the same time, for an item has up to 400 kB."""

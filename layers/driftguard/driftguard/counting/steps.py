@@ -3,13 +3,13 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from itertools import islice
 
 from driftguard.counting.batches import HOUR
 from driftguard.counting.series import Series
-from driftguard.platform.times import hour_of, parse
+from driftguard.platform.times import hour_of
+from driftguard.predictions.arrivals import arrival_time
 from driftguard.predictions.heads import Head
 from driftguard.predictions.tables import Predictions
 
@@ -104,8 +104,3 @@ class Arrivals:
         if not self._ahead:
             self._ahead.extend(islice(self._heads, 1))
         return self._ahead[0] if self._ahead else None
-
-
-def arrival_time(arrived_at: str) -> datetime:
-    """Return the time of arrival from a batch's `arrived_at` key."""
-    return parse(arrived_at.partition("#")[0])

@@ -17,14 +17,12 @@ from driftguard.performance.tables import Joined, Progress
 from driftguard.platform.bulk import delete
 from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import HOUR, iso
+from driftguard.predictions.arrivals import SETTLED
 from driftguard.predictions.heads import Head
 from driftguard.predictions.keys import labels_of
 from driftguard.predictions.storing import ids_of
 from driftguard.predictions.tables import RETENTION, Predictions
 from driftguard.rows.unpacking import unpack_rows
-
-SETTLED = timedelta(minutes=10)
-"""Longer than a writer runs plus the error of its clock. Later arrivals get an `arrived_at` after now - SETTLED."""
 
 ROWS_A_STEP = 200_000
 UNITS_AN_HOUR = 500
