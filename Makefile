@@ -101,8 +101,8 @@ bench-categories: setup ## Count false alarms of categorical features, 2 to 20,0
 bench-labels: build ## Join real flights, judge months of car loans, let a storm of labels pass, write docs/ground-truth.md: ONLY=flights|http|months|storm
 	@$(BENCH) labels $(if $(ONLY),--only $(ONLY)) $(if $(LABELS),--labels $(LABELS)) $(if $(MONTHS),--months $(MONTHS))
 
-evaluate: setup ## Replay real data with DriftGuard, NannyML, Evidently and the classic rule, write docs/evaluation.md
-	@$(BENCH) evaluate
+evaluate: setup ## Replay real data with DriftGuard, NannyML, Evidently and the classic rule, write docs/evaluation.md (SEEDS=3)
+	@$(BENCH) evaluate $(if $(SEEDS),--seeds $(SEEDS))
 
 load: build ## Load a stack here with 100 organizations and 1,000 models, write docs/load.md: USERS=8 SECONDS=60 MODELS=1000 (HELP=1)
 	@$(BENCH) load $(if $(HELP),--help) $(if $(URL),--url $(URL)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \

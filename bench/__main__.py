@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "alarms":
             alarms.run(options.effort, say, everything=options.all)
         case "evaluate":
-            return evaluation.run(say)
+            return evaluation.run(options.seeds, say)
         case "load":
             return load.run(options, say)
         case "files":
@@ -58,7 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     alarms_parser = commands.add_parser("alarms", help="simulate months with and without drift, write docs/alarms.md")
     alarms_parser.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
     alarms_parser.add_argument("--all", action="store_true", help="also traffic that is not in the first tables")
-    commands.add_parser("evaluate", help="replay real data with all tools, write docs/evaluation.md")
+    evaluation_parser = commands.add_parser(
+        "evaluate", help="replay real data with all tools, write docs/evaluation.md"
+    )
+    evaluation.add_arguments(evaluation_parser)
     load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
     load.add_arguments(load_parser)
     commands.add_parser("files", help="compare files beside other tools, write that section of docs/benchmarks.md")

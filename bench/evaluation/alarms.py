@@ -47,6 +47,12 @@ def openings(spans: Iterable[Span], quiet: timedelta = QUIET) -> list[datetime]:
     return found
 
 
+def time_on(spans: Iterable[Span], start: datetime, end: datetime) -> timedelta:
+    """Return for how long a tool was on between two moments."""
+    inside = (min(off, end) - max(on, start) for on, off in merged(spans))
+    return sum((one for one in inside if one > timedelta()), timedelta())
+
+
 def reaction(spans: Sequence[Span], change: datetime) -> Reaction:
     """Return how a tool reacted to a change."""
     joined = merged(spans)

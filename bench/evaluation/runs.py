@@ -24,7 +24,6 @@ from scripts.build.wheels import ENGINE, write_engine
 
 KEPT = ROOT / ".local" / "evaluation" / "runs.jsonl"
 RECORDS = Path(__file__).with_name("records.json")
-SEEDS = (1, 2, 3)
 TIMEOUT = 900
 """Seconds for one tool on one data set."""
 
@@ -114,8 +113,11 @@ def tools() -> list[Tool]:
     ]
 
 
-def run_all(say: Callable[[str], None]) -> tuple[list[Facts], list[Run], float]:
-    """Run what is not kept. Returns the facts, the runs, and the CPU minutes of all runs."""
+def run_all(seeds: int, say: Callable[[str], None]) -> tuple[list[Facts], list[Run], float]:
+    """Run what is not kept, on the rows as they are and shuffled with each of so many seeds.
+
+    Returns the facts, the runs, and the CPU minutes of all runs.
+    """
     write_engine(ENGINE / "src")
     KEPT.parent.mkdir(parents=True, exist_ok=True)
     known = dict(json.loads(line) for line in KEPT.read_text().splitlines()) if KEPT.exists() else {}
@@ -127,7 +129,7 @@ def run_all(say: Callable[[str], None]) -> tuple[list[Facts], list[Run], float]:
     ):
         jobs, rows = {}, {sample.name: sample.rows() for sample in SAMPLES}
         facts = [_facts(sample, rows[sample.name]) for sample in SAMPLES]
-        for seed, sample in product((None, *SEEDS), SAMPLES):
+        for seed, sample in product((None, *range(1, seeds + 1)), SAMPLES):
             drawn = rows[sample.name] if seed is None else shuffled(rows[sample.name], seed)
             paths = _written(sample, drawn, Path(folder) / f"{sample.name}-{seed}")
             for tool in tools():

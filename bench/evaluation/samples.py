@@ -190,7 +190,7 @@ SAMPLES = (
         "real",
         start=_day(2017, 1, 1),
         watched=_day(2017, 4, 1),
-        changed=_day(2017, 7, 6),
+        changed=_day(2017, 7, 6, 16),
         end=_day(2017, 8, 5),
         change="the field `citationIssued` was first filled in, in about 80 % of the stops",
         source="The file (`carData::MplsStops`): the first value is of 6 July 2017, 16:00. A missing value is written "
@@ -206,9 +206,9 @@ SAMPLES = (
         "real",
         start=_day(2016, 11, 9),
         watched=_day(2017, 1, 9),
-        changed=_day(2017, 3, 8),
+        changed=_day(2017, 3, 8, 13),
         end=_day(2017, 4, 7),
-        change="the author changed from an Android phone to an iPhone",
+        change="the author changed from an Android phone to an iPhone. Two tweets from the old phone followed",
         source="The file (`dslabs::trump_tweets`), and the press of the time: "
         "<https://gizmodo.com/trumps-social-media-crony-claims-our-dear-leader-is-twe-1793759413>.",
         times="the time of the tweet",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.evaluation.alarms import Reaction, Span, openings, reaction
+from bench.evaluation.alarms import Reaction, Span, openings, reaction, time_on
 from bench.evaluation.protocol import TIME, daily_spans, daily_windows
 from bench.evaluation.report import document, scores
 from bench.evaluation.runs import Facts, Records, Run
@@ -34,6 +34,13 @@ def test_the_delay_runs_from_the_change_to_the_first_moment_on() -> None:
     assert reaction(days(9.5, 12), change) == Reaction(1.5 * DAY, on_before=False)
     assert reaction(days(10, 12), change) == Reaction(None, on_before=True)
     assert reaction(days(2, 3), change) == Reaction(None, on_before=False)
+
+
+def test_the_time_on_is_cut_at_both_ends_and_counted_once() -> None:
+    """Overlapping spans count once, and only what lies between the two moments."""
+    spans = [*days(1, 2), (START + 2.5 * DAY, START + 6 * DAY)]
+    assert time_on(spans, START + 1.5 * DAY, START + 4 * DAY) == 2.5 * DAY
+    assert time_on(spans, START + 7 * DAY, START + 9 * DAY) == 0 * DAY
 
 
 def test_daily_windows_hold_the_seven_days_before_each_midnight() -> None:
@@ -81,6 +88,8 @@ def test_scores_count_alarms_before_the_change_and_on_shuffled_rows() -> None:
     assert {(one.before, one.shuffled, one.delay) for one in peer} == {(1, 0, "on before")}
     sample = SAMPLES[0]
     assert own[0].months == (sample.changed - sample.watched) / (30 * DAY)
+    assert own[0].on == pytest.approx(2 / 30)
+    assert own[0].shuffled_on == pytest.approx(2 / 30)
     assert own[0].shuffled_months == 2 * (sample.end - sample.watched) / (30 * DAY)
 
 
@@ -88,7 +97,8 @@ def test_the_page_says_where_driftguard_loses() -> None:
     """A peer that is sooner, or has fewer alarms, is named for each data set; without one the page says so."""
     lost = document(records(days(2, 22), days(21), days(5)))
     assert lost.count("DriftGuard needed 48 h. Sooner: NannyML (24 h).") == len(SAMPLES)
-    assert lost.count("Fewer alarms before the change than DriftGuard's 1: NannyML.") == len(SAMPLES)
+    assert lost.count("DriftGuard had 1 alarms before the change and was on ") == len(SAMPLES)
+    assert lost.count("Fewer alarms: NannyML (0, on 0% of the time).") == len(SAMPLES)
     assert lost.count("Fewer alarms on shuffled rows than DriftGuard's 1: NannyML.") == len(SAMPLES)
     never = document(records([], days(21), []))
     assert never.count("DriftGuard did not find the change. Sooner: NannyML (24 h).") == len(SAMPLES)
