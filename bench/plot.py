@@ -50,7 +50,7 @@ def _alarms(axes: Any, scenarios: list[dict[str, Any]], limit: float) -> None:
     axes.set_ylim(len(scenarios) - 0.2, -0.6)
     axes.grid(axis="x", color="#e6e8eb", lw=0.7)
     axes.set_axisbelow(True)
-    axes.set_title("False alarms a model-month, no drift", loc="left", fontsize=9.5)
+    axes.set_title("False alarms per model-month, no drift", loc="left", fontsize=9.5)
     axes.legend(frameon=False, loc="upper center")
 
 

@@ -10,7 +10,7 @@ from rules.template import PSEUDO, Template
 MOST_WITHOUT_KEY = 20
 """Requests per second that a method accepts without a key."""
 
-NO_KEY = {"/health", "/openapi.json", "/docs", "/dashboard", "/dashboard/{proxy+}"}
+NO_KEY = {"/", "/health", "/openapi.json", "/docs", "/dashboard", "/dashboard/{proxy+}"}
 """Paths that need no API key."""
 
 GATEWAY_ANSWERS = {
@@ -112,7 +112,7 @@ def limits_and_access_logs(stack: Stack) -> Iterator[Breach]:
             yield name, "is not throttled"
         own = {(each["ResourcePath"], each["HttpMethod"]): each for each in stage.get("MethodSettings", [])}
         for path, method in _without_key(stack):
-            limits = own.get((f"/{path.replace('/', '~1')}", method.upper()), {})
+            limits = own.get((_method_path(path), method.upper()), {})
             if not 0 < limits.get("ThrottlingRateLimit", 0) <= MOST_WITHOUT_KEY:
                 yield name, f"has no small limit of its own for {method.upper()} {path}, which needs no key"
         if not any(plan.get("Throttle") for plan in plans.values()):
@@ -126,6 +126,11 @@ def limits_and_access_logs(stack: Stack) -> Iterator[Breach]:
             yield name, "writes keys into the access log"
         if not isinstance(json.loads(line), dict):
             yield name, "writes an access log that is not JSON"
+
+
+def _method_path(path: str) -> str:
+    """Return a path as method settings name it. The root is a plain slash there."""
+    return path if path == "/" else f"/{path.replace('/', '~1')}"
 
 
 def custom_domain(stack: Stack) -> Iterator[Breach]:

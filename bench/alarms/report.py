@@ -15,7 +15,7 @@ MOST_ALARMS = 0.05
 VARIANTS: tuple[Variant, ...] = ("budget", "timestamps")
 COLUMNS = {"budget": "without timestamps", "timestamps": "with timestamps"}
 
-ASKED: dict[str, tuple[str, str]] = {
+DESIGNED: dict[str, tuple[str, str]] = {
     "mean 0.25 σ": ("37", "14.5"),
     "mean 0.5 σ": ("4.7 / 11.5", "2.9 / 9.4"),
     "mean 1 σ": ("1.8", "1.6"),
@@ -38,29 +38,33 @@ def document(outcomes: Sequence[Outcome], minutes: float) -> str:
     quiet, drifting = _split(usual)
     return f"""# False alarms and missed drift
 
+This page shows how often DriftGuard raises a false alarm, and how soon it finds drift. The numbers come from
+simulations. [statistics.md](statistics.md) explains the method.
+
 Written by `make bench-alarms` in {minutes:.0f} minutes. {machine.describe()}
 
 {_method()}
-![False alarms a model-month, and how soon drift is found](img/alarms.png)
+![False alarms per model-month, and hours until drift is found](img/alarms.png)
 
 ## Without drift: false alarms
 
 {_quiet_table(quiet)}
-Alerts about drift, each counted when it opens, with 95 % intervals. The last columns show the classic rule for
-comparison: false alarms a model-month under `p_value`, checked every {15 * EVERY["p_value"]} minutes.
+Drift alerts per model and month, with 95 % intervals. Each alert counts once, when it opens. The last two columns show
+the classic rule for comparison: false alarms per model and month with `p_value`, checked every
+{15 * EVERY["p_value"]} minutes.
 Alerts about data quality in all these models: {_quality(quiet)}.
 
 ## With drift: hours until the alert
 
 {_drift_table(drifting)}
-The median and the 90 % quantile, with 95 % intervals; *never* is not within {WATCHED_DAYS} days. *Asked for*: what the
-simulation found that the rules come from.
+Hours from the change to the alert: the median and the 90 % quantile of the models, with 95 % intervals. *Never* means
+not within {WATCHED_DAYS} days. *Design* is the result of the independent simulation that the rules were designed with.
 
 ## One change, one alert
 
 {_lives_table(lives)}
-Drift alerts that opened in {WARM_DAYS + MONTH} days with one change, checked by the hour: the share of models with
-exactly one.
+The number of models in which one change opened exactly one drift alert. Each model was checked hourly for
+{WARM_DAYS + MONTH} days.
 {_more(more)}"""
 
 
@@ -85,23 +89,23 @@ def _split(outcomes: Iterable[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
 
 
 def _method() -> str:
-    return f"""Each model is simulated on its own: a baseline of a week is drawn, {WARM_DAYS} days of traffic, then a
-month of {MONTH} days. The product's code counts the rows, learns every day what is normal, and judges every 15 minutes,
-with the clock as an argument. The product's alert transitions and episodes follow. A check is left out when no alert is
-open and no part could fire. A unit test shows that this changes nothing. Rows come as a Poisson process. Features are
-normal.
+    return f"""Each model is simulated by itself: a baseline of one week, {WARM_DAYS} days of traffic, then a month of
+{MONTH} days. DriftGuard's own code counts the rows, learns daily what is normal, and checks every 15 minutes. The
+simulation sets its clock. Alerts open and resolve by DriftGuard's own rules. To save time, a check is skipped
+if no alert is open and no part could find drift. A unit test shows that this changes no result. Rows arrive as
+a Poisson process. Features have a normal distribution.
 
-- *independent rows*: the baseline is as many independent rows, its `days` not given.
-- *day/night cycle*: the mean swings by ±0.5 σ over the day, each feature at its own hour, and the traffic by ±80 %.
-- *weekend step*: the mean is 0.5 σ higher on Saturday and Sunday, with half the traffic.
-- *day effects*: each feature's mean shifts every day anew, normal with that standard deviation.
-- *with drift*: on traffic with a cycle and a weekend step, in one of 10 features. Drift sets in at any time of the
+- *independent rows*: the baseline has independent rows, without `days`.
+- *day/night cycle*: the mean moves by ±0.5 σ over the day, each feature at its own hour, and the traffic by ±80 %.
+- *weekend step*: on Saturday and Sunday, the mean is 0.5 σ higher and the traffic is half as high.
+- *day effects*: each day, the mean of each feature shifts at random, normally with that standard deviation.
+- *with drift*: one of 10 features drifts, on traffic with a cycle and a weekend step. Drift begins at any time of the
   third week, or with the first row.
 """
 
 
 def _quiet_table(outcomes: Sequence[Outcome]) -> str:
-    head = ["traffic", "rows a week", "models"]
+    head = ["traffic", "rows per week", "models"]
     head += [f"first {WARM_DAYS} days, {COLUMNS[variant]}" for variant in VARIANTS]
     head += [f"a month later, {COLUMNS[variant]}" for variant in VARIANTS]
     head += ["`p_value`", "models"]
@@ -124,16 +128,16 @@ def _rates(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _drift_table(outcomes: Sequence[Outcome]) -> str:
-    head = ["drift", "rows a week", "models"]
+    head = ["drift", "rows per week", "models"]
     for variant in VARIANTS:
-        head += [f"median, {COLUMNS[variant]}", "90 %", "asked for"]
+        head += [f"median, {COLUMNS[variant]}", "90 %", "design"]
     rows = []
     for one in outcomes:
         row = [one.plan.scenario.name, f"{one.plan.size.rows_a_week:,}", str(one.plan.models)]
-        for variant, asked in zip(VARIANTS, ASKED.get(one.plan.scenario.name, ("", "")), strict=True):
+        for variant, designed in zip(VARIANTS, DESIGNED.get(one.plan.scenario.name, ("", "")), strict=True):
             hours = _hours(one, variant)
             usual = one.plan.size == USUAL
-            row += [_interval(quantile(hours, 0.5)), _interval(quantile(hours, 0.9)), asked if usual else ""]
+            row += [_interval(quantile(hours, 0.5)), _interval(quantile(hours, 0.9)), designed if usual else ""]
         rows.append(row)
     return table(head, rows)
 

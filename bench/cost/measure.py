@@ -7,6 +7,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
@@ -30,10 +31,13 @@ from moto import mock_aws
 
 from driftguard.baselines import versions
 from driftguard.baselines.schemas import BaselineBody
-from driftguard.checks.check import check
+from driftguard.checks.check import check, look
+from driftguard.checks.idle import may_rest
+from driftguard.checks.messages import LOOKS_AT_ONCE
 from driftguard.checks.task import Task
 from driftguard.models import registry
 from driftguard.models.schemas import NewModel
+from driftguard.models.statuses import Statuses
 from driftguard.organizations.tables import ApiKeys
 from driftguard.platform import aws, dynamodb
 from driftguard.platform.environment import Environment
@@ -109,7 +113,7 @@ def send(gateway: Gateway, body: dict[str, Any], path: str = "/predictions/batch
 
 
 def measure_check(features: int, rows_an_hour: float) -> Usage:
-    """Mean usage of a check, for a model with DAYS_OF_DATA days of data.
+    """Return the mean usage of a check, for a model with DAYS_OF_DATA days of data.
 
     It is that of the four checks of an hour at noon, and a part of what the first check of a day uses beyond that: it
     rolls up the day before, and learns from the model's past.
@@ -133,11 +137,19 @@ def measure_check(features: int, rows_an_hour: float) -> Usage:
         log(model_id, rng.sample(pool, max(1, hourly // 4)), midnight + timedelta(minutes=5))
         with metered() as first:
             run(model_id, midnight + timedelta(minutes=15))
-        return _spread(mean(usage, times), first, CHECKS_A_DAY)
+        return _with_status_read(_spread(mean(usage, times), first, CHECKS_A_DAY), model_id)
 
 
-def measure_idle(features: int, rows_an_hour: float) -> Usage:
-    """Mean usage of a scheduled check over a day in which the model of `measure_check` gets no data.
+@dataclass(frozen=True)
+class Idle:
+    """What an idle model uses. usage: the mean of a tick. messages: its share of a message to the checks per tick."""
+
+    usage: Usage
+    messages: float
+
+
+def measure_idle(features: int, rows_an_hour: float) -> Idle:
+    """Return what the model of `measure_check` uses over a day without data, among other idle models.
 
     The silence stays below its limit, so that no alert opens.
     """
@@ -148,10 +160,32 @@ def measure_idle(features: int, rows_an_hour: float) -> Usage:
         for tick in range(3):
             run(model_id, end + timedelta(minutes=15 * tick))
         begin = end + timedelta(minutes=45)
-        with metered() as usage:
-            for tick in range(CHECKS_A_DAY):
-                run(model_id, begin + timedelta(minutes=15 * tick))
-        return mean(usage, CHECKS_A_DAY)
+        messages, used = 0.0, Usage()
+        for tick in range(CHECKS_A_DAY):
+            now = begin + timedelta(minutes=15 * tick)
+            rests = may_rest(Statuses.one("acme", model_id), now)
+            messages += 1 / LOOKS_AT_ONCE if rests else 1
+            with metered() as usage:
+                (look_at if rests else run)(model_id, now)
+            used = _sum(used, usage)
+        return Idle(_with_status_read(mean(used, CHECKS_A_DAY), model_id), messages / CHECKS_A_DAY)
+
+
+def _with_status_read(usage: Usage, model_id: str) -> Usage:
+    """Return the usage of a check with the units that the schedule uses to read the model's status."""
+    with metered() as reading:
+        list(Statuses.of_models([registry.find("acme", model_id)]))
+    return replace(usage, read_units=usage.read_units + reading.read_units)
+
+
+def _sum(first: Usage, second: Usage) -> Usage:
+    return Usage(
+        first.write_units + second.write_units,
+        first.read_units + second.read_units,
+        first.calls + second.calls,
+        first.own_seconds + second.own_seconds,
+        first.written + second.written,
+    )
 
 
 def filled(
@@ -212,11 +246,20 @@ def log(model_id: str, sample: list[dict[str, Any]], now: datetime) -> None:
     intake.log_batch("acme", BatchBody(model_id=model_id, predictions=sample), now=now)
 
 
+def look_at(model_id: str, now: datetime) -> None:
+    """Look at an idle model as the schedule does. Raises RuntimeError if it is not idle."""
+    if not look(_task(model_id, now), now.isoformat()):
+        raise RuntimeError("the model is not idle")
+
+
+def _task(model_id: str, now: datetime) -> Task:
+    keep, hour = timedelta(days=400), timedelta(hours=1)
+    return Task(registry.find("acme", model_id), now, now.isoformat(), lambda: hour, lambda _message: None, keep)
+
+
 def run(model_id: str, now: datetime) -> None:
     """Run a scheduled check at the time `now`. Raises RuntimeError if it does not finish."""
-    model = registry.find("acme", model_id)
-    keep, hour = timedelta(days=400), timedelta(hours=1)
-    result = check(Task(model, now, now.isoformat(), lambda: hour, lambda _message: None, keep))
+    result = check(_task(model_id, now))
     if result.outcome != "checked" or not result.finished:
         raise RuntimeError(f"the check was {result.outcome}")
 

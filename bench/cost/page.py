@@ -57,7 +57,7 @@ def _two_numbers() -> dict[str, Any]:
     check = measure_check(50, 600)
     month = check_lines(check, TICKS)
     idle = measure_idle(50, 600)
-    idle_month = check_lines(idle, TICKS)
+    idle_month = check_lines(idle.usage, TICKS, idle.messages)
     open_writes = measure_open_alert(OPEN_FEATURES)
     return {
         "ingest_verdict": verdict(total_of(million), TARGETS["ingest"]),
@@ -75,9 +75,9 @@ def _two_numbers() -> dict[str, Any]:
         "idle": table(idle_month),
         "idle_dollars": total_of(idle_month),
         "idle_share": total_of(idle_month) / total_of(month),
-        "idle_units_share": database_dollars(idle) / database_dollars(check),
-        "idle_writes": idle.write_units,
-        "idle_reads": idle.read_units,
+        "idle_units_share": database_dollars(idle.usage) / database_dollars(check),
+        "idle_writes": idle.usage.write_units,
+        "idle_reads": idle.usage.read_units,
         "written": ", ".join(f"{name} {units:g}" for name, units in check.written.most_common()),
         "open_features": OPEN_FEATURES,
         "open_writes": open_writes,

@@ -100,16 +100,17 @@ def database_dollars(usage: Usage) -> float:
     return usage.write_units * PRICES["write"][0] + usage.read_units * PRICES["read"][0]
 
 
-def check_lines(usage: Usage, checks: float) -> list[Line]:
-    """The cost of `checks` scheduled checks with one message each."""
+def check_lines(usage: Usage, checks: float, messages: float = 1) -> list[Line]:
+    """The cost of `checks` scheduled checks of this mean usage. messages: per check."""
+    invocations = checks * messages
     memory = memory_of("CheckDriftFunction")
     return [
-        Line("SQS: 0.1 sends, 1 receive, 1 delete per check", checks * 2.1, "sqs fifo"),
-        Line("Lambda requests", checks, "lambda request"),
+        Line("SQS: 0.1 sends, 1 receive, 1 delete per message", invocations * 2.1, "sqs fifo"),
+        Line("Lambda requests", invocations, "lambda request"),
         Line("Lambda time", checks * billed_seconds(usage, memory) * memory / 1024, "lambda"),
         Line("DynamoDB writes", checks * usage.write_units, "write"),
         Line("DynamoDB reads", checks * usage.read_units, "read"),
-        Line("CloudWatch Logs", checks * (PLATFORM_LOG_BYTES + CHECK_LOG_BYTES) / 1e9, "logs"),
+        Line("CloudWatch Logs", invocations * (PLATFORM_LOG_BYTES + CHECK_LOG_BYTES) / 1e9, "logs"),
     ]
 
 

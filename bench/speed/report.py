@@ -63,50 +63,57 @@ def document(measured: Measured) -> str:
     """The whole page."""
     return f"""# What a check costs
 
+This page compares the processor time and memory of a check with those of other tools, and shows how they grow.
+
 Written by `make bench` in {measured.minutes:.0f} minutes. {machine.describe()}
 
 ## Beside other tools
 
 {_comparison(measured)}
-A check of so many features against so many window rows, the baseline a tenth of that; every line in a process of its
-own, on the same rows. *CPU* and *time* are medians of a repeated, warm check and leave out what happens once: reading
-the data, preparing the baseline, and for DriftGuard and whylogs counting or profiling every row as it arrives, given
-in *once a value*. *Memory* is the process's peak with its libraries. DriftGuard's check decodes the baseline and the
-stored counts, sums the window, tests, decides, brings the alerts up to date and packs its report; *DriftGuard's tests*
-are what is left of it with the counts in memory, as the other tools have their rows. |D − exact| is the largest over
-the features, exact by `scipy.stats.ks_2samp`. numpy sorts several times faster on processors with AVX-512, and so do
-the tools that sort all rows at each check: how far they are behind depends on the machine. NannyML compares the window
-as one chunk; Evidently tells a p-value and no D; each tool runs its Kolmogorov–Smirnov test on every feature. Nothing
-runs longer than {TIMEOUT} s.{_absent(measured.contenders)}
+The first column has the number of features and of window rows. The baseline has a tenth of these rows. Each line ran in
+its own process, on the same rows. Each tool runs its Kolmogorov–Smirnov test on every feature.
+
+- *CPU* and *time* are medians of a repeated, warm check. They leave out what happens once: reading the data and
+  preparing the baseline. DriftGuard and whylogs also count or profile each row once, when it arrives. *Once per value*
+  has the time for this.
+- *Memory* is the peak of the process with its libraries.
+- *DriftGuard's check* decodes the baseline and the stored counts, sums the window, tests, decides, updates the alerts
+  and packs its report. *DriftGuard's tests* are the part that is left if the counts are in memory, as the rows of the
+  other tools are.
+- *|D − exact|* is the largest difference of all features. The exact D is that of `scipy.stats.ks_2samp`. Evidently
+  gives a p-value and no D. NannyML compares the window as one chunk.
+- numpy sorts several times faster on processors with AVX-512. So do the tools that sort all rows at each check, and
+  their times depend on the machine.
+- A run ends after {TIMEOUT} s.{_absent(measured.contenders)}
 
 {files_section(measured.files)}
 ## Against the rows in the window
 
 {_windows(measured.windows)}
-A whole check of {FEATURES} features. The counts are drawn from the baseline's shares instead of counted, since
-10⁸ rows of {FEATURES} features would take longer to make than to check.
+This is a whole check of {FEATURES} features. The counts are drawn from the baseline's shares, because creating
+10⁸ rows of {FEATURES} features would take longer than checking them.
 
 ## Its parts
 
 {_steps(measured.steps)}
-{FEATURES} features, 10⁶ rows in the window; medians, so that the parts do not add up exactly. A process that has
-checked the model before needs the first two only where it has not kept the baseline.
+The check has {FEATURES} features and 10⁶ rows in the window. These are medians, so the parts do not add up exactly. A
+process that has checked the model before skips the first two parts if it has kept the baseline.
 
 ## Folding, and what is kept
 
 {_kinds(measured.kinds)}
-Batches of {BATCH_ROWS} rows of {BATCH_FEATURES} features: decoded, placed in their bins and hours, summed. *Kept* is
-the stored size of an hour's counts, {ROWS_AN_HOUR} rows an hour.
+Batches of {BATCH_ROWS} rows of {BATCH_FEATURES} features are decoded, placed in their bins and hours, and summed.
+*Kept* is the stored size of an hour's counts at {ROWS_AN_HOUR} rows per hour.
 
 ## Read units
 
 {_reads(measured.reads)}
-A scheduled check of {FEATURES} features at {ROWS_AN_HOUR} rows an hour, one batch a quarter of an hour: everything it
-reads from the template's own tables, the new batch included, by DynamoDB's rounding of real item sizes. The first check
-after midnight also rolls the day before up.
+A scheduled check has {FEATURES} features, {ROWS_AN_HOUR} rows per hour, and one batch per quarter of an hour. The units
+include everything that it reads from the template's tables, also the new batch, by DynamoDB's rounding of real item
+sizes. The first check after midnight also sums the day before.
 
 {intake_section(measured.intake)}
-## What was asked for
+## Targets
 
 {_limits(measured)}"""
 
@@ -134,8 +141,8 @@ def intake_section(cases: Sequence[Intake]) -> str:
 {table(head, rows)}
 Each batch has {BATCH_ROWS} rows of {BATCH_FEATURES} features and a prediction, once as JSON rows without compression
 and once as JSON columns in gzip. The processor time is that of the handler of `log_predictions`, from the event to the
-answer, the least of several batches. API Gateway has inflated the body before. Calls to AWS are answered from a
-recording.
+answer, the least of several batches. API Gateway has inflated the body before. Recorded answers
+replace calls to AWS.
 {machine.describe()}
 
 {table(["what", "at most", "measured", ""], limits)}"""
@@ -148,7 +155,7 @@ def files_section(timings: Sequence[Timing]) -> str:
 
 def replaced(page: str, text: str) -> str:
     """Return the page with a new version of a section, in its old place or in front of the last section."""
-    last = page.index("## What was asked for")
+    last = page.index("## Targets")
     start = page.find(text.partition("\n")[0])
     end = last if start < 0 else page.index("\n## ", start) + 1
     return page[: last if start < 0 else start] + text + "\n" + page[end:]
@@ -163,7 +170,7 @@ def _comparison(measured: Measured) -> str:
         "time, ms",
         "memory, MB",
         "\\|D − exact\\|",
-        "once a value, ns",
+        "once per value, ns",
     ]
     lines = table(head, [_line(measured, case, one) for case in measured.cases for one in measured.contenders])
     return lines.replace("| --- | ---: |", "| --- | --- |", 1)
@@ -183,7 +190,7 @@ def _line(measured: Measured, case: Case, contender: Contender) -> list[str]:
         _ratio(measured.results, case, result),
         number(result.wall * 1000),
         number(result.memory / 1e6),
-        "not told" if error is None else _error(error),
+        "not given" if error is None else _error(error),
         _once(case, contender, result),
     ]
 
@@ -231,7 +238,9 @@ def _steps(steps: Steps) -> str:
 
 def _kinds(kinds: Iterable[Kind]) -> str:
     rows = [[kind.name, number(kind.nanoseconds, 2), number(kind.batch, 2), number(kind.hour)] for kind in kinds]
-    return table(["values", "folding, ns a value", "batch, bytes a value", "kept, bytes a feature and hour"], rows)
+    return table(
+        ["values", "folding, ns per value", "batch, bytes per value", "kept, bytes per feature and hour"], rows
+    )
 
 
 def _reads(reads: Mapping[int, Sequence[tuple[float, float]]]) -> str:
@@ -255,7 +264,7 @@ def _limits(measured: Measured) -> str:
         _nannyml(measured, OWN_TESTS, "tests alone"),
         _nannyml(measured, OWN, "the whole check"),
         [
-            "folding a value of whatever kind",
+            "folding a value of any kind",
             f"{MOST_NANOSECONDS} ns",
             f"{folding:.0f} ns",
             _met(folding <= MOST_NANOSECONDS),

@@ -38,10 +38,10 @@ export function pValue(value: number | null | undefined): string {
 export function quantity(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 0.001 || size >= 1e15)) return value.toExponential(2).replace("e+", "e");
+  if (size !== 0 && (size < 0.001 || size >= 1e15)) return value.toExponential(2).replace("e+", "e").replaceAll("-", "−");
   // Large numbers, such as Unix times, often differ in their last digits only.
-  if (size >= 1e6) return count(value);
-  return new Intl.NumberFormat("en", { maximumSignificantDigits: size >= 1000 ? 6 : 4 }).format(value);
+  if (size >= 1e6) return count(value).replace("-", "−");
+  return new Intl.NumberFormat("en", { maximumSignificantDigits: size >= 1000 ? 6 : 4 }).format(value).replace("-", "−");
 }
 
 /** The labels of an axis, with enough digits to tell them apart. */
@@ -52,27 +52,30 @@ export function quantities(values: number[]): string[] {
   return short;
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
+// Dates are in English, as the page is. The clock has 24 hours, and the day comes first, so that no reader can mix up day and month.
+const LOCALE = "en-GB";
+const clock = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short" });
+const dayAndYear = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric" });
+const weekday = new Intl.DateTimeFormat(LOCALE, { weekday: "short" });
 
 export const atClock = (time: Date): string => clock.format(time);
 export const onDay = (time: Date): string => day.format(time);
 export const onWeekday = (time: Date): string => weekday.format(time);
 
-export function moment(text: string): string {
-  const time = new Date(text);
+/** A time of the viewer's clock, such as "30 Nov, 23:41". The year is shown if it is not the current one. */
+export function moment(at: string | number): string {
+  const time = new Date(at);
   const date = time.getFullYear() === new Date().getFullYear() ? day.format(time) : dayAndYear.format(time);
   return `${date}, ${clock.format(time)}`;
 }
 
-const utcDays = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+const utcDays = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", timeZone: "UTC" });
 
 /** An event day. Event days are days in UTC, so the viewer's time zone does not matter. */
 export const utcDay = (text: string): string => utcDays.format(new Date(text));
 
-export const utc = (text: string): string => `${new Date(text).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+export const utc = (at: string | number): string => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
 export function duration(milliseconds: number): string {
   const minutes = Math.max(0, Math.round(milliseconds / 60_000));

@@ -15,7 +15,8 @@ import { to, useRoute } from "./router";
 import type { Route } from "./router";
 import { useStore } from "./store";
 import type { Alert, AlertStatus, Me } from "./types";
-import { Empty, Loading, Problem } from "./ui";
+import { asDocument } from "./document";
+import { DocumentHead, Empty, Loading, Problem, ZONE } from "./ui";
 import { ApiError } from "./api";
 
 const SECTIONS = [
@@ -66,6 +67,7 @@ function Shell({ me, route }: { me: Me; route: Route }): JSX.Element {
     main.current?.querySelector("h1")?.focus({ preventScroll: true });
   }, [place]);
   const open = useOpenAlerts();
+  const paper = useStore(asDocument);
   const here = route.path[0] ?? "";
   return (
     <>
@@ -96,6 +98,7 @@ function Shell({ me, route }: { me: Me; route: Route }): JSX.Element {
       </header>
       <Notices />
       <main class="page" id="main" ref={main} tabIndex={-1}>
+        {paper && <DocumentHead organization={me.organization.name} />}
         <Page route={route} />
       </main>
       <footer class="foot">{/\bUTC$/.test(ZONE) ? "Times are in UTC." : `Times are in your time zone, ${ZONE}. Hover over a time to see it in UTC.`}</footer>
@@ -103,7 +106,6 @@ function Shell({ me, route }: { me: Me; route: Route }): JSX.Element {
   );
 }
 
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const MOST = 99;
 const most = (open: number): string => (open > MOST ? `${MOST}+` : String(open));
 

@@ -3,8 +3,10 @@ import { Fragment } from "preact";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { ApiError } from "./api";
+import { asDocument, print, save } from "./document";
 import { ago, moment, utc } from "./format";
-import { useTick } from "./hooks";
+import { useAction, useTick } from "./hooks";
+import { useStore } from "./store";
 import type { Severity, State } from "./types";
 import { STATES } from "./words";
 
@@ -69,13 +71,76 @@ export function Name({ of }: { of: string }): JSX.Element {
   );
 }
 
-/** A time in the viewer's time zone, with UTC in the tooltip. */
+/** A time in the viewer's time zone, with UTC in the tooltip. A document has no relative times, because they become wrong. */
 export function Time({ at, relative }: { at: string; relative?: boolean }): JSX.Element {
   useTick();
+  const paper = useStore(asDocument);
+  const near = relative && !paper;
   return (
-    <time dateTime={at} title={relative ? `${moment(at)} · ${utc(at)}` : utc(at)}>
-      {relative ? ago(at) : moment(at)}
+    <time dateTime={at} title={near ? `${moment(at)} · ${utc(at)}` : utc(at)}>
+      {near ? ago(at) : moment(at)}
     </time>
+  );
+}
+
+export function Period({ start, end }: { start: string; end: string }): JSX.Element {
+  return (
+    <>
+      <Time at={start} /> to <Time at={end} />
+    </>
+  );
+}
+
+/** Buttons that print this page or save it as a file. */
+export function SaveAs(): JSX.Element {
+  const saving = useAction(save);
+  return (
+    <span class="saveas screen">
+      {saving.error && <span class="bad">The page could not be saved. {saving.error.message}</span>}
+      <button type="button" class="plain small" onClick={() => void print()}>
+        Print
+      </button>
+      <button type="button" class="plain small" disabled={saving.busy} onClick={() => void saving.run()}>
+        Save as HTML
+      </button>
+    </span>
+  );
+}
+
+/** What a document says about itself. */
+export function DocumentHead({ organization }: { organization: string }): JSX.Element {
+  const now = new Date().toISOString();
+  return (
+    <p class="imprint">
+      DriftGuard, {organization}. As of <Time at={now} />, {utc(now)}. Times are in the time zone {ZONE}. <a href={location.href}>Open this page in DriftGuard</a>
+    </p>
+  );
+}
+
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** What the numbers of a report or an alert measure. */
+export function Scales(): JSX.Element {
+  return (
+    <details class="scales" open={useStore(asDocument)}>
+      <summary>How to read these numbers</summary>
+      <dl>
+        <dt>Drift score</dt>
+        <dd>From 0 (same distribution) to 1 (no overlap). For numbers it is D, the largest distance between the two cumulative curves. For categories it is the share of values that would have to change to restore the baseline.</dd>
+        <dt>Limit</dt>
+        <dd>A feature has drifted if its score is above the limit. The limit is the larger of the model's minimum score and the score that chance could reach.</dd>
+        <dt>p-value</dt>
+        <dd>The probability of a score this high or higher if nothing had changed.</dd>
+        <dt>Severity</dt>
+        <dd>Drift score: low below 0.1, medium below 0.2, high from 0.2. Rise of a share: medium from 5 percentage points, high from 15. Drop of a metric: medium from 5% of the reference, high from 10%.</dd>
+        <dt>PSI</dt>
+        <dd>Population stability index, from 0 upwards. Many teams read 0.1 as a small change and 0.25 as a large one. It decides nothing here.</dd>
+        <dt>Wasserstein</dt>
+        <dd>The mean distance by which the values moved, in the unit of the feature. It decides nothing here.</dd>
+        <dt>pp</dt>
+        <dd>Percentage points. From 3% to 5% is a rise of 2 pp.</dd>
+      </dl>
+    </details>
   );
 }
 
@@ -255,7 +320,9 @@ export function Snippet({ label, text }: { label: string; text: string }): JSX.E
   );
 }
 
-export function Facts({ items }: { items: [string, ComponentChildren, string?][] }): JSX.Element {
+export type Fact = [name: string, value: ComponentChildren, note?: ComponentChildren];
+
+export function Facts({ items }: { items: Fact[] }): JSX.Element {
   return (
     <dl class="facts">
       {items.map(([name, value, note]) => (

@@ -21,6 +21,16 @@ export const ALERT_TYPES: Record<AlertType, string> = {
   labels_missing: "Missing labels",
 };
 
+/** The title of an alert about a model, as in the subject of its e-mail. */
+export const ALERT_TITLES: Record<AlertType, string> = {
+  data_drift: "Data drift in",
+  prediction_drift: "Prediction drift in",
+  data_quality: "Data quality of",
+  no_data: "No data from",
+  performance: "Worse performance of",
+  labels_missing: "No labels for",
+};
+
 export const ALERT_STATUSES: Record<AlertStatus, string> = {
   firing: "Firing",
   acknowledged: "Acknowledged",

@@ -14,7 +14,7 @@ from driftguard.alerts.publishing import to_topic
 from driftguard.api.problems import answers
 from driftguard.api.resolver import Api
 from driftguard.checks import references, triggers
-from driftguard.checks.messages import CheckMessage, JoinQueue, Queues
+from driftguard.checks.messages import JoinQueue, LookMessage, Queues, read_message
 from driftguard.checks.schemas import Queued, Simulation, SimulationBody
 from driftguard.checks.simulation import simulate
 from driftguard.checks.waiting import PENDING, Wait
@@ -80,9 +80,12 @@ def from_queue(event: dict[str, Any], context: LambdaContext) -> Any:
     connect(app.environment)
 
     def one(record: SQSRecord) -> None:
-        message = CheckMessage.model_validate_json(record.body)
+        message = read_message(record.body)
         worker = _worker(context, timedelta.max)
-        triggers.from_queue(message, worker, record.receipt_handle, datetime.now(UTC))
+        if isinstance(message, LookMessage):
+            triggers.look_at(message, worker, record.receipt_handle, datetime.now(UTC))
+        else:
+            triggers.from_queue(message, worker, record.receipt_handle, datetime.now(UTC))
 
     return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
 

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from driftguard.api.resolver import NOTHING_HERE, Api
 from driftguard.platform.errors import NotFound
 
-app = Api(public=["/dashboard", "/dashboard/{proxy+}"])
+app = Api(public=["/", "/dashboard", "/dashboard/{proxy+}"])
 
 STATIC: Final = Path(__file__).parent / "static"
 TYPES: Final = {
@@ -28,6 +28,17 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 ONE_YEAR: Final = "public, max-age=31536000, immutable"
+
+
+@app.get("/", security=[], include_in_schema=False)
+def root() -> Response[str]:
+    """Redirect to the page. The URL is absolute, because the address may end with the stage or with a slash."""
+    headers: dict[str, str | list[str]] = {
+        "Location": f"{app.base_url}/dashboard",
+        "Cache-Control": "no-cache",
+        "Referrer-Policy": "no-referrer",
+    }
+    return Response(status_code=302, content_type="text/plain", body="", headers=headers)
 
 
 @app.get("/dashboard", security=[], include_in_schema=False)

@@ -192,7 +192,7 @@ def test_alerts_of_labels_show_what_became_worse_and_lead_to_the_tab(visit: Visi
     }  # fmt: skip
     visit.answer(f"/drift/alerts/{stack.alert}", body=alert)
     visit.open(f"#/alerts/{stack.alert}")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Worse performance in churn")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Worse performance of churn")
     expect(page.locator(".lead")).to_have_text(
         "ROC AUC went from 0.810 to 0.630, on 2,000 labelled of 2,400 predictions in 7 mature days."
     )
@@ -214,7 +214,7 @@ def test_alerts_of_labels_show_what_became_worse_and_lead_to_the_tab(visit: Visi
     visit.answer(f"/drift/alerts/{stack.alert}", body={**gone, "onset": "2026-11-28T08:00:00Z"})
     page.set_viewport_size({"width": 390, "height": 844})
     page.reload()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Missing labels in churn")
+    expect(page.get_by_role("heading", level=1)).to_have_text("No labels for churn")
     expect(page.locator(".lead")).to_contain_text("No labels have arrived since 28 Nov")
     expect(page.get_by_role("img", name=re.compile("^ROC AUC by day"))).to_be_visible()
     assert visit.problems() == []

@@ -67,6 +67,8 @@ def test_long_categories_and_large_changes_fit_a_phone(visit: Visit, width: int)
     feature = {
         **alert["features"][0],
         "name": "country",
+        "new_categories": ["FR", "IT"],
+        "threshold": 0.02,
         "type": "categorical",
         "kind": "new_categories",
         "shares": {"baseline": 0.0, "window": 0.243},
@@ -78,6 +80,9 @@ def test_long_categories_and_large_changes_fit_a_phone(visit: Visit, width: int)
     visit.open(f"#/alerts/{stack.alert}")
     expect(page.locator("table.categories tbody tr")).to_have_count(3)
     expect(page.locator("table.categories")).to_contain_text("+100.0 pp")
+    expect(page.locator("table.categories")).to_contain_text("values not in the baseline: FR, IT")
+    expect(page.locator(".lead")).to_contain_text("new categories (“FR”, “IT”) went from 0% to 24.3%")
+    expect(page.locator("tbody small", has_text="limit +2.0 pp")).to_be_visible()
     assert not page.evaluate(CUT_OFF)
     right = "element => element.getBoundingClientRect().right"
     edge = page.locator("table.categories").evaluate(right)

@@ -27,10 +27,10 @@ def test_a_task_is_chosen_saved_changed_and_removed(visit: Visit, model: str) ->
     page.get_by_role("radio", name=re.compile("^Binary")).check()
     page.get_by_label("Positive label").fill("yes")
     page.get_by_label("Threshold").fill("0.3")
-    page.get_by_label("Show what predictions are worth", exact=False).check()
-    page.get_by_label("Positive, missed").fill("-900")
+    page.get_by_label("Show the value of predictions", exact=False).check()
+    page.get_by_label("False negative").fill("-900")
     page.get_by_label("Labelled share of a day").fill("0.7")
-    page.get_by_label("Mature after, hours").fill("48")
+    page.get_by_label("Mature after (hours)").fill("48")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved. The next check uses the new settings.")).to_be_visible()
     stored = stack.call("GET", f"/models/{model}")["settings"]
@@ -42,7 +42,7 @@ def test_a_task_is_chosen_saved_changed_and_removed(visit: Visit, model: str) ->
 
     page.get_by_role("radio", name=re.compile("^Multiclass")).check()
     page.get_by_label("Classes, one per line").fill("red\n2\n\ntrue \n")
-    page.get_by_label("Mature after, hours").fill("")
+    page.get_by_label("Mature after (hours)").fill("")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved. The next check uses the new settings.")).to_be_visible()
     stored = stack.call("GET", f"/models/{model}")["settings"]

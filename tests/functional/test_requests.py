@@ -246,6 +246,12 @@ def test_an_impossible_id_is_an_error_of_the_client(deployed: Stack) -> None:
         assert detail(answer)
 
 
+def test_the_root_leads_to_the_dashboard(deployed: Stack) -> None:
+    """The redirect has the public URL, because a relative one would lose the stage of API Gateway's own address."""
+    answer = deployed.gateway.call("GET", "/")
+    assert (answer.status, answer.headers["location"]) == (302, "https://drift.example.com/dashboard")
+
+
 def test_an_unknown_file_of_the_dashboard_is_not_found(deployed: Stack) -> None:
     """No name of a file makes a 500 or leads out of the folder."""
     for name in (*IDS, "x" * 256, "index.html", "nothing.js", "app.js%00"):

@@ -211,10 +211,3 @@ def test_the_docs_name_the_headers_that_are_sent() -> None:
     message = webhook.render(example("acme", datetime.now(UTC)), public_url="")
     sent = webhook.headers(message, b"{}", "secret", datetime.now(UTC))
     assert set(re.findall(r"^\| `(x-driftguard-[a-z-]+)`", WEBHOOKS, re.MULTILINE)) == set(sent)
-
-
-@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")), ids=lambda page: page.name)
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    """Every relative link, pictures too."""
-    for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-        assert (page.parent / link).exists(), link

@@ -29,6 +29,7 @@ from sandbox.roles import granted
 ROOT = Path(__file__).parents[2]
 
 ROUTES = {
+    "/": "GET",
     "/alert-channels": "GET POST",
     "/alert-channels/{channel_id}": "GET PATCH DELETE",
     "/alert-channels/{channel_id}/test": "POST",
@@ -71,7 +72,7 @@ ROUTES = {
 }
 """The HTTP contract."""
 
-UNDESCRIBED = {"/dashboard", "/dashboard/{proxy+}", "/docs", "/openapi.json"}
+UNDESCRIBED = {"/", "/dashboard", "/dashboard/{proxy+}", "/docs", "/openapi.json"}
 """Routes for people, or the description itself."""
 
 FOR_LIBRARIES = re.compile(r"POWERTOOLS_\w+|\w+_TABLE|VERSION")

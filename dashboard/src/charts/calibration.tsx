@@ -29,7 +29,7 @@ export function Calibration({ tenths }: { tenths: Tenth[] }): JSX.Element {
     <figure class="chart">
       <div ref={box}>
         {width > 0 && (
-          <svg width={width} height={TOP + HEIGHT + BOTTOM} role="img" aria-label={`Share of positives by mean score. ${words}.`}>
+          <svg width={width} height={TOP + HEIGHT + BOTTOM} viewBox={`0 0 ${width} ${TOP + HEIGHT + BOTTOM}`} role="img" aria-label={`Share of positives by mean score. ${words}.`}>
             <text x={LEFT} y="9" class="caption">
               Share of positives
             </text>

@@ -1,20 +1,23 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { asDocument } from "../document";
 import { points, share } from "../format";
+import { useStore } from "../store";
 import type { Histogram } from "../types";
 import { category } from "../words";
 import { Key } from "./axes";
 import { SIDES, shares } from "./distribution";
 import type { Sides } from "./distribution";
 
-/** Shares of each category or boolean, as two bars per value. */
-export function Categories({ histogram, sides = SIDES }: { histogram: Histogram; sides?: Sides }): JSX.Element {
+/** Shares of each category or boolean, as two bars per value. fresh: examples of values that the baseline lacks. */
+export function Categories({ histogram, sides = SIDES, fresh = [] }: { histogram: Histogram; sides?: Sides; fresh?: string[] }): JSX.Element {
   const [all, setAll] = useState(false);
   const before = shares(histogram.baseline);
   const now = shares(histogram.window);
   const names = histogram.categories ?? before.map((_, index) => `bin ${index + 1}`);
   const widest = Math.max(...before, ...now, 1e-9);
-  const shown = all ? names : names.slice(0, 12);
+  const paper = useStore(asDocument);
+  const shown = all || paper ? names : names.slice(0, 12);
   return (
     <figure class="chart">
       <Key>
@@ -37,7 +40,14 @@ export function Categories({ histogram, sides = SIDES }: { histogram: Histogram;
             const [a, b] = [before[index] ?? 0, now[index] ?? 0];
             return (
               <tr key={index}>
-                <th scope="row" class={name.startsWith("__") ? "muted" : ""}>{category(name)}</th>
+                <th scope="row" class={name.startsWith("__") ? "muted" : ""}>
+                  {category(name)}
+                  {name === "__new__" && fresh.length > 0 && (
+                    <>
+                      : <b class="warn">{fresh.map(category).join(", ")}</b>
+                    </>
+                  )}
+                </th>
                 <td aria-hidden="true">
                   <span class="bar baseline" style={{ width: `${(a / widest) * 100}%` }} />
                   <span class="bar window" style={{ width: `${(b / widest) * 100}%` }} />

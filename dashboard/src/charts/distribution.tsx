@@ -109,7 +109,7 @@ export function Distributions({ feature, drawn, sides = SIDES }: { feature: Pick
       </Key>
       <div ref={box}>
         {width > 0 && (
-          <svg width={width} height={height} role="img" aria-label={summary}>
+          <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={summary}>
             <Densities drawn={drawn} width={width} x={x} />
             <Cumulative drawn={drawn} width={width} x={x} gap={gap} size={size} />
             {across.map((tick, index) => (

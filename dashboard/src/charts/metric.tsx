@@ -1,10 +1,11 @@
 import type { JSX } from "preact";
-import { useId, useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { plural, share, utcDay } from "../format";
 import { useWidth } from "../hooks";
 import { amount, metric, reach } from "../metrics";
 import type { PerformanceDay } from "../types";
 import { LEFT, RIGHT, line, ticks } from "./axes";
+import { Plot } from "./plot";
 
 const DAY = 86_400_000;
 /** Heights in pixels: the metric, the gap, the bars of labelled predictions, and the dates. */
@@ -35,7 +36,6 @@ const start = (day: PerformanceDay): number => Date.parse(`${day.day}T00:00:00Z`
 /** A metric by event day with its interval, and how many predictions of each day have a label. */
 export function MetricChart({ name, days, reference, window, ratio }: Props): JSX.Element {
   const [box, width] = useWidth();
-  const [chosen, setChosen] = useState<number | null>(null);
   const [low, high] = useMemo(() => range(name, days, reference), [name, days, reference]);
   const first = start(days[0]!);
   const count = Math.max(1, Math.round((start(days.at(-1)!) - first) / DAY) + 1);
@@ -43,40 +43,32 @@ export function MetricChart({ name, days, reference, window, ratio }: Props): JS
   const x = (time: number): number => LEFT + ((time - first) / DAY + 0.5) * step;
   const y = (value: number): number => TOP + ABOVE - ((Math.min(high, Math.max(low, value)) - low) / (high - low)) * ABOVE;
   const frame: Frame = { width, step, x, y };
-  const picked = chosen === null ? undefined : days[chosen];
-  const nearest = (clientX: number, element: Element): void => {
-    const time = first + ((clientX - element.getBoundingClientRect().left - LEFT) / step - 0.5) * DAY;
-    setChosen(days.reduce((best, day, index) => (Math.abs(start(day) - time) < Math.abs(start(days[best]!) - time) ? index : best), 0));
-  };
+  const words = (day: PerformanceDay): string =>
+    `${utcDay(day.day)}, ${amount(name, day.value)}${day.interval ? `, interval ${reach(name, day.interval)}` : ""}, ${share(day.coverage)} of ${plural(day.predictions, "prediction")} labelled${day.mature ? "" : ", not mature"}`;
   return (
     <figure class="chart timeline">
-      <div ref={box} class="plot">
-        {width > 0 && (
-          <svg
-            width={width}
-            height={BOTTOM + DATES}
-            role="img"
-            aria-label={`${metric(name).label} by day: ${summarize(name, days, reference)}`}
-            onPointerMove={(event) => nearest(event.clientX, event.currentTarget)}
-            onPointerDown={(event) => nearest(event.clientX, event.currentTarget)}
-            onPointerLeave={() => setChosen(null)}
-          >
-            <Immature frame={frame} days={days} />
-            <Axes frame={frame} name={name} low={low} high={high} days={days} />
-            <Judged frame={frame} window={window} first={first} />
-            <Values frame={frame} days={days} />
-            {reference !== null && <Reference frame={frame} name={name} value={reference} days={days} />}
-            <Coverage frame={frame} days={days} ratio={ratio} />
-            {picked && <line x1={x(start(picked))} x2={x(start(picked))} y1={TOP} y2={BOTTOM} class="guide" />}
-          </svg>
+      <Plot
+        box={box}
+        width={width}
+        height={BOTTOM + DATES}
+        summary={`${metric(name).label} by day: ${summarize(name, days, reference)}`}
+        places={days.map((day) => x(start(day)))}
+        room={120}
+        guide={(index) => <line x1={x(start(days[index]!))} x2={x(start(days[index]!))} y1={TOP} y2={BOTTOM} class="guide" />}
+        readout={(index) => (
+          <>
+            <b>{amount(name, days[index]!.value)}</b> {utcDay(days[index]!.day)}, {share(days[index]!.coverage)} labelled{days[index]!.mature ? "" : ", not mature"}
+          </>
         )}
-        {picked && (
-          <output class="readout" style={{ left: `${Math.min(Math.max(x(start(picked)), 120), Math.max(120, width - 120))}px` }} aria-hidden="true">
-            <b>{amount(name, picked.value)}</b> {utcDay(picked.day)}, {share(picked.coverage)} labelled{picked.mature ? "" : ", not mature"}
-          </output>
-        )}
-      </div>
-      <Slider name={name} days={days} chosen={chosen} choose={setChosen} />
+        slider={{ label: `${metric(name).label}, day by day`, none: "no day selected", words: (index) => words(days[index]!) }}
+      >
+        <Immature frame={frame} days={days} />
+        <Axes frame={frame} name={name} low={low} high={high} days={days} />
+        <Judged frame={frame} window={window} first={first} />
+        <Values frame={frame} days={days} />
+        {reference !== null && <Reference frame={frame} name={name} value={reference} days={days} />}
+        <Coverage frame={frame} days={days} ratio={ratio} />
+      </Plot>
       <ul class="spans">
         <li class="muted">
           <i class="reach" aria-hidden="true" />
@@ -249,26 +241,5 @@ function Coverage({ frame: { width, step, x }, days, ratio }: { frame: Frame; da
       ))}
       <line x1={LEFT} x2={width - RIGHT} y1={y(ratio)} y2={y(ratio)} class="limit" />
     </>
-  );
-}
-
-function Slider({ name, days, chosen, choose }: { name: string; days: PerformanceDay[]; chosen: number | null; choose: (index: number | null) => void }): JSX.Element {
-  const id = useId();
-  const picked = chosen === null ? undefined : days[chosen];
-  const words = picked && `${utcDay(picked.day)}, ${amount(name, picked.value)}${picked.interval ? `, interval ${reach(name, picked.interval)}` : ""}, ${share(picked.coverage)} of ${plural(picked.predictions, "prediction")} labelled${picked.mature ? "" : ", not mature"}`;
-  return (
-    <input
-      id={id}
-      class="scrub"
-      type="range"
-      min={0}
-      max={days.length - 1}
-      value={chosen ?? days.length - 1}
-      aria-label={`${metric(name).label}, day by day`}
-      aria-valuetext={words ?? "no day selected"}
-      onFocus={(event) => choose(Number(event.currentTarget.value))}
-      onInput={(event) => choose(Number(event.currentTarget.value))}
-      onBlur={() => choose(null)}
-    />
   );
 }

@@ -1,11 +1,15 @@
 import type { JSX } from "preact";
-import { useId, useMemo, useState } from "preact/hooks";
-import { brief, duration, moment, score, utc } from "../format";
+import { useMemo } from "preact/hooks";
+import { brief, duration, moment, plural, score, utc } from "../format";
 import { useWidth } from "../hooks";
 import { to } from "../router";
 import type { Alert } from "../types";
 import { ALERT_TYPES } from "../words";
 import { HOUR, LEFT, RIGHT, line, ticks, timeTicks } from "./axes";
+import { Plot } from "./plot";
+
+/** Alerts named below a chart. All alerts are drawn. */
+const NAMED = 6;
 
 /** Width of the text left of the first check, in pixels. */
 const ROOM = 220;
@@ -57,7 +61,6 @@ export function ScoreChart({
   label: string;
 }): JSX.Element {
   const [box, width] = useWidth();
-  const [chosen, setChosen] = useState<number | null>(null);
   const top = useMemo(() => Math.min(1.02, Math.max(0.1, (limit ?? 0) * 1.5, ...checks.map(({ score: value }) => value ?? 0)) * 1.1), [checks, limit]);
   const bottom = height - 22;
   const first = checks[0]?.at;
@@ -65,69 +68,53 @@ export function ScoreChart({
   const x = (time: number): number => LEFT + ((time - from) / (until - from || 1)) * (width - LEFT - RIGHT);
   const y = (value: number): number => bottom - (value / top) * (bottom - 12);
   const frame: Frame = { width, bottom, x, y };
-  const picked = chosen === null ? undefined : checks[chosen];
-
-  const nearest = (clientX: number, element: Element): void => {
-    if (checks.length === 0) return;
-    const time = from + ((clientX - element.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT)) * (until - from);
-    let best = 0;
-    checks.forEach((check, index) => {
-      if (Math.abs(check.at - time) < Math.abs(checks[best]!.at - time)) best = index;
-    });
-    setChosen(best);
-  };
-  const summary = `${label}: ${summarize(checks, until - from, limit)}`;
+  const words = ({ at, score: value, replayed }: Check): string => `${moment(at)}, ${value === null ? "no score" : `score ${score(value)}`}${replayed ? ", replayed" : ""}`;
   return (
     <figure class="chart timeline">
-      <div ref={box} class="plot">
-        {width > 0 && (
-          <svg
-            width={width}
-            height={height}
-            role="img"
-            aria-label={summary}
-            onPointerMove={(event) => nearest(event.clientX, event.currentTarget)}
-            onPointerDown={(event) => nearest(event.clientX, event.currentTarget)}
-            onPointerLeave={() => setChosen(null)}
-          >
-            <AlertSpans frame={frame} drawn={drawn} from={from} />
-            {first === undefined ? (
-              <text x={(LEFT + width - RIGHT) / 2} y={bottom / 2} class="tick middle">
-                no checks in this period
-              </text>
-            ) : (
-              x(first) - LEFT > ROOM && (
-                <text x={x(first) - 8} y={bottom - 7} class="tick end">
-                  {checks[0]!.replayed ? "no data" : "no checks"} before {moment(new Date(first).toISOString())}
-                </text>
-              )
-            )}
-            <Grid frame={frame} top={top} from={from} until={until} />
-            <Curve frame={frame} checks={checks} />
-            {limit !== null && (
-              <g>
-                <line x1={LEFT} x2={width - RIGHT} y1={y(limit)} y2={y(limit)} class="limit" />
-                <text x={width - RIGHT - 2} y={y(limit) - 5} class="tick end limit">
-                  {limitText ?? "limit"} {score(limit)}
-                </text>
-              </g>
-            )}
-            {picked && <Guide frame={frame} check={picked} />}
-          </svg>
+      <Plot
+        box={box}
+        width={width}
+        height={height}
+        summary={`${label}: ${summarize(checks, until - from, limit)}`}
+        places={checks.map((check) => x(check.at))}
+        room={76}
+        guide={(index) => <Guide frame={frame} check={checks[index]!} />}
+        readout={(index) => (
+          <>
+            <b>{checks[index]!.score === null ? "no score" : score(checks[index]!.score)}</b> {moment(checks[index]!.at)}
+            {checks[index]!.replayed && ", replayed"}
+          </>
         )}
-        {picked && (
-          <output class="readout" style={{ left: `${Math.min(Math.max(x(picked.at), 76), Math.max(76, width - 76))}px` }} aria-hidden="true">
-            <b>{picked.score === null ? "no score" : score(picked.score)}</b> {moment(new Date(picked.at).toISOString())}
-            {picked.replayed && ", replayed"}
-          </output>
+        slider={{ label: `${label}, check by check`, none: "no check selected", words: (index) => words(checks[index]!) }}
+      >
+        <AlertSpans frame={frame} drawn={drawn} from={from} />
+        {first === undefined ? (
+          <text x={(LEFT + width - RIGHT) / 2} y={bottom / 2} class="tick middle">
+            no checks in this period
+          </text>
+        ) : (
+          x(first) - LEFT > ROOM && (
+            <text x={x(first) - 8} y={bottom - 7} class="tick end">
+              {checks[0]!.replayed ? "no data" : "no checks"} before {moment(first)}
+            </text>
+          )
         )}
-      </div>
-      {checks.length > 0 && <Slider checks={checks} chosen={chosen} choose={setChosen} label={label} />}
+        <Grid frame={frame} top={top} from={from} until={until} />
+        <Curve frame={frame} checks={checks} />
+        {limit !== null && (
+          <g>
+            <line x1={LEFT} x2={width - RIGHT} y1={y(limit)} y2={y(limit)} class="limit" />
+            <text x={width - RIGHT - 2} y={y(limit) - 5} class="tick end limit">
+              {limitText ?? "limit"} {score(limit)}
+            </text>
+          </g>
+        )}
+      </Plot>
       {checks.some(({ replayed }) => replayed) && (
         <ul class="spans">
           <li class="muted">
             <i class="replayed" aria-hidden="true" />
-            before the first check, computed from stored counts
+            computed later, for days before the first check
           </li>
         </ul>
       )}
@@ -201,20 +188,37 @@ function Curve({ frame: { x, y }, checks }: { frame: Frame; checks: Check[] }): 
     <>
       {before.map((run, index) =>
         run.length > 1 ? (
-          <path key={`replayed ${index}`} d={line(run.map((check) => [x(check.at), y(check.score!)]))} class="curve score replayed" />
+          <path key={`replayed ${index}`} d={line(thinned(run, x).map((check) => [x(check.at), y(check.score!)]))} class="curve score replayed" />
         ) : (
           <circle key={`replayed ${index}`} cx={x(run[0]!.at)} cy={y(run[0]!.score!)} r="3" class="dot replayed" />
         ),
       )}
       {runs.map((run, index) =>
         x(run.at(-1)!.at) - x(run[0]!.at) > 5 ? (
-          <path key={index} d={line(run.map((check) => [x(check.at), y(check.score!)]))} class="curve score" />
+          <path key={index} d={line(thinned(run, x).map((check) => [x(check.at), y(check.score!)]))} class="curve score" />
         ) : (
           <circle key={index} cx={x(run.at(-1)!.at)} cy={y(run.at(-1)!.score!)} r="3" class="dot" />
         ),
       )}
     </>
   );
+}
+
+/** The checks that can be seen: of all checks in one column of pixels, the first, the last, the lowest and the highest. */
+function thinned(run: Check[], x: (time: number) => number): Check[] {
+  const columns = new Map<number, Check[]>();
+  for (const check of run) {
+    const column = Math.round(x(check.at));
+    const kept = columns.get(column);
+    if (kept) kept.push(check);
+    else columns.set(column, [check]);
+  }
+  return [...columns.values()].flatMap((checks) => {
+    if (checks.length <= 4) return checks;
+    const sorted = checks.toSorted((a, b) => a.score! - b.score!);
+    const seen = new Set([checks[0]!, sorted[0]!, sorted.at(-1)!, checks.at(-1)!]);
+    return checks.filter((check) => seen.has(check));
+  });
 }
 
 function Guide({ frame: { bottom, x, y }, check }: { frame: Frame; check: Check }): JSX.Element {
@@ -226,30 +230,10 @@ function Guide({ frame: { bottom, x, y }, check }: { frame: Frame; check: Check 
   );
 }
 
-function Slider({ checks, chosen, choose, label }: { checks: Check[]; chosen: number | null; choose: (index: number | null) => void; label: string }): JSX.Element {
-  const id = useId();
-  const picked = chosen === null ? undefined : checks[chosen];
-  return (
-    <input
-      id={id}
-      class="scrub"
-      type="range"
-      min={0}
-      max={checks.length - 1}
-      value={chosen ?? checks.length - 1}
-      aria-label={`${label}, check by check`}
-      aria-valuetext={picked ? `${moment(new Date(picked.at).toISOString())}, ${picked.score === null ? "no score" : `score ${score(picked.score)}`}${picked.replayed ? ", replayed" : ""}` : "no check selected"}
-      onFocus={(event) => choose(Number(event.currentTarget.value))}
-      onInput={(event) => choose(Number(event.currentTarget.value))}
-      onBlur={() => choose(null)}
-    />
-  );
-}
-
 function AlertList({ alerts, shaded }: { alerts: Alert[]; shaded: boolean }): JSX.Element {
   return (
     <ul class="spans">
-      {alerts.slice(0, 6).map((alert) => (
+      {alerts.slice(0, NAMED).map((alert) => (
         <li key={alert.id}>
           <i class={alert.severity.toLowerCase()} aria-hidden="true" />
           <a href={to("alerts", alert.id)}>{ALERT_TYPES[alert.alert_type]}</a>{" "}
@@ -259,6 +243,7 @@ function AlertList({ alerts, shaded }: { alerts: Alert[]; shaded: boolean }): JS
           </span>
         </li>
       ))}
+      {alerts.length > NAMED && <li class="muted">and {plural(alerts.length - NAMED, "more alert")}</li>}
       {shaded && (
         <li class="muted">
           <i class="span" aria-hidden="true" />
@@ -309,21 +294,25 @@ function lanes(alerts: Alert[], from: number, until: number): Lane[] {
     });
 }
 
-/** Splits checks into lines. A line ends at a check without a score, or at a gap of several usual intervals. */
+/** A pause is a gap if it is this many times as long as the pauses next to it. */
+const GAP = 4;
+
+/** Splits checks into lines. A line ends at a check without a score, and at a gap. The interval of checks may change. */
 function split(checks: Check[]): Check[][] {
-  const pauses = checks.slice(1).map((check, index) => check.at - checks[index]!.at).sort((a, b) => a - b);
-  const usual = pauses[Math.floor(pauses.length / 2)] ?? HOUR;
+  const pauses = checks.map((check, index) => (index ? check.at - checks[index - 1]!.at : 0));
+  const gap = (index: number): boolean => {
+    const beside = Math.max(pauses[index - 1] ?? 0, pauses[index + 1] ?? 0);
+    return beside > 0 && pauses[index]! > Math.max(GAP * beside, 2 * HOUR);
+  };
   const runs: Check[][] = [];
   let run: Check[] = [];
-  let before: Check | null = null;
-  for (const check of checks) {
-    if (check.score === null || (before && check.at - before.at > Math.max(4 * usual, 2 * HOUR))) {
+  checks.forEach((check, index) => {
+    if (check.score === null || gap(index)) {
       if (run.length) runs.push(run);
       run = [];
     }
     if (check.score !== null) run.push(check);
-    before = check;
-  }
+  });
   if (run.length) runs.push(run);
   return runs;
 }

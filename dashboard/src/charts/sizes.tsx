@@ -26,7 +26,7 @@ export function ScoresByLabel({ scores, threshold }: { scores: Counts; threshold
       </Key>
       <div ref={box}>
         {width > 0 && (
-          <svg width={width} height={TOP + HEIGHT + BOTTOM} role="img" aria-label={`Scores of ${plural(sizes[0]!, "negative")} and ${plural(sizes[1]!, "positive")}. The histograms overlap by ${share(overlap)}.`}>
+          <svg width={width} height={TOP + HEIGHT + BOTTOM} viewBox={`0 0 ${width} ${TOP + HEIGHT + BOTTOM}`} role="img" aria-label={`Scores of ${plural(sizes[0]!, "negative")} and ${plural(sizes[1]!, "positive")}. The histograms overlap by ${share(overlap)}.`}>
             <text x={LEFT} y="9" class="caption">
               Share of each label
             </text>
@@ -78,7 +78,7 @@ export function Errors({ errors }: { errors: Counts }): JSX.Element {
     <figure class="chart">
       <div ref={box}>
         {width > 0 && (
-          <svg width={width} height={TOP + HEIGHT + BOTTOM} role="img" aria-label={`Sizes of ${plural(total, "error")}. ${counts.length > 1 ? `${count(counts.at(-1)!)} are ${labels.length ? quantities([end])[0] : ""} or more.` : ""}`}>
+          <svg width={width} height={TOP + HEIGHT + BOTTOM} viewBox={`0 0 ${width} ${TOP + HEIGHT + BOTTOM}`} role="img" aria-label={`Sizes of ${plural(total, "error")}. ${counts.length > 1 ? `${count(counts.at(-1)!)} are ${labels.length ? quantities([end])[0] : ""} or more.` : ""}`}>
             <text x={LEFT} y="9" class="caption">
               Share of predictions
             </text>

@@ -1,26 +1,31 @@
 import { Fragment } from "preact";
-import type { ComponentChildren, JSX } from "preact";
+import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { at, call, forget } from "../api";
+import { asDocument } from "../document";
 import { MetricChart } from "../charts/metric";
 import { Miniature } from "../charts/miniature";
 import { ScoreBar } from "../charts/scores";
-import { count, duration, moment, pValue, plural, points, score, share, utc } from "../format";
+import { count, duration, moment, pValue, plural, points, score, share } from "../format";
 import { useAction, useAdmin, useResource, useTitle } from "../hooks";
 import { amount, drop, metric, reach } from "../metrics";
 import { setQuery, to } from "../router";
+import { useStore } from "../store";
 import type { AlertDetail, Channel, Feature, Model, Performance, Report } from "../types";
-import { Dialog, Empty, Facts, Field, Loaded, Name, Problem, SeverityMark, Tag, Time } from "../ui";
-import { ALERT_TYPES, CHANNELS, EVENTS, KINDS, OUTCOMES, PAST, limit, typeChange } from "../words";
-import { AlertStatusTag } from "./alerts";
-import { FeaturePanel } from "./feature";
+import { Dialog, Empty, Facts, Field, Loaded, Name, Period, Problem, SaveAs, Scales, SeverityMark, Tag, Time } from "../ui";
+import type { Fact } from "../ui";
+import { ALERT_TITLES, CHANNELS, EVENTS, KINDS, OUTCOMES, PAST, limit, typeChange } from "../words";
+import { AlertStatusTag, size } from "./alerts";
+import { FeaturePanel, useHistory } from "./feature";
 
 const DAY = 86_400_000;
+/** Features listed at first, and opened in a document. */
+const AT_ONCE = 12;
 
 export function AlertPage({ id, query }: { id: string; query: URLSearchParams }): JSX.Element {
   const path = at`/drift/alerts/${id}`;
   const alert = useResource<AlertDetail>(path);
-  useTitle(alert.data ? `${ALERT_TYPES[alert.data.alert_type]}, ${alert.data.model_name}` : "Alert");
+  useTitle(alert.data ? `${ALERT_TITLES[alert.data.alert_type]} ${alert.data.model_name}` : "Alert");
   if (alert.error?.status === 404 && !alert.data)
     return (
       <Empty title="Alert not found">
@@ -42,22 +47,27 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
   // An alert stores histograms of its strongest features only. The last report has all of them.
   const report = useResource<Report>(alert.status === "resolved" || alert.features.length === 0 ? null : at`/drift/models/${alert.model_id}/report`, { refresh: false });
   const shown = opened === "-" ? undefined : (moved.find((feature) => feature.name === opened) ?? moved[0]);
-  const reported = shown && report.data?.features.find((feature) => feature.name === shown.name && feature.role === shown.role);
-  const whole = shown && { ...reported, ...(shown.kind ? TESTED : {}), ...present(shown) };
+  const period = span(alert);
+  const history = useHistory(moved.length > 0 ? alert.model_id : null, period);
+  const panel = (feature: Feature): JSX.Element => {
+    const reported = report.data?.features.find(({ name, role }) => name === feature.name && role === feature.role);
+    const whole = { ...reported, ...(feature.kind ? TESTED : {}), ...present(feature) };
+    return <FeaturePanel key={feature.name} feature={whole} history={history} alerts={[alert]} span={period} limit={feature.kind ? (reported?.threshold ?? null) : (feature.threshold ?? null)} />;
+  };
   const worse = alert.performance?.metrics[0];
   const quality = alert.alert_type === "data_quality";
-  const size = (value: number | null | undefined): string => (worse ? drop(worse.name, value) : quality && typeof value === "number" ? points(value) : score(value));
   const decided = alert.limit?.score ?? null;
-  const looks = alert.performance || alert.alert_type === "labels_missing" ? "join" : "check";
+  const looks = alert.performance || alert.alert_type === "labels_missing" ? "join of labels" : "check";
   return (
     <>
       <p class="crumbs">
         <a href={to("alerts")}>Alerts</a> <span aria-hidden="true">/</span> <a href={to("models", alert.model_id)}>{alert.model_name}</a>
+        <SaveAs />
       </p>
       <div class="head">
         <div>
           <h1 tabIndex={-1}>
-            {ALERT_TYPES[alert.alert_type]} in <Name of={alert.model_name} />
+            {ALERT_TITLES[alert.alert_type]} <Name of={alert.model_name} />
           </h1>
           <p class="tags">
             <SeverityMark severity={alert.severity} />
@@ -76,11 +86,11 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
       </p>
       <Facts
         items={[
-          ...(alert.onset ? ([["Changed", <Time at={alert.onset} />, "the first hours that differ"]] as [string, JSX.Element, string][]) : []),
-          ["Since", <Time at={alert.detected_at} />, alert.resolved_at ? `for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : `${duration(Date.now() - Date.parse(alert.detected_at))} so far`],
-          [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, plural(alert.occurrences, looks)],
-          ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : worse ? "Drop" : "Score", size(alert.drift_score), `highest ${size(alert.peak_score)}${decided === null ? "" : `, limit ${worse ? size(decided) : quality ? points(decided) : decided.toFixed(3)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as [string, string, string?][])),
-          ["Window", alert.n_window === null ? "–" : plural(alert.n_window, worse ? "labelled row" : alert.alert_type === "labels_missing" ? "row without a label" : "row", alert.alert_type === "labels_missing" ? "rows without a label" : undefined), alert.window ? `${moment(alert.window.start)} to ${moment(alert.window.end)}` : undefined],
+          ...(alert.onset ? ([["Changed since", <Time at={alert.onset} />, "the first hours that differ"]] as Fact[]) : []),
+          ["Opened", <Time at={alert.detected_at} />, alert.resolved_at ? `for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : `${duration(Date.now() - Date.parse(alert.detected_at))} so far`],
+          [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, `seen in ${plural(alert.occurrences, looks, looks.replace(/^\w+/, "$&s"))}`],
+          ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : worse ? "Drop" : "Drift score", size(alert, alert.drift_score), `highest ${size(alert, alert.peak_score)}${decided === null ? "" : `, limit ${size(alert, decided)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as Fact[])),
+          ["Window", alert.n_window === null ? "–" : plural(alert.n_window, worse ? "labelled row" : alert.alert_type === "labels_missing" ? "row without a label" : "row", alert.alert_type === "labels_missing" ? "rows without a label" : undefined), alert.window ? <Period {...alert.window} /> : undefined],
           [worse ? "Reference" : "Baseline", alert.baseline_version === null ? "–" : <a href={to("models", alert.model_id, "baseline")}>version {alert.baseline_version}</a>, alert.n_baseline === null ? undefined : plural(alert.n_baseline, "row")],
         ]}
       />
@@ -88,14 +98,13 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
         <div>
           {moved.length > 0 && (
             <section>
-              <h2>What moved</h2>
-              <Moved features={moved} alert={alert} opened={shown}>
-                {whole && <FeaturePanel key={whole.name} feature={whole} modelId={alert.model_id} alerts={[alert]} span={span(alert)} limit={shown?.kind ? (reported?.threshold ?? null) : (shown?.threshold ?? null)} />}
-              </Moved>
+              <h2>What changed</h2>
+              <Moved features={moved} alert={alert} opened={shown} panel={panel} />
             </section>
           )}
           {alert.performance && <Worse change={alert.performance} />}
           {(alert.performance || alert.alert_type === "labels_missing") && <ByDay alert={alert} name={worse?.name} />}
+          {alert.drift_score !== null && <Scales />}
         </div>
         <aside>
           {alert.recommended_actions.length > 0 && (
@@ -173,31 +182,28 @@ function Headline({ alert, moved }: { alert: AlertDetail; moved: Feature[] }): J
     return (
       <>
         <b>{first.name}</b> is logged but not in the baseline
-        {first.renamed_from && `. It may be ${first.renamed_from} under a new name`}
-        {others > 0 && `. ${plural(others, "more name")} too`}.
+        {first.renamed_from && `. It may be ${first.renamed_from} under a new name`}.{others > 0 && ` ${plural(others, "more name")} are new.`}
       </>
     );
   if (first.kind && first.shares)
     return (
       <>
-        <b>{first.name}</b>: {KINDS[first.kind]} went from {share(first.shares.baseline)} to <b>{share(first.shares.window)}</b>
-        {first.type_change && ` (${typeChange(first)})`}
-        {others > 0 && `, and ${plural(others, "more feature")} too`}.
+        <b>{first.name}</b>: {KINDS[first.kind]}
+        {first.new_categories && first.new_categories.length > 0 && ` (${first.new_categories.map((name) => `“${name}”`).join(", ")})`} went from {share(first.shares.baseline)} to <b>{share(first.shares.window)}</b>
+        {first.type_change && ` (${typeChange(first)})`}.{others > 0 && ` ${plural(others, "more feature")} changed.`}
       </>
     );
   if (first.change)
     return (
       <>
         <b>{first.role === "prediction" ? "The prediction" : first.name}</b> {changed(first)}
-        {others > 0 && ` ${plural(others, "more feature")} moved with it.`}
+        {others > 0 && ` ${plural(others, "more feature")} changed.`}
       </>
     );
   return (
     <>
-      <b>{first.role === "prediction" ? "The prediction" : first.name}</b> moved by <b>{score(first.drift_score)}</b>
-      {first.direction && ` (${first.direction})`}
-      {first.threshold ? `, limit ${first.threshold.toFixed(3)}` : ""}
-      {others > 0 && `; ${plural(others, "more feature")} moved with it`}.
+      <b>{first.role === "prediction" ? "The prediction" : first.name}</b> has drifted{first.direction && ` ${first.direction}`}: the score is <b>{score(first.drift_score)}</b>
+      {first.threshold ? `, the limit ${first.threshold.toFixed(3)}` : ""}.{others > 0 && ` ${plural(others, "more feature")} drifted.`}
     </>
   );
 }
@@ -224,7 +230,14 @@ function Worse({ change }: { change: NonNullable<AlertDetail["performance"]> }):
               <tr key={one.name}>
                 <th scope="row">{metric(one.name).label}</th>
                 <td class="number">{amount(one.name, one.reference)}</td>
-                <td class={`number ${one.degraded ? "bad strong" : ""}`}>{amount(one.name, one.value)}</td>
+                <td class={`number ${one.degraded ? "bad strong" : ""}`}>
+                  {amount(one.name, one.value)}
+                  <small class="narrow">
+                    drop {drop(one.name, one.drop)}
+                    <br />
+                    limit {drop(one.name, one.limit)}
+                  </small>
+                </td>
                 <td class="number wide">{reach(one.name, one.interval) ?? "–"}</td>
                 <td class="number wide">{drop(one.name, one.drop)}</td>
                 <td class="number wide">{drop(one.name, one.limit)}</td>
@@ -261,17 +274,19 @@ function changed({ change, drift_score }: Feature): string {
   if (!change) return "";
   switch (change.part) {
     case "sudden":
-      return `changed suddenly${change.onset ? ` around ${moment(change.onset)}` : ""}. In the last ${change.window_hours} hours it differs by ${score(drift_score)} from ${PAST[change.reference ?? "same weekday"]} at the same hours.`;
+      return `changed suddenly${change.onset ? `, around ${moment(change.onset)}` : ""}. In the last ${change.window_hours} hours it differs by ${score(drift_score)} from ${PAST[change.reference ?? "same weekday"]} at the same hours.`;
     case "first_week":
       return `differs from the baseline by ${score(drift_score)}, more than daily and weekly cycles explain.`;
     default:
-      return `is broken: ${share(drift_score ?? 0)} of its values cannot come from any hours of the baseline's week.`;
+      return `is broken: ${share(drift_score ?? 0)} of its values are unlike those of any hours of the baseline.`;
   }
 }
 
-function Moved({ features, alert, opened, children }: { features: Feature[]; alert: AlertDetail; opened: Feature | undefined; children: ComponentChildren }): JSX.Element {
+function Moved({ features, alert, opened, panel }: { features: Feature[]; alert: AlertDetail; opened: Feature | undefined; panel: (feature: Feature) => JSX.Element }): JSX.Element {
+  const paper = useStore(asDocument);
   const [all, setAll] = useState(false);
-  const shown = all ? features : features.slice(0, 12);
+  const shown = all || paper ? features : features.slice(0, AT_ONCE);
+  const isOpen = (feature: Feature, index: number): boolean => (paper ? index < AT_ONCE : opened === feature);
   const quality = alert.alert_type === "data_quality";
   const scale = Math.max(0.1, ...features.map((feature) => feature.drift_score ?? 0));
   return (
@@ -289,11 +304,12 @@ function Moved({ features, alert, opened, children }: { features: Feature[]; ale
                   <th scope="col" class="number">Baseline</th>
                   <th scope="col" class="number">Window</th>
                   <th scope="col" class="number wide">Change</th>
+                  <th scope="col" class="number wide">Limit</th>
                 </>
               ) : (
                 <>
                   <th scope="col" class="number">Score</th>
-                  <th scope="col" class="wide">
+                  <th scope="col" class="wide against">
                     <span class="hidden">Score against limit</span>
                   </th>
                   <th scope="col" class="number wide">Limit</th>
@@ -305,15 +321,15 @@ function Moved({ features, alert, opened, children }: { features: Feature[]; ale
           <tbody>
             {shown.map((feature, index) => (
               <Fragment key={index}>
-              <tr class={opened === feature ? "open" : ""}>
+              <tr class={isOpen(feature, index) ? "open" : ""}>
                 <th scope="row">
-                  <button type="button" class="link cover" aria-expanded={opened === feature} onClick={() => setQuery({ feature: opened === feature ? "-" : feature.name })}>
+                  <button type="button" class="link cover" aria-expanded={isOpen(feature, index)} onClick={() => setQuery({ feature: opened === feature ? "-" : feature.name })}>
                     <Name of={feature.name} />
                   </button>
                   <span class="labels">
                     <span>
                       {feature.kind ? KINDS[feature.kind] : feature.role === "prediction" ? "prediction" : (feature.type ?? "")}
-                      {feature.new_categories && feature.new_categories.length > 0 && `: ${feature.new_categories.join(", ")}`}
+                      {feature.new_categories && feature.new_categories.length > 0 && `${feature.kind ? "" : ", new"}: ${feature.new_categories.join(", ")}`}
                     </span>
                   </span>
                 </th>
@@ -323,13 +339,20 @@ function Moved({ features, alert, opened, children }: { features: Feature[]; ale
                 {quality ? (
                   <>
                     <td class="number">{feature.shares ? share(feature.shares.baseline) : "–"}</td>
-                    <td class="number strong">{feature.shares ? share(feature.shares.window) : score(feature.drift_score)}</td>
+                    <td class="number strong">
+                      {feature.shares ? share(feature.shares.window) : score(feature.drift_score)}
+                      {feature.threshold !== null && feature.threshold !== undefined && <small class="narrow">limit {points(feature.threshold)}</small>}
+                    </td>
                     <td class="number wide">{feature.shares ? points(feature.shares.window - feature.shares.baseline) : "–"}</td>
+                    <td class="number wide muted">{feature.threshold === null || feature.threshold === undefined ? "–" : points(feature.threshold)}</td>
                   </>
                 ) : (
                   <>
-                    <td class="number strong">{score(feature.drift_score)}</td>
-                    <td class="wide">
+                    <td class="number strong">
+                      {score(feature.drift_score)}
+                      <small class="narrow">limit {limit(feature)}</small>
+                    </td>
+                    <td class="wide against">
                       <ScoreBar value={feature.drift_score} limit={feature.threshold} scale={scale} />
                     </td>
                     <td class="number wide">{limit(feature)}</td>
@@ -337,9 +360,9 @@ function Moved({ features, alert, opened, children }: { features: Feature[]; ale
                 )}
                 <td class="number">{pValue(feature.p_value)}</td>
               </tr>
-              {opened === feature && (
+              {isOpen(feature, index) && (
                 <tr class="detail">
-                  <td colSpan={6}>{children}</td>
+                  <td colSpan={7}>{panel(feature)}</td>
                 </tr>
               )}
               </Fragment>
@@ -376,8 +399,8 @@ function Deliveries({ alert }: { alert: AlertDetail }): JSX.Element {
                 <Tag tone={tone}>{label}</Tag>
                 <span>
                   <b>{name(delivery.channel_id) ?? CHANNELS[delivery.type as keyof typeof CHANNELS] ?? delivery.type}</b>
-                  <small class="muted" title={utc(delivery.at)}>
-                    {EVENTS[delivery.event] ?? delivery.event}, {moment(delivery.at)}
+                  <small class="muted">
+                    {EVENTS[delivery.event] ?? delivery.event}, <Time at={delivery.at} />
                     {delivery.attempt > 1 && `, attempt ${delivery.attempt}`}
                   </small>
                   {delivery.detail && delivery.outcome !== "delivered" && (

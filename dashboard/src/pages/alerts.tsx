@@ -1,11 +1,11 @@
 import type { JSX } from "preact";
-import { duration, plural, score } from "../format";
-import { metric as metricOf } from "../metrics";
+import { duration, plural, points, score } from "../format";
+import { drop, metric as metricOf } from "../metrics";
 import { useList, useResource, useTitle } from "../hooks";
 import { at } from "../api";
 import { setQuery, to } from "../router";
-import type { Alert, AlertStatus, Model } from "../types";
-import { Empty, Loading, Name, Problem, SeverityMark, Tag, Time } from "../ui";
+import type { Alert, AlertStatus, Model, Severity } from "../types";
+import { Empty, Loading, Name, Problem, SeverityMark, Sorted, Tag, Time } from "../ui";
 import { ALERT_STATUSES, ALERT_TYPES } from "../words";
 
 const TONES: Record<AlertStatus, string> = { firing: "bad", acknowledged: "warn", snoozed: "quiet", resolved: "good" };
@@ -27,6 +27,28 @@ export function gist(alert: Alert): string {
   return names.length === 1 ? first : names.length === 2 ? `${first}, ${second}` : `${first} and ${names.length - 1} more`;
 }
 
+/** A score or a limit of an alert in the unit of its type: a drift score, a rise of a share, or a drop of a metric. */
+export function size(alert: Alert, value: number | null | undefined): string {
+  const [worst] = alert.performance?.metrics ?? [];
+  if (worst) return drop(worst.name, value);
+  return alert.alert_type === "data_quality" && typeof value === "number" ? points(value) : score(value);
+}
+
+type Order = "opened" | "severity" | "score" | "duration" | "status";
+
+const RANKS: Record<Severity, number> = { LOW: 0, MEDIUM: 1, HIGH: 2 };
+const STATUSES = Object.keys(ALERT_STATUSES);
+const lasted = (alert: Alert): number => (alert.resolved_at ? Date.parse(alert.resolved_at) : Date.now()) - Date.parse(alert.detected_at);
+const peak = (alert: Alert): number => alert.peak_score ?? alert.drift_score ?? -1;
+
+const COMPARE: Record<Order, (a: Alert, b: Alert) => number> = {
+  opened: (a, b) => b.detected_at.localeCompare(a.detected_at),
+  severity: (a, b) => RANKS[b.severity] - RANKS[a.severity],
+  score: (a, b) => peak(b) - peak(a),
+  duration: (a, b) => lasted(b) - lasted(a),
+  status: (a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status),
+};
+
 export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
   useTitle("Alerts");
   const model = query.get("model");
@@ -37,6 +59,13 @@ export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
     if (value) asked.set(name, value);
   }
   const alerts = useList<Alert>(`${model ? at`/drift/models/${model}/alerts` : "/drift/alerts"}?${asked}`);
+  const by = (query.get("sort") ?? "opened") as Order;
+  const turned = query.get("order") === "turned";
+  const sort = (name: string): void => setQuery({ sort: name === "opened" ? null : name, order: by === name && !turned ? "turned" : null });
+  const head = { by, turned, onSort: sort };
+  // The newest alert comes first among equals.
+  const sorted = alerts.items?.toSorted((a, b) => (COMPARE[by] ?? COMPARE.opened)(a, b) || COMPARE.opened(a, b));
+  if (turned) sorted?.reverse();
   const filtered = FILTERS.some((name) => query.get(name)) || model !== null;
   return (
     <>
@@ -66,27 +95,38 @@ export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
           <p>{filtered ? "Change or clear the filters to see more alerts." : "When a model drifts, an alert appears here and is sent to your channels."}</p>
         </Empty>
       )}
-      {alerts.items && alerts.items.length > 0 && (
+      {sorted && sorted.length > 0 && (
         <>
           <div class="sheet">
             <table>
               <thead>
                 <tr>
-                  <th scope="col">
-                    <span class="hidden">Severity</span>
-                    <span class="wide" aria-hidden="true">
-                      Severity
-                    </span>
-                  </th>
+                  <Sorted {...head} name="severity" falls>
+                    <span class="wide">Severity</span>
+                    <abbr class="narrow" title="Severity">
+                      Sev.
+                    </abbr>
+                  </Sorted>
                   <th scope="col">Alert</th>
-                  <th scope="col" class="number">Score</th>
-                  <th scope="col" class="wide">Since</th>
-                  <th scope="col" class="wide">Duration</th>
-                  <th scope="col" class="wide">Status</th>
+                  <Sorted {...head} name="score" falls class="number">
+                    <span title="The highest score so far">Highest</span>
+                  </Sorted>
+                  <th scope="col" class="number wide">
+                    Limit
+                  </th>
+                  <Sorted {...head} name="opened" falls class="wide">
+                    Opened
+                  </Sorted>
+                  <Sorted {...head} name="duration" falls class="wide">
+                    Duration
+                  </Sorted>
+                  <Sorted {...head} name="status" class="wide">
+                    Status
+                  </Sorted>
                 </tr>
               </thead>
               <tbody>
-                {alerts.items.map((alert) => (
+                {sorted.map((alert) => (
                   <AlertRow key={alert.id} alert={alert} />
                 ))}
               </tbody>
@@ -100,8 +140,8 @@ export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
               </button>
             ) : null}{" "}
             <span class="muted" aria-live="polite">
-              {plural(alerts.items.length, "alert")}
-              {alerts.more ? " shown" : ""}
+              {plural(sorted.length, "alert")}
+              {alerts.more && (by === "opened" && !turned ? " shown" : " shown and sorted. Load older alerts to sort them too.")}
             </span>
           </p>
         </>
@@ -111,7 +151,7 @@ export function AlertsPage({ query }: { query: URLSearchParams }): JSX.Element {
 }
 
 function AlertRow({ alert }: { alert: Alert }): JSX.Element {
-  const until = alert.resolved_at ? Date.parse(alert.resolved_at) : Date.now();
+  const limit = alert.limit?.score ?? null;
   return (
     <tr class={alert.status === "resolved" ? "past" : ""}>
       <td>
@@ -131,11 +171,15 @@ function AlertRow({ alert }: { alert: Alert }): JSX.Element {
           </span>
         </span>
       </th>
-      <td class="number">{score(alert.peak_score ?? alert.drift_score)}</td>
+      <td class="number">
+        {size(alert, alert.peak_score ?? alert.drift_score)}
+        {limit !== null && <small class="narrow">limit {size(alert, limit)}</small>}
+      </td>
+      <td class="number wide">{size(alert, limit)}</td>
       <td class="wide">
         <Time at={alert.detected_at} />
       </td>
-      <td class="wide">{duration(until - Date.parse(alert.detected_at))}</td>
+      <td class="wide">{duration(lasted(alert))}</td>
       <td class="wide">
         <AlertStatusTag alert={alert} />
       </td>

@@ -4,7 +4,7 @@ import { at, call, forget } from "../api";
 import { count, plural, quantity, share } from "../format";
 import { useAction, useAdmin, useList, useResource } from "../hooks";
 import type { Baseline, BaselineVersion, Model } from "../types";
-import { Dialog, Empty, Field, Loaded, Loading, Name, Problem, Tag, Time } from "../ui";
+import { Dialog, Empty, Field, Loaded, Loading, Name, Period, Problem, Tag, Time } from "../ui";
 import { category } from "../words";
 import { ConnectPart } from "./connect";
 
@@ -70,7 +70,9 @@ export function BaselinePart({ model, changed }: { model: Model; changed: () => 
                     <tr key={version.version}>
                       <th scope="row">{version.version}</th>
                       <td class="number">{count(version.rows)}</td>
-                      <td>{version.source.replaceAll("_", " ")}</td>
+                      <td>
+                        <Source of={version.source} />
+                      </td>
                       <td class="wide">
                         <Time at={version.created_at} />
                       </td>
@@ -160,10 +162,22 @@ function Contents({ baseline }: { baseline: Baseline }): JSX.Element {
   );
 }
 
+/** Where the rows of a version come from. The API names a request `inline`, a file by its upload, and predictions by their times. */
+function Source({ of }: { of: string }): JSX.Element {
+  const [, start, end] = /^predictions (\S+) to (\S+)$/.exec(of) ?? [];
+  if (start && end)
+    return (
+      <>
+        predictions from <Period start={start} end={end} />
+      </>
+    );
+  return <>{of === "inline" ? "request" : of.startsWith("upload ") ? <span title={of}>uploaded file</span> : of.replaceAll("_", " ")}</>;
+}
+
 function times(baseline: Baseline): string {
   if (baseline.hours_of_week == null)
-    return "The rows tell no hours. A sudden change can be found once the model has logged predictions for a week. Send timestamps with the baseline to find it from the first hours on.";
-  return `The timestamps cover ${count(baseline.hours_of_week)} of the 168 hours of the week (UTC). A sudden change is compared with the same hours of the baseline.`;
+    return "The baseline has no timestamps. Sudden changes can be found after the model has logged predictions for a week. Send timestamps with the baseline to find sudden changes from the first hours on.";
+  return `The timestamps cover ${count(baseline.hours_of_week)} of the 168 hours of the week (UTC). Sudden changes are found by comparison with the same hours of the baseline.`;
 }
 
 function values(feature: Baseline["features"][number]): string {

@@ -52,8 +52,8 @@ const GROUPS: { title: string; about: string; entries: Entry[] }[] = [
     title: "What counts as drift",
     about: "These settings apply to every feature and to the prediction.",
     entries: [
-      { name: "min_drift_score", label: "Minimum score", hint: "A feature with a smaller score has not drifted, whatever its p-value is.", min: 0, max: 1, step: "any" },
-      { name: "alpha", label: "Alpha", hint: "Budget: false alarms per month. p-value: significance level of each test.", min: 0, max: 1, step: "any" },
+      { name: "min_drift_score", label: "Minimum score", hint: "From 0 to 1. A feature with a smaller score has not drifted, whatever its p-value is.", min: 0, max: 1, step: "any" },
+      { name: "alpha", label: "Alpha", hint: "With the rule Budget: false alarms per model and month. With the rule p-value: significance level of each test.", min: 0, max: 1, step: "any" },
       { name: "min_samples", label: "Minimum sample size", hint: "A feature with fewer values in the window gets no verdict.", min: 1, max: 1e9, step: 1 },
       { name: "sudden_score", label: "Minimum sudden change", hint: "Difference from the model's own past at the same hours. Leave empty for 1.5 times the minimum score.", min: 0, max: 1, step: "any" },
       { name: "first_week_score", label: "Tolerance of the first week", hint: "Difference that daily and weekly cycles may cause before the data covers a window.", min: 0, max: 1, step: "any" },
@@ -64,17 +64,17 @@ const GROUPS: { title: string; about: string; entries: Entry[] }[] = [
     title: "Time",
     about: "",
     entries: [
-      { name: "window_days", label: "Window, days", hint: "Use whole weeks to average out weekdays.", min: 1, max: 14, step: 1 },
-      { name: "warmup_hours", label: "Warm-up, hours", hint: "No alert opens until the model has this many hours of data.", min: 0, max: 672, step: 1 },
-      { name: "no_data_hours", label: "No data after, hours", hint: "Open a no-data alert after this many hours without a prediction. Leave empty for the automatic limit: 1.5 times the longest gap of the last 14 days, at least 24 hours.", min: 1, max: 2160, step: 1 },
+      { name: "window_days", label: "Window (days)", hint: "Use whole weeks to average out weekdays.", min: 1, max: 14, step: 1 },
+      { name: "warmup_hours", label: "Warm-up (hours)", hint: "No alert opens until the model has this many hours of data.", min: 0, max: 672, step: 1 },
+      { name: "no_data_hours", label: "No data after (hours)", hint: "Open a no-data alert after this many hours without a prediction. Leave empty for the automatic limit: 1.5 times the longest gap of the last 14 days, at least 24 hours.", min: 1, max: 2160, step: 1 },
     ],
   },
   {
     title: "Messages",
     about: "",
     entries: [
-      { name: "renotify_hours", label: "Remind every, hours", hint: "Repeat the message until somebody acknowledges the alert.", min: 1, max: 2160, step: 1 },
-      { name: "resolve_after_hours", label: "Resolve after, hours", hint: "Close the alert after this many hours below the limit.", min: 1, max: 2160, step: 1 },
+      { name: "renotify_hours", label: "Reminder interval (hours)", hint: "DriftGuard repeats the message at this interval until somebody acknowledges the alert.", min: 1, max: 2160, step: 1 },
+      { name: "resolve_after_hours", label: "Resolve after (hours)", hint: "Close the alert after this many hours below the limit.", min: 1, max: 2160, step: 1 },
     ],
   },
 ];
@@ -82,8 +82,8 @@ const GROUPS: { title: string; about: string; entries: Entry[] }[] = [
 /** Settings that matter only if the model has a task. */
 const OF_LABELS: Entry[] = [
   { name: "label_ratio", label: "Labelled share of a day", hint: "A day is mature, and judged, when this share of its predictions has a label. 0.8 is 80%.", min: 0.01, max: 1, step: "any" },
-  { name: "maturity_hours", label: "Mature after, hours", hint: "A day is also mature this many hours after its end. Leave empty to learn the time from the delay of the labels, at least 24 hours.", min: 1, max: 2160, step: 1 },
-  { name: "label_wait_days", label: "Wait for labels, days", hint: "Labels of older predictions are refused. A change applies to later days.", min: 1, max: 400, step: 1 },
+  { name: "maturity_hours", label: "Mature after (hours)", hint: "A day is also mature this many hours after its end. Leave empty to learn the time from the delay of the labels, at least 24 hours.", min: 1, max: 2160, step: 1 },
+  { name: "label_wait_days", label: "Wait for labels (days)", hint: "Labels of older predictions are refused. A change applies to later days.", min: 1, max: 400, step: 1 },
   { name: "min_labels", label: "Minimum number of labels", hint: "A metric of fewer labels is not compared with the reference.", min: 1, max: 1e9, step: 1 },
   { name: "min_performance_drop", label: "Minimum drop", hint: "A smaller drop of a metric opens no alert. 0.02 is 2 percentage points. Errors must rise by 5%.", min: 0, max: 1, step: "any" },
 ];

@@ -2,18 +2,20 @@ import { Fragment } from "preact";
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { at, call, forget } from "../api";
+import { asDocument } from "../document";
 import { Miniature } from "../charts/miniature";
 import { ScoreBar, ScoreChart } from "../charts/scores";
-import { ago, count, moment, pValue, plural, score, share } from "../format";
+import { ago, count, pValue, plural, score, share } from "../format";
 import { useAction, useAdmin, useResource, useTick, useTitle } from "../hooks";
 import { setQuery, to } from "../router";
+import { useStore } from "../store";
 import type { Alert, AlertDetail, AlertType, Feature, Model, Queued, Report, State } from "../types";
-import { Empty, Facts, Loaded, Name, Problem, Sorted, StateTag, Time } from "../ui";
+import { Empty, Facts, Loaded, Name, Period, Problem, SaveAs, Scales, Sorted, StateTag, Time } from "../ui";
 import { ALERT_TYPES, KINDS, key, limit, typeChange } from "../words";
 import { BaselinePart } from "./baseline";
 import { ConnectPart } from "./connect";
 import { FeaturePanel, useHistory } from "./feature";
-import type { Span } from "./feature";
+import type { History, Span } from "./feature";
 import { SettingsPart } from "./model-settings";
 import { PerformancePart } from "./performance";
 import { Reference } from "./references";
@@ -21,7 +23,11 @@ import { Reference } from "./references";
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const MANY = 100;
+/** Days to show. The history is kept for 400 days by default. */
+const PERIODS = [1, 7, 30, 120, 400];
 const AT_ONCE = 60;
+/** The most features that a document opens. */
+const OPEN = 12;
 
 const PARTS = [
   ["", "Drift"],
@@ -48,6 +54,7 @@ export function ModelPage({ id, part, query }: { id: string; part: string; query
         <>
           <p class="crumbs">
             <a href={to()}>Overview</a>
+            {(part === "" || part === "performance") && <SaveAs />}
           </p>
           <div class="head">
             <div>
@@ -146,11 +153,11 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
       <Notes report={report} />
       <Facts
         items={[
-          ["Score", score(report.drift_score), strongest ? `of ${strongest.name}` : undefined],
+          ["Drift score", score(report.drift_score), strongest ? `of ${strongest.name}` : undefined],
           ["p-value", pValue(report.p_value)],
           ["Drifted", `${drifted.length} of ${report.features.length}`, report.features.some((feature) => feature.role === "prediction") ? "features and prediction" : "features"],
           ["Checked", <Time at={report.checked_at} relative />],
-          ["Window", plural(report.n_window, "row"), `${moment(report.window.start)} to ${moment(report.window.end)}`],
+          ["Window", plural(report.n_window, "row"), <Period {...report.window} />],
           ["Baseline", <a href={to("models", model.id, "baseline")}>version {report.baseline_version ?? "–"}</a>, plural(report.n_baseline, "row")],
         ]}
       />
@@ -158,9 +165,9 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
         <div class="head">
           <h2>Drift score</h2>
           <div class="chips" role="group" aria-label="Time shown">
-            {[1, 7, 30].map((value) => (
+            {PERIODS.map((value) => (
               <button key={value} type="button" aria-pressed={days === value} onClick={() => setQuery({ days: String(value) })}>
-                {value === 1 ? "1 day" : `${value} days`}
+                {plural(value, "day")}
               </button>
             ))}
           </div>
@@ -181,8 +188,9 @@ function Drift({ model, report, query }: { model: Model; report: Report; query: 
           <div class="chart waiting tall" />
         )}
       </section>
-      <Features model={model} features={report.features} query={query} span={span} alerts={alerts.data ?? []} />
+      <Features features={report.features} query={query} span={span} history={history} alerts={alerts.data ?? []} />
       <Reference model={model} report={report} query={query} />
+      <Scales />
     </>
   );
 }
@@ -257,7 +265,8 @@ const COMPARE: Record<Order, (a: Feature, b: Feature) => number> = {
   missing: (a, b) => rise(b) - rise(a),
 };
 
-function Features({ model, features, query, span, alerts }: { model: Model; features: Feature[]; query: URLSearchParams; span: Span; alerts: Alert[] }): JSX.Element {
+function Features({ features, query, span, history, alerts }: { features: Feature[]; query: URLSearchParams; span: Span; history: History; alerts: Alert[] }): JSX.Element {
+  const paper = useStore(asDocument);
   const by = (query.get("sort") ?? "score") as Order;
   const turned = query.get("order") === "turned";
   const search = query.get("q") ?? "";
@@ -277,7 +286,9 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
     onSort: (name: string): void => setQuery({ sort: name === "score" ? null : name, order: by === name && !turned ? "turned" : null }),
   };
   const place = opened ? shown.findIndex((feature) => key(feature) === opened) : -1;
-  const listed = shown.slice(0, Math.max(most, place + 1));
+  const listed = paper ? shown : shown.slice(0, Math.max(most, place + 1));
+  // A document opens the drifted features, so that it holds their numbers.
+  const opens = new Set(paper ? listed.filter((feature) => feature.drifted).slice(0, OPEN) : []);
   return (
     <section>
       <div class="head">
@@ -296,6 +307,11 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
           </div>
         </div>
       </div>
+      {paper && shown.length < features.length && (
+        <p class="muted">
+          {count(shown.length)} of {plural(features.length, "feature")} are listed, because the page was filtered.
+        </p>
+      )}
       {shown.length === 0 ? (
         <p class="muted">{only && !search ? "No features have drifted." : "No features match."}</p>
       ) : (
@@ -312,7 +328,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                 <Sorted {...head} name="score" falls class="number">
                   Score
                 </Sorted>
-                <th scope="col" class="wide">
+                <th scope="col" class="wide against">
                   <span class="hidden">Score against limit</span>
                 </th>
                 <th scope="col" class="number wide">
@@ -331,7 +347,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
             </thead>
             <tbody>
               {listed.map((feature) => {
-                const open = key(feature) === opened;
+                const open = key(feature) === opened || opens.has(feature);
                 return (
                   <Fragment key={`${feature.role}:${feature.name}`}>
                     <tr class={open ? "open" : ""}>
@@ -356,8 +372,9 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                       </td>
                       <td class={`number ${feature.drifted ? "bad strong" : ""}`}>
                         {feature.status === "insufficient_data" ? <span class="muted">too few</span> : score(feature.drift_score)}
+                        <small class="narrow">limit {limit(feature)}</small>
                       </td>
-                      <td class="wide">
+                      <td class="wide against">
                         <ScoreBar value={feature.drift_score} limit={feature.threshold} scale={scale} />
                       </td>
                       <td class="number wide muted">{limit(feature)}</td>
@@ -372,7 +389,7 @@ function Features({ model, features, query, span, alerts }: { model: Model; feat
                         <td colSpan={8}>
                           <FeaturePanel
                             feature={feature}
-                            modelId={model.id}
+                            history={history}
                             span={span}
                             alerts={alerts.filter((alert) => alert.features.some((entry) => entry.name === feature.name && entry.role === feature.role && entry.drifted))}
                           />

@@ -72,7 +72,7 @@ function Schedule(): JSX.Element | null {
     <p class="schedule">
       {job.last_run ? (
         <>
-          Checked <Time at={job.last_run} relative />: {plural(job.models_checked, "model")} checked
+          Last run <Time at={job.last_run} relative />: {plural(job.models_checked, "model")} checked
           {job.models_skipped > 0 && `, ${job.models_skipped} skipped`}
           {job.models_failed > 0 && <b class="bad">, {job.models_failed} failed</b>}.
         </>
@@ -81,7 +81,7 @@ function Schedule(): JSX.Element | null {
       )}{" "}
       {data.is_running && job.next_run ? (
         <>
-          Next <Time at={job.next_run} relative />.
+          Next run <Time at={job.next_run} relative />.
         </>
       ) : (
         !data.is_running && <b class="bad">The schedule is switched off.</b>
@@ -147,10 +147,10 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
                   State
                 </Sorted>
                 <Sorted {...head} name="score" falls class="number">
-                  Score
+                  <span title="The highest drift score of the model's features, from 0 to 1">Score</span>
                 </Sorted>
-                <th scope="col" class="wide">
-                  7 days
+                <th scope="col" class="wide" title="The highest drift score of each day. The dashed line is the minimum score.">
+                  Last 7 days
                 </th>
                 {labelled && (
                   <th scope="col" class="number wide">

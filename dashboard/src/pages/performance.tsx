@@ -311,6 +311,13 @@ function Row({ name, one, report, compared }: { name: string; one: MetricOfWindo
       </th>
       <td class={`number ${judgement === "worse" ? "bad strong" : "strong"}`} title={one.bound > 0 ? `The exact value differs by at most ${one.bound.toPrecision(2)}.` : undefined}>
         {amount(name, one.value)}
+        {one.limit !== null && (
+          <small class="narrow">
+            drop {drop(name, one.drop)}
+            <br />
+            limit {drop(name, one.limit)}
+          </small>
+        )}
       </td>
       <td class="number wide">{reach(name, one.interval) ?? "–"}</td>
       {compared && (

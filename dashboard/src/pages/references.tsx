@@ -21,7 +21,7 @@ export function Reference({ model, report, query }: { model: Model; report: Repo
   const asked = SOURCES.find((source) => source === query.get("reference"));
   const source: Source = asked ?? report.reference?.source ?? "training";
   return (
-    <section>
+    <section class={source === "training" ? "screen" : ""}>
       <div class="head">
         <h2>Compared with earlier days</h2>
         <div class="chips" role="group" aria-label="Compared with">

@@ -16,10 +16,10 @@ const TYPES: { type: Type | null; title: string; text: string }[] = [
 ];
 
 const MATRIX: { name: keyof Matrix; label: string; hint: string }[] = [
-  { name: "tp", label: "Positive, found", hint: "Predicted positive, and is positive." },
-  { name: "fp", label: "False alarm", hint: "Predicted positive, but is negative." },
-  { name: "fn", label: "Positive, missed", hint: "Predicted negative, but is positive." },
-  { name: "tn", label: "Negative, left alone", hint: "Predicted negative, and is negative." },
+  { name: "tp", label: "True positive", hint: "Predicted positive, and is positive." },
+  { name: "fp", label: "False positive", hint: "Predicted positive, but is negative." },
+  { name: "fn", label: "False negative", hint: "Predicted negative, but is positive." },
+  { name: "tn", label: "True negative", hint: "Predicted negative, and is negative." },
 ];
 
 const NEW: Record<Type, Task> = {
@@ -98,7 +98,7 @@ function Binary({ task, change, about }: { task: Task; change: (values: Partial<
         <NumberInput label="Threshold" hint="A score at or above this value predicts positive. A change applies to later predictions." value={task.threshold ?? 0.5} min={0} max={1} error={about("threshold")} onChange={(threshold) => change({ threshold })} />
       </div>
       <label class="check">
-        <input type="checkbox" checked={matrix !== null} onChange={(event) => change({ value_matrix: event.currentTarget.checked ? { tp: 0, fp: 0, fn: 0, tn: 0 } : null })} /> Show what predictions are worth, in money per prediction
+        <input type="checkbox" checked={matrix !== null} onChange={(event) => change({ value_matrix: event.currentTarget.checked ? { tp: 0, fp: 0, fn: 0, tn: 0 } : null })} /> Show the value of predictions, in money per prediction
       </label>
       {matrix && (
         <div class="grid">

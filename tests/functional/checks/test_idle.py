@@ -10,13 +10,18 @@ import pytest
 from bench.cost import measure
 from bench.cost.prices import database_dollars
 from driftguard.alerts.tables import Outbox
+from driftguard.checks import check as checking
+from driftguard.checks import triggers
+from driftguard.checks.messages import LookMessage, ModelKey, Queues
 from driftguard.checks.tables import Runs
+from driftguard.checks.task import Task
+from driftguard.models.tables import Models
 from driftguard.platform.dynamodb import transaction
 from driftguard.platform.times import iso
-from sandbox.gateway import function
+from sandbox.gateway import LambdaContext, function
 from sandbox.meter import Usage, metered
 from tests.functional.conftest import Stack
-from tests.functional.models import make_model, rows, tick
+from tests.functional.models import make_model, records, rows, tick
 from tests.functional.notifying import happened
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -203,3 +208,82 @@ def test_a_look_publishes_what_a_crash_left(deployed: Stack, clock: Clock, idle:
     ticks(deployed, clock, 1)
     assert checks(deployed, idle) == made
     assert Outbox.pending(idle) == []
+
+
+@pytest.fixture
+def twelve(deployed: Stack, clock: Clock) -> list[str]:
+    """Twelve models that got their last data an hour ago, so that they are idle."""
+    made = [make_model(deployed, name=f"model {number}", min_samples=10) for number in range(12)]
+    for model_id in made:
+        log(deployed, model_id, clock.now, count=20)
+    ticks(deployed, clock, 4)
+    return made
+
+
+def test_idle_models_share_messages(deployed: Stack, clock: Clock, twelve: list[str]) -> None:
+    """Twelve idle models are two messages, and the run of each is recorded."""
+    clock.now += TICK
+    assert len(tick(deployed, clock.now.isoformat())) == 2
+    assert all(Runs.ended("acme", clock.now.isoformat(), model_id) for model_id in twelve)
+
+
+def test_a_model_with_new_data_is_checked_beside_idle_ones(deployed: Stack, clock: Clock, twelve: list[str]) -> None:
+    """The look at new data queues a check at the same tick. The other models of the message stay idle."""
+    before = {model_id: checks(deployed, model_id) for model_id in twelve}
+    clock.now += timedelta(minutes=1)
+    log(deployed, twelve[3], clock.now)
+    clock.now += timedelta(minutes=14)
+    assert len(tick(deployed, clock.now.isoformat())) == 3
+    after = {model_id: checks(deployed, model_id) for model_id in twelve}
+    assert after == {**before, twelve[3]: [*before[twelve[3]], clock.now]}
+
+
+def test_a_look_that_fails_leaves_the_other_models_alone(
+    deployed: Stack, clock: Clock, twelve: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model gets a check, which records the failure. The runs of the others are recorded as usual."""
+    real = checking.look
+
+    def failing(task: Task, tick_id: str) -> bool:
+        if task.model.model_id == twelve[0]:
+            raise RuntimeError("the status is damaged")
+        return real(task, tick_id)
+
+    def damaged(_task: Task) -> Any:
+        raise RuntimeError("the status is damaged")
+
+    monkeypatch.setattr(triggers, "look", failing)
+    monkeypatch.setattr(triggers, "check", damaged)
+    ticks(deployed, clock, 1)
+    assert Runs.outcomes("acme", clock.now.isoformat()) == {"checked": 11, "skipped": 0, "failed": 1}
+
+
+def test_looks_are_repeated_if_a_check_cannot_be_queued(
+    deployed: Stack, clock: Clock, twelve: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While SQS refuses messages, the looks stay in the queue. The next delivery queues the check."""
+    clock.now += timedelta(minutes=1)
+    log(deployed, twelve[0], clock.now)
+    clock.now += timedelta(minutes=14)
+    refused: list[str] = []
+
+    def refuse(self: Queues, model: Models, tick_id: str) -> None:
+        if not refused:
+            refused.append(model.model_id)
+            raise ConnectionError("SQS does not answer")
+        real(self, model, tick_id)
+
+    real, given_back = Queues.send_scheduled, Queues.give_back
+    monkeypatch.setattr(Queues, "send_scheduled", refuse)
+    monkeypatch.setattr(Queues, "give_back", lambda self, handle, _seconds: given_back(self, handle, 0))
+    tick(deployed, clock.now.isoformat())
+    assert refused == [twelve[0]]
+    assert checks(deployed, twelve[0])[-1] == clock.now
+
+
+def test_a_model_deleted_after_the_tick_is_left_out(deployed: Stack, clock: Clock, idle: str) -> None:
+    """A look at a model that is gone is no failure."""
+    body = LookMessage(tick="tick-x", models=[ModelKey(organization_id="acme", model_id="gone")]).model_dump_json()
+    answer = function("check_drift").handler(records(body), LambdaContext())
+    assert answer == {"batchItemFailures": []}
+    assert not Runs.ended("acme", "tick-x", idle)

@@ -5,7 +5,7 @@ from bench.speed.report import INTAKE, intake_section, replaced
 
 GOOD = Intake("good", Form(300_000, 0.020), Form(90_000, 0.0095))
 BAD = Intake("bad", Form(300_000, 0.020), Form(110_000, 0.0101))
-PAGE = "# What a check costs\n\n## Read units\n\nUnits.\n\n## What was asked for\n\nLimits.\n"
+PAGE = "# What a check costs\n\n## Read units\n\nUnits.\n\n## Targets\n\nLimits.\n"
 
 
 def test_the_section_judges_the_worst_case() -> None:

@@ -250,8 +250,8 @@ def test_the_page_says_what_was_measured() -> None:
     assert "| models checked · skipped · failed, by the run records | 999 · 0 · 1 |" in text
     assert "`b`, ValueError: a baseline of unknown format" in text
     words = " ".join(text.split())
-    assert "50% went to this run, 40% to others, 10% to nobody" in words
-    assert "`check_drift`, 50.0 ms a check" in words
+    assert "used 50% of the processors' time, other work 40%, and 10% was idle" in words
+    assert "`check_drift`, 50.0 ms under this load" in words
     # 0.25 ms of a processor are 0.86 at 512 MB; with 0.6 of calls beside them 300 s are enough for 204,950.
     assert "0.86 ms" in words
     assert "about 200,000 models in the 300 s" in words

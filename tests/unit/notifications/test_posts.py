@@ -168,7 +168,7 @@ def test_a_card_says_what_an_email_says(kind: str) -> None:
     for part in ("example model", "example", "0.168", "1.3e-112", "MEDIUM", "tenure", "Version 3, 10,000 rows"):
         assert part in said or any(text.startswith(part) for text in said), part
     assert any("▇" in text or "█" in text for text in said)
-    assert ("Recommended actions" in said) == (kind != "resolved")
+    assert ("What to do" in said) == (kind != "resolved")
     assert made["actions"] == [
         {"type": "Action.OpenUrl", "title": "Open the alert", "url": f"{PUBLIC}/dashboard#/alerts/A1"}
     ]

@@ -159,10 +159,10 @@ def test_each_message_links_to_the_alert_in_the_dashboard() -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("opened", "“dep_delay” of “flight delays” has moved"),
+        ("opened", "“dep_delay” of “flight delays” has drifted"),
         ("escalated", "rose from MEDIUM to HIGH"),
         ("repeated", "firing for 26 hours and nobody has acknowledged it"),
-        ("resolved", "is resolved after 2 days. The score has stayed below"),
+        ("resolved", "is resolved after 2 days. The score stayed below the limit"),
     ],
 )
 def test_each_kind_of_event_has_its_own_words(kind: str, said: str) -> None:
@@ -179,10 +179,10 @@ def test_each_kind_of_event_has_its_own_words(kind: str, said: str) -> None:
             "prediction_drift",
             [{**DELAY, "name": "prediction"}],
             "Prediction drift in flight delays",
-            "The predictions of “flight delays” have moved",
+            "The predictions of “flight delays” have drifted",
         ),
         ("data_quality", [MISSING], "Data quality of flight delays", "missing values, 3.4% → 7.8%"),
-        ("no_data", [], "No data from flight delays", "No more predictions of “flight delays” are arriving"),
+        ("no_data", [], "No data from flight delays", "Predictions of “flight delays” have stopped arriving"),
     ],
 )
 def test_each_type_of_alert_has_its_own_words(alert_type: str, features: Any, subject: str, said: str) -> None:
@@ -221,7 +221,7 @@ def test_each_type_of_alert_has_its_own_words(alert_type: str, features: Any, su
                 "renamed_from": "age",
                 "shares": {"baseline": 0, "window": 1},
             },
-            "not in the baseline, 0% → 100.0%, perhaps “age” renamed",
+            "not in the baseline, 0% → 100.0%, perhaps renamed from “age”",
         ),
     ],
 )
@@ -285,7 +285,7 @@ def test_a_sudden_change_is_told_with_its_onset_and_its_reference(shown: Any) ->
     text = html.unescape(shown(life(sudden)["opened"]))
     assert "“dep_delay” changed suddenly around Tue 14:00 UTC." in text
     assert (
-        "For 6 hours its values differ by 0.19 (KS) from the last 10 working days at the same hours. "
+        "In the last 6 hours, its values differ by 0.19 (KS) from the last 10 working days at the same hours. "
         "Chance alone does this less than once in 1,000 months."
     ) in text
     assert "in the last 6 hours" in text
@@ -297,8 +297,8 @@ def test_an_alert_says_since_when_values_have_changed() -> None:
     opening = life(DELAY)["opened"]
     known = opening.model_copy(update={"alert": opening.alert.model_copy(update={"onset": NOW - timedelta(hours=3)})})
     since = f"{NOW - timedelta(hours=3):%Y-%m-%d %H:%M} UTC"
-    assert ("Since", since) in describe(known, PUBLIC).facts
-    assert "Since" not in dict(describe(opening, PUBLIC).facts)
+    assert ("Changed since", since) in describe(known, PUBLIC).facts
+    assert "Changed since" not in dict(describe(opening, PUBLIC).facts)
     assert since in slack_of(known)
 
 
@@ -541,7 +541,7 @@ def test_one_message_lists_every_alert_of_the_check(shown: Any) -> None:
     for said in [
         "3 alerts in flight delays", "data drift (MEDIUM, new alert)", "prediction drift (MEDIUM, new alert)",
         "data quality (MEDIUM, new alert)", "Data drift in flight delays", "Prediction drift in flight delays",
-        "Data quality of flight delays", "“dep_delay” of “flight delays” has moved", "missing values, 3.4% → 7.8%",
+        "Data quality of flight delays", "“dep_delay” of “flight delays” has drifted", "missing values, 3.4% → 7.8%",
         "A0", "A1", "A2",
     ]:  # fmt: skip
         assert said in text, said

@@ -25,13 +25,13 @@ def add_parsers(commands: Commands) -> None:
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listed = add_command(actions, "list", "list alerts", "driftguard alerts list --status firing --days 7", list_alerts)
-    listed.add_argument("--model", metavar="MODEL", help="only those of this model")
+    listed.add_argument("--model", metavar="MODEL", help="only alerts of this model")
     listed.add_argument(
-        "--status", choices=["firing", "acknowledged", "snoozed", "resolved"], help="only in this status"
+        "--status", choices=["firing", "acknowledged", "snoozed", "resolved"], help="only alerts with this status"
     )
-    listed.add_argument("--severity", choices=["LOW", "MEDIUM", "HIGH"], help="only of this severity")
-    listed.add_argument("--days", type=int, help="only those of the last days, or still open")
-    listed.add_argument("--limit", type=int, default=50, help="at most so many (default: 50)")
+    listed.add_argument("--severity", choices=["LOW", "MEDIUM", "HIGH"], help="only alerts of this severity")
+    listed.add_argument("--days", type=int, help="only alerts of the last DAYS days, and open alerts")
+    listed.add_argument("--limit", type=int, default=50, help="the largest number of alerts (default: 50)")
     acknowledge = add_command(
         actions,
         "ack",
@@ -47,8 +47,8 @@ def add_parsers(commands: Commands) -> None:
         lambda one: _change(one, "snooze"),
     )
     until = snooze.add_mutually_exclusive_group(required=True)
-    until.add_argument("--for", dest="duration", metavar="TIME", help="a time such as 30m, 12h or 3d")
-    until.add_argument("--until", metavar="TIME", help="a moment such as 2026-11-06T07:26:10Z")
+    until.add_argument("--for", dest="duration", metavar="TIME", help="a duration such as 30m, 12h or 3d")
+    until.add_argument("--until", metavar="TIME", help="a time such as 2026-11-06T07:26:10Z")
     resolve = add_command(
         actions,
         "resolve",

@@ -22,8 +22,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command."""
     parser = subparsers.add_parser(
         "backtest",
-        help="replay a history and say which alerts would have opened",
-        description="Replay a history through the service's checks and say which alerts would have opened, and when.",
+        help="replay a history and show which alerts would have opened",
+        description="Replay a history through the service's checks and show which alerts would have opened, and when.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -33,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "compare",
         help="compare a window with a baseline, without a server",
-        description="Compare a window with a baseline by the service's tests, without a server.",
+        description="Compare a window with a baseline, with the tests of the service but without a server.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -45,14 +45,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--fail-on",
         choices=LEVELS,
         default="none",
-        help="exit with status 1 for this or worse; performance is the worst and needs --label (default: none)",
+        help="exit with status 1 for this finding or a worse one. Performance is the worst and needs --label "
+        "(default: none)",
     )
     parser.add_argument(
         "--looks",
         type=_looks,
         default=1,
         metavar="N",
-        help="how many comparisons share alpha: 2880 gives the limits of the service (default: 1)",
+        help="the number of comparisons that share alpha; 2880 gives the limits of the service (default: 1)",
     )
     parser.add_argument("--strict", action="store_true", help="exit with status 2 if there are too few rows for a test")
     parser.set_defaults(run=run)
@@ -74,9 +75,7 @@ def add_inputs(parser: argparse.ArgumentParser, second: str, about: str) -> None
         metavar="COL",
         help="CSV: read a column as texts even if its values look like numbers; may be repeated",
     )
-    parser.add_argument(
-        "--delimiter", metavar="CHAR", help="CSV: the character between two values (default: found out)"
-    )
+    parser.add_argument("--delimiter", metavar="CHAR", help="CSV: the character between two values (default: detected)")
     parser.add_argument(
         "--config", metavar="FILE", help="a file driftguard.toml with settings, columns and CSV options"
     )

@@ -35,7 +35,7 @@ def add_parsers(commands: Commands) -> None:
             "--fail-on",
             choices=sorted(FINDINGS),
             default="none",
-            help="exit with status 1 for drift, or already for poor data quality (default: none)",
+            help="exit with status 1 for drift; data_quality: for poor data quality too (default: none)",
         )
     simulate = add_command(
         commands,

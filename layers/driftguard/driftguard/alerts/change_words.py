@@ -1,4 +1,4 @@
-"""Says in words how the values of a feature changed, if another part than the week found the change."""
+"""Says in words how the values of a feature changed in the last hours, or in the first week of a model."""
 
 from driftguard.alerts.changes import Change
 from driftguard.alerts.schemas import AlertFeature, QualityKind
@@ -33,8 +33,8 @@ def change_words(feature: AlertFeature) -> str | None:
             ).strip()
         case "broken":
             return (
-                f"{name} is broken: {percent(feature.drift_score or 0.0)} of its values cannot come from any hours of "
-                f"the baseline's week. {age(change)}"
+                f"{name} is broken: {percent(feature.drift_score or 0.0)} of its values are unlike those of any hours "
+                f"of the baseline. {age(change)}"
             ).strip()
         case "week":
             return None
@@ -46,11 +46,11 @@ def _onset(name: str, change: Change) -> str:
 
 
 def _difference(feature: AlertFeature, change: Change) -> str:
-    hours = f"For {change.window_hours} hours"
+    hours = f"In the last {change.window_hours} hours,"
     if feature.kind is not None and feature.shares is not None:
         return (
             f"{hours} {percent(feature.shares['window'])} of its values are {FLAWED[feature.kind]}. "
-            f"{percent(feature.shares['baseline'])} are usual at the same hours."
+            f"Usual at the same hours: {percent(feature.shares['baseline'])}."
         )
     unit = "KS" if feature.type == "numeric" else "total variation"
     return f"{hours} its values differ by {number(feature.drift_score)} ({unit}) {reference(change)}."

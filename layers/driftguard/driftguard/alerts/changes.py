@@ -1,4 +1,4 @@
-"""Describes a change that another part than the week found: within hours, or in a model's first week."""
+"""Describes a change that was found in the last hours, or in the first week of a model."""
 
 from typing import Literal
 
@@ -16,11 +16,12 @@ type PastReference = Literal["same weekday", "working days", "baseline hours"]
 
 
 class Change(BaseModel):
-    """What the part found that found the change of a feature.
+    """How a change was found that the whole window did not show.
 
-    `window_hours` are the compared hours. `onset` is their start for a sudden change. `surprise` is the number of
-    changes this strong that chance alone makes in a month of this model. `reference_days` is the number of days that a
-    sudden change was compared with. `model_hours` is the age of a new model.
+    The change showed in the last hours, or in the first week of a model. `window_hours` is the number of compared
+    hours. `onset` is their start for a sudden change. `surprise` is the number of changes this strong that chance
+    alone makes in a month of this model. `reference_days` is the number of days that a sudden change was compared
+    with. `model_hours` is the age of a new model.
     """
 
     part: Part

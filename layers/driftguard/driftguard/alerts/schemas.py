@@ -104,7 +104,7 @@ class AlertFeature(BaseModel):
     `kind` and `shares` are set in data-quality alerts only: the tested problem, and the shares of affected rows.
     `new_categories` lists examples of values that the baseline does not contain. `direction` describes the shift in
     words, such as `towards higher values`. `renamed_from` names the feature of the baseline that an unexpected feature
-    probably is. `change` is set if another part than the week found the feature.
+    probably is. `change` is set if the last hours or the first week, and not the whole window, showed the change.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -133,8 +133,8 @@ class AlertFeature(BaseModel):
 class MetricChange(BaseModel):
     """A metric of the window compared with the reference. A drop is positive if the metric is worse.
 
-    `n` and `n_reference` are the rows that the metric is made of. `drop` is what `limit` applies to: the difference of
-    both values, or of `mae` the Kolmogorov–Smirnov distance by which the errors are larger.
+    `n` and `n_reference` are the numbers of rows behind both values. `drop` is compared with `limit`. It is the
+    difference of both values. For `mae` it is the Kolmogorov–Smirnov distance by which the errors are larger.
     """
 
     name: str

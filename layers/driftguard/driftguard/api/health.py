@@ -25,7 +25,7 @@ class Organization(BaseModel):
 
 
 class Me(BaseModel):
-    """The owner, the role and the end of the key."""
+    """The organization and the role of the API key, and when it expires."""
 
     organization: Organization
     role: str

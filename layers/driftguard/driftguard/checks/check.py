@@ -44,8 +44,8 @@ OLD_VERSIONS = 50
 def check(task: Task) -> Result:
     """Check one model now. Raises Busy while another check of the model runs. No error leaves a partial verdict."""
     model = task.model
-    if task.tick and not task.request and is_idle(model, Statuses.one(model.organization_id, model.model_id), task.now):
-        return _look(task, task.tick)
+    if task.tick and not task.request and look(task, task.tick):
+        return Result("checked", None, idle=True)
     check_id = new_id(task.now)
     owner = f"{task.tick or 'by-hand'}#{check_id}"
     try:
@@ -73,12 +73,17 @@ def check(task: Task) -> Result:
         Statuses.release(model.organization_id, model.model_id, owner)
 
 
-def _look(task: Task, tick: str) -> Result:
-    """Record a check that was left out because the model is idle. Publish what a crash may have left."""
+def look(task: Task, tick: str) -> bool:
+    """Return whether the model is idle, so that its scheduled check is left out.
+
+    If it is, the run of the schedule is recorded, and what a crash may have left unpublished is published.
+    """
     model = task.model
+    if not is_idle(model, Statuses.one(model.organization_id, model.model_id), task.now):
+        return False
     Runs.of(model.organization_id, tick, model.model_id, "checked", task.now).save()
     publish_pending(model.model_id, task.publish)
-    return Result("checked", None, idle=True)
+    return True
 
 
 def _check_leased(task: Task, check_id: str, status: Statuses) -> Result:

@@ -24,6 +24,10 @@ TICK_ERROR = timedelta(minutes=5)
 """A run of the schedule may begin a little earlier in its 15 minutes than the run two hours before."""
 
 
+LONGEST_WINDOW = timedelta(days=14)
+"""The longest window that a model can have."""
+
+
 def definition_of(model: Models) -> str:
     """Return a text that changes whenever the model's settings or its baseline change."""
     return f"{int(model.revision)}#{int(model.baseline_version or 0)}"
@@ -46,6 +50,17 @@ def is_idle(model: Models, status: Statuses, now: datetime) -> bool:
         and not _may_open(model, status, checked_at, now)
         and next(Predictions.arrivals(model.model_id, model.partition_count, after=iso(unseen), limit=1), None) is None
     )
+
+
+def may_rest(status: Statuses, now: datetime) -> bool:
+    """Return whether a model is probably idle at `now`, as far as its status alone tells. `is_idle` decides."""
+    if status.checked_at is None or status.last_arrival is None or _has_open(status):
+        return False
+    checked_at, last_arrival = parse(status.checked_at), arrival_time(status.last_arrival)
+    if last_arrival >= checked_at - SETTLED:
+        return False
+    was_empty = last_arrival + MAX_AHEAD < checked_at - LONGEST_WINDOW
+    return was_empty or now - checked_at < FULL_EVERY - TICK_ERROR
 
 
 def _has_open(status: Statuses) -> bool:

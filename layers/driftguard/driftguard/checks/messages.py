@@ -1,20 +1,27 @@
 """Sends check messages to the queue, one per model, and records failed checks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from driftguard.alerts.schemas import SCHEDULE
+from driftguard.checks.idle import may_rest
 from driftguard.checks.tables import Runs
 from driftguard.models.schemas import EraseMessage
+from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.ids import new_id
 from driftguard.platform.observability import count, logger
 
 SEND_AT_ONCE = 10
+READ_AT_ONCE = 100
+"""Statuses that DynamoDB returns for one request."""
+LOOKS_AT_ONCE = 10
+"""Models that one message has looked at. One message per model costs as much as the look itself."""
 TICK = timedelta(minutes=15)
 
 
@@ -27,6 +34,28 @@ class CheckMessage(BaseModel):
     request: str | None = None
     """The id of an API request whose check continues in the queue. A repeated delivery with this id does nothing."""
     actor: str = SCHEDULE
+
+
+class ModelKey(BaseModel):
+    """Names a model."""
+
+    organization_id: str
+    model_id: str
+
+
+class LookMessage(BaseModel):
+    """The body of a message in the check queue that names models of which probably none needs a check."""
+
+    tick: str
+    models: list[ModelKey]
+
+
+_MESSAGE: TypeAdapter[CheckMessage | LookMessage] = TypeAdapter(CheckMessage | LookMessage)
+
+
+def read_message(body: str) -> CheckMessage | LookMessage:
+    """Return the message of the check queue with this body. Raises ValidationError for any other body."""
+    return _MESSAGE.validate_json(body)
 
 
 class JoinMessage(BaseModel):
@@ -56,6 +85,10 @@ class Queues:
     def send_check(self, message: CheckMessage, deduplication_id: str) -> None:
         """Queue one check. SQS delivers the checks of one model in order."""
         self.sqs.send_message(QueueUrl=self.check_url, **_fifo_entry(message, deduplication_id))
+
+    def send_scheduled(self, model: Models, tick: str) -> None:
+        """Queue the check of a model that the schedule took for idle."""
+        self.sqs.send_message(QueueUrl=self.check_url, **check_entry(model, tick))
 
     def give_back(self, receipt_handle: str, seconds: int) -> None:
         """Return a message to the check queue, to be delivered again after `seconds`."""
@@ -93,25 +126,23 @@ class JoinQueue:
 def schedule(queues: Queues, tick: str, now: datetime) -> int:
     """Queue a check of every active model and the erasure of every deleted model. Returns the number of messages.
 
-    A repetition with the same tick is harmless. Raises Incomplete if SQS did not accept every message.
+    Models that are probably idle share messages. A repetition with the same tick is harmless. Raises Incomplete if SQS
+    did not accept every message.
     """
     Runs.start(tick, now)
     sent = failed = 0
     turn = int(now.timestamp() // TICK.total_seconds())
-    for models in batched(Models.to_check(turn), SEND_AT_ONCE, strict=False):
-        checks = [
-            {"Id": str(number), **_fifo_entry(CheckMessage(**_ids(model), tick=tick), f"{tick}-{model.model_id}")}
-            for number, model in enumerate(models)
-            if not model.erasing
-        ]
-        erasures = [
-            {"Id": str(number), "MessageBody": EraseMessage(**_ids(model)).model_dump_json()}
-            for number, model in enumerate(models)
-            if model.erasing
-        ]
-        for url, entries in ((queues.check_url, checks), (queues.erase_url, erasures)):
-            if entries:
-                answer = queues.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    for models in batched(Models.to_check(turn), READ_AT_ONCE, strict=False):
+        active = [model for model in models if not model.erasing]
+        resting = {model.model_id for model, status in Statuses.of_models(active) if may_rest(status, now)}
+        checks = [check_entry(model, tick) for model in active if model.model_id not in resting]
+        looks = batched([model for model in active if model.model_id in resting], LOOKS_AT_ONCE, strict=False)
+        erasures = [{"MessageBody": EraseMessage(**_ids(model)).model_dump_json()} for model in models if model.erasing]
+        entries = [*checks, *(_look_entry(each, tick) for each in looks)]
+        for url, messages in ((queues.check_url, entries), (queues.erase_url, erasures)):
+            for some in batched(messages, SEND_AT_ONCE, strict=False):
+                numbered = [{"Id": str(number), **entry} for number, entry in enumerate(some)]
+                answer = queues.sqs.send_message_batch(QueueUrl=url, Entries=numbered)
                 sent += len(answer.get("Successful", []))
                 failed += len(answer.get("Failed", []))
     if failed:
@@ -158,6 +189,21 @@ def go_on(queues: Queues, message: CheckMessage, now: datetime) -> None:
 
 def _ids(model: Models) -> dict[str, str]:
     return {"organization_id": model.organization_id, "model_id": model.model_id}
+
+
+def check_entry(model: Models, tick: str) -> dict[str, str]:
+    """Return the entry of a model's scheduled check. The queue takes it once for each tick."""
+    return _fifo_entry(CheckMessage(**_ids(model), tick=tick), f"{tick}-{model.model_id}")
+
+
+def _look_entry(models: Sequence[Models], tick: str) -> dict[str, str]:
+    first = models[0].model_id
+    return {
+        "MessageBody": LookMessage(tick=tick, models=[ModelKey(**_ids(model)) for model in models]).model_dump_json(),
+        # A group of its own, because a check of the first model does not have to wait for the others' looks.
+        "MessageGroupId": f"looks-{first}",
+        "MessageDeduplicationId": f"{tick}-looks-{first}",
+    }
 
 
 def _fifo_entry(message: CheckMessage | JoinMessage, deduplication_id: str) -> dict[str, str]:

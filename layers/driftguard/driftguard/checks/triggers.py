@@ -8,8 +8,8 @@ from http import HTTPStatus
 
 from driftguard.alerts.publishing import Publish
 from driftguard.alerts.schemas import SCHEDULE
-from driftguard.checks.check import check
-from driftguard.checks.messages import CheckMessage, Queues, go_on, record_failure
+from driftguard.checks.check import check, look
+from driftguard.checks.messages import CheckMessage, LookMessage, Queues, go_on, record_failure
 from driftguard.checks.schemas import Queued
 from driftguard.checks.task import Busy, Result, Task
 from driftguard.models.tables import Models
@@ -54,6 +54,10 @@ class Worker:
         made = {"outcome": result.outcome, "finished": result.finished, "idle": result.idle}
         logger.info("check", extra={"model_id": model.model_id, **made, **found, "milliseconds": round(took)})
         return result
+
+    def look(self, model: Models, tick: str, now: datetime) -> bool:
+        """Return whether the model is idle. Its run is recorded then."""
+        return look(Task(model, now, tick, self.time_left, self.publish, self.keep), tick)
 
 
 def clock(milliseconds_left: Callable[[], int], at_most: timedelta) -> Callable[[], timedelta]:
@@ -114,3 +118,33 @@ def from_queue(message: CheckMessage, worker: Worker, receipt_handle: str, now: 
             raise
     finally:
         logger.remove_keys(["organization_id", "tick"])
+
+
+def look_at(message: LookMessage, worker: Worker, receipt_handle: str, now: datetime) -> None:
+    """Look at the models that a queue message names, and queue the check of each that is not idle.
+
+    A model whose look fails gets a check, which records what fails. Raises transient errors of the queue, so that SQS
+    delivers the message again.
+    """
+    busy = []
+    for key in message.models:
+        model = Models.one(key.organization_id, key.model_id)
+        if model is None or model.erasing:
+            continue  # The model was deleted after the message was sent.
+        if not _is_idle(model, worker, message.tick, now):
+            busy.append(model)
+    logger.info("looks", extra={"tick": message.tick, "models": len(message.models), "busy": len(busy)})
+    try:
+        for model in busy:
+            worker.queues.send_scheduled(model, message.tick)
+    except Exception:
+        worker.queues.give_back(receipt_handle, BUSY_RETRY_SECONDS)
+        raise
+
+
+def _is_idle(model: Models, worker: Worker, tick: str, now: datetime) -> bool:
+    try:
+        return worker.look(model, tick, now)
+    except Exception as error:  # noqa: BLE001  # the check meets the same error, and records it
+        logger.warning("look failed", exc_info=error, extra={"model_id": model.model_id})
+        return False

@@ -22,7 +22,6 @@ from functools import reduce
 from operator import add
 
 import numpy as np
-import numpy.typing as npt
 
 from driftguard.counting import vectors
 from driftguard.counting.layout import GROUP_SIZE, Layout, layout_of
@@ -232,21 +231,12 @@ def _merge(first: dict[int, Names], second: dict[int, Names]) -> dict[int, Names
     return merged
 
 
-def _group(layout: Layout, number: int) -> tuple[slice, slice, npt.NDArray[np.intp]]:
-    """Return the features of a group, their bins, and the indices of its numeric features."""
-    first, last = number * GROUP_SIZE, min((number + 1) * GROUP_SIZE, len(layout.features))
-    if first >= last:
-        return slice(0, 0), slice(0, 0), np.zeros(0, np.intp)
-    bins = slice(layout.span(first).start, layout.span(last - 1).stop)
-    return slice(first, last), bins, np.flatnonzero(layout.numeric[first:last]) + first
-
-
 def _moments(counts: Counts) -> tuple[Floats, ...]:
     return counts.total, counts.squares, counts.least, counts.greatest, counts.beyond
 
 
 def _encode(counts: Counts, group: int) -> bytes:
-    features, bins, numeric = _group(counts.layout, group)
+    features, bins, numeric = counts.layout.group(group)
     small = [counts.missing[features], counts.invalid[features].ravel(), counts.unseen[features]]
     whole = np.concatenate([*small, counts.bins[bins]])
     width = max(1, -(-int(whole.max(initial=0)).bit_length() // 8))
@@ -279,7 +269,7 @@ def _decode_group(counts: Counts, group: int, data: bytes) -> None:
     middle = _HEAD.size + first_length
     first = inflate(data[_HEAD.size : middle])
     second, notes = inflate_first(data[middle:])
-    features, bins, numeric = _group(counts.layout, group)
+    features, bins, numeric = counts.layout.group(group)
     number = features.stop - features.start
     typed = number * (1 + len(KINDS))
     small = typed + (number if version > 1 else 0)

@@ -97,6 +97,7 @@ class Layout:
         self.unseen = np.zeros(len(self.features), np.int64)
         self.merged = self._merge(of_numbers) if self.features else np.zeros(0, np.int64)
         self._first_of_groups = np.flatnonzero(np.diff(self.merged, prepend=-1))
+        self._stored_groups: dict[int, tuple[slice, slice, npt.NDArray[np.intp]]] = {}
         with np.errstate(over="ignore"):
             self.several = np.nextafter(self.lows, np.inf) < self.highs
 
@@ -122,12 +123,26 @@ class Layout:
         other.present = np.add.reduceat(bins, self.starts) if self.features else self.present
         return other
 
-    def in_groups(self, bins: Ints) -> Floats:
+    def in_groups(self, bins: Ints) -> Ints:
         """Return the counts (T,) by merged group: (F, MERGED)."""
-        groups = np.zeros((len(self.features), MERGED))
+        groups = np.zeros((len(self.features), MERGED), np.int64)
         # The bins of a group lie side by side.
         groups.flat[self.merged[self._first_of_groups]] = np.add.reduceat(bins, self._first_of_groups)
         return groups
+
+    def group(self, number: int) -> tuple[slice, slice, npt.NDArray[np.intp]]:
+        """Return the features of a group, their bins, and the indices of its numeric features. The result is kept."""
+        known = self._stored_groups.get(number)
+        if known is None:
+            known = self._stored_groups[number] = self._group(number)
+        return known
+
+    def _group(self, number: int) -> tuple[slice, slice, npt.NDArray[np.intp]]:
+        first, last = number * GROUP_SIZE, min((number + 1) * GROUP_SIZE, len(self.features))
+        if first >= last:
+            return slice(0, 0), slice(0, 0), np.zeros(0, np.intp)
+        bins = slice(self.span(first).start, self.span(last - 1).stop)
+        return slice(first, last), bins, np.flatnonzero(self.numeric[first:last]) + first
 
     def span(self, index: int) -> slice:
         """Return the bins of one feature."""

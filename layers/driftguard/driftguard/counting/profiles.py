@@ -61,14 +61,12 @@ class Profile:
     def of(cls, layout: Layout, day: int, hours: Mapping[int, Counts]) -> "Profile":
         """Return the profile of one day from counts by hour since 1970. Hours of other days are ignored."""
         profile = cls.empty(layout, day)
-        features = len(layout.features)
         for hour in range(HOURS):
             counts = hours.get(day * HOURS + hour)
-            if counts is None or not features:
+            if counts is None or not layout.features:
                 continue
             profile.rows[hour] = counts.rows
-            merged = np.bincount(layout.merged, weights=counts.bins, minlength=features * MERGED)
-            profile.groups[hour] = np.rint(merged).astype(np.int64).reshape(features, MERGED)
+            profile.groups[hour] = layout.in_groups(counts.bins)
             profile.flaws[hour] = flaws_of(layout, counts)
         return profile
 

@@ -103,7 +103,8 @@ class ModelValues(Suggesting):
 
     window_days: WindowDays = Field(
         default=7,
-        description="Days of event time that are compared with the baseline, 1–14. Whole weeks even out weekdays.",
+        description="Days of event time that are compared with the baseline, 1–14. "
+        "Use whole weeks to average out weekdays.",
     )
     rule: Rule = Field(
         default="budget",
@@ -176,9 +177,11 @@ class ModelValues(Suggesting):
         "which 95 % of the labels arrive, at least 24.",
     )
     label_wait_days: LabelWait = Field(
-        default=90, description="Days that a prediction waits for its label, 1–400. A change holds for later days."
+        default=90, description="Days that a prediction waits for its label, 1–400. A change applies to later days."
     )
-    min_labels: Samples = Field(default=100, description="Smallest number of labelled predictions that is judged.")
+    min_labels: Samples = Field(
+        default=100, description="Smallest number of labels for a comparison with the reference."
+    )
     min_performance_drop: Score = Field(
         default=0.02, description="Smallest drop of a metric that opens an alert. Errors must rise by 5 %."
     )

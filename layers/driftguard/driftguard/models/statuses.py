@@ -1,6 +1,6 @@
 """The state of each model: its last verdict, its open alerts and the lease of a running check."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,13 @@ class Statuses(Table):
             model_id: found.get(model_id) or cls(organization_id, f"status#{model_id}", model_id=model_id)
             for model_id in model_ids
         }
+
+    @classmethod
+    def of_models(cls, models: "Sequence[Models]") -> "Iterator[tuple[Models, Statuses]]":
+        """Yield the models of any organizations that have a status, each with its status of a moment ago."""
+        by_key = {(model.organization_id, f"status#{model.model_id}"): model for model in models}
+        for status in cls.batch_get(list(by_key)) if by_key else ():
+            yield by_key[status.pk, status.sk], status
 
     @classmethod
     def of_model(cls, model: "Models") -> "Iterable[Statuses]":

@@ -67,7 +67,7 @@ PARTS: dict[Part, str] = {
 }
 
 ENDINGS: dict[ResolveReason, str] = {
-    "below": "The score has stayed below the threshold long enough",
+    "below": "The score stayed below the limit for long enough",
     "new_level": "The values stayed changed for seven days but do not differ from the baseline. "
     "The new level is normal from now on",
     "traffic_returned": "Predictions are arriving again",
@@ -177,7 +177,7 @@ def describe(
     scored = alert.alert_type != "labels_missing"
     score, highest = SCORES.get(alert.alert_type, ("Drift score", "Highest score"))
     rows = ROWS.get(alert.alert_type, "Rows in the window")
-    looks = "join" if alert.alert_type in OF_LABELS else "check"
+    look, looks = ("join of labels", "joins of labels") if alert.alert_type in OF_LABELS else ("check", "checks")
     peak = event.kind in ("resolved", "repeated") and alert.peak_score is not None
     facts = [
         ("Severity", alert.severity),
@@ -185,13 +185,13 @@ def describe(
         *([(highest, number(alert.peak_score)) if peak else (score, number(alert.drift_score))] if scored else []),
         *([("p-value", probability(alert.p_value))] if change is None and scored else []),
         *([("Limit", limit_words(alert.alert_type, alert.limit))] if alert.limit else []),
-        *([("Since", minute(alert.onset))] if alert.onset else []),
+        *([("Changed since", minute(alert.onset))] if alert.onset else []),
         ("Window from", minute(alert.window.start) if alert.window else "–"),
         ("Window to", minute(alert.window.end) if alert.window else "–"),
         *([(_compared(alert.alert_type), _baseline(event))] if scored else []),
         (rows, f"{alert.n_window:,}" if alert.n_window is not None else "–"),
-        ("First seen", minute(alert.detected_at)),
-        ("Seen in", f"{alert.occurrences:,} {looks}{'s' if alert.occurrences != 1 else ''}"),
+        ("Opened", minute(alert.detected_at)),
+        ("Seen in", f"{alert.occurrences:,} {looks if alert.occurrences != 1 else look}"),
     ]
     subject = SUBJECTS[alert.alert_type].format(one_line(alert.model_name))
     return Content(
@@ -250,16 +250,16 @@ def _found(event: AlertEvent) -> str:
         return f"{quoted(alert.model_name)}: {change}{others}"
     match alert.alert_type:
         case "data_drift":
-            return f"{what} of {quoted(alert.model_name)} {verb} moved away from the baseline{most}."
+            return f"{what} of {quoted(alert.model_name)} {verb} drifted from the baseline{most}."
         case "prediction_drift":
-            return f"The predictions of {quoted(alert.model_name)} have moved away from the baseline."
+            return f"The predictions of {quoted(alert.model_name)} have drifted from the baseline."
         case "data_quality":
             if all(feature.kind == "unexpected_feature" for feature in alert.features):
                 is_logged = "is" if many == 1 else "are"
                 return f"{what} of {quoted(alert.model_name)} {is_logged} logged but not in the baseline{most}."
             return f"The data quality of {quoted(alert.model_name)} got worse in {what}{most}."
         case "no_data":
-            return f"No more predictions of {quoted(alert.model_name)} are arriving."
+            return f"Predictions of {quoted(alert.model_name)} have stopped arriving."
         case "performance":
             return performance_words(alert.model_name, alert.performance)
         case "labels_missing":
@@ -312,7 +312,7 @@ def _feature(feature: AlertFeature, with_picture: bool) -> FeatureView:
     if feature.type_change is not None:
         changes.append(type_change(feature.type_change))
     if feature.renamed_from is not None:
-        changes.append(f"perhaps {quoted(feature.renamed_from)} renamed")
+        changes.append(f"perhaps renamed from {quoted(feature.renamed_from)}")
     if feature.new_categories:
         changes.append("new: " + ", ".join(quoted(value, 30) for value in feature.new_categories[:3]))
     return FeatureView(

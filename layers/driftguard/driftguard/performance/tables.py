@@ -60,9 +60,9 @@ class Joined(Table):
 
     Days are numbered from 1970 in seven digits, partitions in three. Labels whose event day is unknown wait under
     9000000 plus the day of their arrival. A step writes runs first. Then one write commits the names of the runs, the
-    last arrivals that they include and the new counts, on the condition that the head's `revision` and the day's number
-    of partitions have not changed. A run's name is a hash of its bytes and of the last arrival in it, so that no name
-    ever holds two contents. Heads and runs expire `label_wait_days` and 30 days after their day, which `open_until` of
+    last arrivals that they include and the new counts. Its condition is that the head's `revision` and the day's number
+    of partitions have not changed. A run's name is a hash of its bytes and of the last arrival in it, so that a name
+    never has two contents. Heads and runs expire `label_wait_days` and 30 days after their day, which `open_until` of
     the day states. Daily counts are kept 400 days.
     """
 

@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from driftguard.statistics.arrays import Floats
+from driftguard.statistics.arrays import Floats, Ints
 
 SMOOTHING = 0.5
 
 
-def psi(baseline: Floats, window: Floats) -> Floats:
+def psi(baseline: Floats | Ints, window: Floats | Ints) -> Floats:
     """Return the population stability index of counts in K bins, (F, K) each: (F,).
 
     SMOOTHING is added to every bin that has values in either sample, so that the index of an empty bin stays finite.
@@ -19,7 +19,7 @@ def psi(baseline: Floats, window: Floats) -> Floats:
     return terms
 
 
-def _smoothed(sample: Floats, used: npt.NDArray[np.bool_]) -> Floats:
+def _smoothed(sample: Floats | Ints, used: npt.NDArray[np.bool_]) -> Floats:
     filled = sample + SMOOTHING * used
     share: Floats = filled / np.maximum(filled.sum(axis=1, keepdims=True), SMOOTHING)
     return np.where(used, share, 1.0)

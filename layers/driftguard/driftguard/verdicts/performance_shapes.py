@@ -7,7 +7,7 @@ type Source = Literal["baseline", "predictions"]
 
 
 class DayShown(TypedDict):
-    """One event day. value, interval: of the metric asked for, null without labels."""
+    """One event day. `value` and `interval` belong to the requested metric. They are null without labels."""
 
     day: str
     value: float | None
@@ -29,7 +29,10 @@ class DayMetrics(TypedDict):
 
 
 class MetricShown(TypedDict):
-    """A metric of the window. bound: most by which the exact value may differ. The rest is null if it is not judged."""
+    """A metric of the window. The exact value differs from `value` by at most `bound`.
+
+    The other fields are null if the metric is not judged.
+    """
 
     value: float
     interval: list[float] | None
@@ -53,7 +56,7 @@ class WindowShown(TypedDict):
 
 
 class ReferenceShown(TypedDict):
-    """What the window is compared with. days: null if the rows have no times."""
+    """What the window is compared with. `days` is null if the rows have no times."""
 
     source: Source
     n: int
@@ -84,7 +87,10 @@ class HistogramShown(TypedDict):
 
 
 class PerformanceShown(TypedDict):
-    """The report. What the task lacks is null. names: the metrics that at least one day has."""
+    """The performance of a model. Fields that do not apply to its task are null.
+
+    `names` lists the metrics that at least one day has.
+    """
 
     task: dict[str, Any]
     headline: str
@@ -108,7 +114,7 @@ class Coverage(TypedDict):
 
 
 class LabelsShown(TypedDict):
-    """The state of a model's labels. delay_hours: quantiles by name, null without labels."""
+    """The state of a model's labels. `delay_hours` has quantiles by name, which are null without labels."""
 
     received: int
     matched: int

@@ -130,7 +130,7 @@ def render(event: AlertEvent, action: Action, *, routing_key: str, public_url: s
             "custom_details": {
                 **dict(content.facts),
                 "Features": features,
-                "Recommended actions": list(content.actions),
+                "What to do": list(content.actions),
             },
         },
         "client": "DriftGuard",

@@ -113,7 +113,7 @@ def _part(content: Content, features: int) -> list[dict[str, Any]]:
     if content.actions:
         steps = "\n".join(f"{place}. {action}" for place, action in enumerate(content.actions, 1))
         blocks.append({"type": "divider"})
-        blocks.append({"type": "section", "text": _markdown("*Recommended actions*")})
+        blocks.append({"type": "section", "text": _markdown("*What to do*")})
         blocks.append({"type": "section", "text": _plain(steps)})
     return blocks
 
@@ -136,7 +136,7 @@ def _fields(content: Content) -> list[dict[str, Any]]:
     facts = [
         ("Window", escape(window)) if name == "Window from" else (name, escape(value))
         for name, value in content.facts
-        if name not in ("First seen", "Seen in", "Window to")
+        if name not in ("Opened", "Seen in", "Window to")
     ]
     return [_markdown(f"*{name}*\n{value}") for name, value in [*named, *facts][:10]]
 

@@ -144,7 +144,7 @@ def _part(content: Content, size: Size) -> list[Block]:
     if more:
         body.append(_text(f"{more} more in the alert", subtle=True))
     if content.actions:
-        body.append(_text("Recommended actions", weight="bolder", separator=True))
+        body.append(_text("What to do", weight="bolder", separator=True))
         body += [_text(f"{place}. {action}", spacing="small") for place, action in enumerate(content.actions, 1)]
     return body
 
