@@ -149,7 +149,7 @@ WEATHER_FAULT = _day(2013, 9, 30)
 WAGES_START = _day(2024, 1, 1)
 WAGES_A_DAY, WAGES_OF_1992 = 100, 7_602
 WAGES_CHANGED = WAGES_START + WAGES_OF_1992 * timedelta(days=1) / WAGES_A_DAY
-HALVES = "Its authors wrote other rows into the second half of their analysis period. The file shows the row."
+HALVES = "The authors put other rows into the second half of their analysis period. The file shows where."
 OWN_TIMES = "the file's own, made by its authors"
 
 SAMPLES = (
@@ -164,7 +164,7 @@ SAMPLES = (
         end=_day(2013, 7, 24),
         change="a week of thunderstorms: delays grew, and 7.8 % of the flights never left, against 3.4 % in the "
         "baseline",
-        source="The weeks of `make demo`, which were chosen because the storms are in the data.",
+        source="The storms that `make demo` shows. They were chosen because the data show them.",
         times="the scheduled departure",
         load=_flights,
     ),

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.evaluation.alarms import Reaction, Span, openings, reaction, time_on
+from bench.evaluation.command import PAGE
 from bench.evaluation.protocol import TIME, daily_spans, daily_windows
 from bench.evaluation.report import document, scores
 from bench.evaluation.runs import Facts, Records, Run
@@ -105,8 +106,28 @@ def test_the_page_says_where_driftguard_loses() -> None:
     assert "no other rule was faster or had fewer alarms" in document(records(days(21), days(22), []))
 
 
+def test_the_page_says_what_the_numbers_mean() -> None:
+    """The reading counts false alarms, noticed changes, and those that no other rule noticed sooner."""
+    page = document(records(days(2, 22), days(21), days(5)))
+    assert "On shuffled rows, DriftGuard had 8 alarms in " in page
+    assert "The others had between 0 (NannyML) and 0 (NannyML)." in page
+    assert "DriftGuard noticed 8 of 8 changes.\n  On 0 of these data sets, no other rule was sooner." in page
+    assert "On 8 of these data sets, no other rule was sooner." in document(records(days(21), days(22), []))
+
+
 def test_records_come_back_as_they_were_saved(tmp_path: Path) -> None:
     """Saving and loading changes no run."""
     some = records(days(2, 22), days(21), days(5))
     some.save(tmp_path / "records.json")
     assert Records.load(tmp_path / "records.json") == some
+
+
+def test_the_page_is_what_the_records_render() -> None:
+    """docs/evaluation.md has the numbers of the stored records, of every data set and every tool."""
+    kept = Records.load()
+    assert PAGE.read_text(encoding="utf-8") == document(kept), "run `make evaluate`"
+    assert {run.sample for run in kept.runs} == {sample.name for sample in SAMPLES}
+    rules = {run.rule for run in kept.runs}
+    assert len(rules) == 6
+    for sample in SAMPLES:
+        assert {run.rule for run in kept.runs if run.sample == sample.name and run.seed is not None} == rules
