@@ -207,9 +207,7 @@ def _later(own: Score, others: Iterable[Score]) -> Iterable[str]:
 
 def _louder(own: Score, others: Iterable[Score]) -> Iterable[str]:
     listed = list(others)
-    quieter = [
-        f"{one.rule} ({one.before}, on {_share_on(one)} of the time)" for one in listed if one.before < own.before
-    ]
+    quieter = [f"{one.rule} ({one.before})" for one in listed if one.before < own.before]
     if quieter:
         yield (
             f"DriftGuard had {own.before} alarms before the change and was on {_share_on(own)} of the time. "
