@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy package undeploy backup restore restore-drill bench bench-check bench-alarms bench-categories bench-labels bench-peers load limits cost wheels pictures clean
+.PHONY: help setup lock openapi template build demo local test check format invoke sam-local deploy package undeploy backup restore restore-drill bench bench-check bench-alarms bench-categories bench-labels bench-peers evaluate load limits cost wheels pictures clean
 
 PORT ?= 3000
 # How many tests run at a time, a file in one place.
@@ -100,6 +100,9 @@ bench-categories: setup ## Count false alarms of categorical features, 2 to 20,0
 
 bench-labels: build ## Join real flights, judge months of car loans, let a storm of labels pass, write docs/ground-truth.md: ONLY=flights|http|months|storm
 	@$(BENCH) labels $(if $(ONLY),--only $(ONLY)) $(if $(LABELS),--labels $(LABELS)) $(if $(MONTHS),--months $(MONTHS))
+
+evaluate: setup ## Replay real data with DriftGuard, NannyML, Evidently and the classic rule, write docs/evaluation.md (SEEDS=3)
+	@$(BENCH) evaluate $(if $(SEEDS),--seeds $(SEEDS))
 
 load: build ## Load a stack here with 100 organizations and 1,000 models, write docs/load.md: USERS=8 SECONDS=60 MODELS=1000 (HELP=1)
 	@$(BENCH) load $(if $(HELP),--help) $(if $(URL),--url $(URL)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \

@@ -1,4 +1,4 @@
-"""Benchmarks. Each writes docs/benchmarks.md, alarms.md, load.md, limits.md, or its part of ground-truth.md."""
+"""Benchmarks. Each writes a page of docs/ or a part: benchmarks, alarms, evaluation, load, limits, ground-truth."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench import environments
 from bench.alarms import command as alarms
+from bench.evaluation import command as evaluation
 from bench.labels import command as labels
 from bench.limits import command as limits
 from bench.load import command as load
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             speed.run_intake(say)
         case "alarms":
             alarms.run(options.effort, say, everything=options.all)
+        case "evaluate":
+            return evaluation.run(options.seeds, say)
         case "load":
             return load.run(options, say)
         case "files":
@@ -55,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     alarms_parser = commands.add_parser("alarms", help="simulate months with and without drift, write docs/alarms.md")
     alarms_parser.add_argument("--effort", type=float, default=1.0, help="how many times the usual number of models")
     alarms_parser.add_argument("--all", action="store_true", help="also traffic that is not in the first tables")
+    evaluation_parser = commands.add_parser(
+        "evaluate", help="replay real data with all tools, write docs/evaluation.md"
+    )
+    evaluation.add_arguments(evaluation_parser)
     load_parser = commands.add_parser("load", help="load a local stack: many tenants, and a tick; write docs/load.md")
     load.add_arguments(load_parser)
     commands.add_parser("files", help="compare files beside other tools, write that section of docs/benchmarks.md")

