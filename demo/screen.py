@@ -3,10 +3,14 @@
 import os
 import textwrap
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TextIO
 
 BLOCKS: Final = " ▏▎▍▌▋▊▉█"
+COLUMNS: Final = "▁▂▃▄▅▆▇█"
+TALL: Final = 0.5
+"""The score of the tallest column of a sparkline."""
+
 BAR: Final = 28
 SMALLEST: Final = 1e-300
 WIDTH: Final = 100
@@ -135,6 +139,12 @@ def bar(share: float, mark: float | None, width: int) -> str:
         place = min(int(mark * width), width - 1)
         cells[place] = "│"
     return "".join(cells)
+
+
+def spark(scores: Sequence[float | None]) -> str:
+    """A column for each score, a space where there is none."""
+    last = len(COLUMNS) - 1
+    return "".join(" " if one is None else COLUMNS[min(last, int(one / TALL * last + 0.5))] for one in scores)
 
 
 def probability(value: float) -> str:

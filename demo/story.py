@@ -1,89 +1,64 @@
-"""The story itself: set up, log, fire the schedule, read back, judge, show."""
+"""The story itself: let four months happen, log the last day over HTTP, fire the schedule, read back, judge, show."""
 
 import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from demo.api import Api, DemoError
-from demo.expectations import Found, about, missing_from_quiet, missing_from_storms
-from demo.flights import (
-    BASELINE_DAYS,
-    BATCH_ROWS,
-    FEATURES,
-    ID,
-    LANDED,
-    PREDICTION,
-    QUIET,
-    STORMS,
-    TIME,
-    TRUTH,
-    Flights,
-    Week,
-)
-from demo.screen import Screen
-from driftguard_client import Model
+import pandas as pd
 
-LABEL: Final = "demo"
-SETTINGS: Final = {"task": {"type": "regression"}}
-NAMES: Final = {QUIET: "flight-delays-march", STORMS: "flight-delays-june"}
+from demo.api import Api, DemoError
+from demo.expectations import Found, about, missing
+from demo.flights import FEATURES, PREDICTION, TRUTH, Flights
+from demo.history import LAST, OFTEN, SELDOM, WEEK, History, last_labelled, replay
+from demo.screen import Progress, Screen, spark
+from demo.service import Service
+from driftguard.models.schemas import NewModel
+
+NAME: Final = "flight-delays"
 MAIL_TO: Final = "oncall@flights.example"
-BARE_ALPHA: Final = 0.05
 SLACK_URL: Final = "https://hooks.slack.com/services/T0000DEMO/B0000DEMO/madeUpForTheDemo"
-DRIFT_WORDS: Final = {
-    "data_drift": "what goes in",
-    "prediction_drift": "what comes out",
-    "data_quality": "missing values",
-}
+SEVERITIES: Final = ("LOW", "MEDIUM", "HIGH")
+DAY: Final = timedelta(days=1)
+PARTS: Final = 7
+"""Parts of a week in the drawing of its scores."""
 
 
 class Story:
-    """Tells the story on a screen, through an API, and leaves the messages in a folder."""
+    """Tells the story on a screen, with the service and its API, and leaves the messages in a folder."""
 
-    def __init__(self, api: Api, screen: Screen, folder: Path) -> None:
+    def __init__(self, api: Api, service: Service, screen: Screen, folder: Path, weeks: int) -> None:
         self._api = api
+        self._service = service
         self._screen = screen
         self._folder = folder
-        # The hour in which this begins ends both weeks: the window starts with a whole hour too.
-        self._end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        self._weeks = weeks
+        self._now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
     def tell(self) -> list[str]:
-        """All of it; what is missing in the end, nothing when all is well. Raises DemoError when it cannot go on."""
+        """Tell all of it. Returns what did not come out as it must. Raises DemoError."""
         self._introduce()
-        flights = self._learn()
-        models = self._set_up(flights)
-        self._screen.step("Predictions are logged")
-        self._screen.text(
-            f"Each week and the day before it, in batches of {BATCH_ROWS}, moved as a whole so that the week ends now."
-        )
-        for week, model in models.items():
-            self._log(flights, week, model)
-        self._fire()
-        self._screen.step("The flights land")
-        self._screen.text(
-            "How late each flight really arrived is known hours after its prediction. These delays are sent as labels, "
-            "and DriftGuard compares the errors of each day with those of January and February."
-        )
-        for week, model in models.items():
-            self._label(flights, week, model)
-        self._fire()
-        quiet, storms = (self._read(flights, week, models[week]) for week in (QUIET, STORMS))
-        self._show(flights, quiet, storms)
+        history = History(self._learn(), self._now, self._weeks)
+        name = self._free_name()
+        self._channels()
+        model_id = self._replay(history, name)
+        self._today(history, name)
+        found = self._read(history, model_id)
+        self._show(found)
         unopened = [] if self._api.serves_page("/dashboard") else [f"{self._api.url}/dashboard does not open"]
-        return [*missing_from_quiet(quiet), *missing_from_storms(storms), *unopened]
+        return [*missing(found), *unopened]
 
     def _introduce(self) -> None:
         health = self._api.get("/health")
         if health["status"] != "ok":
             raise DemoError(f"{self._api.url} is not well: {health}")
-        self._screen.title("A model that goes stale, and how one gets to know")
+        self._screen.title("A model becomes stale, and its team notices")
         self._screen.text(
-            "New York, 2013. A model predicts how late a flight will land. It learned in January and February; then it "
-            "is watched twice, over an ordinary week of March and over the storms at the end of June. Nobody tells "
-            "DriftGuard which is which. The flights are real, and everything goes through the HTTP API at "
-            f"{self._api.url}."
+            "New York, 2013. A model predicts how late a flight will land. It learned from January and February. Now "
+            "DriftGuard watches it until the first days of July. The flights are real. Nobody tells DriftGuard when a "
+            "storm comes."
         )
 
     def _learn(self) -> Flights:
@@ -95,171 +70,152 @@ class Story:
             f"linear regression on {', '.join(FEATURES)}: off by {error:.1f} minutes on average",
             time.monotonic() - began,
         )
-        self._screen.text(f"{rows:,} flights of January and February, the cancelled ones included: the baseline.")
+        self._screen.text(f"The baseline is {rows:,} flights of January and February, including the cancelled ones.")
         return flights
 
-    def _set_up(self, flights: Flights) -> dict[Week, dict[str, Any]]:
-        self._screen.step("Two models, one baseline, two channels")
-        began = time.monotonic()
-        known = {one["name"]: one for one in self._api.every("/models?limit=500")}
-        models = {week: self._model(week, known) for week in (QUIET, STORMS)}
-        self._channels([model["id"] for model in models.values()])
-        self._screen.done(
-            f"{' and '.join(one['name'] for one in models.values())}; e-mail to {MAIL_TO}, and Slack, from MEDIUM on",
-            time.monotonic() - began,
-        )
-        began = time.monotonic()
-        with self._api.client("admin") as dg:
-            for model in models.values():
-                self._baseline(flights, dg.model(model["name"]))
-        self._screen.done(f"the baseline for each: {len(flights.baseline):,} rows", time.monotonic() - began)
-        return models
+    def _free_name(self) -> str:
+        known = {one["name"] for one in self._api.every("/models?limit=500")}
+        return NAME if NAME not in known else f"{NAME} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
 
-    def _baseline(self, flights: Flights, model: Model) -> None:
-        """Set the baseline, unless an earlier run has done so."""
-        if self._api.find(f"/models/{model.id}/baseline") is None:
-            rows = flights.evaluated_on()
-            model.set_baseline(rows, prediction=PREDICTION, label=TRUTH, days=BASELINE_DAYS, progress=False)
-        stored = model.baseline().rows
-        if stored != len(flights.baseline):
-            raise DemoError(f"the baseline of {model.name} has {stored:,} rows, not {len(flights.baseline):,}")
-
-    def _model(self, week: Week, known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-        """The week's model: that of an earlier run within the same hour, or a new one."""
-        stamp = f"{self._end:%Y-%m-%d %H:%M}"
-        for name in (NAMES[week], f"{NAMES[week]} {stamp}"):
-            model = known.get(name)
-            if model is None:
-                description = f"Arrival delays of New York's flights. {week.title} 2013, as if it ended {stamp} UTC."
-                body = {"name": name, "description": description, "labels": {LABEL: stamp}, "settings": SETTINGS}
-                made: dict[str, Any] = self._api.post("/models", body)
-                return made
-            if model["labels"].get(LABEL) == stamp:
-                return model
-        raise DemoError(f"models named {NAMES[week]!r} exist that this demo did not make")
-
-    def _channels(self, model_ids: list[str]) -> None:
-        known = [(one["type"], set(one.get("model_ids") or [])) for one in self._api.every("/alert-channels?limit=500")]
+    def _channels(self) -> None:
+        known = {one["name"] for one in self._api.every("/alert-channels?limit=500")}
         targets: dict[str, dict[str, Any]] = {"email": {"to": [MAIL_TO]}, "slack": {"webhook_url": SLACK_URL}}
         for kind, target in targets.items():
-            if (kind, set(model_ids)) not in known:
-                channel = {"type": kind, "name": f"Flight delays, {kind}", "model_ids": model_ids, **target}
-                self._api.post("/alert-channels", channel)
+            name = f"Flight delays, {kind}"
+            if name not in known:
+                self._api.post("/alert-channels", {"type": kind, "name": name, **target})
 
-    def _log(self, flights: Flights, week: Week, model: Mapping[str, Any]) -> None:
-        rows = flights.logged(week, self._end)
-        with self._screen.progress(week.title, "predictions", len(rows)) as progress, self._api.client("ingest") as dg:
-            # The id makes it harmless to log the week again, as a second run within the hour does.
-            result = dg.model(model["name"]).log_frame(
-                rows,
-                prediction=PREDICTION,
-                prediction_id=ID,
-                timestamp=TIME,
-                batch_id=week.slug,
-                chunk_rows=BATCH_ROWS,
-                progress=lambda done, _total: progress.reach(done),
-            )
-        if result.accepted != len(rows):
-            raise DemoError(f"{model['name']}: {result}")
+    def _replay(self, history: History, name: str) -> str:
+        """Replay the history up to this morning. Returns the model's id."""
+        self._screen.step("The months pass")
+        hours = int(SELDOM / timedelta(hours=1))
+        self._screen.text(
+            f"{len(history.rows):,} flights pass through the service's own intake, checks, joins and notifiers, which "
+            f"take the time as an argument. Checks run every {hours} hours, and every hour in two weeks with storms. "
+            "The real delay of each flight is its label, and arrives the morning after. All times are moved by whole "
+            "weeks, so that the history ends now."
+        )
+        body = NewModel.model_validate(
+            {
+                "name": name,
+                "description": "Arrival delays of flights from New York, March to July 2013, moved by whole weeks.",
+                "labels": {"demo": "flights"},
+                "settings": {"task": {"type": "regression"}},
+            }
+        )
+        with self._service.in_the_past(), Months(self._screen, history) as months:
+            return replay(self._service, history, body, months.reach)
 
-    def _label(self, flights: Flights, week: Week, model: Mapping[str, Any]) -> None:
-        labels = flights.landed(week, self._end)
-        with self._screen.progress(week.title, "labels", len(labels)) as progress, self._api.client("ingest") as dg:
-            result = dg.model(model["name"]).log_labels(
-                labels,
-                prediction_id=ID,
-                label=TRUTH,
-                timestamp=TIME,
-                labelled_at=LANDED,
-                batch_id=f"{week.slug}-landed",
-                progress=lambda done, _total: progress.reach(done),
-            )
-        if result.accepted != len(labels):
-            raise DemoError(f"{model['name']}: {result}")
-
-    def _fire(self) -> None:
-        self._screen.step("The 15-minute schedule fires")
+    def _today(self, history: History, name: str) -> None:
+        """Log the running day as a user's program does, and let the deployed functions check it."""
+        flights, landed = (
+            history.between(history.today, history.end),
+            history.landed(last_labelled(history), history.end),
+        )
+        self._screen.step("The last hours come through the HTTP API")
+        began = time.monotonic()
+        with self._api.client("ingest") as dg:
+            model = dg.model(name)
+            if len(flights):
+                rows = flights.assign(time=flights["moment"] + history.shift)
+                logged = model.log_frame(
+                    rows[[*FEATURES, PREDICTION, "prediction_id", "time"]],
+                    prediction=PREDICTION,
+                    prediction_id="prediction_id",
+                    timestamp="time",
+                    batch_id="today",
+                )
+                _accepted(logged.accepted, len(rows), "predictions")
+            if len(landed):
+                known = landed.assign(time=landed["moment"] + history.shift, known=landed["landed"] + history.shift)
+                labelled = model.log_labels(
+                    known[["prediction_id", TRUTH, "time", "known"]],
+                    prediction_id="prediction_id",
+                    label=TRUTH,
+                    timestamp="time",
+                    labelled_at="known",
+                    batch_id="today-landed",
+                )
+                _accepted(labelled.accepted, len(known), "labels")
+        self._screen.done(f"{len(flights):,} predictions and {len(landed):,} labels", time.monotonic() - began)
         began = time.monotonic()
         self._api.fire_schedule()
         job = self._api.get("/scheduler/status")["jobs"][0]
-        counts = f"{job['models_checked']} models checked, {job['models_failed']} failed"
-        self._screen.done(f"{counts}; every message that followed was sent", time.monotonic() - began)
+        counts = f"{job['models_checked']} checked, {job['models_failed']} failed"
+        self._screen.done(f"the 15-minute schedule fires: {counts}", time.monotonic() - began)
 
-    def _read(self, flights: Flights, week: Week, model: Mapping[str, Any]) -> Found:
-        model_id = model["id"]
+    def _read(self, history: History, model_id: str) -> Found:
+        model = self._api.get(f"/models/{model_id}")
         report = self._api.find(f"/drift/models/{model_id}/report")
         if report is None:
-            raise DemoError(
-                f"{model['name']} was not checked: it has no report; the log of CheckDriftFunction says why"
-            )
+            raise DemoError(f"{model['name']} has no report; the log of CheckDriftFunction says why")
         alerts = [
             self._api.get(f"/drift/alerts/{one['id']}")
             for one in self._api.every(f"/drift/models/{model_id}/alerts?limit=500")
         ]
         return Found(
-            week=week,
-            scores=flights.scores(week),
-            error=flights.error(flights.baseline),
-            rows=len(flights.baseline),
-            window_rows=len(flights.week(week)),
-            model=self._api.get(f"/models/{model_id}"),
+            history=history,
+            model=model,
             report=report,
-            alerts=alerts,
+            alerts=sorted(alerts, key=lambda one: str(one["detected_at"])),
+            performance=self._api.get(f"/models/{model_id}/performance"),
+            checks=[*self._api.every(f"/drift/models/{model_id}/history?days=400&limit=500")][::-1],
             messages=about(model, self._api.outbox()),
         )
 
-    def _show(self, flights: Flights, quiet: Found, storms: Found) -> None:
-        self._screen.step("What it found")
-        for found in (quiet, storms):
-            self._verdict(found)
-        self._screen.step("Who was told")
-        for found in (quiet, storms):
-            self._alerts(found)
-        self._messages(storms)
-        self._screen.step("Was it right?")
-        before, calm, rough = (
-            f"{flights.error(table):.1f}"
-            for table in (flights.baseline, flights.week(quiet.week), flights.week(storms.week))
-        )
-        self._screen.text(
-            f"The prediction was off by {before} minutes on average in January and February, by {calm} in the quiet "
-            f"week, by {rough} in the storms. The drift was found without any true arrival time. The labels showed "
-            "that the model had become worse, too."
-        )
+    def _show(self, found: Found) -> None:
+        self._screen.step("What it found, week by week")
+        self._calendar(found)
+        self._screen.step("The alerts that were sent")
+        self._alerts(found)
+        self._screen.step("The last 7 days against January and February")
+        self._screen.features(found.report["features"])
+        self._screen.text("The scores are those that SciPy computes from the raw rows, and were compared with them.")
+        self._screen.step("What the team reads")
+        self._messages(found)
 
-    def _verdict(self, found: Found) -> None:
-        screen, report = self._screen, found.report
-        status = screen.paint(report["status"], "bold", "green" if report["status"] == "ok" else "red")
-        flights = f"{report['n_window']:,} flights"
-        screen.line()
-        screen.line(f"   {screen.paint(found.week.title, 'bold')}   {flights}   {found.model['name']}: {status}")
-        screen.features(report["features"])
-        calm = [one for one in report["features"] if not one["drifted"] and (one["p_value"] or 1) < BARE_ALPHA]
-        if not found.alerts and calm:
-            screen.text(
-                f"A bare test at p < {BARE_ALPHA} would have raised {len(calm)} alarms in this week: with thousands of "
-                "flights the smallest change is significant. None of them is large enough to matter."
-            )
+    def _calendar(self, found: Found) -> None:
+        screen, rows = self._screen, found.history.rows
+        screen.line(
+            screen.paint(f"   {'week from':<10}{'flights':>8}{'late':>9}{'error':>9}   drift     alerts", "dim")
+        )
+        for start in found.weeks():
+            end = min(start + WEEK, found.history.end)
+            flights = found.history.between(start, end)
+            error = (flights[PREDICTION] - flights[TRUTH]).abs().mean()
+            alerts = found.open_in(start, end)
+            opened = [one for one in alerts if found.then(one["detected_at"]) >= start]
+            names = ", ".join(dict.fromkeys(_kind(one) for one in opened))
+            shown = screen.paint(names, "yellow") if opened else screen.paint("still open" if alerts else "–", "dim")
+            drawn = screen.paint(spark(_scores(found, start, end)), "cyan")
+            late = flights["dep_delay"].mean()
+            numbers = f"{start:%d %b}    {len(flights):>8,}{late:>5.0f} min{error:>5.1f} min"
+            screen.line(f"   {numbers}   {drawn}   {shown}")
+        quiet, storms = found.quiet_weeks(), found.stormy_days()
+        screen.text(
+            f"Late is the mean departure delay, and error how far the prediction was off. {len(quiet)} of "
+            f"{len(found.weeks())} weeks passed without an alert that was sent. The flights of {len(storms)} days left "
+            f"more than half an hour late on average; each of them has an alert. The errors of all days are those that "
+            f"pandas computes from the same labels: {_error(found.history.flights.baseline):.1f} minutes in January "
+            f"and February, {_error(rows[rows['moment'] >= pd.Timestamp(LAST - WEEK)]):.1f} since the storms of June."
+        )
 
     def _alerts(self, found: Found) -> None:
         screen = self._screen
-        screen.line(f"   {screen.paint(found.week.title, 'bold')}   {found.model['name']}")
-        if not found.alerts:
-            screen.line("     no alert, nobody was told")
-        for alert in sorted(found.alerts, key=lambda one: -(one["drift_score"] or 0)):
+        for alert in found.sent:
+            opened, ended = found.then(alert["detected_at"]), alert["resolved_at"]
+            lasted = f"for {_days(found.then(ended) - opened)}" if ended else "still open"
+            sent = sum(one["outcome"] == "delivered" for one in alert["deliveries"])
             moved = ", ".join(_part(one) for one in alert["features"] if one["drifted"]) or _worse(alert)
-            screen.line(f"     {screen.severity(alert['severity'])}  {alert['alert_type']:<17} {moved}")
-            sent = [f"{one['type']} {one['outcome']}" for one in alert["deliveries"]]
-            screen.line(
-                f"     {'':<7} {screen.paint(', '.join(sent) or 'told nobody: the channels begin at MEDIUM', 'dim')}"
-            )
+            what = f"{screen.severity(_highest(alert))} {_kind(alert):<12} {lasted:<12} {sent:>2} sent"
+            screen.line(f"   {opened:%d %b %H:%M}  {what}  {screen.paint(moved, 'dim')}")
+        others = len(found.alerts) - len(found.sent)
+        screen.text(f"{others} more alerts stayed LOW and were not sent. The dashboard shows them.")
 
     def _messages(self, found: Found) -> None:
-        alert = found.alert("data_drift")
+        alert = found.sent[-1] if found.sent else None
         if alert is None:
             return
-        self._screen.line()
-        self._screen.line(f"   {self._screen.paint('What the team reads', 'bold')}")
         for place, action in enumerate(alert["recommended_actions"], 1):
             self._screen.item(f"{place}.", action)
         if mail := found.message("email", alert["id"]):
@@ -269,8 +225,6 @@ class Story:
             self._entry("Slack", f"“{chat['text']}”")
             self._entry("", self._keep("slack.json", json.dumps(chat["payload"], indent=2, ensure_ascii=False)))
         self._entry("all sent", f"{self._api.url}/_local/outbox")
-        self._entry("alert", alert["dashboard_url"])
-        self._entry("dashboard", f"{self._api.url}/dashboard")
 
     def _entry(self, name: str, content: str) -> None:
         self._screen.item(self._screen.paint(f"{name:<10}", "dim"), content, indent=10)
@@ -282,18 +236,88 @@ class Story:
         return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
+class Months:
+    """One progress bar for each month of the history."""
+
+    def __init__(self, screen: Screen, history: History) -> None:
+        self._screen = screen
+        self._totals: dict[str, int] = {}
+        for at in history.moments():
+            self._totals[_month(at)] = self._totals.get(_month(at), 0) + 1
+        self._bar: Progress | None = None
+        self._name = ""
+        self._done = 0
+
+    def __enter__(self) -> "Months":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(*error)
+            self._bar = None
+
+    def reach(self, at: datetime) -> None:
+        """Show that the history has reached this moment."""
+        name = _month(at)
+        if self._bar is None or name != self._name:
+            self.__exit__(None, None, None)
+            self._name, self._done = name, 0
+            self._bar = self._screen.progress(name, "checks", self._totals[name]).__enter__()
+        self._done += 1
+        self._bar.reach(self._done)
+
+
+def _month(at: datetime) -> str:
+    return f"{at - OFTEN:%B}"
+
+
+def _accepted(accepted: int, sent: int, what: str) -> None:
+    if accepted != sent:
+        raise DemoError(f"{sent - accepted} of {sent} {what} were rejected")
+
+
+def _scores(found: Found, start: datetime, end: datetime) -> list[float | None]:
+    """Return the highest drift score of each part of a week, None where there was no check."""
+    parts: list[float | None] = [None] * PARTS
+    for check in found.checks:
+        at, score = found.then(check["checked_at"]), check["drift_score"]
+        if start < at <= end and score is not None:
+            place = min(PARTS - 1, int((at - start) / WEEK * PARTS))
+            parts[place] = max(score, parts[place] or 0.0)
+    return parts
+
+
+def _kind(alert: Mapping[str, Any]) -> str:
+    """Return an alert's type in a word or two."""
+    return str(alert["alert_type"]).replace("_drift", "").replace("data_quality", "quality").replace("_", " ")
+
+
+def _highest(alert: Mapping[str, Any]) -> str:
+    """Return the highest severity that an alert had, from the notes of its timeline."""
+    words = {word for entry in alert["timeline"] for word in (entry["note"] or "").split()}
+    return [one for one in SEVERITIES if one in {alert["severity"], *words}][-1]
+
+
+def _days(time: timedelta) -> str:
+    days = time / DAY
+    return f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
+
+
+def _error(flights: pd.DataFrame) -> float:
+    return float((flights[PREDICTION] - flights[TRUTH]).abs().mean())
+
+
 def _worse(alert: Mapping[str, Any]) -> str:
-    """What became worse in an alert on performance."""
+    """Return what became worse in an alert on performance."""
     change = alert.get("performance")
     if not change:
         return ""
     first = change["metrics"][0]
-    labelled = f"{change['labelled']:,} labelled of {change['predictions']:,}"
-    return f"{first['name']} {first['reference']:.1f} → {first['value']:.1f} minutes, {labelled}"
+    return f"{first['name']} {first['reference']:.1f} → {first['value']:.1f} minutes"
 
 
 def _part(feature: Mapping[str, Any]) -> str:
-    shares = feature.get("shares")
+    shares: Mapping[str, float] | None = feature.get("shares")
     if shares:
         return f"{feature['name']} {shares['baseline']:.1%} → {shares['window']:.1%}"
     return f"{feature['name']} {feature['drift_score']:.3f}"

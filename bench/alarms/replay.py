@@ -132,11 +132,12 @@ class Replay:
         return judge(self.history.baseline, counts, comparison, occasion, self.episodes)
 
     def _counts(self, first: int, end: int) -> Counts:
-        """Return the window's counts. Those of a feature begin after its last episode."""
+        """Return the window's counts. Those of a feature are the whole days after its last episode."""
         counts = self.history.between(max(first, 0), end)
         begins = (Standing.of(self.episodes, len(self.history.layout.features)).first_days - DAY_0) * A_DAY
         for feature in np.flatnonzero(begins > max(first, 0)).tolist():
-            later = self.history.between(min(int(begins[feature]), end), end)
+            midnight = end // A_DAY * A_DAY
+            later = self.history.between(min(int(begins[feature]), midnight), midnight)
             span = self.history.layout.span(feature)
             counts.bins[span] = later.bins[span]
             for name in ("missing", "invalid", "total", "squares", "least", "greatest", "beyond", "unseen"):

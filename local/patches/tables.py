@@ -2,9 +2,11 @@
 
 That is time to live, point-in-time recovery and deletion protection; and a table with another key is another table, the
 old one being kept until the update has succeeded, or for good where the template retains it.
+
+And MiniStack parses and checks the condition of a query again for each item of the partition, which takes 80 of 100 µs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ministack.services import dynamodb
@@ -38,6 +40,25 @@ def install() -> None:
         delete(physical_id, properties)
 
     handler |= {"create": create_table, "update": update_table, "delete": delete_table}
+    dynamodb._evaluate_condition = _checked_once(dynamodb._evaluate_condition)
+
+
+def _checked_once(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that checks the condition of a query at its first item only."""
+    checked: tuple[Any, ...] = ()
+
+    def evaluate(expr: str, item: Any, values: Any, names: Any, slot: str = "ConditionExpression") -> Any:
+        nonlocal checked
+        before = checked
+        # The same objects with names and values mean the same request.
+        if before and expr == before[0] and values is before[1] and names is before[2]:
+            return dynamodb._ExprEval(before[3], item, values, names).evaluate()
+        result = original(expr, item, values, names, slot)
+        if slot == "KeyConditionExpression":
+            checked = (expr, values, names, dynamodb._tokenize(expr))
+        return result
+
+    return evaluate
 
 
 def _true(value: Any) -> bool:

@@ -2,9 +2,10 @@
 
 A picture is drawn if a page of the documentation shows it: `docs/img/dashboard-PAGE-THEME-WIDTH.png`, where THEME is
 light or dark, and WIDTH is wide or phone; and `docs/img/email-KIND-THEME-WIDTH.png`, where WIDTH is desktop or phone.
-The rows are made up and always the same, but times in the dashboard are those of the run, so these pictures change with
-every run. Run it after a change of the dashboard or of messages: `make pictures`, or
-`make pictures PAGES="connect performance"` for some pages only, or `make pictures PAGES=emails`.
+The pages of HISTORY show the model of the demo, the others models with rows that are made up. All rows are always the
+same, but times in the dashboard are those of the run, so these pictures change with every run. Run it after a change of
+the dashboard or of messages: `make pictures`, or `make pictures PAGES="connect performance"` for some pages only, or
+`make pictures PAGES=emails`.
 """
 
 import json
@@ -35,6 +36,12 @@ EMAILS: Final = "emails"
 THEMES: Final = ("light", "dark")
 DAYS: Final = 20
 WORSE_DAYS: Final = 8
+HISTORY: Final = ("overview", "alerts", "model", "alert", "performance-regression", "performance-alert")
+"""The pages that show the model of the demo."""
+
+MADE_UP: Final = ("connect", "performance", "performance-multiclass", "performance-empty", "settings-of-a-model")
+"""The pages that show models with rows that are made up."""
+
 CLASSES: Final = ("billing", "technical", "delivery", "account", "other")
 SECONDS: Final = 120
 FLAGS: Final = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -47,6 +54,7 @@ class Stack(NamedTuple):
 
     url: str
     keys: dict[str, str]
+    file: Path
 
     def call(self, method: str, path: str, body: Any = None, role: str = "admin") -> Any:
         """Return the body of the response. Raises httpx.HTTPStatusError for an error."""
@@ -58,17 +66,21 @@ class Stack(NamedTuple):
 
 def main(pages: list[str]) -> int:
     """Draw the pages with these names, all pages and e-mails without names. Return the exit code."""
+    unknown = [name for name in pages if name not in {*HISTORY, *MADE_UP, EMAILS}]
+    if unknown:
+        print(f"There is no page {unknown[0]}. Pages: {', '.join((*HISTORY, *MADE_UP, EMAILS))}.", file=sys.stderr)
+        return 2
     if not pages or EMAILS in pages:
         _draw_emails(emails())
     if pages == [EMAILS]:
         return 0
     with tempfile.TemporaryDirectory() as folder, _serving(Path(folder)) as stack:
-        routes = _fill(stack)
-        unknown = [name for name in pages if name not in {*routes, EMAILS}]
-        if unknown:
-            print(f"There is no page {unknown[0]}. Pages: {', '.join(routes)}.", file=sys.stderr)
-            return 2
-        _draw(stack, {name: route for name, route in routes.items() if not pages or name in pages})
+        # The demo's model is drawn before there are others, so that the overview shows what the demo leaves.
+        for names, fill in ((HISTORY, _replay), (MADE_UP, _fill)):
+            wanted = [name for name in names if not pages or name in pages]
+            if wanted:
+                routes = fill(stack)
+                _draw(stack, {name: routes[name] for name in wanted})
     return 0
 
 
@@ -79,7 +91,7 @@ def _serving(state: Path) -> Iterator[Stack]:
         try:
             _wait(lambda: (state / "stack.json").exists() or run.poll() is not None)
             found = json.loads((state / "stack.json").read_text())
-            yield Stack(found["url"], found["api_keys"])
+            yield Stack(found["url"], found["api_keys"], state / "stack.json")
         finally:
             run.terminate()
 
@@ -92,21 +104,39 @@ def _wait(until: Callable[[], bool]) -> None:
         time.sleep(0.5)
 
 
-def _fill(stack: Stack) -> dict[str, str]:
-    """Create the models, and return the routes of the pages by name."""
-    churn = _model(stack, "customer-churn", {"type": "binary", "positive": 1}, _scored, per_day=300)
-    tickets = _model(stack, "ticket-routing", {"type": "multiclass", "classes": list(CLASSES)}, _routed, per_day=150)
-    minutes = _model(stack, "delivery-time", {"type": "regression"}, _timed, per_day=150)
-    empty = stack.call("POST", "/models", {"name": "credit-risk"})["id"]
-    alerts = stack.call("GET", f"/drift/models/{churn}/alerts?alert_type=performance")
+def _replay(stack: Stack) -> dict[str, str]:
+    """Replay the demo's history, and return the routes of its pages by name."""
+    command = [sys.executable, "-m", "demo", "--stack", str(stack.file)]
+    paths = os.pathsep.join(["layers/driftguard", "clients/python"])
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, check=True)
+    return _routes(stack)
+
+
+def _routes(stack: Stack) -> dict[str, str]:
+    (flights,) = (model["id"] for model in stack.call("GET", "/models") if model["name"] == "flight-delays")
+    alerts = stack.call("GET", f"/drift/models/{flights}/alerts?limit=500")
+    newest = {alert["alert_type"]: alert["id"] for alert in reversed(alerts)}
+    strongest = max((one for one in alerts if one["alert_type"] == "data_drift"), key=lambda one: one["peak_score"])
     return {
         "overview": "#/",
+        "alerts": "#/alerts",
+        "model": f"#/models/{flights}?days=120",
+        "alert": f"#/alerts/{strongest['id']}",
+        "performance-regression": f"#/models/{flights}/performance?days=92",
+        "performance-alert": f"#/alerts/{newest['performance']}",
+    }
+
+
+def _fill(stack: Stack) -> dict[str, str]:
+    """Create the made-up models, and return the routes of their pages by name."""
+    churn = _model(stack, "customer-churn", {"type": "binary", "positive": 1}, _scored, per_day=300)
+    tickets = _model(stack, "ticket-routing", {"type": "multiclass", "classes": list(CLASSES)}, _routed, per_day=150)
+    empty = stack.call("POST", "/models", {"name": "credit-risk"})["id"]
+    return {
         "connect": f"#/models/{churn}/connect",
         "performance": f"#/models/{churn}/performance",
         "performance-multiclass": f"#/models/{tickets}/performance",
-        "performance-regression": f"#/models/{minutes}/performance",
         "performance-empty": f"#/models/{empty}/performance",
-        "performance-alert": f"#/alerts/{alerts[0]['id']}",
         "settings-of-a-model": f"#/models/{churn}/settings",
     }
 
@@ -124,12 +154,6 @@ def _routed(chance: random.Random, *, worse: bool) -> tuple[Row, Any]:
     wrong = chance.random() < (0.21 if worse else 0.18)
     predicted = (label + wrong * chance.choice((1, 1, 2))) % len(CLASSES)
     return {"features": {"words": chance.randint(3, 200)}, "prediction": CLASSES[predicted]}, CLASSES[label]
-
-
-def _timed(chance: random.Random, *, worse: bool) -> tuple[Row, Any]:
-    label = round(chance.gauss(30, 12), 2)
-    prediction = round(label + chance.gauss(0.5, 4.2 if worse else 4), 2)
-    return {"features": {"km": chance.randint(1, 50)}, "prediction": prediction}, label
 
 
 def _model(stack: Stack, name: str, task: Row, one: Callable[..., tuple[Row, Any]], *, per_day: int) -> str:

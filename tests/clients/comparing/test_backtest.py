@@ -125,7 +125,8 @@ def replayed(before: pd.DataFrame, rows: pd.DataFrame, settings: ModelSettings, 
         window = sum((counts for hour, counts in by_hour.items() if hour >= first), nothing)
         for day in sorted({*standing.first_days.tolist()}):
             if day * 24 > first:
-                later = sum((counts for hour, counts in by_hour.items() if hour >= day * 24), nothing)
+                today = hour_of(now) // 24
+                later = sum((counts for hour, counts in by_hour.items() if day <= hour // 24 < today), nothing)
                 window = window.replaced(standing.first_days == day, later)
         running = hour_of(now - timedelta(microseconds=1))
         profiles = {day: Profile.of(layout, day, by_hour) for day in {hour // 24 for hour in by_hour}}

@@ -8,6 +8,7 @@ from itertools import chain, repeat
 import numpy as np
 import pytest
 
+from driftguard.alerts.episodes import Episodes
 from driftguard.checks.window import Past, fresh_spans, gather, since
 from driftguard.counting import batches, folding, fresh, steps
 from driftguard.counting.batches import count
@@ -342,6 +343,29 @@ def test_the_window_is_the_same_from_hours_and_from_rolled_up_days(model_id: str
         counts = window(series, whole, first, last, state.rolled_before) + late.counts[since(first)]
         parts = [part for hour, part in expected.items() if first <= hour <= last]
         np.testing.assert_array_equal(counts.bins, sum(part.bins for part in parts))
+
+
+@pytest.mark.parametrize("hours_ago", [60, 40, 3])
+def test_the_window_of_a_feature_after_an_alert_has_whole_days(
+    model_id: str, baseline: Baseline, hours_ago: int
+) -> None:
+    """It has the hours from the midnight after the alert to the last midnight, and the other features have all."""
+    log_a_week(model_id)
+    log(model_id, NOW - timedelta(minutes=3), [0.05, 30, 50, 100], 400)
+    model = Models.one("acme", model_id)
+    assert model is not None
+    series = series_of(model_id, baseline)
+    state, start, layout = fold(series), hour_of(NOW) - hours_ago, layout_of(baseline)
+    episodes = Episodes(starts={0: start})
+    late = count_fresh(series, state.cursor, NOW, fresh_spans(model.settings, NOW, episodes), lambda: True)
+    assert late is not None
+    found = gather(series, model.settings, state, late, Past(NOW, Traffic()), NOW, episodes).counts
+    whole = range(-(-start // 24) * 24, hour_of(NOW) // 24 * 24)
+    first, expected = hour_of(NOW - timedelta(days=7)), one_clean_pass(series, NOW)
+    for place in range(len(layout.features)):
+        span, hours = layout.span(place), whole if place == 0 else range(first, hour_of(NOW) + 1)
+        parts = [part.bins[span] for hour, part in expected.items() if hour in hours]
+        np.testing.assert_array_equal(found.bins[span], sum(parts, np.zeros(span.stop - span.start, np.int64)))
 
 
 @pytest.mark.parametrize("minutes", [0, 20, 46, 59])

@@ -115,7 +115,8 @@ class Life:
         for day in set(standing.first_days.tolist()):
             begin = (day - MONDAY) * HOURS
             if begin > max(first, 0):
-                own = self.between(begin, hour) if begin <= hour else Counts.empty(self.baseline)
+                midnight = (hour + 1) // HOURS * HOURS
+                own = self.between(begin, midnight - 1) if begin < midnight else Counts.empty(self.baseline)
                 window = window.replaced(standing.first_days == day, own)
         occasion = Occasion(
             now=now,

@@ -69,7 +69,7 @@ def rows_of(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     if name == "flights":
         flights = Flights.load()
         wanted = [*FEATURES, PREDICTION]
-        before, after = flights.baseline[wanted], flights.week(STORMS)[wanted]
+        before, after = flights.baseline[wanted], flights.between(*STORMS)[wanted]
     else:
         before, after = of_sklearn(name)
         before = before.rename(columns={"target": PREDICTION})

@@ -151,6 +151,16 @@ def test_the_window_after_an_alert_counts_its_days_and_is_covered_after_one(hour
         assert row["threshold"] == pytest.approx(C * math.sqrt(1 / 3000 + 1 / 5000 + 0.01 * (1 / days + 1 / 7)))
 
 
+@pytest.mark.parametrize("hours", [0, 1, 12, 23])
+def test_the_window_after_an_alert_has_no_part_of_a_day(hours: int) -> None:
+    """The limit uses the days that are over, however late on the running day the check is."""
+    start, now_hour = BEGIN + 58 * HOURS, BEGIN + 60 * HOURS + hours - 1
+    baseline = build({"x": normal(5000)}, days=7)
+    window = counts_of(baseline, normal(3000, 1.0, seed=2))
+    row = row_of(decided(baseline, window, knowing(1.0, 0.01), now_hour=now_hour, episodes=Episodes(starts={0: start})))
+    assert row["threshold"] == pytest.approx(C * math.sqrt(1 / 3000 + 1 / 5000 + 0.01 * (1 / 2 + 1 / 7)))
+
+
 def new_model(baseline: Baseline, hours: Sequence[Sequence[Any]]) -> tuple[Counts, Comparison]:
     """A model whose first rows came in the first of these hours, and the counts of all of them."""
     layout, by_hour = layout_of(baseline), [counts_of(baseline, one) for one in hours]

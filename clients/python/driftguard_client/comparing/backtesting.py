@@ -93,11 +93,12 @@ class Replay:
         return verdict
 
     def _counts(self, first_hour: int, time: int) -> Counts:
-        """Return the counts of the window. Those of a feature begin after its last episode."""
+        """Return the counts of the window. Those of a feature are the whole days after its last episode."""
         counts = self.history.between(first_hour * HOUR, time)
         first_days = Standing.of(self.episodes, len(self.baseline.features)).first_days
         for day in np.unique(first_days[first_days * 24 > first_hour]).tolist():
-            later = self.history.between(min(day * 24 * HOUR, time), time)
+            midnight = time // (24 * HOUR) * 24 * HOUR
+            later = self.history.between(min(day * 24 * HOUR, midnight), midnight)
             counts = counts.replaced(first_days == day, later)
         return counts
 

@@ -32,9 +32,9 @@ class Hours:
         by_hour = self._by_day.setdefault(hour // HOURS, {})
         by_hour[hour] = by_hour[hour] + counts if hour in by_hour else counts
 
-    def since(self, day: int) -> Counts:
-        """Return the sum of the stored hours from a day on."""
-        later = (counts for hour, counts in self._stored.items() if hour >= day * HOURS)
+    def between(self, first: int, end: int) -> Counts:
+        """Return the sum of the stored hours from a day to before another."""
+        later = (counts for hour, counts in self._stored.items() if first <= hour // HOURS < end)
         return sum(later, Counts.empty(self._series.baseline))
 
     @property

@@ -17,7 +17,7 @@ from driftguard.baselines.names import names_of
 from driftguard.checks.replayed_past import read_past
 from driftguard.checks.schemas import SimulatedAlert, Simulation
 from driftguard.checks.simulated_labels import replay_performance
-from driftguard.checks.window import later_days, load_series
+from driftguard.checks.window import later_days, load_series, whole_days
 from driftguard.counting.counts import Counts
 from driftguard.counting.folding import load_state
 from driftguard.counting.fresh import count_fresh
@@ -82,7 +82,7 @@ class Replay:
         standing = Standing.of(self.episodes, features)
         counts = self._window(first, last)
         for day in later_days(standing, first):
-            counts = counts.replaced(standing.first_days == day, self._window(day * 24, last))
+            counts = counts.replaced(standing.first_days == day, self._window(*whole_days(day, now)))
         comparison = self.past.comparison(last)
         verdict = verdict_on(self.model, self.settings, self.series.baseline, counts, comparison, moment, self.episodes)
         self.alerts.apply(verdict.findings, verdict.occasion)

@@ -118,8 +118,8 @@ def gather(
     standing = Standing.of(episodes, len(series.baseline.features))
     for day in later_days(standing, first_hour):
         later = sum((one for number, one in days.items() if number >= day), Counts.empty(series.baseline))
-        later += hours.since(day)
-        later += fresh.counts.get(since(day * 24), Counts.empty(series.baseline))
+        later += hours.between(day, today)
+        later += fresh.counts.get(whole_days(day, now), Counts.empty(series.baseline))
         counts = counts.replaced(standing.first_days == day, later)
     bad = bad_days(episodes, len(series.baseline.features), today)
     return Gathered(counts, compare(series, state, fresh, hours, bad, now), moment)
@@ -132,13 +132,18 @@ def fresh_spans(settings: ModelSettings, now: datetime, episodes: Episodes = NO_
     """
     first_hour = hour_of(now - timedelta(days=settings.window_days))
     later = {-(-hour // 24) for hour in episodes.starts.values()}
-    return [since(first_hour), *(since(day * 24) for day in later if day * 24 > first_hour), *fresh_hours(now)]
+    return [since(first_hour), *(whole_days(day, now) for day in later if day * 24 > first_hour), *fresh_hours(now)]
 
 
 def later_days(standing: Standing, first_hour: int) -> list[int]:
     """Return the days on which windows of single features begin, if that is after the window's first hour."""
     days: list[int] = np.unique(standing.first_days).tolist()
     return [day for day in days if day * 24 > first_hour]
+
+
+def whole_days(day: int, now: datetime) -> Span:
+    """Return the span from a day to the last midnight before `now`. It has no hours if the day is not over."""
+    return day * 24, hour_of(now) // 24 * 24 - 1
 
 
 def since(hour: int) -> Span:

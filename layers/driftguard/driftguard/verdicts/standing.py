@@ -52,7 +52,11 @@ class Standing:
 
     @property
     def first_days(self) -> Ints:
-        """The first whole day of the windows of each feature: the first midnight after `starts`, in days since 1970."""
+        """The first whole day of the windows of each feature: the first midnight after `starts`, in days since 1970.
+
+        Where that is later than the start of the report's window, the window of the feature ends at the last midnight.
+        A part of a day would look like a change of every value that depends on the hour.
+        """
         days: Ints = -(-self.starts // HOURS)
         return days
 

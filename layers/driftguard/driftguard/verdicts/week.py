@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from driftguard.alerts.episodes import HOURS
 from driftguard.alerts.findings import Occasion
 from driftguard.counting.knowledge import Knowledge
-from driftguard.platform.times import HOUR, hour_of
+from driftguard.platform.times import hour_of
 from driftguard.statistics import budget
 from driftguard.statistics.arrays import Flags, Floats, Ints
 from driftguard.verdicts.rules import Rules
@@ -19,8 +20,8 @@ from driftguard.verdicts.standing import Standing
 UNKNOWN_DAYS = 7
 """The number of days assumed for a baseline whose number of days is unknown."""
 
-COVERED_AGAIN = 24
-"""Hours after which the window of a feature counts as covered again after an alert about the feature."""
+COVERED_AGAIN = 1
+"""Days after which the window of a feature counts as covered again after an alert about the feature."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,10 @@ class Week:
     def of(cls, knowledge: Knowledge | None, standing: Standing, occasion: Occasion) -> "Week":
         """Return what the past says about the window that ends now."""
         features = len(standing.taken)
-        first, end = hour_of(occasion.window.start), occasion.window.end.timestamp() / HOUR.total_seconds()
+        first, today = hour_of(occasion.window.start), hour_of(occasion.window.end) // HOURS
         later = standing.first_days * 24 > first
-        days = np.where(later, (end - standing.first_days * 24) / 24, float(occasion.settings.window_days))
-        again = days * 24 >= COVERED_AGAIN
+        days = np.where(later, today - standing.first_days, occasion.settings.window_days).astype(np.float64)
+        again = days >= COVERED_AGAIN
         return cls(
             phi=np.ones(features) if knowledge is None else knowledge.phi_week,
             rho=np.zeros(features) if knowledge is None else knowledge.rho_week,
