@@ -89,7 +89,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
           ...(alert.onset ? ([["Changed since", <Time at={alert.onset} />, "the first hours that differ"]] as Fact[]) : []),
           ["Opened", <Time at={alert.detected_at} />, alert.resolved_at ? `for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : `${duration(Date.now() - Date.parse(alert.detected_at))} so far`],
           [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, `seen in ${plural(alert.occurrences, looks, looks.replace(/^\w+/, "$&s"))}`],
-          ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : worse ? "Drop" : "Drift score", size(alert, alert.drift_score), `highest ${size(alert, alert.peak_score)}${decided === null ? "" : `, limit ${size(alert, decided)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as Fact[])),
+          ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : worse ? (worse.name === "mae" ? "Change of the errors" : "Drop") : "Drift score", size(alert, alert.drift_score), `highest ${size(alert, alert.peak_score)}${decided === null ? "" : `, limit ${size(alert, decided)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as Fact[])),
           ["Window", alert.n_window === null ? "–" : plural(alert.n_window, worse ? "labelled row" : alert.alert_type === "labels_missing" ? "row without a label" : "row", alert.alert_type === "labels_missing" ? "rows without a label" : undefined), alert.window ? <Period {...alert.window} /> : undefined],
           [worse ? "Reference" : "Baseline", alert.baseline_version === null ? "–" : <a href={to("models", alert.model_id, "baseline")}>version {alert.baseline_version}</a>, alert.n_baseline === null ? undefined : plural(alert.n_baseline, "row")],
         ]}
@@ -221,7 +221,7 @@ function Worse({ change }: { change: NonNullable<AlertDetail["performance"]> }):
               <th scope="col" class="number">Reference</th>
               <th scope="col" class="number">Now</th>
               <th scope="col" class="number wide">95% interval</th>
-              <th scope="col" class="number wide">Drop</th>
+              <th scope="col" class="number wide">Change</th>
               <th scope="col" class="number wide">Limit</th>
             </tr>
           </thead>
@@ -233,7 +233,7 @@ function Worse({ change }: { change: NonNullable<AlertDetail["performance"]> }):
                 <td class={`number ${one.degraded ? "bad strong" : ""}`}>
                   {amount(one.name, one.value)}
                   <small class="narrow">
-                    drop {drop(one.name, one.drop)}
+                    change {drop(one.name, one.drop)}
                     <br />
                     limit {drop(one.name, one.limit)}
                   </small>

@@ -313,7 +313,7 @@ function Row({ name, one, report, compared }: { name: string; one: MetricOfWindo
         {amount(name, one.value)}
         {one.limit !== null && (
           <small class="narrow">
-            drop {drop(name, one.drop)}
+            change {drop(name, one.drop)}
             <br />
             limit {drop(name, one.limit)}
           </small>

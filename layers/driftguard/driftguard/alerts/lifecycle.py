@@ -104,7 +104,7 @@ def _continue(finding: Finding, alert: Alert, done: Outcome, occasion: Occasion)
         if alert.below_since is None:
             alert = alert.model_copy(update={"below_since": now})
             alert = with_entry(
-                alert, now, "below", f"resolves after {hours:g} hours below the limit", actor=occasion.actor
+                alert, now, "below", f"Resolves after {hours:g} hours below the limit.", actor=occasion.actor
             )
         if now - _certain(alert.below_since) >= timedelta(hours=hours):
             note = f"Below the limit for {hours:g} hours."
