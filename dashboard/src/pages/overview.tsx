@@ -147,10 +147,10 @@ function Models({ models, query }: { models: Model[]; query: URLSearchParams }):
                   State
                 </Sorted>
                 <Sorted {...head} name="score" falls class="number">
-                  Score
+                  <span title="The highest drift score of the model's features, from 0 to 1">Score</span>
                 </Sorted>
-                <th scope="col" class="wide">
-                  7 days
+                <th scope="col" class="wide" title="The highest drift score of each day. The dashed line is the minimum score.">
+                  Last 7 days
                 </th>
                 {labelled && (
                   <th scope="col" class="number wide">

@@ -10,6 +10,7 @@ import pytest
 from bench.cost import measure
 from bench.cost.prices import database_dollars
 from driftguard.alerts.tables import Outbox
+from driftguard.checks import check as checking
 from driftguard.checks import triggers
 from driftguard.checks.messages import LookMessage, ModelKey, Queues
 from driftguard.checks.tables import Runs
@@ -241,7 +242,7 @@ def test_a_look_that_fails_leaves_the_other_models_alone(
     deployed: Stack, clock: Clock, twelve: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The model gets a check, which records the failure. The runs of the others are recorded as usual."""
-    real = triggers.look
+    real = checking.look
 
     def failing(task: Task, tick_id: str) -> bool:
         if task.model.model_id == twelve[0]:
