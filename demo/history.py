@@ -30,10 +30,14 @@ STORMS: Final = (
     (datetime(2013, 3, 6, tzinfo=UTC), datetime(2013, 3, 13, tzinfo=UTC)),
     (datetime(2013, 6, 24, tzinfo=UTC), LAST),
 )
-SELDOM: Final = timedelta(hours=8)
+STEP: Final = 8
+SELDOM: Final = timedelta(hours=STEP)
 OFTEN: Final = timedelta(hours=1)
 LABELS_AT: Final = 8
 """The hour at which the flights that have landed by then get their labels."""
+
+LIVE: Final = timedelta(hours=6)
+"""At least the last hours are not replayed, but come through the HTTP API."""
 
 SETTLED: Final = timedelta(minutes=15)
 """The time after which labels that arrived are joined."""
@@ -50,8 +54,8 @@ class Step:
 class History:
     """The flights of March to June as they come in.
 
-    now: the end of the history. The hours of the running day are left out of the steps. weeks: how many weeks before
-    July the history begins.
+    now: the end of the history. weeks: how many weeks before July the history begins. live: the last step, after which
+    the rows come through the HTTP API.
     """
 
     def __init__(self, flights: Flights, now: datetime, weeks: int = WEEKS) -> None:
@@ -59,7 +63,8 @@ class History:
         self.first = max(FIRST, LAST - weeks * WEEK)
         self.shift = (now - LAST) // WEEK * WEEK
         self.end = self.then(now)
-        self.today = self.end.replace(hour=0)
+        at = self.end - LIVE
+        self.live = at.replace(hour=at.hour // STEP * STEP)
 
     def now(self, moment: datetime) -> datetime:
         """Return when a moment of the history is replayed."""
@@ -86,9 +91,9 @@ class History:
         return self.rows.iloc[first:last]
 
     def moments(self) -> list[datetime]:
-        """Return the moments of all steps. The last one is the midnight before the end."""
+        """Return the moments of all steps."""
         at, found = self.first, []
-        while at < self.today:
+        while at < self.live:
             at += OFTEN if any(start <= at < end for start, end in STORMS) else SELDOM
             found.append(at)
         return found
@@ -142,7 +147,7 @@ class History:
 
 
 def replay(service: Service, history: History, model: NewModel, progress: Callable[[datetime], None]) -> str:
-    """Let the history happen to a new model, until the midnight before its end. Returns the model's id.
+    """Let the history happen to a new model, up to its last hours. Returns the model's id.
 
     progress: receives the moment of each step. Raises DemoError if a row is rejected.
     """

@@ -44,7 +44,7 @@ class Story:
         name = self._free_name()
         self._channels()
         model_id = self._replay(history, name)
-        self._today(history, name)
+        self._go_live(history, name)
         found = self._read(history, model_id)
         self._show(found)
         unopened = [] if self._api.serves_page("/dashboard") else [f"{self._api.url}/dashboard does not open"]
@@ -86,7 +86,7 @@ class Story:
                 self._api.post("/alert-channels", {"type": kind, "name": name, **target})
 
     def _replay(self, history: History, name: str) -> str:
-        """Replay the history up to this morning. Returns the model's id."""
+        """Replay the history up to its last hours. Returns the model's id."""
         self._screen.step("The months pass")
         hours = int(SELDOM / timedelta(hours=1))
         self._screen.text(
@@ -106,10 +106,10 @@ class Story:
         with self._service.in_the_past(), Months(self._screen, history) as months:
             return replay(self._service, history, body, months.reach)
 
-    def _today(self, history: History, name: str) -> None:
-        """Log the running day as a user's program does, and let the deployed functions check it."""
+    def _go_live(self, history: History, name: str) -> None:
+        """Log the last hours as a user's program does, and let the deployed functions check them."""
         flights, landed = (
-            history.between(history.today, history.end),
+            history.between(history.live, history.end),
             history.landed(last_labelled(history), history.end),
         )
         self._screen.step("The last hours come through the HTTP API")
@@ -123,7 +123,7 @@ class Story:
                     prediction=PREDICTION,
                     prediction_id="prediction_id",
                     timestamp="time",
-                    batch_id="today",
+                    batch_id="live",
                 )
                 _accepted(logged.accepted, len(rows), "predictions")
             if len(landed):
@@ -134,7 +134,7 @@ class Story:
                     label=TRUTH,
                     timestamp="time",
                     labelled_at="known",
-                    batch_id="today-landed",
+                    batch_id="live-landed",
                 )
                 _accepted(labelled.accepted, len(known), "labels")
         self._screen.done(f"{len(flights):,} predictions and {len(landed):,} labels", time.monotonic() - began)
@@ -195,7 +195,7 @@ class Story:
         screen.text(
             f"Late is the mean departure delay, and error how far the prediction was off. {len(quiet)} of "
             f"{len(found.weeks())} weeks passed without an alert that was sent. The flights of {len(storms)} days left "
-            f"more than half an hour late on average; each of them has an alert. The errors of all days are those that "
+            f"more than 40 minutes late on average; each of them has an alert. The errors of all days are those that "
             f"pandas computes from the same labels: {_error(found.history.flights.baseline):.1f} minutes in January "
             f"and February, {_error(rows[rows['moment'] >= pd.Timestamp(LAST - WEEK)]):.1f} since the storms of June."
         )

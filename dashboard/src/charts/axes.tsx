@@ -18,7 +18,7 @@ export function ticks(low: number, high: number, wanted: number): number[] {
 }
 
 const MINUTE = 60_000;
-const STEPS = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 4320, 5760, 10_080, 20_160, 43_200];
+const STEPS = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 4320, 5760, 10_080, 20_160, 43_200, 57_600];
 
 /** At most `wanted` round times of the viewer's clock within a range. */
 export function timeTicks(from: number, until: number, wanted: number): { at: number; text: string }[] {

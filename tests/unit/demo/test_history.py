@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from demo.flights import FEATURES, PREDICTION, STORMS, TRUTH, Flights, scores
-from demo.history import FIRST, LABELS_AT, LAST, OFTEN, SELDOM, WEEK, WEEKS, History, last_labelled
+from demo.history import FIRST, LABELS_AT, LAST, LIVE, OFTEN, SELDOM, WEEK, WEEKS, History, last_labelled
 from demo.history import STORMS as STORM_WEEKS
 
 NOW = datetime(2026, 11, 26, 10, tzinfo=UTC)
-DAY = timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +38,20 @@ def test_the_history_ends_now_on_the_same_weekday_and_hour(flights: Flights, hou
 
 
 def test_checks_cover_all_months_and_are_frequent_in_storms(history: History) -> None:
-    """They start after the first eight hours of March, end at the last midnight, and leave no gap."""
+    """They start after the first eight hours of March, end some hours ago, and leave no gap."""
     moments = [history.first, *history.moments()]
     assert moments[0] == FIRST
-    assert moments[-1] == history.today <= history.end < history.today + DAY
+    assert moments[-1] == history.live <= history.end - LIVE < history.live + SELDOM
     gaps = {(before, after - before) for before, after in pairwise(moments)}
     for before, gap in gaps:
         assert gap == (OFTEN if any(start <= before < end for start, end in STORM_WEEKS) else SELDOM)
     assert {moment.month for moment in moments} == {3, 4, 5, 6, 7}
 
 
-def test_each_flight_is_in_one_step_or_in_the_running_day(history: History) -> None:
+def test_each_flight_is_in_one_step_or_in_the_last_hours(history: History) -> None:
     """Together they are all flights from March on, each with an id of its own."""
     steps = list(history.steps())
-    today = history.between(history.today, history.end)
+    today = history.between(history.live, history.end)
     ids = pd.concat([*(step.flights["prediction_id"] for step in steps), today["prediction_id"]])
     assert ids.is_unique
     assert len(ids) == len(history.rows) > 110_000
@@ -61,7 +60,7 @@ def test_each_flight_is_in_one_step_or_in_the_running_day(history: History) -> N
 
 
 def test_each_landed_flight_is_labelled_once_after_it_landed(history: History) -> None:
-    """The morning labels the flights since the morning before, and the running day those after the last morning."""
+    """The morning labels the flights since the morning before, and the last hours those after the last morning."""
     mornings = [at for at in history.moments() if at.hour == LABELS_AT]
     assert last_labelled(history) == mornings[-1]
     parts = [history.landed(*pair) for pair in zip([history.first, *mornings], [*mornings, history.end], strict=True)]
