@@ -92,8 +92,8 @@ class Story:
         self._screen.text(
             f"{len(history.rows):,} flights pass through the service's own intake, checks, joins and notifiers, which "
             f"take the time as an argument. Checks run every {hours} hours, and every hour in the storms of March and "
-            "June. The real delay of each flight is its label, and arrives the morning after. All times are moved by whole "
-            "weeks, so that the history ends now."
+            "June. The real delay of each flight is its label, and arrives the morning after. All times are moved by "
+            "whole weeks, so that the history ends now."
         )
         body = NewModel.model_validate(
             {
