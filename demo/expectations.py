@@ -112,8 +112,8 @@ def _sound(found: Found) -> Iterator[str]:
 
 
 def _right(found: Found) -> Iterator[str]:
-    """The error of each day is the one that pandas computes from the same labels."""
-    rows = found.history.rows
+    """The error of each day is the one that pandas computes from the same labels: those of flights that have landed."""
+    rows = found.history.landed(found.history.first, found.history.end)
     errors = (rows[PREDICTION] - rows[TRUTH]).abs().groupby(rows["moment"].dt.strftime("%F")).mean()
     days = [day for day in found.performance["days"] if day["mature"] and day["value"] is not None]
     if not days:

@@ -27,7 +27,7 @@ WEEKS: Final = -(-(LAST - FIRST) // WEEK)
 """The number of weeks before July, the first of them not whole."""
 
 STORMS: Final = (
-    (datetime(2013, 3, 6, tzinfo=UTC), datetime(2013, 3, 13, tzinfo=UTC)),
+    (datetime(2013, 3, 7, tzinfo=UTC), datetime(2013, 3, 11, tzinfo=UTC)),
     (datetime(2013, 6, 24, tzinfo=UTC), LAST),
 )
 STEP: Final = 8

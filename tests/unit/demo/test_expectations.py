@@ -51,7 +51,8 @@ def found() -> Found:
     history = History(Flights.load(), NOW, 4)
     window = history.between(history.end - WEEK, history.end)
     baseline = history.flights.baseline
-    errors = (history.rows[PREDICTION] - history.rows[TRUTH]).abs().groupby(history.rows["moment"].dt.date).mean()
+    landed = history.landed(history.first, history.end)
+    errors = (landed[PREDICTION] - landed[TRUTH]).abs().groupby(landed["moment"].dt.date).mean()
     types = ("data_drift", "prediction_drift", "performance")
     opened = (
         datetime(2013, 6, 7, 12, tzinfo=UTC),
