@@ -21,11 +21,13 @@ from driftguard.performance.joining import Overtaken
 from driftguard.performance.partitions import Done, Watched
 from driftguard.performance.schemas import LabelsOfModel
 from driftguard.performance.tables import Joined
+from driftguard.platform.retries import ConditionFailed
 from driftguard.platform.times import DAY, HOUR, hour_of, iso
 from driftguard.predictions import intake as predictions
 from driftguard.predictions.schemas import BatchBody
 from driftguard.predictions.tables import Predictions
 from sandbox.calls import Call
+from sandbox.roles import under_role
 from tests.functional.conftest import Stack
 from tests.functional.faults import WRITES, calls_to_aws
 
@@ -304,11 +306,15 @@ def test_two_steps_at_once_count_once(deployed: Stack) -> None:
 
 
 def test_a_day_that_outgrows_its_partitions_is_split(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With four partitions a day has the same counts as with one, new rows find their partition, and no run is left."""
+    """With four partitions a day has the same counts as with one, new rows find their partition, and no run is left.
+
+    The function's role allows what a split does.
+    """
     monkeypatch.setattr(days, "MOST_ROWS_A_PARTITION", 20)
     sent.predict(NOW - 20 * HOUR, [(f"q{number}", 20, number / 50) for number in range(50)])
     sent.label(NOW - 10 * HOUR, [(f"q{number}", 20, number % 2) for number in range(40)])
-    join(sent)
+    with under_role("join_labels"):
+        join(sent)
     [item] = Joined.days(sent.model.model_id, 0, 9_999_999)
     assert item.partitions == 4
     sent.check()
@@ -376,6 +382,23 @@ def test_two_splits_at_once_lose_nothing(sent: Sent, monkeypatch: pytest.MonkeyP
     join(sent)
     sent.check()
     assert splitting.FACTOR == 4
+
+
+def test_a_head_that_was_read_before_a_split_cannot_be_stored(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that is still at work with the old number of partitions stops, whether their head existed or not."""
+    sent.predict(NOW - 20 * HOUR, [(f"q{number}", 20, number / 10) for number in range(10)])
+    join(sent)
+    [day] = Joined.days(sent.model.model_id, 0, 9_999_999)
+    number = hour_of(NOW - 20 * HOUR) // 24
+    [before] = Joined.heads(sent.model.model_id, number, int(day.partitions))
+    monkeypatch.setattr(days, "MOST_ROWS_A_PARTITION", 4)
+    sent.label(NOW - 10 * HOUR, [(f"q{number}", 20, number % 2) for number in range(8)])
+    join(sent)
+    assert Joined.heads(sent.model.model_id, number, int(day.partitions)) == []
+    for read in (before, None):
+        with pytest.raises(ConditionFailed):
+            Joined.head(sent.model.model_id, number, int(day.partitions), 0).commit(day, read)
+    sent.check()
 
 
 def test_old_days_take_no_labels(sent: Sent) -> None:

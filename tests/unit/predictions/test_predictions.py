@@ -21,6 +21,7 @@ from driftguard.models.task import Task
 from driftguard.performance.batches import Reader, time_in
 from driftguard.performance.ids import hashes_of
 from driftguard.performance.joining import arrived_of
+from driftguard.performance.partitions import Done
 from driftguard.platform.dynamodb import connect, disconnect
 from driftguard.platform.environment import Environment
 from driftguard.platform.errors import BadRequest, Conflict, Invalid, NotFound, TooLarge, Unavailable
@@ -305,7 +306,8 @@ def test_a_made_id_starts_with_the_time_of_its_row(model: Models, form: str) -> 
         zip(ids, range(3), strict=True)
     )
     reader = Reader(model.model_id, Task(type="regression"))
-    joined = [run.hashes for each in arrived_of(reader, heads(model), []) for run in each.pieces.directories.values()]
+    arrived = arrived_of(reader, heads(model), [], Done())
+    joined = [run.hashes for each in arrived for run in each.pieces.directories.values()]
     assert set(np.concatenate(joined)) == set(hashes_of(model.model_id, ids))
 
 

@@ -59,7 +59,7 @@ def step(model: Watched, now: datetime, may_go_on: Callable[[], bool] = lambda: 
             labels, more_labels = next_batches(labels_of(model.model_id), model.partitions, cursors[1], until)
             if not predictions and not labels:
                 return done
-            arrived = list(arrived_of(model.reader, predictions, labels))
+            arrived = list(arrived_of(model.reader, predictions, labels, done))
             refused = done.refused
             _join(model, arrived, now, done)
             last = not (more or more_labels)
@@ -120,13 +120,15 @@ def next_batches(owner: str, partitions: int, after: str, until: str) -> tuple[l
     return heads, False
 
 
-def arrived_of(reader: Reader, predictions: Sequence[Head], labels: Sequence[Head]) -> Iterator[Arrived]:
+def arrived_of(reader: Reader, predictions: Sequence[Head], labels: Sequence[Head], done: Done) -> Iterator[Arrived]:
     """Read batches of predictions and of labels."""
     for head, payload in Predictions.payloads(predictions):
+        done.read(len(payload))
         rows, rejected = unpack_rows(payload)
         ids = ids_of(head.sk, head.arrived_at, rows, rejected)
         yield Arrived("predictions", head.arrived_at, reader.predictions(head.arrived_at, rows, ids))
     for head, payload in Predictions.payloads(labels):
+        done.read(len(payload))
         yield Arrived("labels", head.arrived_at, reader.labels(head.arrived_at, unpack_rows(payload)[0]))
 
 

@@ -15,7 +15,7 @@ from driftguard.performance.tables import Joined
 from driftguard.platform.bulk import delete
 from driftguard.statistics.arrays import Flags
 
-MOST_RUNS = 8
+MOST_RUNS = 16
 """Runs of a kind that a head lists. The next commit merges more runs into one."""
 
 WRITE_COST = 5
@@ -114,7 +114,7 @@ class Partitions:
             (names, label_names),
             ([*directories.values(), *more_directories], [*labels.values(), *more_labels]),
         )
-        item.commit(self.day, head)
+        self.commit(item, head)
         dropped = (directories.keys() | labels.keys()) - {*names, *label_names}
         # Nothing lists these runs any more. A step that stops here leaves them until the day expires.
         delete(Joined.runs_named(self.model.model_id, self.number, sorted(dropped)))
@@ -134,10 +134,15 @@ class Partitions:
         item.directory_runs, item.label_runs = names
         item.predictions_reached, item.labels_reached = reached["predictions"] or None, reached["labels"] or None
         item.counts = count(*runs, classes=self.model.task.class_count, day=self.number).encode()
-        self.done.written(item.size, in_transaction=True)
-        # The check of the day's number of partitions costs as much as a write of the day.
-        self.done.written(self.day.size, in_transaction=True)
         return item
+
+    def commit(self, item: Joined, head: Joined | None) -> None:
+        """Store a head in place of the one that was read. Raises ConditionFailed."""
+        self.done.written(item.size, in_transaction=head is None)
+        if head is None:
+            # The check of the day's number of partitions costs as much as a write of the day.
+            self.done.written(self.day.size, in_transaction=True)
+        item.commit(self.day, head)
 
     def read(self, head: Joined | None) -> tuple[dict[str, Directory], dict[str, Labels]]:
         """Return the runs that a head lists. Raises RunMissing."""
@@ -183,7 +188,7 @@ class Partitions:
             (list(head.directory_runs or ()), [*([] if whole else labels), *names]),
             ([*directories.values()], [*labels.values(), found]),
         )
-        item.commit(self.day, head)
+        self.commit(item, head)
         delete(Joined.runs_named(self.model.model_id, self.number, sorted(labels.keys() - {*names}) if whole else []))
         return found
 
@@ -197,7 +202,7 @@ class Partitions:
         reached = reached_by(head)
         names = self.write([data for run in left for data in encode(run)], f"{max(reached.values())} left")
         item = self.head(partition, reached, ([], names), ([], left))
-        item.commit(self.day, head)
+        self.commit(item, head)
         delete(Joined.runs_named(self.model.model_id, self.number, sorted(labels.keys() - {*names})))
 
 

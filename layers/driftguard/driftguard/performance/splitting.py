@@ -14,7 +14,7 @@ FACTOR = 4
 
 
 def split(day: Partitions) -> None:
-    """Write the runs and heads of the finer partitions, then change the day's number of partitions in one transaction.
+    """Write the runs and heads of the finer partitions, then exchange the heads in one transaction.
 
     A new head is stored only while the old head is the one that was read and the number has not changed. The number
     changes only if all old heads are still those that were read. So of two simultaneous splits one stops, and a split
@@ -44,11 +44,12 @@ def split(day: Partitions) -> None:
             item = day.head(
                 finer, reached, (names, label_names), (of_directories, of_labels), partitions=partitions * FACTOR
             )
+            day.done.written(item.size + day.day.size + head.size, in_transaction=True)
             item.commit_part(day.day, head)
     day.day.refine(partitions * FACTOR, heads)
     old = {name for head in heads.values() for name in (*(head.directory_runs or ()), *(head.label_runs or ()))}
     # A partition whose rows all lie in one quarter has a run of the same name before and after.
-    delete([*Joined.runs_named(day.model.model_id, day.number, sorted(old - new)), *heads.values()])
+    delete(Joined.runs_named(day.model.model_id, day.number, sorted(old - new)))
 
 
 def _inside(run: Directory | Labels, partition: int, partitions: int) -> Flags:

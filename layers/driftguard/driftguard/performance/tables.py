@@ -329,14 +329,18 @@ class Joined(Table):
     def commit(self, day: "Joined", read: "Joined | None") -> None:
         """Store this head in place of the one that was read, None if there was none.
 
-        Raises ConditionFailed if another step has changed the head, or the day's number of partitions.
+        Raises ConditionFailed if another step has changed the head, or the day's number of partitions. A change of the
+        number deletes all heads of the old partitions (see `refine`), so only a new head checks the number.
         """
-        revision = int(read.revision) if read is not None else 0
-        self.revision = revision + 1
+        self.revision = int(read.revision) + 1 if read is not None else 1
         self.expires_at = day.open_until
+        if read is not None:
+            with conditional():
+                self.save(Joined.revision == read.revision)
+            return
         with transaction() as write:
             write.condition_check(Joined, day.pk, day.sk, condition=Joined.partitions == day.partitions)
-            write.save(self, condition=Joined.revision == revision if read is not None else Joined.pk.does_not_exist())
+            write.save(self, condition=Joined.pk.does_not_exist())
 
     def commit_part(self, day: "Joined", whole: "Joined") -> None:
         """Store this head of a finer partition, a part of the head `whole` that was read.
@@ -351,8 +355,9 @@ class Joined(Table):
             write.save(self)
 
     def refine(self, partitions: int, heads: "Mapping[int, Joined]") -> None:
-        """Change this day's number of partitions. heads: the heads of the old partitions that exist, as they were read.
+        """Change this day's number of partitions, and delete the heads of the old ones.
 
+        heads: the heads of the old partitions that exist, as they were read.
         Raises ConditionFailed if another step has changed one of them, has added one, or has changed the number.
         """
         with transaction() as write:
@@ -363,9 +368,11 @@ class Joined(Table):
             )
             for number in range(int(self.partitions)):
                 head = heads.get(number)
-                key = (f"{self.pk}#{self.sk.removeprefix('day#')}", head_key(int(self.partitions), number))
-                unchanged = Joined.revision == head.revision if head is not None else Joined.pk.does_not_exist()
-                write.condition_check(Joined, *key, condition=unchanged)
+                if head is not None:
+                    write.delete(head, condition=Joined.revision == head.revision)
+                else:
+                    key = (f"{self.pk}#{self.sk.removeprefix('day#')}", head_key(int(self.partitions), number))
+                    write.condition_check(Joined, *key, condition=Joined.pk.does_not_exist())
 
     @classmethod
     def put_run(cls, model_id: str, day: "Joined", number: int, data: bytes, reached: str) -> str:

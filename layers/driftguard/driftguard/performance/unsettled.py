@@ -23,7 +23,7 @@ def unsettled_days(model: Watched, now: datetime, done: Done) -> dict[int, Count
     cursors = (str(state.predictions_reached), str(state.labels_reached)) if state is not None else (start, start)
     predictions, _more = next_batches(model.model_id, model.partitions, cursors[0], iso(now))
     labels, _more = next_batches(labels_of(model.model_id), model.partitions, cursors[1], iso(now))
-    arrived = list(arrived_of(model.reader, predictions, labels))
+    arrived = list(arrived_of(model.reader, predictions, labels, done))
     days = sorted({day for one in arrived for day in one.days})
     return {day: _counts(model, day, [one for one in arrived if day in one.days], now, done) for day in days}
 
