@@ -15,8 +15,11 @@ from driftguard.performance.tables import Joined
 from driftguard.platform.bulk import delete
 from driftguard.statistics.arrays import Flags
 
-MOST_RUNS = 16
-"""Runs of a kind that a head lists. The next commit merges more runs into one."""
+MOST_RUNS = 32
+"""Runs of a kind that a head lists. The next commit merges more runs into one.
+
+A merger rewrites all rows of a partition. Days whose labels arrive within two weeks need none.
+"""
 
 WRITE_COST = 5
 """Read units that a write unit costs."""
