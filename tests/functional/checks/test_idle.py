@@ -11,7 +11,7 @@ from bench.cost import measure
 from bench.cost.prices import database_dollars
 from driftguard.alerts.tables import Outbox
 from driftguard.checks import check as checking
-from driftguard.checks import triggers
+from driftguard.checks import messages, triggers
 from driftguard.checks.messages import LookMessage, ModelKey, Queues
 from driftguard.checks.tables import Runs
 from driftguard.checks.task import Task
@@ -211,41 +211,42 @@ def test_a_look_publishes_what_a_crash_left(deployed: Stack, clock: Clock, idle:
 
 
 @pytest.fixture
-def twelve(deployed: Stack, clock: Clock) -> list[str]:
-    """Twelve models that got their last data an hour ago, so that they are idle."""
-    made = [make_model(deployed, name=f"model {number}", min_samples=10) for number in range(12)]
+def three(deployed: Stack, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Three models that got their last data an hour ago, so that they are idle. A message names two models at most."""
+    monkeypatch.setattr(messages, "LOOKS_AT_ONCE", 2)
+    made = [make_model(deployed, name=f"model {number}", min_samples=10) for number in range(3)]
     for model_id in made:
         log(deployed, model_id, clock.now, count=20)
     ticks(deployed, clock, 4)
     return made
 
 
-def test_idle_models_share_messages(deployed: Stack, clock: Clock, twelve: list[str]) -> None:
-    """Twelve idle models are two messages, and the run of each is recorded."""
+def test_idle_models_share_messages(deployed: Stack, clock: Clock, three: list[str]) -> None:
+    """Three idle models are two messages, and the run of each is recorded."""
     clock.now += TICK
     assert len(tick(deployed, clock.now.isoformat())) == 2
-    assert all(Runs.ended("acme", clock.now.isoformat(), model_id) for model_id in twelve)
+    assert all(Runs.ended("acme", clock.now.isoformat(), model_id) for model_id in three)
 
 
-def test_a_model_with_new_data_is_checked_beside_idle_ones(deployed: Stack, clock: Clock, twelve: list[str]) -> None:
+def test_a_model_with_new_data_is_checked_beside_idle_ones(deployed: Stack, clock: Clock, three: list[str]) -> None:
     """The look at new data queues a check at the same tick. The other models of the message stay idle."""
-    before = {model_id: checks(deployed, model_id) for model_id in twelve}
+    before = {model_id: checks(deployed, model_id) for model_id in three}
     clock.now += timedelta(minutes=1)
-    log(deployed, twelve[3], clock.now)
+    log(deployed, three[1], clock.now)
     clock.now += timedelta(minutes=14)
     assert len(tick(deployed, clock.now.isoformat())) == 3
-    after = {model_id: checks(deployed, model_id) for model_id in twelve}
-    assert after == {**before, twelve[3]: [*before[twelve[3]], clock.now]}
+    after = {model_id: checks(deployed, model_id) for model_id in three}
+    assert after == {**before, three[1]: [*before[three[1]], clock.now]}
 
 
 def test_a_look_that_fails_leaves_the_other_models_alone(
-    deployed: Stack, clock: Clock, twelve: list[str], monkeypatch: pytest.MonkeyPatch
+    deployed: Stack, clock: Clock, three: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The model gets a check, which records the failure. The runs of the others are recorded as usual."""
     real = checking.look
 
     def failing(task: Task, tick_id: str) -> bool:
-        if task.model.model_id == twelve[0]:
+        if task.model.model_id == three[0]:
             raise RuntimeError("the status is damaged")
         return real(task, tick_id)
 
@@ -255,15 +256,15 @@ def test_a_look_that_fails_leaves_the_other_models_alone(
     monkeypatch.setattr(triggers, "look", failing)
     monkeypatch.setattr(triggers, "check", damaged)
     ticks(deployed, clock, 1)
-    assert Runs.outcomes("acme", clock.now.isoformat()) == {"checked": 11, "skipped": 0, "failed": 1}
+    assert Runs.outcomes("acme", clock.now.isoformat()) == {"checked": 2, "skipped": 0, "failed": 1}
 
 
 def test_looks_are_repeated_if_a_check_cannot_be_queued(
-    deployed: Stack, clock: Clock, twelve: list[str], monkeypatch: pytest.MonkeyPatch
+    deployed: Stack, clock: Clock, three: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While SQS refuses messages, the looks stay in the queue. The next delivery queues the check."""
     clock.now += timedelta(minutes=1)
-    log(deployed, twelve[0], clock.now)
+    log(deployed, three[0], clock.now)
     clock.now += timedelta(minutes=14)
     refused: list[str] = []
 
@@ -277,8 +278,8 @@ def test_looks_are_repeated_if_a_check_cannot_be_queued(
     monkeypatch.setattr(Queues, "send_scheduled", refuse)
     monkeypatch.setattr(Queues, "give_back", lambda self, handle, _seconds: given_back(self, handle, 0))
     tick(deployed, clock.now.isoformat())
-    assert refused == [twelve[0]]
-    assert checks(deployed, twelve[0])[-1] == clock.now
+    assert refused == [three[0]]
+    assert checks(deployed, three[0])[-1] == clock.now
 
 
 def test_a_model_deleted_after_the_tick_is_left_out(deployed: Stack, clock: Clock, idle: str) -> None:
