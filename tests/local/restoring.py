@@ -61,7 +61,8 @@ def settled(call: Call) -> Team:
         {
             "features": {"age": rng.gauss(80, 10)},
             "prediction": rng.random(),
-            "timestamp": (now - timedelta(minutes=12 * place)).isoformat(),
+            # All rows stay in the window, also if an hour ends during the test.
+            "timestamp": (now - timedelta(minutes=11 * place)).isoformat(),
         }
         for place in range(900)
     ]

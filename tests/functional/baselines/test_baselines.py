@@ -161,6 +161,23 @@ def test_a_baseline_larger_than_an_item_is_kept_whole(deployed: Stack, model: st
     assert deployed.call("GET", f"{model}/baseline").body == made.body
 
 
+@pytest.mark.parametrize("microsecond", [42_025, 42_500, 42_975, 999_800])
+def test_a_row_belongs_to_a_period_that_begins_with_it(deployed: Stack, model: str, microsecond: int) -> None:
+    """Stored times have milliseconds. The limits of a period are rounded in the same way, in baselines and in lists."""
+    begin = (datetime.now(UTC) - timedelta(hours=2)).replace(microsecond=microsecond)
+    end = begin + timedelta(minutes=1)
+    rows = [{"features": {"age": 1}, "prediction": 1, "timestamp": iso(moment)} for moment in (begin, end)]
+    model_id = model.removeprefix("/models/")
+    for row in rows:
+        assert deployed.call("POST", "/predictions/batch", {"model_id": model_id, "predictions": [row]}).status == 202
+    period = {"start": iso(begin), "end": iso(end)}
+    made = deployed.call("PUT", f"{model}/baseline", {"from_predictions": period})
+    assert made.status == 200, made.text
+    assert made.body["rows"] == 1
+    listed = deployed.call("GET", f"{model}/predictions?start={period['start']}&end={period['end']}")
+    assert len(listed.body["predictions"] if isinstance(listed.body, dict) else listed.body) == 1
+
+
 def test_a_baseline_can_be_made_from_what_was_logged(deployed: Stack, model: str) -> None:
     """Only event times from start up to before end count; days are those of the rows."""
     now = datetime.now(UTC)

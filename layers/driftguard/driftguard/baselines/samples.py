@@ -12,8 +12,9 @@ from driftguard.models.task import Task
 from driftguard.platform.errors import FieldError, Invalid, Location
 from driftguard.platform.serialization import Scalar
 from driftguard.platform.times import HOUR, hour_of
+from driftguard.predictions.heads import in_milliseconds
 from driftguard.predictions.tables import RECOUNT_DAYS, Predictions
-from driftguard.rows.columns import Row
+from driftguard.rows.columns import Row, milliseconds
 from driftguard.rows.labelled import can_be_compared, labelled_row, labelled_rows
 from driftguard.rows.reading import BadRow, BaselineRow, RowReader, check_name, moment, scalar, score
 from driftguard.rows.unpacking import unpack_rows
@@ -203,12 +204,12 @@ class _Texts:
 
 
 def _logged(model: Models, period: schemas.FromPredictions) -> Iterator[Row]:
-    start, end = round(period.start.timestamp() * 1000), round(period.end.timestamp() * 1000)
+    start, end = in_milliseconds(period.start), in_milliseconds(period.end)
     heads = Predictions.by_event(model.model_id, model.partition_count, period.start, period.end)
     for _head, payload in Predictions.payloads(heads):
         rows, _rejected = unpack_rows(payload)
         for row in rows:
-            if start <= round(row.event_time * 1000) < end:
+            if start <= milliseconds(row) < end:
                 yield row
 
 

@@ -8,6 +8,11 @@ BATCH_GET = 100
 """Most items of one request to DynamoDB."""
 
 
+def in_milliseconds(moment: datetime) -> int:
+    """Return a time in milliseconds since the epoch, rounded as event times are when they are stored."""
+    return round(moment.timestamp() * 1000)
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The index entry of a stored batch.
@@ -25,8 +30,8 @@ class Head:
 
     def overlaps(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether the batch may have events from `start` (inclusive) to `end` (exclusive); None leaves a side open."""
-        return (start is None or self.last_event >= start.timestamp() * 1000) and (
-            end is None or self.first_event < end.timestamp() * 1000
+        return (start is None or self.last_event >= in_milliseconds(start)) and (
+            end is None or self.first_event < in_milliseconds(end)
         )
 
 

@@ -11,11 +11,11 @@ from driftguard.platform.errors import Invalid
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, to_json
 from driftguard.platform.times import iso
-from driftguard.predictions.heads import Head
+from driftguard.predictions.heads import Head, in_milliseconds
 from driftguard.predictions.keys import TIMED
 from driftguard.predictions.storing import ids_of
 from driftguard.predictions.tables import Predictions
-from driftguard.rows.columns import Row
+from driftguard.rows.columns import Row, milliseconds
 from driftguard.rows.unpacking import unpack_rows
 
 ROWS_READ_A_PAGE = 50_000
@@ -85,7 +85,8 @@ def _choose(heads: Iterator[Head], start: datetime | None, end: datetime | None)
 
 
 def _within(row: Row, start: datetime | None, end: datetime | None) -> bool:
-    return (start is None or row.event_time >= start.timestamp()) and (end is None or row.event_time < end.timestamp())
+    time = milliseconds(row)
+    return (start is None or time >= in_milliseconds(start)) and (end is None or time < in_milliseconds(end))
 
 
 def _view(row: Row, prediction_id: str) -> dict[str, Any]:
