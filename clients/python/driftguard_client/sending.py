@@ -439,6 +439,9 @@ class Sender:
         path = batch.segment.path
         try:
             stored = spools.read(path)
+        except spools.NothingStored:
+            self._finish(batch)
+            return False
         except (OSError, ValueError, KeyError, AttributeError) as error:
             self._problems.report(DriftGuardError(f"The spool's file {path} is not readable: {error}"), "file")
             with self._lock:

@@ -322,15 +322,22 @@ def kind_of(path: str) -> Kind | None:
     return KINDS.get(os.path.splitext(path)[1])
 
 
+class NothingStored(ValueError):
+    """The file has no complete line, because its process ended before the first `log()` into it returned."""
+
+
 def read(path: str) -> Stored:
     """Return the batch in a file. A last line without a start or an end is that of a `log()` that did not return.
 
-    Raises OSError, and ValueError if the first line is not valid.
+    Raises OSError, NothingStored, and ValueError if the first line is not valid.
     """
     with open(path, "rb") as file:
-        lines = file.read().partition(b"\0")[0].split(b"\n")[:-1]
+        data = file.read()
+    if b"\n" not in data:
+        raise NothingStored(path)
+    lines = data.partition(b"\0")[0].split(b"\n")[:-1]
     if not lines:
-        raise ValueError("the file has no complete line")
+        raise ValueError("its first line is damaged")
     header = json.loads(lines[0])
     url = str(header.pop("url"))
     width = (kind_of(path) or ROWS).width

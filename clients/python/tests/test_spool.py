@@ -215,6 +215,28 @@ def test_rows_go_on_by_writes_where_files_cannot_be_mapped(
     dg.close(timeout=0.0)
 
 
+@pytest.mark.parametrize("content", [b"", bytes(4096), b'{"url": "http'], ids=["empty", "zeros", "half a line"])
+def test_a_file_without_a_line_is_removed(tmp_path: Path, service: Service, content: bytes) -> None:
+    """A process that was killed while it created a file has stored nothing, so nothing is kept or reported."""
+    folder = tmp_path / "01M8QJ8EJSP81MV9QY1C0VN6BG-1"
+    folder.mkdir()
+    (folder / "lock").touch()
+    (folder / "01M8QJ8EQ6SDA9K4F1W3YPP3P7.rows").write_bytes(content)
+    assert sync(service, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_file_is_kept(tmp_path: Path, service: Service) -> None:
+    """A file whose first line is damaged may hold rows, so it stays for whoever can repair it."""
+    folder = tmp_path / "01M8QJ8EJSP81MV9QY1C0VN6BG-1"
+    folder.mkdir()
+    (folder / "lock").touch()
+    path = folder / "01M8QJ8EQ6SDA9K4F1W3YPP3P7.rows"
+    path.write_bytes(bytes(100) + b'["a", 1]\n')
+    sync(service, tmp_path)
+    assert path.exists()
+
+
 def test_a_line_that_a_kill_interrupted_is_no_row(tmp_path: Path) -> None:
     """In a mapping, such a line begins with a zero; so does what no row has reached yet."""
     dg = DriftGuard("http://127.0.0.1:1", "secret", spool_dir=tmp_path)
