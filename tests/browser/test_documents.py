@@ -80,7 +80,10 @@ def test_a_document_opens_every_drifted_feature(visit: Visit, browser: Browser, 
     """The report on the screen opens no feature; the file draws each drifted one, at the width of paper."""
     page, stack = visit.page, visit.stack
     report = stack.call("GET", f"/drift/models/{stack.drifted}/report")
-    drifted = [feature for feature in report["features"] if feature["drifted"]]
+    drifted = report["features"][:2]  # tests before this one may have resolved the alerts, so two are made to drift
+    for feature in drifted:
+        feature["drifted"] = True
+    visit.answer(f"/drift/models/{stack.drifted}/report", body=report)
     page.set_viewport_size({"width": 390, "height": 844})
     visit.open(f"#/models/{stack.drifted}")
     expect(page.locator("tr.detail")).to_have_count(0)
@@ -88,9 +91,9 @@ def test_a_document_opens_every_drifted_feature(visit: Visit, browser: Browser, 
     expect(page.locator("tr.detail")).to_have_count(0)
     other = browser.new_page()
     other.goto(path.as_uri())
-    expect(other.locator("tr.detail")).to_have_count(len(drifted))
-    assert len(drifted) >= 2
-    expect(other.get_by_role("img", name=re.compile("^Baseline against window"))).to_have_count(len(drifted))
+    opened = sum(feature["drifted"] for feature in report["features"])
+    expect(other.locator("tr.detail")).to_have_count(opened)
+    expect(other.get_by_role("img", name=re.compile("^Baseline against window"))).to_have_count(opened)
     assert other.locator("figure svg").first.evaluate("svg => svg.clientWidth") > 600
     other.close()
 
