@@ -32,6 +32,15 @@ class Usage:
     own_seconds: float = 0.0
     written: Counter[str] = field(default_factory=Counter)
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.write_units + other.write_units,
+            self.read_units + other.read_units,
+            self.calls + other.calls,
+            self.own_seconds + other.own_seconds,
+            self.written + other.written,
+        )
+
 
 @contextmanager
 def metered() -> Iterator[Usage]:
@@ -163,18 +172,24 @@ def _indexes(call: Call, table: str) -> list[dict[str, Any]]:
 def _read_units(call: Call, answer: Mapping[str, Any]) -> float:
     parameters = call.parameters
     match call.operation:
+        # DynamoDB charges for whole items, even if a projection or a filter removes parts of them.
         case "GetItem":
+            if "ProjectionExpression" in parameters:
+                answer = call.ask("GetItem", TableName=parameters["TableName"], Key=parameters["Key"])
             return _units(item_bytes(answer.get("Item", {})), parameters.get("ConsistentRead", False))
         case "BatchGetItem":
             total = 0.0
-            for table, request in parameters["RequestItems"].items():
+            requests = parameters["RequestItems"]
+            if any("ProjectionExpression" in request for request in requests.values()):
+                whole = {table: {"Keys": request["Keys"]} for table, request in requests.items()}
+                answer = call.ask("BatchGetItem", RequestItems=whole)
+            for table, request in requests.items():
                 consistent = request.get("ConsistentRead", False)
                 found = answer["Responses"].get(table, [])
                 total += sum(_units(item_bytes(item), consistent) for item in found)
                 total += _units(0, consistent) * (len(request["Keys"]) - len(found))
             return total
         case "Query":
-            # DynamoDB charges for whole items, even if a projection or a filter removes parts of them.
             bare = ("ProjectionExpression", "FilterExpression", "Select")
             whole = call.ask("Query", **{name: value for name, value in parameters.items() if name not in bare})
             if "IndexName" in parameters:

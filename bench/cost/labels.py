@@ -83,7 +83,7 @@ def measure_labels(
             with logged(), metered() as usage:
                 join(registry.find("acme", model_id), now, lambda: True)
             if day >= warm:
-                joins, messages = _sum(joins, usage), messages + 1
+                joins, messages = joins + usage, messages + 1
         kept = sum(_bytes_of(model_id, day) for day in _days(begin, warm))
     scale = 1e6 / (measured * batches * LABELS)
     return LabelUsage(
@@ -198,16 +198,6 @@ def _bytes_of(model_id: str, day: int) -> float:
     """The bytes of the heads and runs of one day."""
     place = f"{model_id}#{day:07d}"
     return sum(item_bytes(item.serialize()) for item in Joined.query(place, consistent_read=True))
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        one.write_units + other.write_units,
-        one.read_units + other.read_units,
-        one.calls + other.calls,
-        one.own_seconds + other.own_seconds,
-        one.written + other.written,
-    )
 
 
 def _scaled(usage: Usage, factor: float) -> Usage:

@@ -167,7 +167,7 @@ def measure_idle(features: int, rows_an_hour: float) -> Idle:
             messages += 1 / LOOKS_AT_ONCE if rests else 1
             with metered() as usage:
                 (look_at if rests else run)(model_id, now)
-            used = _sum(used, usage)
+            used += usage
         return Idle(_with_status_read(mean(used, CHECKS_A_DAY), model_id), messages / CHECKS_A_DAY)
 
 
@@ -176,16 +176,6 @@ def _with_status_read(usage: Usage, model_id: str) -> Usage:
     with metered() as reading:
         list(Statuses.of_models([registry.find("acme", model_id)]))
     return replace(usage, read_units=usage.read_units + reading.read_units)
-
-
-def _sum(first: Usage, second: Usage) -> Usage:
-    return Usage(
-        first.write_units + second.write_units,
-        first.read_units + second.read_units,
-        first.calls + second.calls,
-        first.own_seconds + second.own_seconds,
-        first.written + second.written,
-    )
 
 
 def filled(

@@ -9,6 +9,7 @@ from driftguard.baselines.schemas import BaselineBody
 from driftguard.checks.messages import schedule_joins
 from driftguard.models import registry
 from driftguard.models.schemas import NewModel
+from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from sandbox.meter import Usage, metered
 
@@ -59,6 +60,19 @@ def test_a_model_without_a_task_uses_nothing_of_labels() -> None:
         labelled.calls,
     )
     assert not [kind for kind in plain.written if kind.startswith("LabelsTable")]
+
+
+def test_a_part_of_an_item_costs_as_much_as_the_whole() -> None:
+    """A status of 9 kB takes 1.5 units in an eventually consistent read, whatever is read of it."""
+    with measure.tables():
+        model = Models("acme", "model#m", organization_id="acme", model_id="m", created_at="")
+        Statuses("acme", "status#m", model_id="m", episodes=bytes(9_000)).save()
+        with metered() as whole:
+            list(Statuses.batch_get([("acme", "status#m")]))
+        with metered() as part:
+            [(_model, status)] = Statuses.of_models([model])
+    assert status.episodes is None
+    assert part.read_units == whole.read_units == 1.5
 
 
 def test_the_cost_of_labels_counts_requests_joins_and_storage() -> None:

@@ -1,6 +1,6 @@
-"""Sends check messages to the queue, one per model, and records failed checks."""
+"""Sends the messages of checks and joins to their queues, and records failed checks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
@@ -16,24 +16,12 @@ from driftguard.models.statuses import Statuses
 from driftguard.models.tables import Models
 from driftguard.platform.ids import new_id
 from driftguard.platform.observability import count, logger
+from driftguard.predictions.heads import BATCH_GET
 
 SEND_AT_ONCE = 10
-READ_AT_ONCE = 100
-"""Statuses that DynamoDB returns for one request."""
 LOOKS_AT_ONCE = 10
 """Models that one message has looked at. One message per model costs as much as the look itself."""
 TICK = timedelta(minutes=15)
-
-
-class CheckMessage(BaseModel):
-    """The body of a message in the check queue."""
-
-    organization_id: str
-    model_id: str
-    tick: str | None
-    request: str | None = None
-    """The id of an API request whose check continues in the queue. A repeated delivery with this id does nothing."""
-    actor: str = SCHEDULE
 
 
 class ModelKey(BaseModel):
@@ -41,6 +29,15 @@ class ModelKey(BaseModel):
 
     organization_id: str
     model_id: str
+
+
+class CheckMessage(ModelKey):
+    """The body of a message in the check queue."""
+
+    tick: str | None
+    request: str | None = None
+    """The id of an API request whose check continues in the queue. A repeated delivery with this id does nothing."""
+    actor: str = SCHEDULE
 
 
 class LookMessage(BaseModel):
@@ -58,11 +55,9 @@ def read_message(body: str) -> CheckMessage | LookMessage:
     return _MESSAGE.validate_json(body)
 
 
-class JoinMessage(BaseModel):
+class JoinMessage(ModelKey):
     """The body of a message in the join queue."""
 
-    organization_id: str
-    model_id: str
     by_hand: bool = False
     """Whether the join runs although a pause has not ended, and counts what arrived in the last minutes."""
     request: str | None = None
@@ -132,7 +127,7 @@ def schedule(queues: Queues, tick: str, now: datetime) -> int:
     Runs.start(tick, now)
     sent = failed = 0
     turn = int(now.timestamp() // TICK.total_seconds())
-    for models in batched(Models.to_check(turn), READ_AT_ONCE, strict=False):
+    for models in batched(Models.to_check(turn), BATCH_GET, strict=False):
         active = [model for model in models if not model.erasing]
         resting = {model.model_id for model, status in Statuses.of_models(active) if may_rest(status, now)}
         checks = [check_entry(model, tick) for model in active if model.model_id not in resting]
@@ -140,11 +135,8 @@ def schedule(queues: Queues, tick: str, now: datetime) -> int:
         erasures = [{"MessageBody": EraseMessage(**_ids(model)).model_dump_json()} for model in models if model.erasing]
         entries = [*checks, *(_look_entry(each, tick) for each in looks)]
         for url, messages in ((queues.check_url, entries), (queues.erase_url, erasures)):
-            for some in batched(messages, SEND_AT_ONCE, strict=False):
-                numbered = [{"Id": str(number), **entry} for number, entry in enumerate(some)]
-                answer = queues.sqs.send_message_batch(QueueUrl=url, Entries=numbered)
-                sent += len(answer.get("Successful", []))
-                failed += len(answer.get("Failed", []))
+            accepted, refused = _send(queues, url, messages)
+            sent, failed = sent + accepted, failed + refused
     if failed:
         raise Incomplete(f"SQS accepted only {sent} of {sent + failed} messages. Lambda retries the run.")
     return sent
@@ -155,22 +147,26 @@ def schedule_joins(queue: JoinQueue, tick: str, now: datetime, *, by_hand: bool 
 
     Each model with a task has one join an hour. by_hand: queue a join of all models.
     """
-    sent = failed = 0
     turn = None if by_hand else int(now.timestamp() // TICK.total_seconds())
-    for models in batched(Models.to_join(turn), SEND_AT_ONCE, strict=False):
-        entries = [
-            {
-                "Id": str(number),
-                **_fifo_entry(JoinMessage(**_ids(model), by_hand=by_hand), f"{tick}-{model.model_id}"),
-            }
-            for number, model in enumerate(models)
-        ]
-        answer = queue.sqs.send_message_batch(QueueUrl=queue.url, Entries=entries)
-        sent += len(answer.get("Successful", []))
-        failed += len(answer.get("Failed", []))
+    entries = (
+        _fifo_entry(JoinMessage(**_ids(model), by_hand=by_hand), f"{tick}-{model.model_id}")
+        for model in Models.to_join(turn)
+    )
+    sent, failed = _send(queue, queue.url, entries)
     if failed:
         raise Incomplete(f"SQS accepted only {sent} of {sent + failed} joins. Lambda retries the run.")
     return sent
+
+
+def _send(through: Queues | JoinQueue, url: str, entries: Iterable[dict[str, str]]) -> tuple[int, int]:
+    """Send messages, as many at once as SQS takes. Returns how many it accepted and how many it refused."""
+    accepted = refused = 0
+    for some in batched(entries, SEND_AT_ONCE, strict=False):
+        numbered = [{"Id": str(number), **entry} for number, entry in enumerate(some)]
+        answer = through.sqs.send_message_batch(QueueUrl=url, Entries=numbered)
+        accepted += len(answer.get("Successful", []))
+        refused += len(answer.get("Failed", []))
+    return accepted, refused
 
 
 def record_failure(message: CheckMessage, error: BaseException, now: datetime) -> None:
