@@ -11,8 +11,7 @@ from driftguard.models.tables import Models
 from driftguard.models.task import Task
 from driftguard.platform.errors import FieldError, Invalid, Location
 from driftguard.platform.serialization import Scalar
-from driftguard.platform.times import HOUR, hour_of
-from driftguard.predictions.heads import in_milliseconds
+from driftguard.platform.times import HOUR, hour_of, in_milliseconds
 from driftguard.predictions.tables import RECOUNT_DAYS, Predictions
 from driftguard.rows.columns import Row, milliseconds
 from driftguard.rows.labelled import can_be_compared, labelled_row, labelled_rows

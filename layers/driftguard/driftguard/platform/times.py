@@ -41,6 +41,11 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
+def in_milliseconds(moment: datetime) -> int:
+    """Return a time in milliseconds since 1970-01-01T00:00Z, rounded as event times are when they are stored."""
+    return round(moment.timestamp() * 1000)
+
+
 def hour_of(moment: datetime) -> int:
     """Return the number of the hour that contains `moment`, counted since 1970-01-01T00:00Z."""
     return int(moment.timestamp() // 3600)

@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from driftguard.platform.times import in_milliseconds
+
 BATCH_GET = 100
 """Most items of one request to DynamoDB."""
-
-
-def in_milliseconds(moment: datetime) -> int:
-    """Return a time in milliseconds since the epoch, rounded as event times are when they are stored."""
-    return round(moment.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)

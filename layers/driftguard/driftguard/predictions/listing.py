@@ -10,8 +10,8 @@ from driftguard.models.registry import find
 from driftguard.platform.errors import Invalid
 from driftguard.platform.paging import Page, decode_cursor, encode_cursor
 from driftguard.platform.serialization import MAX_ANSWER_BYTES, to_json
-from driftguard.platform.times import iso
-from driftguard.predictions.heads import Head, in_milliseconds
+from driftguard.platform.times import in_milliseconds, iso
+from driftguard.predictions.heads import Head
 from driftguard.predictions.keys import TIMED
 from driftguard.predictions.storing import ids_of
 from driftguard.predictions.tables import Predictions

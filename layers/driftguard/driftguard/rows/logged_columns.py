@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from driftguard.platform.errors import FieldError, Invalid, Location
 from driftguard.platform.serialization import UNFIT_IN_NAMES, Scalar
+from driftguard.platform.times import in_milliseconds
 from driftguard.rows import reading
 from driftguard.rows.columns import Batch
 from driftguard.rows.reading import MAX_AGE, MAX_AHEAD, MAX_FEATURES, MAX_NAME, MAX_STRING, REPEATED_ID, BadRow, moment
@@ -163,14 +164,14 @@ class _Reader:
 def _read_times(column: SentColumn | None, rows: int, now: datetime, columns: _Reader) -> list[int]:
     """Return event times in milliseconds since the epoch. An invalid row has any time."""
     if column is None:
-        return [round(now.timestamp() * 1000)] * rows
+        return [in_milliseconds(now)] * rows
     place = ["body", "timestamps"]
     try:
         times = [moment(value, place) for value in column.values]
     except BadRow:
         times = []
     if times and min(times) >= now - MAX_AGE and max(times) <= now + MAX_AHEAD:
-        return [round(time.timestamp() * 1000) for time in times]
+        return list(map(in_milliseconds, times))
     read_one = partial(reading.event_time, now=now)
     return [round((time or 0) * 1000) for time in columns.read(column, place, _never, read_one)]
 
