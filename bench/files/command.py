@@ -1,7 +1,5 @@
 """Compares files with each tool in a process of its own."""
 
-import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.environments import PEERS, ROOT
+from bench.environments import PEERS
 from bench.files.samples import Sample, samples
+from bench.processes import found_by
 from bench.tables import number, table
 from scripts.build.wheels import ENGINE, write_engine
 
@@ -111,31 +110,10 @@ def _timing(sample: Sample, tool: Tool, found: dict[str, Any], exact: dict[str, 
 def _run(tool: Tool, sample: Sample) -> dict[str, Any]:
     if tool.missing:
         return {"problem": "not installed"}
-    quiet = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
-    path = os.pathsep.join(map(str, (ROOT, ROOT / "clients" / "python", ENGINE / "src")))
-    command = [
-        str(tool.python),
-        "-W",
-        "ignore",
-        "-m",
-        f"bench.files.{tool.module}",
-        str(sample.baseline),
-        str(sample.window),
-    ]
     try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **quiet, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=TIMEOUT,
-        )
+        return found_by(tool.python, f"bench.files.{tool.module}", sample.baseline, sample.window, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         return {"problem": f"> {TIMEOUT} s"}
     except subprocess.CalledProcessError as error:
         lines = [line for line in error.stderr.splitlines() if line.strip()]
         return {"problem": lines[-1].strip()[:200] if lines else f"exit status {error.returncode}"}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
