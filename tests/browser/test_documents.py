@@ -108,7 +108,7 @@ def test_print_lays_the_page_out_as_a_document_until_it_is_printed(visit: Visit)
         " window.dispatchEvent(new Event('afterprint')) } }"
     )
     page.get_by_role("button", name="Print").click()
-    page.wait_for_function("window.printed")
+    page.wait_for_function("() => window.printed")
     printed = page.evaluate("window.printed")
     assert re.search(r"As of \d+ \w+, \d\d:\d\d, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.", printed)
     assert "Drop of a metric: medium from 5% of the reference" in printed

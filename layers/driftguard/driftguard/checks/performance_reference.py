@@ -1,6 +1,6 @@
 """Makes days of joined predictions the reference that a model's performance is compared with."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from pydantic import Field
 
@@ -78,8 +78,11 @@ def _midnight_before(moment: datetime) -> datetime:
 
 
 def _midnight_after(moment: datetime) -> datetime:
+    """Return the next midnight, or the last moment there is if no midnight follows."""
     before = _midnight_before(moment)
-    return before if before == moment else before + DAY
+    if before == moment:
+        return before
+    return before + DAY if before.date() < date.max else moment
 
 
 def _mature_days(model: Models, start: datetime, end: datetime) -> list[Joined]:
@@ -90,10 +93,10 @@ def _mature_days(model: Models, start: datetime, end: datetime) -> list[Joined]:
     days = [item for item in Joined.days(model.model_id, first, last) if tally_of(bytes(item.counts)).predictions]
     early = next((item for item in days if not item.matured_at), None)
     if early is not None:
-        date = hour_start(early.number * 24).date().isoformat()
+        day = hour_start(early.number * 24).date().isoformat()
         raise Invalid.at(
             PLACE,
-            f"contains {date}, which is not mature: its labels may still arrive. Choose an earlier end. "
+            f"contains {day}, which is not mature: its labels may still arrive. Choose an earlier end. "
             "`matured_until` of GET /models/{model_id}/labels/status says up to which day labels are complete",
         )
     return days
