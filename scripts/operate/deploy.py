@@ -94,8 +94,7 @@ def prepare(deployment: Deployment) -> None:
     values, template = deployed(session.client("cloudformation"), stack)
     if values is None:
         return
-    if tagged := tag_keys(session, stack, find(session.client("cloudformation"), stack).get(PLAN, [])):
-        print(f"{tagged} API keys of earlier versions were tagged with the name of the stack.")
+    _tag_old_keys(session, stack)
     if not (between := with_aliases(template)):
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -108,6 +107,17 @@ def prepare(deployment: Deployment) -> None:
         )
         if status := subprocess.run(command, check=False).returncode:
             sys.exit(status)
+
+
+def _tag_old_keys(session: boto3.Session, stack: str) -> None:
+    """Tag the keys of earlier versions. The deployment goes on without, because an account may forbid to read keys."""
+    try:
+        tagged = tag_keys(session, stack, find(session.client("cloudformation"), stack).get(PLAN, []))
+    except ClientError as error:
+        print(f"Keys of earlier versions were not tagged, so they cannot be revoked or rotated until they are: {error}")
+        return
+    if tagged:
+        print(f"{tagged} API keys of earlier versions were tagged with the name of the stack.")
 
 
 def deployed(cloudformation: Any, stack: str) -> tuple[dict[str, str] | None, dict[str, Any]]:
