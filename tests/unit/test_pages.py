@@ -184,6 +184,22 @@ def test_the_false_alarms_are_those_of_the_simulation() -> None:
     )
     assert said
     assert said.groups() == (classic, without, timestamps)
+    assert spoken(r"seven kinds of quiet traffic it raised ([\d.]+) \(") == {without}
+
+
+def test_the_hours_until_a_shift_is_found_are_those_of_the_simulation() -> None:
+    """The README names the medians of docs/alarms.md for half a standard deviation, and statistics.md those of days
+    that differ."""
+    cells = [
+        cell.split("(")[0].strip() for cell in measured(r"\n\| mean 0\.5 σ \|([^\n]+)\|\n", "alarms.md").split("|")
+    ]
+    assert spoken(r"in one of ten features was found after ([\d.]+) hours") == {cells[2]}
+    assert spoken(r"With times in the baseline it took ([\d.]+) hours") == {cells[5]}
+    row = measured(r"\n\| mean 0\.5 σ, day effects 0\.1 σ \|([^\n]+)\|\n", "alarms.md").split("|")
+    days = [round(float(row[place].split("(")[0]) / 24) for place in (2, 5)]
+    words = {2: "two", 3: "three", 4: "four", 5: "five"}
+    said = spoken(r"It takes about (\w+ days, and about \w+) days if the baseline has")
+    assert said == {f"{words[days[0]]} days, and about {words[days[1]]}"}
 
 
 def test_the_table_of_limits_is_computed() -> None:

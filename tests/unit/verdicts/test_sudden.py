@@ -242,10 +242,10 @@ def steady(days: int, *, rows: int = 12, features: int = 2) -> dict[int, Profile
     }
 
 
-def shift(profile: Profile, feature: int, first: int = 0, last: int = 23) -> None:
-    """Move half of the lower five groups of a feature to the last group, in some hours."""
+def shift(profile: Profile, feature: int, first: int = 0, last: int = 23, *, part: int = 2) -> None:
+    """Move a part of the lower five groups of a feature to the last group, in some hours: half, or a third for 3."""
     hours = profile.groups[first : last + 1, feature]
-    moved = hours[:, :5] // 2
+    moved = hours[:, :5] // part
     hours[:, :5] -= moved
     hours[:, 9] += moved.sum(axis=1)
 
@@ -353,6 +353,52 @@ def test_an_alert_is_held_by_smaller_effects_than_open_one() -> None:
         rules = rules_of(2, score=day * 1.1 / part)
         assert not check(two(), known, profiles, now, rules=rules).fired[0]
         assert check(two(), known, profiles, now, rules=rules, taken=np.array([True, False])).holding[0] == holds
+
+
+def test_a_feature_fires_below_six_tenths_of_alpha() -> None:
+    """The limit of the surprise is 0.6 of alpha, by which `make bench-alarms` was calibrated."""
+    profiles = steady(31)
+    shift(profiles[MONDAY + 30], 0, 21)
+    known = learn(two(), MONDAY + 30, profiles, None, {}, MONDAY)
+    now = 24 * (MONDAY + 30) + 23
+    surprise = float(check(two(), known, profiles, now).surprise[0])
+    assert 0 < surprise < math.inf
+    for part, fires in ((0.59, True), (0.61, False)):
+        tests = check(two(), known, profiles, now, rules=rules_of(2, alpha=surprise / part))
+        assert bool(tests.fired[0]) == fires, part
+
+
+@pytest.mark.parametrize(
+    ("hours", "part", "holds_in"), [(3, 2, 6), (6, 6, 6), (12, 6, 12), (24, 6, 24), (72, 6, 24)]
+)
+def test_an_open_alert_is_held_in_windows_of_6_12_and_24_hours(hours: int, part: int, holds_in: int) -> None:
+    """A change of any length that shows in a window of another length opens an alert, but does not hold one."""
+    profiles = steady(36)
+    now = 24 * (MONDAY + 33) + 23
+    for day in range(MONDAY + 30, MONDAY + 34):
+        first = max(now - hours + 1 - 24 * day, 0)
+        if first < 24:
+            shift(profiles[day], 0, first, part=part)
+    known = learn(two(), MONDAY + 33, profiles, None, {}, MONDAY)
+    assert check(two(), known, profiles, now).window_hours[0] == hours
+    held = check(two(), known, profiles, now, taken=np.array([True, False]))
+    assert held.holding[0]
+    assert held.window_hours[0] == holds_in
+
+
+def test_an_alert_is_held_while_the_surprise_is_below_one() -> None:
+    """Ever weaker changes hold an open alert as long as chance finds less than one of them in a model-month."""
+    held: dict[float, bool] = {}
+    for rows in range(114, 138):
+        profiles = steady(31, rows=60)
+        profiles[MONDAY + 30].groups[18:, 0, 9] += (rows + np.arange(6)) // 6
+        known = learn(two(), MONDAY + 30, profiles, None, {}, MONDAY)
+        now = 24 * (MONDAY + 30) + 23
+        tests = check(two(), known, profiles, now, rules=rules_of(2, score=0.01), taken=np.array([True, False]))
+        held[float(tests.surprise[0])] = bool(tests.holding[0])
+    assert all(holds == (surprise < 1.0) for surprise, holds in held.items())
+    assert any(0.7 < surprise < 1.0 for surprise in held)
+    assert any(1.0 < surprise < 1.3 for surprise in held)
 
 
 def test_a_window_does_not_begin_before_the_end_of_the_last_episode() -> None:
