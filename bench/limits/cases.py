@@ -1,8 +1,10 @@
 """The documented maxima, each as a function's event on the tables that it needs."""
 
+import bz2
 import json
 import os
 import random
+from dataclasses import replace
 from datetime import timedelta
 from itertools import accumulate
 from typing import Any
@@ -15,6 +17,8 @@ from bench.limits.run import ORGANIZATION, Case, Prepared
 from driftguard.alerts.events import news_of
 from driftguard.alerts.tables import Alerts
 from driftguard.api.bodies import MAX_BODY_BYTES
+from driftguard.baselines import versions
+from driftguard.baselines.labelled import MOST_ROWS, LabelledRows, pack_labelled
 from driftguard.baselines.schemas import NewUpload
 from driftguard.checks import reports
 from driftguard.checks.messages import JoinMessage
@@ -22,6 +26,7 @@ from driftguard.checks.tables import Runs
 from driftguard.distributions.baseline import build
 from driftguard.models import registry
 from driftguard.models.schemas import NewModel
+from driftguard.models.task import MAX_CLASSES
 from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.example import example
 from driftguard.notifications.messages import ChannelNotice, Retry
@@ -34,13 +39,16 @@ from driftguard.performance.joining import ROWS_A_STEP
 from driftguard.performance.label_rows import MAX_OUTCOMES, UNDATED
 from driftguard.performance.loading import MAX_LABELS
 from driftguard.performance.schemas import LabelsOfModel, NewLabelUpload
-from driftguard.performance.tables import Joined
+from driftguard.performance.tables import DAYS_KEPT, Joined
+from driftguard.performance.tally import Tally
 from driftguard.platform.ids import new_id
 from driftguard.platform.s3 import Bucket
-from driftguard.platform.times import iso
+from driftguard.platform.times import hour_of, hour_start, iso
 from driftguard.predictions import intake
 from driftguard.predictions.schemas import MAX_ROWS, BatchBody
+from driftguard.rows.examples import Examples
 from driftguard.rows.file_format import TableFormat
+from driftguard.rows.labelled import labelled_row
 from driftguard.uploads import announcing
 from driftguard.uploads.keys import key as key_of
 from driftguard.uploads.tables import Kind
@@ -237,6 +245,61 @@ def join_of_a_step() -> Prepared:
     return Prepared(wide.queue_event(message.model_dump_json(), made.id), check)
 
 
+def join_against_reference() -> Prepared:
+    """A few labels, judged by as many labelled rows as a reference keeps, which the join counts first."""
+    now = wide.now()
+    made = registry.create(ORGANIZATION, labelled("referred"), partitions=4, now=now - wide.DAY)
+    model = registry.find(ORGANIZATION, made.id)
+    rng = random.Random(10)
+    every = (labelled_row(None, row % 2, rng.random()) for row in range(MOST_ROWS))
+    reference = LabelledRows(pack_labelled([row for row in every if row is not None]), MOST_ROWS)
+    versions.store(
+        model,
+        build({"a": [1.5, 2.5] * 50}, days=7),
+        Examples(),
+        labelled=reference,
+        source="limits",
+        publish=lambda _news: None,
+        now=now,
+        actor=registry.SYSTEM,
+    )
+    scored = {"score": 0.25, "features": {"a": 1.5}, "timestamp": iso(now - 2 * HOUR)}
+    rows_of_day = [{"prediction_id": str(number), **scored} for number in range(200)]
+    body = BatchBody.model_validate({"model_id": made.id, "predictions": rows_of_day})
+    intake.log_batch(ORGANIZATION, body, now=now - 2 * HOUR)
+    known = {"label": 1, "timestamp": scored["timestamp"]}
+    labels = [{"prediction_id": row["prediction_id"], **known} for row in rows_of_day]
+    log_labels(model, LabelsOfModel(labels=[*labels, {"prediction_id": "lost", "label": 1}]), now=now - HOUR)
+
+    def check(answer: Any) -> None:
+        stored = Joined.report(made.id)
+        found = None if stored is None else json.loads(bz2.decompress(stored))["report"]["reference"]
+        if answer != {"batchItemFailures": []} or found is None or found["n"] != MOST_ROWS:
+            raise AssertionError(f"the reference is {found}: {answer}")
+
+    message = JoinMessage(organization_id=ORGANIZATION, model_id=made.id, request="limits")
+    return Prepared(wide.queue_event(message.model_dump_json(), made.id), check)
+
+
+def longest_reference() -> Prepared:
+    """As many mature days as are kept, of a task with as many classes as there may be."""
+    task = {"type": "multiclass", "classes": [wide.text(number, 64) for number in range(MAX_CLASSES)]}
+    new = NewModel.model_validate({"name": "classes", "settings": {"task": task}})
+    model_id = registry.create(ORGANIZATION, new, partitions=4, now=wide.now()).id
+    today = hour_of(wide.now()) // 24
+    rng = np.random.default_rng(9)
+    counts = Counts.empty(MAX_CLASSES)
+    counts.confusion[:] = rng.integers(1, 1_000_000, counts.confusion.shape)
+    counts.delays[:] = rng.integers(1, 1_000_000, counts.delays.shape)
+    rows = int(counts.confusion.sum())
+    data = replace(counts, tally=Tally(predictions=rows, labelled=rows)).encode()
+    for day in range(today - DAYS_KEPT, today):
+        Joined.open_day(model_id, day, 4, wide.DAY, data).mature(wide.now())
+    period = {"start": iso(hour_start((today - DAYS_KEPT) * 24)), "end": iso(hour_start(today * 24))}
+    path = "/models/{model_id}/baseline/performance"
+    return Prepared(api_event("PUT", path, {"from_predictions": period}, model_id=model_id), answered(200))
+
+
 def labelled(name: str) -> NewModel:
     """Return a new model with a binary task."""
     return NewModel.model_validate({"name": name, "settings": {"task": {"type": "binary", "positive": 1}}})
@@ -245,6 +308,16 @@ def labelled(name: str) -> NewModel:
 def empty_model() -> str:
     """Create a model without a baseline and return its id."""
     return registry.create(ORGANIZATION, NewModel(name="empty"), partitions=4, now=wide.now()).id
+
+
+def labelled_csv() -> Prepared:
+    """As many rows with labels and scores as a reference keeps, and more texts than are kept by name."""
+    rng = random.Random(11)
+    model_id = registry.create(ORGANIZATION, labelled("labelled"), partitions=4, now=wide.now()).id
+    lines = ["user,score,label"]
+    lines += [f"user-{row % 200_000},{rng.random()},{row % 2}" for row in range(MOST_ROWS)]
+    about = NewUpload(format="csv", label_column="label", score_column="score")
+    return upload(model_id, "\n".join(lines).encode(), about)
 
 
 def wide_csv() -> Prepared:
@@ -480,8 +553,10 @@ CASES = [
     Case("csv", "build_baseline", "CSV with 500 columns, 43 MB", wide_csv),
     Case("sparse", "build_baseline", "1,000,000 JSON Lines with one of 500 features each", sparse_lines),
     Case("ids", "build_baseline", "JSON Lines with 400,000 different texts of 253 characters", lines_of_ids),
+    Case("labelled", "build_baseline", f"CSV of {MOST_ROWS:,} labelled rows, 200,000 texts", labelled_csv),
     Case("labels", "load_labels", f"file of {MAX_LABELS:,} labels with two outcomes each", many_labels),
     Case("join", "join_labels", f"{ROWS_A_STEP:,} predictions and as many labels of one day at once", join_of_a_step),
+    Case("reference", "join_labels", f"labels judged by a reference of {MOST_ROWS:,} rows", join_against_reference),
     Case("batch of numbers", "log_predictions", "4 MB, 500 features per row", log_wide),
     Case("batch of columns", "log_predictions", "4 MB of columns, 500 features", log_columns),
     Case("batch of names", "log_predictions", "4 MB, 5,000 rows whose names all differ", log_names),
@@ -495,6 +570,7 @@ CASES = [
     Case("columns", "manage_baselines", "baseline in a request, 4 MB of columns", put_columns),
     Case("rows", "manage_baselines", "baseline in a request, 4 MB of texts in rows", put_rows),
     Case("logged", "manage_baselines", "baseline of 4,000,000 logged values", put_logged),
+    Case("days", "manage_baselines", f"reference of {DAYS_KEPT} days, {MAX_CLASSES} classes", longest_reference),
     Case("e-mail", "notify_email", "the largest message to 10 addresses", lambda: message("email")),
     Case("Slack", "notify_slack", "the largest message", lambda: message("slack")),
     Case("webhook", "notify_webhook", "the largest message", lambda: message("webhook")),

@@ -78,9 +78,10 @@ def _note(headers: Mapping[str, Any], body: Any, largest: Items) -> None:
 
 def note_stored(largest: Items) -> None:
     """Note the sizes of all items that are stored now, changed ones included."""
-    for table, content in dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables.items():
-        for found in content.all_items():
-            _note_item(table, found.to_json()["Attributes"], largest)
+    for region in dynamodb_backends[DEFAULT_ACCOUNT_ID].values():  # `python -m bench` may have set another region
+        for table, content in region.tables.items():
+            for found in content.all_items():
+                _note_item(table, found.to_json()["Attributes"], largest)
 
 
 def _note_item(table: str, item: Mapping[str, Mapping[str, Any]], largest: Items) -> None:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from driftguard.alerts.tables import Outbox
 from driftguard.api import resolver
 from driftguard.baselines.references import References
+from driftguard.checks.messages import JoinMessage
 from driftguard.counting import folding
 from driftguard.models.tables import Models
 from driftguard.models.task import Task
@@ -24,7 +26,12 @@ from driftguard.notifications.deliveries import Deliveries
 from driftguard.notifications.messages import ChannelNotice, Event
 from driftguard.notifications.tables import Channels
 from driftguard.organizations import administration
+from driftguard.performance import joining
+from driftguard.performance import tables as performance_tables
+from driftguard.performance.counts import Counts
+from driftguard.performance.label_rows import UNDATED
 from driftguard.platform import dynamodb
+from driftguard.platform.sizes import chunks
 from driftguard.predictions import storing
 from sandbox import stack
 from sandbox.gateway import Answer, LambdaContext, function
@@ -251,6 +258,8 @@ EXPIRING = {
     "a request with an Idempotency-Key": 21,
     "a request without any id": 21,
     "a chunk of a batch": 21,
+    "labels": 21,
+    "a join by hand": 1,
     "an hour": 35,
     "a day": 50,
     "a day by hour": 100,
@@ -260,7 +269,13 @@ EXPIRING = {
     "a delivery": 90,
     "a notice of a channel": 90,
 }
-"""How many days each kind lives, with HistoryRetentionDays at 90; the others live as long as what they belong to."""
+"""How many days each kind lives, with HistoryRetentionDays at 90. The others live as long as what they belong to."""
+
+AFTER_THE_EVENT_DAY = {"a day of labels": 400, "a part of a day": 90 + 30, "a run of a part": 90 + 30}
+"""How many days each kind lives after the end of its event day."""
+
+WITHOUT_EVENT_DAY = 22 + 30
+"""How many days a label without a known event day lives after the end of the day of its arrival."""
 
 
 @dataclass
@@ -279,7 +294,7 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
     organization = invoke(action="create_organization", name=name)["organization_id"]
     key = invoke(action="issue_key", organization_id=organization, role="admin")["api_key_id"]
     own = Tenant(deployed.gateway, organization, deployed.variables, key)
-    models = [make_model(own, f"{name} {number}") for number in range(2)]
+    models = [make_model(own, f"{name} {number}", task={"type": "regression"}) for number in range(2)]
     invoke(action="spread_model", organization_id=organization, model_id=models[0], partitions=8)
     for model_id in models:
         begun = datetime.now(UTC) - timedelta(days=60)
@@ -296,12 +311,13 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
             sample[number]["features"] = {"age": "old", "plan": f"seldom {number}"}
         assert own.call("PUT", f"/models/{model_id}/baseline", {"rows": sample, "days": 14}).status == 200
         task = Task(type="regression")
-        reference = References.of_days(model_id, [b"counts"], task=task, rows=1, start=begun, end=begun, now=begun)
+        counts = [Counts.empty(0).encode()]
+        reference = References.of_days(model_id, counts, task=task, rows=1, start=begun, end=begun, now=begun)
         with dynamodb.transaction() as write:
             reference.add(write)
         log(own, model_id, rows(7, 0.6, count=300), batch_id="b1")
         for number in range(4):
-            one = {"model_id": model_id, "features": {"age": 50}, "prediction_id": f"p{number}"}
+            one = {"model_id": model_id, "features": {"age": 50}, "prediction": 0.5, "prediction_id": f"p{number}"}
             assert own.call("POST", "/predictions", one).status == 202
             many = {"model_id": model_id, "predictions": [{"features": {"age": 50}}]}
             for headers in ({}, {"Idempotency-Key": f"k{number}"}):
@@ -311,10 +327,9 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
         with monkeypatch.context() as small:
             small.setattr(storing, "MAX_ITEM_BYTES", 300)
             log(own, model_id, rows(8, 0.6, count=20), batch_id="b3")
-    with monkeypatch.context() as settled:
-        settled.setattr(folding, "SETTLED", -timedelta(minutes=1))
-        tick(own, "tick-1")
-        tick(own, "tick-2")
+        labels = [{"prediction_id": f"p{number}", "label": 0.25} for number in range(4)]
+        assert own.call("POST", "/labels", {"model_id": model_id, "labels": labels}).status == 202
+    check_and_join(own, models, monkeypatch)
     alerts = [own.call("GET", f"/drift/models/{model_id}/alerts").body[0]["id"] for model_id in models]
     channels = [
         own.call("POST", "/alert-channels", {"type": "email", "to": ["team@example.com"], **limit}).body["id"]
@@ -343,6 +358,23 @@ def lived_in(deployed: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
     )
     deliver(notice, organization, channels[1], now)
     return organization, [organization, key, *models, *alerts, *channels, *uploads]
+
+
+def check_and_join(own: Tenant, models: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check the models twice and join their labels, as if what was just logged had settled."""
+    with monkeypatch.context() as settled:
+        settled.setattr(folding, "SETTLED", -timedelta(minutes=1))
+        settled.setattr(joining, "SETTLED", -timedelta(minutes=1))
+        settled.setattr(performance_tables, "chunks", partial(chunks, size=300))
+        tick(own, "tick-1")
+        tick(own, "tick-2")
+        for model_id in models:
+            message = JoinMessage(
+                organization_id=own.organization_id, model_id=model_id, by_hand=True, request="request"
+            )
+            with under_role("join_labels"):
+                answer = function("join_labels").handler(records(message.model_dump_json()), LambdaContext())
+            assert answer == {"batchItemFailures": []}
 
 
 def deliver(event: Event, organization: str, channel_id: str, now: datetime) -> None:
@@ -444,27 +476,40 @@ def test_each_kind_of_item_lives_as_long_as_it_should(
     _organization, ids = lived_in(deployed, "Owner", monkeypatch)
     alerts = deployed.gateway.call("GET", "/drift/alerts", key_id=ids[1]).body
     days_left = defaultdict[str, set[float | None]](set)
+    days_after = defaultdict[str, set[float]](set)
     for _round in range(2):
         days_left.clear()
         for table, item in items(deployed):
             expires = float(item["expires_at"]["N"]) - datetime.now(UTC).timestamp() if "expires_at" in item else None
             for kind in kinds(table, item):
-                days_left[kind].add(None if expires is None else round(expires / 86400))
+                if kind in AFTER_THE_EVENT_DAY:
+                    days_after[kind].add(days_after_event_day(item))
+                else:
+                    days_left[kind].add(None if expires is None else round(expires / 86400))
         if _round == 0:
             assert days_left["an alert"] == {None}, "it is open"
             for alert in alerts:
                 assert (
                     deployed.gateway.call("POST", f"/drift/alerts/{alert['id']}/resolve", key_id=ids[1]).status == 200
                 )
+    for kind, days in AFTER_THE_EVENT_DAY.items():
+        assert days_after[kind] - {WITHOUT_EVENT_DAY} == {days}, kind
     expected: dict[str, set[float | None]] = {kind: {EXPIRING.get(kind)} for kind in KINDS}
     expected["a batch in a partition that came later"] = {21}
     assert days_left == {kind: days for kind, days in expected.items() if kind in days_left}
-    assert set(KINDS) - set(days_left) <= {"an event that SNS does not have yet"}, "those were published"
-    tables = {KINDS[kind][0] for kind in EXPIRING}
+    unseen = set(KINDS) - set(days_left) - set(days_after)
+    assert unseen <= {"an event that SNS does not have yet"}, "those were published"
+    tables = {KINDS[kind][0] for kind in (*EXPIRING, *AFTER_THE_EVENT_DAY)}
     resources = stack.resolved()["Resources"]
     for table in tables:
         wanted = {"AttributeName": "expires_at", "Enabled": True}
         assert resources[f"{table.capitalize()}Table"]["Properties"]["TimeToLiveSpecification"] == wanted
+
+
+def days_after_event_day(item: dict[str, Any]) -> float:
+    """How many days an item of labels lives after the end of its day."""
+    day = int(re.findall(r"#(\d{7})$", f"{item['pk']['S']}\n{item['sk']['S']}", re.MULTILINE)[0])
+    return float(item["expires_at"]["N"]) / 86400 - day % UNDATED - 1
 
 
 def test_who_writes_what_expires_knows_the_parameter() -> None:

@@ -368,9 +368,7 @@ def test_a_feature_fires_below_six_tenths_of_alpha() -> None:
         assert bool(tests.fired[0]) == fires, part
 
 
-@pytest.mark.parametrize(
-    ("hours", "part", "holds_in"), [(3, 2, 6), (6, 6, 6), (12, 6, 12), (24, 6, 24), (72, 6, 24)]
-)
+@pytest.mark.parametrize(("hours", "part", "holds_in"), [(3, 2, 6), (6, 6, 6), (12, 6, 12), (24, 6, 24), (72, 6, 24)])
 def test_an_open_alert_is_held_in_windows_of_6_12_and_24_hours(hours: int, part: int, holds_in: int) -> None:
     """A change of any length that shows in a window of another length opens an alert, but does not hold one."""
     profiles = steady(36)
