@@ -1,7 +1,8 @@
 """Runs `sam deploy` on the built template: `make deploy PARAMETERS="EmailFrom=drift@example.com"`.
 
 Before that it prints the parameters that it sends, those that the stack keeps, and the defaults that changed.
-What follows `--` goes to SAM unchanged: `make deploy OPTIONS="--tags team=ml --role-arn …"`.
+What follows `--` goes to SAM unchanged: `make deploy OPTIONS="--tags team=ml --role-arn …"`. Without `--tags`, SAM
+would remove all tags from the stack and its resources, so the stack's own tags are sent again.
 
 SAM ignores all parameters of samconfig.toml if the command line has any. So this script joins both first.
 """
@@ -63,6 +64,16 @@ class Deployment:
         return [str(SAM), "deploy", *files, *where, *asks, *self.options, "--parameter-overrides", *overrides]
 
 
+def with_tags(deployment: Deployment, session: boto3.Session) -> Deployment:
+    """Return the deployment with the stack's present tags, unless its options name tags."""
+    if any(option == "--tags" or option.startswith("--tags=") for option in deployment.options):
+        return deployment
+    stack = settings_of(deployment.environment)["global"]["parameters"]["stack_name"]
+    found = _stack(session.client("cloudformation"), stack)
+    tags = [f'"{one["Key"]}"="{one["Value"]}"' for one in (found or {}).get("Tags", [])]
+    return replace(deployment, options=[*deployment.options, "--tags", *tags]) if tags else deployment
+
+
 def announce(deployment: Deployment, session: boto3.Session) -> None:
     """Print what the deployment does with parameters, and what may surprise."""
     template = load(deployment.template)
@@ -122,16 +133,24 @@ def _tag_old_keys(session: boto3.Session, stack: str) -> None:
 
 def deployed(cloudformation: Any, stack: str) -> tuple[dict[str, str] | None, dict[str, Any]]:
     """Return the stack's parameters and its template. None and an empty template if there is no stack."""
-    try:
-        (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":  # there is no such stack
-            return None, {}
-        raise
+    found = _stack(cloudformation, stack)
+    if found is None:
+        return None, {}
     body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     values = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
     template = body if isinstance(body, dict) else yaml.load(body, Loader=loader())  # noqa: S506 - a SafeLoader that knows CloudFormation's tags
     return values, template
+
+
+def _stack(cloudformation: Any, stack: str) -> dict[str, Any] | None:
+    """Return what CloudFormation says of the stack; None if there is no stack."""
+    try:
+        (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            return None
+        raise
+    return dict(found)
 
 
 def parsed(words: Sequence[str]) -> Deployment:
@@ -165,7 +184,9 @@ def main() -> None:
     deployment = parsed(sys.argv[1:])
     os.chdir(ROOT)
     try:
-        announce(deployment, boto3.Session(region_name=deployment.region))
+        session = boto3.Session(region_name=deployment.region)
+        deployment = with_tags(deployment, session)
+        announce(deployment, session)
         prepare(deployment)
     except (BotoCoreError, ClientError) as error:  # a role that may only deploy cannot read the stack
         print(f"The stack could not be compared with the deployment, or prepared for it: {error}")

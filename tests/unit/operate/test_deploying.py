@@ -1,5 +1,6 @@
 """The plan that `make deploy` prints, the command that it runs, and the region that both commands use."""
 
+import ast
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from rules.template import load
-from scripts.operate.deploy import deployed, parsed
+from scripts.operate.deploy import deployed, parsed, with_tags
 from scripts.operate.package import command, upload
 from scripts.operate.plan import concurrency_warning, lines, name_warning, plan
-from scripts.operate.session import ROOT, region_of, settings_of
+from scripts.operate.session import ROOT, SAM, region_of, settings_of
 
 OLD: dict[str, dict[str, Any]] = {"A": {"Default": "1"}, "B": {"Default": "x"}, "Secret": {"NoEcho": True}, "Gone": {}}
 NEW: dict[str, dict[str, Any]] = {
@@ -107,6 +108,28 @@ def test_options_after_the_dashes_go_to_sam() -> None:
     assert "--no-confirm-changeset" in before
     assert {"LogRetentionDays=7", "DeletionProtection=true", "Architecture=arm64"} <= set(overrides)
     assert "--no-confirm-changeset" not in parsed(["--region", "eu-north-1"]).command
+
+
+def test_the_tags_of_the_stack_are_sent_again_unless_others_are_given() -> None:
+    """SAM would remove them. What is sent is what SAM's own parser reads as the same tags."""
+    tags = {"team": "ml", "cost center": "4 2", "a:b": "x=y@z"}
+    plain = parsed(["--region", "eu-west-1", "--no-confirm"])
+    with mock_aws():
+        session = boto3.Session("none", "none", region_name="eu-west-1")
+        assert with_tags(plain, session) == plain
+        session.client("cloudformation").create_stack(
+            StackName="driftguard",
+            TemplateBody='{"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}',
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+        kept = with_tags(plain, session)
+        chosen = parsed(["--region", "eu-west-1", "--", "--tags", "team=risk"])
+        assert with_tags(chosen, session) == chosen
+    assert kept.options[0] == "--tags"
+    code = "import sys; from samcli.cli.types import CfnTags; print(CfnTags().convert(sys.argv[1:], None, None))"
+    python = SAM.with_name("python")
+    read = subprocess.run([python, "-c", code, *kept.options[1:]], capture_output=True, text=True, check=True)
+    assert ast.literal_eval(read.stdout) == tags
 
 
 def test_a_parameter_without_a_value_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
