@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from bench import environments
 from bench.alarms import command as alarms
@@ -42,9 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+OUT: Final = sys.stdout
+"""What is measured may write to another stdout, and progress must not get lost there."""
+
+
 def say(text: str) -> None:
     """Progress, on the screen."""
-    print(text, flush=True)
+    print(text, file=OUT, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
