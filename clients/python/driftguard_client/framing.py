@@ -54,6 +54,7 @@ def log_frame(
     """Log the rows of a table. `Model.log_frame` describes the arguments."""
     ids = table.prediction_ids or _made_ids(batch_id, table.timestamps, table.rows)
     result = _empty(LogResult, table, ids)
+    result.warnings += table.warnings
     times = None
     if table.timestamps is not None:
         times = _texts(table.timestamps)

@@ -122,6 +122,21 @@ def test_a_csv_file_is_logged_with_its_types(
     assert [row["prediction"] for row in configured.rows] == [0.5, 0.001]
 
 
+def test_a_column_of_ids_is_a_warning_until_it_is_excluded(
+    configured: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The warning is in the output once, and the excluded column is not logged."""
+    path = tmp_path / "today.csv"
+    path.write_text("age,order\n" + "".join(f"{number},order-{number}\n" for number in range(100)))
+    assert main(["log", "churn", str(path)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.count("--exclude order") == 1
+    assert shown.err == ""
+    assert main(["log", "churn", str(path), "--exclude", "order"]) == 0
+    assert "warning" not in capsys.readouterr().out
+    assert set(configured.rows[-1]["features"]) == {"age"}
+
+
 def test_json_lines_and_parquet_are_logged(configured: Service, tmp_path: Path) -> None:
     """Flat rows, rows as the API has them, and Parquet."""
     import pyarrow as pa

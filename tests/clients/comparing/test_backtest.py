@@ -288,3 +288,12 @@ def test_ordered_rows_keep_their_values(rows: list[tuple[int, Any]]) -> None:
             kind = {bool: "boolean", str: "string"}.get(type(value), "number")
             expected.setdefault(kind, []).append(value)
     assert found == expected
+
+
+def test_dates_as_texts_are_named_in_the_notes() -> None:
+    """Each day is a new category, so the column would drift for ever."""
+    frame = history(4, 400, gap=False)
+    frame["signed_up"] = frame["ts"].dt.strftime("%Y-%m-%d")
+    result = backtest(frame, frame, timestamp="ts", every="1d")
+    assert ["Column 'signed_up' looks like dates" in note for note in result.notes] == [True]
+    assert backtest(frame, frame, timestamp="ts", every="1d", exclude="signed_up").notes == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 
 from driftguard_client.cli import alerts, connection, models, rows
 from driftguard_client.errors import DriftGuardError
@@ -39,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not hasattr(chosen, "run"):
             parser.print_help()
             return WRONG
-        status: int = chosen.run(chosen)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the results print their warnings
+            status: int = chosen.run(chosen)
         sys.stdout.flush()
     except DriftGuardError as error:
         print(f"driftguard: {error}", file=sys.stderr)

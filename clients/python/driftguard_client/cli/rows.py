@@ -36,6 +36,9 @@ def add_parsers(commands: Commands) -> None:
     parser.add_argument("--prediction-id", metavar="COL", help="the column of ids")
     parser.add_argument("--timestamp", metavar="COL", help="the column of times (default: now for all rows)")
     parser.add_argument("--feature", action="append", metavar="COL", help="log this column only; may be repeated")
+    parser.add_argument(
+        "--exclude", action="append", default=[], metavar="COL", help="leave out a column; may be repeated"
+    )
     parser.add_argument("--batch-id", metavar="ID", help="an id of the file: logging it again stores its rows once")
     parser.add_argument("--strict", action="store_true", help="exit with status 1 if a row was not stored")
     _add_labels(commands)
@@ -92,6 +95,7 @@ def log_file(arguments: argparse.Namespace) -> int:
         result = dg.model(arguments.model).log_frame(
             frame,
             features=arguments.feature,
+            exclude=arguments.exclude,
             prediction=arguments.prediction,
             score=arguments.score,
             label=arguments.label,
