@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driftguard_client.errors import ArgumentError, DriftGuardError, near_names
+from driftguard_client.errors import DriftGuardError, UnknownModelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ class Model:
                     self._id = str(one["id"])
                     return self._id
                 names.append(one["name"])
-            raise ArgumentError(
-                f"There is no model {self.name!r}. {near_names(self.name, names)} "
-                f"dg.model({self.name!r}, create=True) creates it."
-            )
+            raise UnknownModelError(self.name, names)
         return self._id
 
     def log(

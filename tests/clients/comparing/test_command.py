@@ -18,7 +18,9 @@ import pandas as pd
 import pytest
 
 from driftguard_client.cli import backtest, compare
+from driftguard_client.cli.main import main
 from driftguard_client.comparing import comparison
+from driftguard_client.comparing.available import problem
 from tests.clients.comparing.conftest import columns
 
 HOSTILE = '<img src=x onerror="alert(1)">&"\x1b[31m\u202e'
@@ -364,3 +366,33 @@ def test_csv_options_of_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
     assert run("compare", path, path, *given, "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
     assert {one["name"]: one["type"] for one in found["features"]} == {"rate": "categorical", "zip": "categorical"}
+
+
+@pytest.mark.parametrize(
+    ("version", "missing", "text"),
+    [
+        ((3, 11, 7), ["pyarrow"], "You run Python 3.11.7; compare and backtest need Python 3.12 or newer."),
+        ((3, 10, 0), [], "python3.12 -m venv .venv && .venv/bin/pip install 'driftguard-client[compare]'"),
+        ((3, 12, 0), ["scipy", "pyarrow"], "need scipy, pyarrow. Install them with: pip install 'driftguard-client["),
+    ],
+)
+def test_an_old_python_is_named_before_a_missing_package(
+    version: tuple[int, int, int], missing: list[str], text: str
+) -> None:
+    """Installing the extra again would not help."""
+    found = problem(version, missing)
+    assert found is not None
+    assert text in found
+    assert ("Install them with" in found) == (version >= (3, 12))
+    assert problem((3, 13, 1), []) is None
+
+
+def test_log_says_about_a_binary_file_what_compare_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`log` cannot use the engine, which has the sentence."""
+    path = tmp_path / "binary.csv"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    assert main(["compare", str(path), str(path)]) == 2
+    said = capsys.readouterr().err.removeprefix("driftguard compare: ")
+    assert "the file is binary" in said
+    assert main(["log", "churn", str(path), "--url", "http://127.0.0.1:1", "--api-key", "k"]) == 2
+    assert capsys.readouterr().err == f"driftguard: {said}"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from driftguard_client.cli.common import FAILED, OK, WRONG, add_command, client, show
-from driftguard_client.errors import ArgumentError
+from driftguard_client.errors import ArgumentError, DriftGuardError, UnknownModelError
 from driftguard_client.progress import Progress
 
 if TYPE_CHECKING:
     import argparse
 
     from driftguard_client.cli.common import Commands
+    from driftguard_client.frames import Frame
+    from driftguard_client.model import Model
     from driftguard_client.results import LogResult
 
 UPLOADED = 20_000_000
@@ -84,16 +87,18 @@ def _add_labels(commands: Commands) -> None:
 
 def log_file(arguments: argparse.Namespace) -> int:
     """Log the rows of a file."""
-    from driftguard_client.cli.files import read
+    from driftguard_client.framing import SET_BASELINE
 
     shown = Progress()
     dg = client(arguments)
     dg._options.strict = False  # what was not sent is shown below, row by row
     try:
         texts = [arguments.prediction_id] if arguments.prediction_id else []
-        frame = read(arguments.file, lambda done, total: shown("Reading", done, total), texts)
-        result = dg.model(arguments.model).log_frame(
-            frame,
+        frame = _frame(arguments.file, shown, texts)
+        model = dg.model(arguments.model)
+        _check_model(model, frame, arguments)
+        result = model.log_frame(
+            frame.columns,
             features=arguments.feature,
             exclude=arguments.exclude,
             prediction=arguments.prediction,
@@ -106,8 +111,41 @@ def log_file(arguments: argparse.Namespace) -> int:
         )
     finally:
         shown.end()
-    show(arguments, result.to_dict(), str(result))
+    show(arguments, result.to_dict(), str(result).replace(SET_BASELINE, "`driftguard baseline put`"))
     return _status(result, strict=arguments.strict)
+
+
+def _frame(path: str, shown: Progress, texts: list[str]) -> Frame:
+    """Return the content of a file. Raises ArgumentError if it has no rows."""
+    from driftguard_client.cli.files import read
+    from driftguard_client.frames import Frame
+
+    frame = Frame(read(path, lambda done, total: shown("Reading", done, total), texts))
+    if not frame.rows:
+        raise ArgumentError(f"{path}: the file has no rows.")
+    return frame
+
+
+def _check_model(model: Model, frame: Frame, arguments: argparse.Namespace) -> None:
+    """Raise ArgumentError if there is no such model, or if no column is a feature of its baseline.
+
+    A key with the role ingest cannot ask. Then the service decides about the rows.
+    """
+    try:
+        known = {one["name"] for one in model.baseline().features if one.get("role", "feature") == "feature"}
+    except UnknownModelError:
+        raise
+    except DriftGuardError:
+        return
+    roles = {arguments.prediction, arguments.score, arguments.label, arguments.prediction_id, arguments.timestamp}
+    given = [name for name in arguments.feature or frame.names if name not in {*roles, *arguments.exclude}]
+    if known and not known.intersection(given):
+        shown = [", ".join(map(repr, names[:5])) or "none" for names in (given, sorted(known))]
+        raise ArgumentError(
+            f"{arguments.file}: no column is a feature of the baseline of {model.name!r}, so nothing was logged. "
+            f"The file has: {shown[0]}. The baseline has: {shown[1]}. Check the file and the model, or set a new "
+            "baseline with `driftguard baseline put`."
+        )
 
 
 def labels(arguments: argparse.Namespace) -> int:
@@ -133,28 +171,23 @@ def _upload(arguments: argparse.Namespace) -> int:
         stored = client(arguments).model(arguments.model).upload_labels(arguments.file, progress=shown)
     finally:
         shown.end()
-    show(arguments, stored.to_dict(), str(stored))
+    show(arguments, stored.to_dict(), f"{stored}\n  {_waiting(arguments)}" if stored.accepted else str(stored))
     return FAILED if arguments.strict and stored.rejected else OK
 
 
 def _send(arguments: argparse.Namespace) -> int:
-    from driftguard_client.cli.files import read
-    from driftguard_client.frames import Frame
-
     shown = Progress()
     dg = client(arguments)
     dg._options.strict = False  # what was not sent is shown below, row by row
     own_id = arguments.prediction_id or "prediction_id"
     try:
-        frame = Frame(read(arguments.file, lambda done, total: shown("Reading", done, total), [own_id]))
+        frame = _frame(arguments.file, shown, [own_id])
 
         def column(argument: str) -> str | None:
             """The column of an argument, or one that is called like it."""
             given: str | None = getattr(arguments, argument)
             return given or (argument if frame.has(argument) else None)
 
-        if not frame.rows:
-            raise ArgumentError(f"{arguments.file}: the file has no rows.")
         named = [name for name in frame.names if name.startswith("outcome:")]
         result = dg.model(arguments.model).log_labels(
             frame.columns,
@@ -169,8 +202,16 @@ def _send(arguments: argparse.Namespace) -> int:
         )
     finally:
         shown.end()
-    show(arguments, result.to_dict(), str(result))
+    show(arguments, result.to_dict(), f"{result}\n  {_waiting(arguments)}" if result.accepted else str(result))
     return _status(result, strict=arguments.strict)
+
+
+def _waiting(arguments: argparse.Namespace) -> str:
+    """Return what becomes of labels that were sent."""
+    return (
+        "A label waits until there is a prediction with its id. The service looks every hour. "
+        f"`driftguard labels {shlex.quote(arguments.model)}` shows how many labels wait."
+    )
 
 
 def show_performance(arguments: argparse.Namespace) -> int:
