@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -129,13 +130,16 @@ def test_json(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_text_names_the_changes(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    """The text names what drifted, by how much and the limit, and no line is longer than the terminal."""
+    """The text names what drifted, by how much and the limit, and no line of the table is longer than the terminal."""
     run("compare", files["train"], files["drifted"])
     text = capsys.readouterr().out
     assert text.startswith("Drift: 2 of 6 features drifted: amount")
     assert "country: 12.5% in new categories (baseline under 0.1%): 'ZZ'." in text or "in new categories" in text
     assert "age: 2" in text
-    assert max(map(len, text.splitlines())) <= 110
+    narrow = comparison.compare(files["train"], files["drifted"]).to_text(70).splitlines()
+    table = narrow[narrow.index("") + 1 : narrow.index("", narrow.index("") + 1)]
+    assert len(table) == 7
+    assert max(map(len, table)) == 70
 
 
 def test_markdown_is_a_table(files: dict[str, Path], tmp_path: Path) -> None:
@@ -340,7 +344,7 @@ def test_backtest_prints_alerts_and_messages(tmp_path: Path, capsys: pytest.Capt
     text = capsys.readouterr().out
     assert text.startswith("1 alert and ")
     assert re.search(
-        r"2026-01-2\d \d\d:00 UTC – 2026-02-0\d \d\d:00 UTC \(1\d days\)  Data drift HIGH, peak 0\.\d+: a", text
+        r"2026-01-2\d \d\d:00 UTC – 2026-02-0\d \d\d:00 UTC \(1\d days\)  Data drift HIGH, peak score 0\.\d+: a", text
     )
     assert run(*given, "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -396,3 +400,35 @@ def test_log_says_about_a_binary_file_what_compare_says(tmp_path: Path, capsys: 
     assert "the file is binary" in said
     assert main(["log", "churn", str(path), "--url", "http://127.0.0.1:1", "--api-key", "k"]) == 2
     assert capsys.readouterr().err == f"driftguard: {said}"
+
+
+@pytest.mark.parametrize("kind", ["text", "markdown", "html"])
+def test_a_small_difference_that_is_no_chance_says_which_limit_it_does_not_reach(tmp_path: Path, kind: str) -> None:
+    """The p-value is below its limit, so the row alone would look like drift."""
+    for name, share in (("before", 0.50), ("now", 0.53)):
+        pd.DataFrame({"member": np.arange(40_000) < share * 40_000}).to_csv(tmp_path / f"{name}.csv", index=False)
+    out = tmp_path / "out"
+    assert run("compare", tmp_path / "before.csv", tmp_path / "now.csv", "--format", kind, "--out", out) == 0
+    text = unescape(out.read_text()).replace("\\", "")
+    assert re.search(r"too small \(0\.02\d+ above chance < 0\.05\)", text)
+    assert "too small" not in comparison.compare({"a": [True, False] * 500}, {"a": [True, False] * 500}).to_text()
+
+
+def test_a_pipe_and_a_file_get_whole_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only a terminal cuts. The shares come before the words, so that the words are cut first."""
+    plan = "the plan that the customer had last"
+    pd.DataFrame({"plan": [plan, plan, "basic", "pro"] * 500}).to_csv(tmp_path / "before.csv", index=False)
+    pd.DataFrame({"plan": [*[plan] * 6, "basic", "pro"] * 250}).to_csv(tmp_path / "now.csv", index=False)
+    files = (tmp_path / "before.csv", tmp_path / "now.csv")
+    assert run("compare", *files) == 0
+    shown = capsys.readouterr().out
+    line = next(line for line in shown.splitlines() if line.startswith("  plan"))
+    assert len(line) > 100
+    assert line.endswith(f"  50.0% → 75.0%: “{plan}” rose")
+    assert run("compare", *files, "--out", tmp_path / "out.txt") == 0
+    assert (tmp_path / "out.txt").read_text() == shown
+    result = comparison.compare(*files)
+    assert str(result) == shown
+    cut = next(line for line in result.to_text(80).splitlines() if line.startswith("  plan"))
+    assert len(cut) == 80
+    assert line.startswith(cut[:-1])
