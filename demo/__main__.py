@@ -39,10 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
         stack = _stack(file)
         with Api(stack["url"], stack["api_keys"]) as api:
             status = _tell(api, stack, screen, options.out or file.parent, options.weeks, began)
-        _invite(screen, stack["url"], stack["api_keys"]["admin"])
-        if STACK_VARIABLE in os.environ:
+        key = stack["api_keys"]["admin"]
+        if STACK_VARIABLE not in os.environ:
+            _invite(screen, stack["url"], key)
+            return status
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            _invite(screen, stack["url"], key)
             _look_around(screen)
-            _say_goodbye(screen, file.parent, stack["url"])
+        _say_goodbye(screen, file.parent, stack["url"], key)
         return status
     except (DemoError, DriftGuardError) as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -78,19 +82,18 @@ def _invite(screen: Screen, url: str, key: str) -> None:
 
 def _look_around(screen: Screen) -> None:
     """Keep the stack up until a person at a terminal has seen the dashboard."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return
     screen.line(f"   Press Enter when you have seen enough, or wait {LOOK_MINUTES} minutes.")
     select.select([sys.stdin], [], [], LOOK_MINUTES * 60)
     screen.line()
 
 
-def _say_goodbye(screen: Screen, state: Path, url: str) -> None:
-    """The stack that was started for the demo ends with it."""
+def _say_goodbye(screen: Screen, state: Path, url: str, key: str) -> None:
+    """The stack that was started for the demo ends with it. Its keys outlive it as its data do."""
+    screen.line()
     state = state.relative_to(Path.cwd()) if state.is_relative_to(Path.cwd()) else state
-    screen.line("   The stack stops now; its data stay. To open the dashboard on them:")
+    screen.line("   The stack stops now. Its data stay. To see them in the dashboard, start it again:")
     screen.line(f"     .venv/bin/python -m local --state {state} --port {url.rsplit(':', 1)[-1]}")
-    screen.line(f"   It asks for a key: the viewer's is in {state / 'stack.json'} while that runs.")
+    screen.line(f"   and open {url}/dashboard#/?key={key}")
     screen.line()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -207,12 +208,18 @@ class Story:
         for alert in found.sent:
             opened, ended = found.then(alert["detected_at"]), alert["resolved_at"]
             lasted = f"for {_days(found.then(ended) - opened)}" if ended else "still open"
-            sent = sum(one["outcome"] == "delivered" for one in alert["deliveries"])
+            channels = Counter(one["channel_id"] for one in alert["deliveries"] if one["outcome"] == "delivered")
+            sent = max(channels.values(), default=0)
             moved = ", ".join(_part(one) for one in alert["features"] if one["drifted"]) or _worse(alert)
-            what = f"{screen.severity(_highest(alert))} {_kind(alert):<12} {lasted:<12} {sent:>2} sent"
-            screen.line(f"   {opened:%d %b %H:%M}  {what}  {screen.paint(moved, 'dim')}")
+            what = f"{screen.severity(_highest(alert))} {_kind(alert):<12} {lasted:<12} {sent:>3}x"
+            peak = "" if alert["alert_type"] in ("performance", "data_quality") else f", peak {alert['peak_score']:.3f}"
+            screen.line(f"   {opened:%d %b %H:%M}  {what}  {screen.paint(f'{moved}{peak}', 'dim')}")
         others = len(found.alerts) - len(found.sent)
-        screen.text(f"{others} more alerts stayed LOW and were not sent. The dashboard shows them.")
+        screen.text(
+            f"The number counts the messages to each channel: one per change, and a daily reminder while the alert is "
+            f"open and nobody acknowledges it. The severity is the highest that the alert had. {others} more alerts "
+            f"stayed LOW and were not sent. The dashboard shows them."
+        )
 
     def _messages(self, found: Found) -> None:
         alert = found.sent[-1] if found.sent else None

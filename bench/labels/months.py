@@ -152,7 +152,7 @@ def hourly(rows: Rows, hours: Floats, delays: Floats, settings: ModelSettings) -
         seen = int(np.searchsorted(hours, hour, "right"))
         days[-1] = _predicted(days[-1], int((of_day[:seen] == len(days) - 1).sum()))
         now = hour_start((FIRST_DAY * 24) + hour) + timedelta(minutes=1)
-        waiting = Waiting.of(np.sum([day.counts.delays for day in days], axis=0), settings.maturity_hours)
+        waiting = Waiting.of([day.counts for day in days], settings.maturity_hours)
         days = [waiting.matured(day, settings.label_ratio, now) for day in days]
         yield hour, days
 

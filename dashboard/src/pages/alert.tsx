@@ -86,7 +86,7 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
       </p>
       <Facts
         items={[
-          ...(alert.onset ? ([["Changed since", <Time at={alert.onset} />, "the first hours that differ"]] as Fact[]) : []),
+          ...(alert.onset ? ([onsetFact(alert, alert.onset)] as Fact[]) : []),
           ["Opened", <Time at={alert.detected_at} />, alert.resolved_at ? `for ${duration(Date.parse(alert.resolved_at) - Date.parse(alert.detected_at))}` : `${duration(Date.now() - Date.parse(alert.detected_at))} so far`],
           [alert.resolved_at ? "Resolved" : "Last seen", <Time at={alert.resolved_at ?? alert.last_detected_at} />, `seen in ${plural(alert.occurrences, looks, looks.replace(/^\w+/, "$&s"))}`],
           ...(alert.drift_score === null ? [] : ([[quality ? "Rise" : worse ? (worse.name === "mae" ? "Change of the errors" : "Drop") : "Drift score", size(alert, alert.drift_score), `highest ${size(alert, alert.peak_score)}${decided === null ? "" : `, limit ${size(alert, decided)}`}`], ["p-value", pValue(alert.p_value), alert.limit?.p_value ? `limit ${pValue(alert.limit.p_value)}` : undefined]] as Fact[])),
@@ -139,6 +139,14 @@ function Detail({ alert, query, changed }: { alert: AlertDetail; query: URLSearc
 
 /** A note with severities in lower case. The alert's own notes spell them as the API does. */
 const severities = (note: string): string => (/^(LOW|MEDIUM|HIGH)( (to|→) (LOW|MEDIUM|HIGH))?$/.test(note) ? note.charAt(0) + note.slice(1).toLowerCase() : note);
+
+/** What happened at the onset. A whole window only tells since when it is above its limit. */
+function onsetFact(alert: AlertDetail, onset: string): Fact {
+  if (alert.alert_type === "labels_missing") return ["No labels since", <Time at={onset} />];
+  return alert.features.some((one) => one.change?.onset === onset)
+    ? ["Changed since", <Time at={onset} />, "the first hours that differ"]
+    : ["Above the limit since", <Time at={onset} />, "the values may have changed days before"];
+}
 
 /** The period to draw: it starts before the alert opened and ends after it closed. */
 function span(alert: AlertDetail): { from: number; until: number } {

@@ -270,19 +270,27 @@ def test_an_alert_of_the_first_week_is_told_like_any_other(shown: Any) -> None:
         assert "preliminary" not in shown(early[kind]).casefold()
 
 
-@pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
-def test_a_sudden_change_is_told_with_its_onset_and_its_reference(shown: Any) -> None:
-    """Each message says since when, for how long and compared with what, and how rarely chance does this."""
-    change = {
+SUDDEN = {
+    **DELAY,
+    "test": None,
+    "p_value": None,
+    "drift_score": 0.19,
+    "type": "numeric",
+    "change": {
         "part": "sudden",
         "window_hours": 6,
         "onset": "2026-11-03T14:00:00Z",
         "reference": "working days",
         "reference_days": 10,
         "surprise": 0.0004,
-    }
-    sudden = {**DELAY, "test": None, "p_value": None, "drift_score": 0.19, "type": "numeric", "change": change}
-    text = html.unescape(shown(life(sudden)["opened"]))
+    },
+}
+
+
+@pytest.mark.parametrize("shown", [html_of, text_of, slack_of])
+def test_a_sudden_change_is_told_with_its_onset_and_its_reference(shown: Any) -> None:
+    """Each message says since when, for how long and compared with what, and how rarely chance does this."""
+    text = html.unescape(shown(life(SUDDEN)["opened"]))
     assert "“dep_delay” changed suddenly around Tue 14:00 UTC." in text
     assert (
         "In the last 6 hours, its values differ by 0.19 (KS) from the last 10 working days at the same hours. "
@@ -293,12 +301,17 @@ def test_a_sudden_change_is_told_with_its_onset_and_its_reference(shown: Any) ->
 
 
 def test_an_alert_says_since_when_values_have_changed() -> None:
-    """The onset is a fact of the message if it is known."""
+    """The onset is a fact of the message if it is known. Only the last hours tell when values changed."""
     opening = life(DELAY)["opened"]
     known = opening.model_copy(update={"alert": opening.alert.model_copy(update={"onset": NOW - timedelta(hours=3)})})
     since = f"{NOW - timedelta(hours=3):%Y-%m-%d %H:%M} UTC"
-    assert ("Changed since", since) in describe(known, PUBLIC).facts
-    assert "Changed since" not in dict(describe(opening, PUBLIC).facts)
+    assert ("Above the limit since", since) in describe(known, PUBLIC).facts
+    assert not [name for name, _value in describe(opening, PUBLIC).facts if name.endswith("since")]
+    sudden = life(SUDDEN)["opened"]
+    found = sudden.alert.features[0].change
+    assert found is not None
+    sudden = sudden.model_copy(update={"alert": sudden.alert.model_copy(update={"onset": found.onset})})
+    assert ("Changed since", "2026-11-03 14:00 UTC") in describe(sudden, PUBLIC).facts
     assert since in slack_of(known)
 
 

@@ -132,6 +132,13 @@ def test_the_week_waits_until_the_window_is_covered() -> None:
     early = decided(baseline, window, preliminary=True)
     assert (early.report["status"], row_of(early)["drifted"], row_of(early)["status"]) == ("ok", False, "ok")
     assert early.findings[0].testable is False, "nothing can be told yet, so an open alert stays"
+    score = row_of(early)["drift_score"]
+    assert early.report["reason"] == (
+        f"Above the limit, but not judged yet: x ({score:.3g}). The rows must cover 7 days. "
+        "Until then, daily and weekly cycles can look like this."
+    )
+    alike = decided(baseline, counts_of(baseline, normal(3000, seed=2)), preliminary=True)
+    assert (alike.report["status"], alike.report["reason"]) == ("ok", None)
     assert decided(baseline, window, preliminary=True, rule="p_value").report["status"] == "drift"
 
 

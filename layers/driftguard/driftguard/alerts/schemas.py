@@ -203,7 +203,13 @@ class AlertFields(BaseModel):
     p_value: float | None
     peak_score: float | None
     limit: Limit | None = None
-    onset: UtcTime | None = Field(default=None, description="Since when the values have changed, if that is known.")
+    onset: UtcTime | None = Field(
+        default=None,
+        description=(
+            "Since when the values have changed, if the last hours decided. Otherwise since when the window's score "
+            "has been above its limit. The values may have changed days before."
+        ),
+    )
     detected_at: UtcTime
     last_detected_at: UtcTime
     resolved_at: UtcTime | None = None

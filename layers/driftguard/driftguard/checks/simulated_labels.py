@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import numpy as np
-
 from driftguard.alerts.findings import Finding
 from driftguard.alerts.replaying import ReplayedAlerts
 from driftguard.baselines.references import References
@@ -68,12 +66,13 @@ def with_maturity(days: Sequence[Day], before: ModelSettings, after: ModelSettin
     unchanged = (before.label_ratio, before.maturity_hours) == (after.label_ratio, after.maturity_hours)
     if unchanged or not days:
         return list(days)
-    most = max(len(day.counts.delays) for day in days)
-    delays = [np.pad(day.counts.delays, ((0, most - len(day.counts.delays)), (0, 0))) for day in days]
-    waiting = Waiting.of(np.sum(delays, axis=0), after.maturity_hours)
+    waiting = Waiting.of([day.counts for day in days], after.maturity_hours)
     result = []
     for day in days:
         by_age = day.end + timedelta(hours=waiting.hours)
-        enough = waiting.share_counts and day.matured_at is not None and day.coverage >= after.label_ratio
+        if not day.counts.tally.predictions:
+            result.append(day)
+            continue
+        enough = day.matured_at is not None and waiting.suffices(day, after.label_ratio)
         result.append(replace(day, matured_at=min(by_age, day.matured_at or by_age) if enough else by_age))
     return result

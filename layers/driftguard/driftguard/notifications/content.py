@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from driftguard.alerts.change_words import change_words
 from driftguard.alerts.changes import Part
-from driftguard.alerts.events import AlertEvent, AlertNews, EventKind, ResolveReason, changes_in
+from driftguard.alerts.events import AlertEvent, AlertNews, EventAlert, EventKind, ResolveReason, changes_in
 from driftguard.alerts.performance_words import performance_facts, performance_words
 from driftguard.alerts.schemas import OF_LABELS, AlertFeature, AlertType, Limit, Place, Shares, dashboard_url
 from driftguard.alerts.words import (
@@ -185,7 +185,7 @@ def describe(
         *([(highest, number(alert.peak_score)) if peak else (score, number(alert.drift_score))] if scored else []),
         *([("p-value", probability(alert.p_value))] if change is None and scored else []),
         *([("Limit", limit_words(alert.alert_type, alert.limit))] if alert.limit else []),
-        *([("Changed since", minute(alert.onset))] if alert.onset else []),
+        *([(onset_label(alert), minute(alert.onset))] if alert.onset else []),
         ("Window from", minute(alert.window.start) if alert.window else "–"),
         ("Window to", minute(alert.window.end) if alert.window else "–"),
         *([(_compared(alert.alert_type), _baseline(event))] if scored else []),
@@ -267,6 +267,18 @@ def _found(event: AlertEvent) -> str:
             return (
                 f"No labels for {quoted(alert.model_name)} have arrived{since}, and predictions are waiting for them."
             )
+
+
+def onset_label(alert: EventAlert) -> str:
+    """Return what happened at the alert's onset.
+
+    The last hours tell when values changed. A whole window only tells since when it is above its limit, and the values
+    may have changed days before.
+    """
+    if alert.alert_type == "labels_missing":
+        return "No labels since"
+    sudden = any(one.change is not None and one.change.onset == alert.onset for one in alert.features)
+    return "Changed since" if sudden else "Above the limit since"
 
 
 def limit_words(alert_type: AlertType, limit: Limit) -> str:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-import numpy as np
-
 from driftguard.models.settings import ModelSettings
 from driftguard.performance.counts import Counts
 from driftguard.performance.maturity import Day, Waiting
@@ -29,12 +27,10 @@ def mature_days(
     more = {number: counts for number, counts in (unsettled or {}).items() if first <= number <= last}
     counted = {number: Counts.decode(item.counts) for number, item in items.items() if number not in more} | more
     found = [Day(number, counts, _matured_at(items.get(number))) for number, counts in sorted(counted.items())]
-    delays = [day.counts.delays for day in found if day.day not in items or items[day.day].takes_until > now]
-    if not delays:
+    open_days = [day.counts for day in found if day.day not in items or items[day.day].takes_until > now]
+    if not open_days:
         return found
-    most = max(len(part) for part in delays)
-    total = np.sum([np.pad(part, ((0, most - len(part)), (0, 0))) for part in delays], axis=0)
-    waiting = Waiting.of(total, settings.maturity_hours)
+    waiting = Waiting.of(open_days, settings.maturity_hours)
     result = []
     for day in found:
         after = waiting.matured(day, settings.label_ratio, now)

@@ -41,6 +41,7 @@ class DriftTests:
     rho: the variance between days, see `week`.
     graded: the score that severity follows: above chance for categories and two-valued numbers.
     by_distance: whether the KS distance decides. If not, a p-value and the score above chance decide.
+    above: whether a feature with a budget would fire if the window were covered.
 
     Arrays (T,):
     baseline_shares, window_shares: the share of each bin.
@@ -60,6 +61,7 @@ class DriftTests:
     expected_by_chance: Floats
     graded: Floats
     by_distance: Flags
+    above: Flags
     rho: Floats
     psi: Floats
     wasserstein: Floats
@@ -108,15 +110,12 @@ def drift_tests(
     blind = np.where(found.by_distance, by_score & (needed > 1), found.least_p >= p_threshold)
     testable = testable & ~blind
     # Comparisons with NaN are false, so each condition applies only where its threshold is set.
-    fired = (
-        testable
-        & (week.covered | ~rules.budget)
-        & np.select(
-            [by_score, rules.budget],
-            [score > threshold, (p_value < p_threshold) & (graded >= threshold)],
-            p_value < p_threshold,
-        )
+    beyond = testable & np.select(
+        [by_score, rules.budget],
+        [score > threshold, (p_value < p_threshold) & (graded >= threshold)],
+        p_value < p_threshold,
     )
+    fired = beyond & (week.covered | ~rules.budget)
     below = (p_value < STAY_OPEN_P * p_threshold) & (
         graded > STAY_OPEN_SCORE * np.where(rules.budget, needed, rules.min_score)
     )
@@ -139,6 +138,7 @@ def drift_tests(
         expected_by_chance=by_chance,
         graded=graded,
         by_distance=found.by_distance,
+        above=beyond & rules.budget,
         rho=week.rho,
         psi=_psi(layout, window),
         wasserstein=distance,

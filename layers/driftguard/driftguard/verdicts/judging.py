@@ -7,6 +7,8 @@ never contains NaN or infinity.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from driftguard.alerts.episodes import Episodes, Sight
 from driftguard.alerts.findings import Finding, Occasion
 from driftguard.alerts.schemas import AlertType
@@ -27,10 +29,10 @@ from driftguard.verdicts.findings import (
     quality_sights,
     strongest,
 )
-from driftguard.verdicts.report import NAMED, drift_reason, quality_reason, report_of
+from driftguard.verdicts.report import NAMED, drift_reason, early_reason, quality_reason, report_of
 from driftguard.verdicts.rules import Rules
 from driftguard.verdicts.shapes import Report, ReportFeature
-from driftguard.verdicts.testing import run_tests
+from driftguard.verdicts.testing import Tests, run_tests
 from driftguard.verdicts.unwatched import unexpected, unexpected_reason, unwatched
 from driftguard.verdicts.week import Week
 
@@ -103,7 +105,9 @@ def judge(
     elif not tests.week.testable.any():
         status, reason = "insufficient_data", _too_few(window, rules, rows, tests.week)
     else:
-        status, reason = "ok", unexpected_reason(news, NAMED) if news else None
+        early = _early(rows, tests, occasion)
+        known = unexpected_reason(news, NAMED) if news else None
+        status, reason = "ok", " ".join(part for part in (early, known) if part) or None
     score, p_value = strongest(tests.week, tests.week.testable)
     report = report_of(
         occasion,
@@ -117,6 +121,14 @@ def judge(
         p_value=p_value,
     )
     return Verdict(bounded(report), findings, occasion, sights, tests.now_hour, tests.varying, window)
+
+
+def _early(rows: Mapping[int, ReportFeature], tests: Tests, occasion: Occasion) -> str | None:
+    """Return why features above their limits are not judged in the first days; None if that is not so."""
+    if not occasion.preliminary:
+        return None
+    above = [rows[index] for index in np.flatnonzero(tests.week.above).tolist() if index in rows]
+    return early_reason(above, tests.model_hours, occasion.settings.window_days)
 
 
 def notes_on(baseline: Baseline) -> list[str]:

@@ -12,6 +12,8 @@ from driftguard.platform.times import iso
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.shapes import Report, ReportFeature, Unwatched
 
+HOURS = 24
+
 NAMED = 3
 """Maximum number of features named in a reason."""
 
@@ -69,6 +71,24 @@ def drift_reason(drifted: Sequence[AlertFeature], tested: int) -> str:
     more = f" and {len(drifted) - NAMED} more" if len(drifted) > NAMED else ""
     how = change_words(drifted[0])
     return f"{len(drifted)} of {tested} features drifted: {named}{more}.{f' {how}' if how else ''}"
+
+
+def early_reason(above: Sequence[ReportFeature], model_hours: int | None, window_days: int) -> str | None:
+    """Return why features above their limits raise no alert before the rows cover a window; None if none is above.
+
+    above: features whose whole window differs from the baseline by more than the limit. model_hours: since the first
+    row, None if that is unknown.
+    """
+    if not above:
+        return None
+    above = sorted(above, key=lambda row: -(row["drift_score"] or 0.0))
+    named = ", ".join(f"{key_of(row['name'], row['role'])} ({row['drift_score']:.3g})" for row in above[:NAMED])
+    more = f" and {len(above) - NAMED} more" if len(above) > NAMED else ""
+    has = "" if model_hours is None else f", and have {model_hours / HOURS:.1f}"
+    return (
+        f"Above the limit, but not judged yet: {named}{more}. The rows must cover {window_days} days{has}. "
+        "Until then, daily and weekly cycles can look like this."
+    )
 
 
 def quality_reason(rows: Mapping[int, ReportFeature], quality: Iterable[QualityTest]) -> str:
