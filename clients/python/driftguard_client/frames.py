@@ -63,13 +63,13 @@ class Frame:
         """Return the values of a column as Python objects."""
         return _listed(self._columns[name])
 
-    def kind_of_times(self, name: str, values: list[Any]) -> str | None:
-        """Return the type of a column that holds times; None if it holds none. values: those of the column."""
+    def kind_of_times(self, name: str, kinds: set[type]) -> str | None:
+        """Return the type of a column that holds times; None if it holds none. kinds: the types of its values."""
         dtype = getattr(self._columns[name], "dtype", None)
         # numpy gives the nanoseconds of its times as whole numbers, so the values alone do not show them.
         if getattr(dtype, "kind", None) == "M":
             return str(dtype)
-        return next((kind.__name__ for kind in set(map(type, values)) if _is_time(kind)), None)
+        return next((kind.__name__ for kind in kinds - _PLAIN if _is_time(kind)), None)
 
 
 def plain_column(values: list[Any], name: str, cuts: Cuts, problems: list[Problem]) -> list[Any]:
@@ -241,14 +241,18 @@ class Table(PlainColumns):
     def _feature(self, frame: Frame, name: str) -> list[Any]:
         """Return the values of a feature. Adds a warning if its texts are no categories. Raises ArgumentError."""
         values = frame.values(name)
-        kind = frame.kind_of_times(name, values)
+        kinds = set(map(type, values))
+        kind = frame.kind_of_times(name, kinds)
         if kind is not None:
             raise ArgumentError(times_reason(name, f"times ({kind})"))
         plain = self._plain(values, name)
-        texts = [value for value in plain if type(value) is str]
-        if texts:
+        if str in kinds:
             present = len(plain) - plain.count(None)
-            warning = texts_warning(name, present, len(texts), set(texts))
+            distinct = set(plain)
+            texts = {value for value in distinct if type(value) is str}
+            # Text by text only where other values are among them.
+            count = present if len(texts) == len(distinct - {None}) else sum(type(value) is str for value in plain)
+            warning = texts_warning(name, present, count, texts)
             self.warnings += [warning] if warning else []
         return plain
 

@@ -328,7 +328,10 @@ class LogResult(Result):
         for one in self.errors:
             alike.setdefault((one.column, one.reason), []).append(one.row)
         found = list(alike.items())
-        lines += [f"  {_rows(rows)}, {column}: {reason}" for (column, reason), rows in found[:10]]
+        for (column, reason), rows in found[:10]:
+            # An error of a whole request names no column.
+            place = "" if column == "row" and len(rows) > 1 else f", {column}"
+            lines.append(f"  {_rows(rows)}{place}: {reason}")
         if len(found) > 10:
             lines.append(f"  … and {sum(len(rows) for _, rows in found[10:]):,} more rows in .errors")
         return "\n".join(lines + [f"  warning: {one}" for one in self.warnings])

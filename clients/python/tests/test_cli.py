@@ -212,12 +212,21 @@ def test_a_file_without_a_feature_of_the_baseline_is_not_logged(
     assert len(configured.rows) == 1
 
 
-def test_a_key_that_may_only_log_logs(configured: Service, tmp_path: Path) -> None:
-    """Although it may not ask for models and baselines."""
+def test_a_key_that_may_only_log_logs(configured: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Although it may not ask for models and baselines. For an unknown model it gets one error with the next step."""
     configured.routes["GET", "/models?limit=500"] = lambda _body: (403, {"message": "may not do this"})
     (tmp_path / "today.csv").write_text("age\n1\n")
     assert main(["log", "churn", str(tmp_path / "today.csv")]) == 0
     assert len(configured.rows) == 1
+    capsys.readouterr()
+    unknown = {"message": "There is no model named 'a b'."}
+    configured.routes["POST", "/predictions/batch"] = lambda _body: (404, unknown)
+    (tmp_path / "today.csv").write_text("age\n1\n2\n")
+    assert main(["log", "a b", str(tmp_path / "today.csv")]) == 2
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  2 rows (0, 1): Logging predictions: 404 There is no model named 'a b'.",
+        "  Check the name, or create the model with an admin key: `driftguard models --create 'a b'`.",
+    ]
 
 
 def test_rows_that_are_too_old_are_one_line_with_the_command_for_them(
@@ -256,7 +265,7 @@ def test_rows_that_a_role_may_not_log_name_the_role(
     (tmp_path / "today.csv").write_text("age\n1\n2\n")
     assert main(["log", "churn", str(tmp_path / "today.csv")]) == 2
     (_, line) = capsys.readouterr().out.splitlines()
-    assert line.startswith("  2 rows (0, 1), row: Logging predictions: 403")
+    assert line.startswith("  2 rows (0, 1): Logging predictions: 403")
     assert line.endswith("Use a key with the role ingest or admin.")
 
 

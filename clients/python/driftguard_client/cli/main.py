@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 import warnings
 
 from driftguard_client.cli import alerts, connection, models, rows
+from driftguard_client.cli.common import created_by
 from driftguard_client.errors import DriftGuardError, UnknownModelError
 from driftguard_client.version import __version__
 
@@ -46,8 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status: int = chosen.run(chosen)
         sys.stdout.flush()
     except UnknownModelError as error:
-        created = f"`driftguard models --create {shlex.quote(error.name)}` creates it."
-        print(f"driftguard: {error.said} {created}", file=sys.stderr)
+        print(f"driftguard: {error.said} {created_by(error.name)} creates it.", file=sys.stderr)
         return WRONG
     except DriftGuardError as error:
         print(f"driftguard: {error}", file=sys.stderr)

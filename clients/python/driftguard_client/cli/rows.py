@@ -6,7 +6,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from driftguard_client.cli.common import FAILED, OK, WRONG, add_command, client, show
+from driftguard_client.cli.common import FAILED, OK, WRONG, add_command, client, created_by, show
 from driftguard_client.errors import ArgumentError, DriftGuardError, UnknownModelError
 from driftguard_client.progress import Progress
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from driftguard_client.model import Model
     from driftguard_client.results import LogResult
 
+UNKNOWN_MODEL = "There is no model named"
+"""How the service refuses rows of a model that does not exist."""
 UPLOADED = 20_000_000
 """Bytes from which a file of labels is uploaded, if its columns have the names that the service knows."""
 
@@ -111,7 +113,11 @@ def log_file(arguments: argparse.Namespace) -> int:
         )
     finally:
         shown.end()
-    show(arguments, result.to_dict(), str(result).replace(SET_BASELINE, "`driftguard baseline put`"))
+    text = str(result).replace(SET_BASELINE, "`driftguard baseline put`")
+    if any(UNKNOWN_MODEL in one.reason for one in result.errors[:1]):
+        # Only a key that may not list the models gets this far.
+        text += f"\n  Check the name, or create the model with an admin key: {created_by(arguments.model)}."
+    show(arguments, result.to_dict(), text)
     return _status(result, strict=arguments.strict)
 
 
