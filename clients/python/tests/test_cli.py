@@ -184,7 +184,12 @@ def test_an_unknown_model_is_one_error_with_the_near_ones(
     """And with the command that creates the model. Nothing is sent."""
     known(configured, ["age"])
     (tmp_path / "today.csv").write_text("age\n1\n2\n")
-    for command in (["log", "chrun", str(tmp_path / "today.csv")], ["report", "chrun"]):
+    (tmp_path / "labels.csv").write_text("prediction_id,label\na,1\nb,0\n")
+    for command in (
+        ["log", "chrun", str(tmp_path / "today.csv")],
+        ["labels", "chrun", str(tmp_path / "labels.csv")],
+        ["report", "chrun"],
+    ):
         assert main(command) == 2
         assert capsys.readouterr().err == (
             "driftguard: There is no model 'chrun'. Did you mean 'churn'? "

@@ -113,12 +113,16 @@ def log_file(arguments: argparse.Namespace) -> int:
         )
     finally:
         shown.end()
-    text = str(result).replace(SET_BASELINE, "`driftguard baseline put`")
-    if any(UNKNOWN_MODEL in one.reason for one in result.errors[:1]):
-        # Only a key that may not list the models gets this far.
-        text += f"\n  Check the name, or create the model with an admin key: {created_by(arguments.model)}."
-    show(arguments, result.to_dict(), text)
+    show(arguments, result.to_dict(), _text(result, arguments).replace(SET_BASELINE, "`driftguard baseline put`"))
     return _status(result, strict=arguments.strict)
+
+
+def _text(result: LogResult, arguments: argparse.Namespace) -> str:
+    """Return a result as text, with the next step for a model that does not exist."""
+    if not any(UNKNOWN_MODEL in one.reason for one in result.errors[:1]):
+        return str(result)
+    # Only a key that may not list the models gets this far.
+    return f"{result}\n  Check the name, or create the model with an admin key: {created_by(arguments.model)}."
 
 
 def _frame(path: str, shown: Progress, texts: list[str]) -> Frame:
@@ -132,15 +136,25 @@ def _frame(path: str, shown: Progress, texts: list[str]) -> Frame:
     return frame
 
 
+def _check_name(model: Model) -> bool:
+    """Return whether the key may read the model. Raises UnknownModelError if there is none of this name."""
+    try:
+        return bool(model.id)
+    except UnknownModelError:
+        raise
+    except DriftGuardError:
+        return False
+
+
 def _check_model(model: Model, frame: Frame, arguments: argparse.Namespace) -> None:
     """Raise ArgumentError if there is no such model, or if no column is a feature of its baseline.
 
     A key with the role ingest cannot ask. Then the service decides about the rows.
     """
+    if not _check_name(model):
+        return
     try:
         known = {one["name"] for one in model.baseline().features if one.get("role", "feature") == "feature"}
-    except UnknownModelError:
-        raise
     except DriftGuardError:
         return
     roles = {arguments.prediction, arguments.score, arguments.label, arguments.prediction_id, arguments.timestamp}
@@ -195,7 +209,9 @@ def _send(arguments: argparse.Namespace) -> int:
             return given or (argument if frame.has(argument) else None)
 
         named = [name for name in frame.names if name.startswith("outcome:")]
-        result = dg.model(arguments.model).log_labels(
+        model = dg.model(arguments.model)
+        _check_name(model)
+        result = model.log_labels(
             frame.columns,
             prediction_id=own_id,
             label=arguments.label or "label",
@@ -208,7 +224,11 @@ def _send(arguments: argparse.Namespace) -> int:
         )
     finally:
         shown.end()
-    show(arguments, result.to_dict(), f"{result}\n  {_waiting(arguments)}" if result.accepted else str(result))
+    show(
+        arguments,
+        result.to_dict(),
+        f"{result}\n  {_waiting(arguments)}" if result.accepted else _text(result, arguments),
+    )
     return _status(result, strict=arguments.strict)
 
 
