@@ -51,9 +51,7 @@ def __getattr__(name: str) -> object:
 
         return getattr(asynchronous, name)
     if name == "compare":
-        try:
-            from driftguard_client.comparing import compare
-        except ModuleNotFoundError as error:
-            raise ImportError(f"compare needs `pip install 'driftguard-client[compare]'` ({error}).") from error
+        from driftguard_client.comparing import compare
+
         return compare
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

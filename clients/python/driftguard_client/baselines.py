@@ -9,6 +9,7 @@ import tempfile
 import time
 import zlib
 
+from driftguard_client.columns import names_in
 from driftguard_client.errors import ArgumentError, DriftGuardError, ResponseError, UnreachableError
 from driftguard_client.frames import Frame, Roles, Table
 from driftguard_client.results import BaselineInfo, LabelUpload
@@ -38,6 +39,7 @@ def set_baseline(
     data: Any,
     *,
     features: Iterable[str] | None,
+    exclude: Iterable[str],
     prediction: str | None,
     score: str | None,
     label: str | None,
@@ -50,22 +52,31 @@ def set_baseline(
     options: dict[str, Any] = {**({"days": days} if days is not None else {}), **({"replace": True} if replace else {})}
     with _shown(progress) as tell:
         if isinstance(data, (str, os.PathLike)):
-            if features is not None or timestamp is not None:
-                raise ArgumentError("features and timestamp work with frames. A file is uploaded as it is.")
+            if features is not None or timestamp is not None or names_in(exclude):
+                raise ArgumentError("features, exclude and timestamp work with frames. A file is uploaded as it is.")
             named = {"prediction_column": prediction, "score_column": score, "label_column": label}
             options |= {name: column for name, column in named.items() if column is not None}
             return _uploaded(model, os.fspath(data), options, tell)
         frame = Frame(data)
-        roles = Roles(frame, features=features, prediction=prediction, score=score, label=label, timestamp=timestamp)
+        roles = Roles(
+            frame,
+            features=features,
+            exclude=exclude,
+            prediction=prediction,
+            score=score,
+            label=label,
+            timestamp=timestamp,
+        )
         table = Table(frame, roles)
         _refuse_bad_rows(table)
         content = inline(table, options) if frame.rows * len(roles.features) <= INLINE_CELLS else None
         if content is not None:
             answer = model.client.request("PUT", f"/models/{model.id}/baseline", content=content).json()
-            return BaselineInfo.from_answer(answer)
-        with tempfile.TemporaryFile() as file:
-            _write(table, file, tell)
-            return _built(model, file, {"format": "jsonl", "compression": "gzip", **options}, tell)
+        else:
+            with tempfile.TemporaryFile() as file:
+                _write(table, file, tell)
+                answer = _built(model, file, {"format": "jsonl", "compression": "gzip", **options}, tell).raw
+        return BaselineInfo.from_answer({**answer, "warnings": [*table.warnings, *(answer.get("warnings") or [])]})
 
 
 @contextlib.contextmanager

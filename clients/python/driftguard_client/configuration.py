@@ -16,6 +16,9 @@ API_KEY = "DRIFTGUARD_API_KEY"
 PROFILE = "DRIFTGUARD_PROFILE"
 CONFIG = "DRIFTGUARD_CONFIG"
 
+PAGES = ("dashboard", "docs", "health", "openapi.json")
+"""Paths that people open in a browser and copy with the URL."""
+
 NO_URL = (
     f"No URL of a DriftGuard service. Pass url=, set {URL}, or run `driftguard login`. "
     "On AWS the URL is the stack's output ApiUrl."
@@ -41,11 +44,23 @@ class Connection:
             return NO_URL
         if not self.url.startswith(("http://", "https://")):
             return f"The URL {self.url!r} (from {self.url_from}) must start with https:// or http://."
+        page, base = _page_of(self.url)
+        if page:
+            return f"The URL {self.url!r} (from {self.url_from}) is that of a page. Use it without /{page}: {base}"
         if not self.api_key:
             return NO_KEY
         if not self.api_key.isascii() or any(character.isspace() for character in self.api_key):
             return f"The API key (from {self.key_from}) contains a character that no key has. Copy the key again."
         return None
+
+
+def _page_of(url: str) -> tuple[str | None, str]:
+    """Return the part of a URL that names a page of the service, and the URL before it."""
+    parts = url.partition("#")[0].partition("?")[0].split("/")
+    for place, part in enumerate(parts[3:], 3):
+        if part in PAGES:
+            return part, "/".join(parts[:place])
+    return None, url
 
 
 def config_path() -> str:

@@ -46,6 +46,15 @@ class ArgumentError(DriftGuardError, ValueError):
     """An argument is wrong, such as the name of a column that the frame lacks."""
 
 
+class UnknownModelError(ArgumentError):
+    """There is no model of this name. said: that, and the nearest names, without how to create the model."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.said = f"There is no model {name!r}. {near_names(name, known)}"
+        super().__init__(f"{self.said} dg.model({name!r}, create=True) creates it.")
+
+
 class RejectedError(DriftGuardError, ValueError):
     """A row that cannot be logged.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import sys
 
+from driftguard_client.columns import names_in, texts_warning, times_reason
 from driftguard_client.errors import ArgumentError, RejectedError, near_names
 from driftguard_client.values import (
     MAX_FEATURES,
@@ -61,6 +63,14 @@ class Frame:
         """Return the values of a column as Python objects."""
         return _listed(self._columns[name])
 
+    def kind_of_times(self, name: str, kinds: set[type]) -> str | None:
+        """Return the type of a column that holds times; None if it holds none. kinds: the types of its values."""
+        dtype = getattr(self._columns[name], "dtype", None)
+        # numpy gives the nanoseconds of its times as whole numbers, so the values alone do not show them.
+        if getattr(dtype, "kind", None) == "M":
+            return str(dtype)
+        return next((kind.__name__ for kind in kinds - _PLAIN if _is_time(kind)), None)
+
 
 def plain_column(values: list[Any], name: str, cuts: Cuts, problems: list[Problem]) -> list[Any]:
     """Return a column with plain values. A value that cannot be logged becomes None and is added to `problems`."""
@@ -108,6 +118,7 @@ class Roles:
         frame: Frame,
         *,
         features: Iterable[Any] | None,
+        exclude: Iterable[Any] = (),
         prediction: Any = None,
         score: Any = None,
         probabilities: Sequence[Any] | Mapping[Any, Any] | None = None,
@@ -115,6 +126,7 @@ class Roles:
         prediction_id: Any = None,
         timestamp: Any = None,
     ) -> None:
+        left_out = {frame.require(name, "exclude") for name in names_in(exclude)}
         self.singles = {
             role: frame.require(name, role)
             for role, name in (
@@ -134,15 +146,18 @@ class Roles:
                 for column, name in probabilities.items()
             }
         else:
-            self.classes = {frame.require(column, "probabilities"): str(column) for column in probabilities}
+            self.classes = {frame.require(column, "probabilities"): str(column) for column in names_in(probabilities)}
         taken = {*self.singles.values(), *self.classes}
         if features is None:
-            self.features = [name for name in frame.names if name not in taken]
+            self.features = [name for name in frame.names if name not in taken and name not in left_out]
         else:
-            self.features = [frame.require(name, "features") for name in features]
-        self._check()
+            self.features = [frame.require(name, "features") for name in names_in(features)]
+        self._check(left_out.intersection(taken if features is None else taken.union(self.features)))
 
-    def _check(self) -> None:
+    def _check(self, contradictory: set[str]) -> None:
+        if contradictory:
+            name = min(contradictory)
+            raise ArgumentError(f"exclude: the column {name!r} is used by another argument. Name it in one of them.")
         if not self.features:
             raise ArgumentError("The frame has no feature columns.")
         if len(self.features) > MAX_FEATURES:
@@ -212,7 +227,8 @@ class Table(PlainColumns):
 
     def __init__(self, frame: Frame, roles: Roles) -> None:
         super().__init__(frame)
-        self.columns = {name: self._plain(frame.values(name), name) for name in roles.features}
+        self.warnings: list[str] = []
+        self.columns = {name: self._feature(frame, name) for name in roles.features}
         singles = roles.singles
         self.predictions = self._single(frame, singles.get("prediction"), "prediction")
         self.scores = self._single(frame, singles.get("score"), "score")
@@ -221,6 +237,24 @@ class Table(PlainColumns):
         own_ids = singles.get("prediction_id")
         self.prediction_ids = None if own_ids is None else self._ids(frame, own_ids)
         self.timestamps = self._times(frame, singles.get("timestamp"), "timestamp", required=True)
+
+    def _feature(self, frame: Frame, name: str) -> list[Any]:
+        """Return the values of a feature. Adds a warning if its texts are no categories. Raises ArgumentError."""
+        values = frame.values(name)
+        kinds = set(map(type, values))
+        kind = frame.kind_of_times(name, kinds)
+        if kind is not None:
+            raise ArgumentError(times_reason(name, f"times ({kind})"))
+        plain = self._plain(values, name)
+        if str in kinds:
+            present = len(plain) - plain.count(None)
+            distinct = set(plain)
+            texts = {value for value in distinct if type(value) is str}
+            # Text by text only where other values are among them.
+            count = present if len(texts) == len(distinct - {None}) else sum(type(value) is str for value in plain)
+            warning = texts_warning(name, present, count, texts)
+            self.warnings += [warning] if warning else []
+        return plain
 
     def _of_classes(self, frame: Frame, classes: dict[str, str]) -> list[Any] | None:
         if not classes:
@@ -325,6 +359,13 @@ def _named(names: Sequence[Any], columns: Sequence[Any]) -> dict[str, Any]:
     if twice:
         raise ArgumentError(f"The frame has several columns named {twice[0]!r}. Rename them.")
     return dict(zip(texts, columns, strict=True))
+
+
+def _is_time(kind: type) -> bool:
+    """Return whether the values of a type are times. pandas.NaT is a missing value, although its type is a time's."""
+    if kind.__name__ in {"NaTType", "datetime64", "Period"}:
+        return kind.__name__ != "NaTType"
+    return issubclass(kind, (datetime.date, datetime.time))
 
 
 def _listed(column: Any) -> list[Any]:

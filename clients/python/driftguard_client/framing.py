@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     L = TypeVar("L", bound=LogResult)
     Chosen = Callable[[list[Any]], list[Any]]
 
+BASELINE_CALL, SET_BASELINE = "PUT /models/{model_id}/baseline", "set_baseline()"
+"""What the service and this package call the same step."""
 _MAX_ROWS = 5_000
 _PLACES = frozenset({"body", "columns", "predictions", "features"})
 
@@ -54,6 +56,7 @@ def log_frame(
     """Log the rows of a table. `Model.log_frame` describes the arguments."""
     ids = table.prediction_ids or _made_ids(batch_id, table.timestamps, table.rows)
     result = _empty(LogResult, table, ids)
+    result.warnings += table.warnings
     times = None
     if table.timestamps is not None:
         times = _texts(table.timestamps)
@@ -307,5 +310,6 @@ def _row_errors(chunk: Chunk, errors: list[dict[str, Any]]) -> list[RejectedRow]
         index = _index(error)
         names = [one for one in error.get("loc") or [] if isinstance(one, str) and one not in _PLACES]
         if index is not None and index < len(chunk.positions):
-            found.append(RejectedRow(chunk.positions[index], names[-1] if names else "row", str(error.get("msg"))))
+            reason = str(error.get("msg")).replace(BASELINE_CALL, SET_BASELINE)
+            found.append(RejectedRow(chunk.positions[index], names[-1] if names else "row", reason))
     return found

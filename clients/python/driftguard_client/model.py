@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driftguard_client.errors import ArgumentError, DriftGuardError, near_names
+from driftguard_client.errors import DriftGuardError, UnknownModelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ class Model:
                     self._id = str(one["id"])
                     return self._id
                 names.append(one["name"])
-            raise ArgumentError(
-                f"There is no model {self.name!r}. {near_names(self.name, names)} "
-                f"dg.model({self.name!r}, create=True) creates it."
-            )
+            raise UnknownModelError(self.name, names)
         return self._id
 
     def log(
@@ -81,6 +78,7 @@ class Model:
         frame: Any,
         *,
         features: Iterable[str] | None = None,
+        exclude: Iterable[str] = (),
         prediction: str | None = None,
         score: str | None = None,
         probabilities: Sequence[str] | Mapping[str, Any] | None = None,
@@ -96,11 +94,13 @@ class Model:
 
         frame: a DataFrame of pandas or polars, a pyarrow Table, a dictionary of columns, or a list of dictionaries.
         prediction, score, label, prediction_id, timestamp: names of columns. Every other column is a feature, unless
-          `features` names them. probabilities: the columns of the classes, or a class for each column.
+          `features` names them or `exclude` leaves them out. Both take a list, or one name.
+        probabilities: the columns of the classes, or a class for each column.
         batch_id: your id of this frame. If you log the same frame again under it, its rows are stored once. Without
           `timestamp`, the rows get the time of the first arrival then.
         progress: called with the number of finished rows and of all rows.
-        Raises ArgumentError if the frame lacks a column or cannot be read.
+        A column whose texts look like ids or dates is a Python warning, and in `warnings` of the result.
+        Raises ArgumentError if the frame lacks a column, has times as a feature, or cannot be read.
         """
         from driftguard_client.frames import Frame, Roles, Table
         from driftguard_client.framing import log_frame
@@ -109,6 +109,7 @@ class Model:
         roles = Roles(
             read,
             features=features,
+            exclude=exclude,
             prediction=prediction,
             score=score,
             probabilities=probabilities,
@@ -116,9 +117,11 @@ class Model:
             prediction_id=prediction_id,
             timestamp=timestamp,
         )
+        table = Table(read, roles)
+        _warn(table.warnings)
         return log_frame(
             self,
-            Table(read, roles),
+            table,
             batch_id=batch_id,
             chunk_rows=chunk_rows,
             parallel=parallel,
@@ -208,6 +211,7 @@ class Model:
         data: Any,
         *,
         features: Iterable[str] | None = None,
+        exclude: Iterable[str] = (),
         prediction: str | None = None,
         score: str | None = None,
         label: str | None = None,
@@ -220,18 +224,22 @@ class Model:
 
         data: a frame as for `log_frame`, or the path of a CSV or JSON Lines file, plain or gzip.
         prediction, score, label, timestamp: names of columns. Every other column is a feature, unless `features` names
-          them. With `label`, the performance in production is compared with that of these rows.
+          them or `exclude` leaves them out. Both take a list, or one name. With `label`, the performance in production
+          is compared with that of these rows.
         days: the number of days that the rows come from; counted from `timestamp` if left out.
         replace: accept data that shares no feature with the current baseline.
         progress: True prints the progress of uploads to a terminal; or a function of a phase, done and total.
         Small frames are sent in one request. Large frames and files are uploaded, and the call waits for the result.
+        A column whose texts look like ids or dates is a Python warning, and in `warnings` of the result.
+        Raises ArgumentError if the frame lacks a column, has times as a feature, or cannot be read.
         """
         from driftguard_client.baselines import set_baseline
 
-        return set_baseline(
+        made = set_baseline(
             self,
             data,
             features=features,
+            exclude=exclude,
             prediction=prediction,
             score=score,
             label=label,
@@ -240,6 +248,8 @@ class Model:
             replace=replace,
             progress=progress,
         )
+        _warn(made.warnings)
+        return made
 
     def baseline(self) -> BaselineInfo:
         """Return the current baseline with its features."""
@@ -330,3 +340,11 @@ class Model:
         response = self.client.request("GET", f"/models/{self.id}")
         checked: str | None = response.json().get("last_checked_at")
         return checked
+
+
+def _warn(texts: Iterable[str]) -> None:
+    """Show warnings at the line that called a method of Model."""
+    import warnings
+
+    for text in texts:
+        warnings.warn(text, stacklevel=3)

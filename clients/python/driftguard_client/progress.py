@@ -8,6 +8,17 @@ import time
 _EVERY = 0.2
 
 
+PLAIN_WIDTH = 100
+"""The width of drawings that no terminal shows."""
+
+
+def width_of_output() -> int | None:
+    """Return the columns of the terminal that shows the output; None if no terminal does, so nothing need be cut."""
+    import shutil
+
+    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if sys.stdout.isatty() else None
+
+
 class Progress:
     """Prints `phase 40% (2,000 of 5,000 rows)` on one line of stderr. Prints nothing if stderr is no terminal."""
 

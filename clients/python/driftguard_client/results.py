@@ -11,6 +11,9 @@ from driftguard_client.errors import DriftGuardError
 
 _R = TypeVar("_R", bound="Result")
 
+MOST_LINES = 20
+"""Results of a list that are printed."""
+
 
 @dataclass
 class Result:
@@ -42,6 +45,11 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """Return the content as the service sent it."""
         return self.raw
+
+
+def _short(result: Result) -> str:
+    """Return the first line of a result's text. A result may have thousands of values."""
+    return f"<{type(result).__name__}: {str(result).partition(chr(10))[0]}>"
 
 
 @dataclass
@@ -79,6 +87,7 @@ class Report(Result):
     window: dict[str, Any] | None = None
     drifted_features: list[str] = field(default_factory=list)
     features: list[FeatureResult] = field(default_factory=list)
+    __repr__ = _short
 
     def to_pandas(self) -> Any:
         """Return a DataFrame with one row per feature, highest score first. Import pandas before."""
@@ -125,11 +134,16 @@ class HistoryRow(Result):
     drifted_features: list[str] = field(default_factory=list)
     feature_scores: dict[str, float | None] = field(default_factory=dict)
     replayed: bool = False
+    __repr__ = _short
+
+    def __str__(self) -> str:
+        drifted = f", {len(self.drifted_features)} drifted" if self.drifted_features else ""
+        return f"{self.checked_at} {self.status}: score {_number(self.drift_score)}{drifted}"
 
 
 @dataclass
 class Alert(Result):
-    """An alert. `drift_score` is that of the last check while it was open."""
+    """An alert. `drift_score` is that of the last check while it was open. `onset`: since when values have changed."""
 
     id: str
     model_id: str
@@ -147,10 +161,19 @@ class Alert(Result):
     features: list[dict[str, Any]] = field(default_factory=list)
     recommended_actions: list[str] = field(default_factory=list)
     dashboard_url: str | None = None
+    onset: str | None = None
+    __repr__ = _short
+
+    def __str__(self) -> str:
+        since = f", changed since {self.onset}" if self.onset else ""
+        return (
+            f"{self.severity} {self.alert_type} of {self.model_name}, {self.status}: "
+            f"score {_number(self.drift_score)}, opened {self.detected_at}{since} ({self.id})"
+        )
 
 
 class Results(list[_R]):
-    """A list of results with `to_dict()`, `to_pandas()` and a table for notebooks."""
+    """A list of results with `to_dict()`, `to_pandas()`, a line of text for each, and a table for notebooks."""
 
     def __init__(self, results: list[_R], columns: list[str]) -> None:
         super().__init__(results)
@@ -163,6 +186,12 @@ class Results(list[_R]):
     def to_pandas(self) -> Any:
         """Return a DataFrame with one row per result. Import pandas before."""
         return _frame(self.to_dict())
+
+    def __str__(self) -> str:
+        lines = [str(one) for one in self[:MOST_LINES]]
+        if len(self) > MOST_LINES:
+            lines.append(f"… and {len(self) - MOST_LINES:,} more")
+        return "\n".join(lines) or "none"
 
     def _repr_html_(self) -> str:
         rows = [[_cell(getattr(one, column)) for column in self._columns] for one in self]
@@ -183,6 +212,11 @@ class ModelInfo(Result):
     description: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    __repr__ = _short
+
+    def __str__(self) -> str:
+        alerts = f"{self.open_alerts or 'no'} open {'alert' if self.open_alerts == 1 else 'alerts'}"
+        return f"{self.name}: {self.state}, score {_number(self.drift_score)}, {alerts} ({self.id})"
 
 
 @dataclass
@@ -198,10 +232,19 @@ class BaselineInfo(Result):
     features: list[dict[str, Any]] = field(default_factory=list)
     columns: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    __repr__ = _short
 
     def to_pandas(self) -> Any:
         """Return a DataFrame with one row per feature. Import pandas before."""
         return _frame(self.features or self.columns)
+
+    def __str__(self) -> str:
+        parts = [f"baseline {self.version}: {self.rows:,} rows"]
+        shown = self.features or self.columns
+        parts += [f"{len(shown)} {'column' if len(shown) == 1 else 'columns'}"] if shown else []
+        count = len(self.warnings)
+        parts += [f"{count} {'warning' if count == 1 else 'warnings'} in .warnings"] if count else []
+        return ", ".join(parts)
 
     def _repr_html_(self) -> str:
         shown = self.features or self.columns
@@ -220,6 +263,10 @@ class Simulation(Result):
     messages: int
     hours_between_checks: int | None = None
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    __repr__ = _short
+
+    def __str__(self) -> str:
+        return f"{self.checks} checks, {len(self.alerts)} alerts, {self.messages} messages"
 
     def to_pandas(self) -> Any:
         """Return a DataFrame with one row per alert. Import pandas before."""
@@ -228,7 +275,7 @@ class Simulation(Result):
     def _repr_html_(self) -> str:
         columns = ["alert_type", "severity", "opened_at", "resolved_at", "features"]
         rows = [[_cell(one.get(column)) for column in columns] for one in self.alerts]
-        return _table(f"{self.checks} checks, {len(self.alerts)} alerts, {self.messages} messages", columns, rows)
+        return _table(str(self), columns, rows)
 
 
 @dataclass
@@ -256,7 +303,8 @@ class LogResult(Result):
     batches: int
     errors: list[RejectedRow] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    prediction_ids: list[str] = field(default_factory=list, repr=False)
+    prediction_ids: list[str] = field(default_factory=list)
+    __repr__ = _short
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields."""
@@ -276,9 +324,16 @@ class LogResult(Result):
         if self.sampled_out:
             parts.append(f"{self.sampled_out} not sampled")
         lines = [", ".join(parts)]
-        lines += [f"  row {one.row}, {one.column}: {one.reason}" for one in self.errors[:10]]
-        if len(self.errors) > 10:
-            lines.append(f"  … and {len(self.errors) - 10} more in .errors")
+        alike: dict[tuple[str, str], list[int]] = {}
+        for one in self.errors:
+            alike.setdefault((one.column, one.reason), []).append(one.row)
+        found = list(alike.items())
+        for (column, reason), rows in found[:10]:
+            # An error of a whole request names no column.
+            place = "" if column == "row" and len(rows) > 1 else f", {column}"
+            lines.append(f"  {_rows(rows)}{place}: {reason}")
+        if len(found) > 10:
+            lines.append(f"  … and {sum(len(rows) for _, rows in found[10:]):,} more rows in .errors")
         return "\n".join(lines + [f"  warning: {one}" for one in self.warnings])
 
     def _repr_html_(self) -> str:
@@ -291,6 +346,7 @@ class LabelsResult(LogResult):
     """What became of the labels of a frame. `unlabelled` rows have no label and were not sent."""
 
     unlabelled: int = 0
+    __repr__ = _short
 
     def __str__(self) -> str:
         text = super().__str__().replace("rows logged", "labels sent", 1)
@@ -308,6 +364,7 @@ class LabelUpload(Result):
     unlabelled: int = 0
     reason: str | None = None
     errors: list[dict[str, Any]] = field(default_factory=list)
+    __repr__ = _short
 
     def __str__(self) -> str:
         lines = [f"{self.accepted} labels stored, {self.rejected} rejected, {self.unlabelled} rows without a label"]
@@ -329,6 +386,7 @@ class LabelsStatus(Result):
     coverage: list[dict[str, Any]] = field(default_factory=list)
     delay_hours: dict[str, float | None] = field(default_factory=dict)
     matured_until: str | None = None
+    __repr__ = _short
 
     def to_pandas(self) -> Any:
         """Return a DataFrame with one row per event day. Import pandas before."""
@@ -363,6 +421,7 @@ class Performance(Result):
     calibration: list[dict[str, Any]] | None = None
     scores: dict[str, Any] | None = None
     errors: dict[str, Any] | None = None
+    __repr__ = _short
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
@@ -380,7 +439,8 @@ class Performance(Result):
 
     def __str__(self) -> str:
         if not self.window.get("n"):
-            return f"No mature day yet. {len(self.days)} days have predictions."
+            used = sum(1 for one in self.days if one.get("predictions"))
+            return f"No mature day yet. {used} {'day has' if used == 1 else 'days have'} predictions."
         lines = [f"{self.window['n']:,} labels of {self.window['days']} mature days"]
         for name, value, interval, reference, state in self._rows():
             lines.append(f"  {name:18} {value:>10}  {interval:19} {reference:>10}  {state}".rstrip())
@@ -418,6 +478,13 @@ def _mark(feature: FeatureResult) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _rows(rows: list[int]) -> str:
+    """Return which rows have the same error: `row 7`, or `1,000 rows (0, 1, 2, …)`."""
+    if len(rows) == 1:
+        return f"row {rows[0]}"
+    return f"{len(rows):,} rows ({', '.join(map(str, rows[:3]))}{', …' if len(rows) > 3 else ''})"
 
 
 def _count(value: int | None) -> str:

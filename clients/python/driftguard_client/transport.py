@@ -20,6 +20,10 @@ WORTH_COMPRESSING = 1_000
 """Bytes of a body. Smaller bodies fit into one packet anyway."""
 IDLE_SECONDS = 4.0
 """A connection that was idle for longer is not used again, because the other side may close it at any moment."""
+NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+"""What versions of OpenSSL call an answer that is no TLS."""
+_ANOTHER_ROLE = "a key with another role"
+_LOGGING = frozenset({"Logging predictions", "Sending labels", "POST /predictions/batch", "POST /labels"})
 _UNSUPPORTED_MEDIA_TYPE = 415
 
 
@@ -53,6 +57,9 @@ class Response:
         message, places = self._reason()
         if self.status == 403 and message == "Forbidden":
             message = "the API key is missing, unknown or revoked; check it, or run `driftguard login`"
+        if self.status == 403 and _ANOTHER_ROLE in message:
+            role = "ingest or admin" if what in _LOGGING else "viewer or admin" if what.startswith("GET") else "admin"
+            message = message.replace(_ANOTHER_ROLE, f"a key with the role {role}")
         return ResponseError(
             f"{what}: {self.status} {message}", status=self.status, errors=places, retry_after=self.retry_after
         )
@@ -241,6 +248,8 @@ class Transport:
                 f"the certificate is not trusted ({error.verify_message}). "
                 "Set SSL_CERT_FILE to the certificates of your organization."
             )
+        elif isinstance(error, self._ssl.SSLError) and error.reason in NO_TLS:
+            reason = f"the server speaks http, not https. Try http://{self.url.partition('://')[2]}."
         elif isinstance(error, TimeoutError):
             reason = f"no answer within {timeout:g} s."
         elif isinstance(error, socket.gaierror):

@@ -1,13 +1,16 @@
 """The command line: help, errors and exit status. tests/local runs its commands against the real service."""
 
+import contextlib
 import gzip
 import json
 import os
 import pty
 import re
 import select
+import socket
 import subprocess
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -77,7 +80,15 @@ def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> Non
         ("missing.csv", None, "No such file"),
         ("empty.csv", b"", "the file is empty"),
         ("ragged.csv", b"a,b\n1,2\n1,2,3\n", "line 3: 3 cells, but the header has 2"),
-        ("binary.csv", b"\xff\xfe\x00\x01", "not a readable CSV file in UTF-8"),
+        ("header.csv", b"age,pred\n", "the file has no rows"),
+        (
+            "binary.csv",
+            b"\x89PNG\r\n\x1a\n\x00\x00",
+            "the file is binary; export the table as CSV or JSON Lines and send",
+        ),
+        ("binary.jsonl", b"\x00\x01", "the file is binary; export the table as CSV or JSON Lines and send"),
+        ("utf16.csv", "age\n1\n".encode("utf-16"), "the file is in UTF-16. Save it as UTF-8."),
+        ("latin.csv", b"age\n\xe4\n", "the file is not valid UTF-8. Save it as UTF-8."),
         ("twice.csv", b"a,a\n1,2\n", "has a name twice"),
         ("broken.csv.gz", b"no gzip", "not a readable CSV file"),
         ("broken.jsonl", b'{"a": 1}\n{"a": \n', "line 2: not valid JSON"),
@@ -97,12 +108,13 @@ def test_a_broken_file_is_exit_status_2_with_a_sentence(
         path.mkdir()
     elif content is not None:
         path.write_bytes(content)
-    assert main(["log", "churn", str(path)]) == 2
-    error = capsys.readouterr().err
-    assert text in error
-    assert error.startswith("driftguard: ")
-    assert "Traceback" not in error
-    assert not configured.rows
+    for command in ("log", "labels"):
+        assert main([command, "churn", str(path)]) == 2
+        error = capsys.readouterr().err
+        assert text in error
+        assert error.startswith("driftguard: ")
+        assert "Traceback" not in error
+    assert not configured.requests
 
 
 def test_a_csv_file_is_logged_with_its_types(
@@ -120,6 +132,21 @@ def test_a_csv_file_is_logged_with_its_types(
         {"age": None, "count": -4, "plan": "1_000", "active": False, "gap": "x"},
     ]
     assert [row["prediction"] for row in configured.rows] == [0.5, 0.001]
+
+
+def test_a_column_of_ids_is_a_warning_until_it_is_excluded(
+    configured: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The warning is in the output once, and the excluded column is not logged."""
+    path = tmp_path / "today.csv"
+    path.write_text("age,order\n" + "".join(f"{number},order-{number}\n" for number in range(100)))
+    assert main(["log", "churn", str(path)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.count("--exclude order") == 1
+    assert shown.err == ""
+    assert main(["log", "churn", str(path), "--exclude", "order"]) == 0
+    assert "warning" not in capsys.readouterr().out
+    assert set(configured.rows[-1]["features"]) == {"age"}
 
 
 def test_json_lines_and_parquet_are_logged(configured: Service, tmp_path: Path) -> None:
@@ -141,6 +168,143 @@ def test_a_wrong_column_names_the_near_ones(
     (tmp_path / "today.csv").write_text("age,pred\n1,2\n")
     assert main(["log", "churn", str(tmp_path / "today.csv"), "--prediction", "perd"]) == 2
     assert "Did you mean 'pred'?" in capsys.readouterr().err
+
+
+def known(service: Service, features: list[str]) -> None:
+    """Give the service a model `churn` with these features."""
+    described = [{"name": name, "role": "feature", "type": "numeric"} for name in features]
+    described.append({"name": "prediction", "role": "prediction", "type": "numeric"})
+    service.routes["GET", "/models?limit=500"] = lambda _body: (200, [{"id": "m1", "name": "churn"}])
+    service.routes["GET", "/models/m1/baseline"] = lambda _body: (200, {"version": 1, "features": described})
+
+
+def test_an_unknown_model_is_one_error_with_the_near_ones(
+    configured: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And with the command that creates the model. Nothing is sent."""
+    known(configured, ["age"])
+    (tmp_path / "today.csv").write_text("age\n1\n2\n")
+    (tmp_path / "labels.csv").write_text("prediction_id,label\na,1\nb,0\n")
+    for command in (
+        ["log", "chrun", str(tmp_path / "today.csv")],
+        ["labels", "chrun", str(tmp_path / "labels.csv")],
+        ["report", "chrun"],
+    ):
+        assert main(command) == 2
+        assert capsys.readouterr().err == (
+            "driftguard: There is no model 'chrun'. Did you mean 'churn'? "
+            "`driftguard models --create chrun` creates it.\n"
+        )
+    assert {request.method for request in configured.requests} == {"GET"}
+
+
+def test_a_file_without_a_feature_of_the_baseline_is_not_logged(
+    configured: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Columns of another role are no features; one column of the baseline is enough."""
+    known(configured, ["age", "pred", "ts"])
+    (tmp_path / "wrong.csv").write_text("Age;pred;ts\n1;2;2026-11-06T07:26:10Z\n")
+    roles = ["--prediction", "pred", "--timestamp", "ts"]
+    assert main(["log", "churn", str(tmp_path / "wrong.csv"), *roles]) == 2
+    error = capsys.readouterr().err
+    assert "no column is a feature of the baseline of 'churn', so nothing was logged. The file has: 'Age'." in error
+    assert "The baseline has: 'age', 'pred', 'ts'." in error
+    assert not configured.rows
+    (tmp_path / "right.csv").write_text("age;more\n1;2\n")
+    assert main(["log", "churn", str(tmp_path / "right.csv")]) == 0
+    assert main(["log", "churn", str(tmp_path / "right.csv"), "--feature", "more"]) == 2
+    assert main(["log", "churn", str(tmp_path / "right.csv"), "--exclude", "age"]) == 2
+    assert len(configured.rows) == 1
+
+
+def test_a_key_that_may_only_log_logs(configured: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Although it may not ask for models and baselines. For an unknown model it gets one error with the next step."""
+    configured.routes["GET", "/models?limit=500"] = lambda _body: (403, {"message": "may not do this"})
+    (tmp_path / "today.csv").write_text("age\n1\n")
+    assert main(["log", "churn", str(tmp_path / "today.csv")]) == 0
+    assert len(configured.rows) == 1
+    capsys.readouterr()
+    unknown = {"message": "There is no model named 'a b'."}
+    configured.routes["POST", "/predictions/batch"] = lambda _body: (404, unknown)
+    (tmp_path / "today.csv").write_text("age\n1\n2\n")
+    assert main(["log", "a b", str(tmp_path / "today.csv")]) == 2
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  2 rows (0, 1): Logging predictions: 404 There is no model named 'a b'.",
+        "  Check the name, or create the model with an admin key: `driftguard models --create 'a b'`.",
+    ]
+
+
+def test_rows_that_are_too_old_are_one_line_with_the_command_for_them(
+    configured: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the number of the rows."""
+    configured.reject = lambda _row: "is more than 21 days old; or send them with PUT /models/{model_id}/baseline"
+    (tmp_path / "today.csv").write_text("age\n" + "1\n" * 30)
+    assert main(["log", "churn", str(tmp_path / "today.csv")]) == 2
+    assert capsys.readouterr().out.splitlines() == [
+        "0 of 30 rows logged, 30 rejected",
+        "  30 rows (0, 1, 2, …), age: is more than 21 days old; or send them with `driftguard baseline put`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "role"), [(["report", "churn"], "viewer or admin"), (["models", "--create", "x"], "admin")]
+)
+def test_a_key_of_another_role_says_which_role_is_needed(
+    configured: Service, capsys: pytest.CaptureFixture[str], method: list[str], role: str
+) -> None:
+    """The service says only that the role is wrong."""
+    refused = {"message": "A key with the role ingest may not do this. Use a key with another role."}
+    for route in (("GET", "/models?limit=500"), ("POST", "/models")):
+        configured.routes[route] = lambda _body: (403, refused)
+    assert main(method) == 2
+    assert capsys.readouterr().err.endswith(f"may not do this. Use a key with the role {role}.\n")
+
+
+def test_rows_that_a_role_may_not_log_name_the_role(
+    configured: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line for all rows."""
+    refused = {"message": "A key with the role viewer may not do this. Use a key with another role."}
+    configured.routes["POST", "/predictions/batch"] = lambda _body: (403, refused)
+    (tmp_path / "today.csv").write_text("age\n1\n2\n")
+    assert main(["log", "churn", str(tmp_path / "today.csv")]) == 2
+    (_, line) = capsys.readouterr().out.splitlines()
+    assert line.startswith("  2 rows (0, 1): Logging predictions: 403")
+    assert line.endswith("Use a key with the role ingest or admin.")
+
+
+@pytest.mark.parametrize(
+    "page", ["dashboard", "dashboard/", "dashboard/index.html#/models/1", "docs?x=1", "openapi.json"]
+)
+def test_the_url_of_a_page_is_refused_with_the_base_url(
+    configured: Service, capsys: pytest.CaptureFixture[str], page: str
+) -> None:
+    """People copy it from their browser."""
+    assert main(["models", "--url", f"{configured.url}/v1/{page}"]) == 2
+    error = capsys.readouterr().err
+    assert "is that of a page. Use it without /" in error
+    assert error.endswith(f": {configured.url}/v1\n")
+    assert not configured.requests
+
+
+def test_https_to_a_server_that_speaks_http_says_to_try_http(capsys: pytest.CaptureFixture[str]) -> None:
+    """As for a local stack. The server answers the first bytes in plain text."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    connection.recv(100)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        host = f"127.0.0.1:{listening.getsockname()[1]}"
+        assert main(["models", "--url", f"https://{host}", "--api-key", "k"]) == 2
+        assert f"the server speaks http, not https. Try http://{host}." in capsys.readouterr().err
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 def test_rejected_rows_are_status_1_only_with_strict(

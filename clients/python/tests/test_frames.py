@@ -56,14 +56,12 @@ def test_any_frame_arrives_with_its_values(service: Service, frame: Any) -> None
 
 
 def test_columns_of_unusual_types_arrive(service: Service) -> None:
-    """Dates, times, durations, decimals, intervals, periods and sparse numbers have a plain value each."""
+    """Durations, decimals, intervals and sparse numbers have a plain value each."""
     frame = pd.DataFrame(
         {
-            "when": [NOW, pd.NaT],
             "took": pd.to_timedelta(["90s", None]),
             "price": [decimal.Decimal("12.50"), None],
             "range": pd.arrays.IntervalArray.from_breaks([0, 1, 2]),
-            "month": pd.period_range("2026-11", periods=2, freq="M"),
             "sparse": pd.arrays.SparseArray([0.0, 2.5]),
             "level": pd.Categorical([3, None]),
             "money": pd.Series([decimal.Decimal("1.25"), None], dtype=pd.ArrowDtype(pa.decimal128(10, 2))),
@@ -71,17 +69,96 @@ def test_columns_of_unusual_types_arrive(service: Service) -> None:
     )
     DriftGuard(service.url, service.key).model("churn").log_frame(frame)
     assert service.rows[0]["features"] == {
-        "when": "2026-11-06T07:26:10+00:00",
         "took": 90.0,
         "price": 12.5,
         "range": "(0, 1]",
-        "month": "2026-11",
         "sparse": 0.0,
         "level": 3,
         "money": 1.25,
     }
     missing = [name for name, value in service.rows[1]["features"].items() if value is None]
-    assert missing == ["when", "took", "price", "level", "money"]
+    assert missing == ["took", "price", "level", "money"]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"age": [1, 2], "ts": [NOW, pd.NaT]}),
+        pd.DataFrame({"age": [1, 2], "ts": pd.to_datetime(["2026-11-06", "2026-11-07"])}),
+        pd.DataFrame({"age": [1, 2], "ts": [NOW.date(), None]}),
+        pd.DataFrame({"age": [1, 2], "ts": pd.period_range("2026-11", periods=2, freq="M")}),
+        pd.DataFrame({"age": [1, 2], "ts": [NOW, NOW]}).convert_dtypes(dtype_backend="pyarrow"),
+        pl.DataFrame({"age": [1, 2], "ts": [NOW.to_pydatetime(), None]}),
+        pa.table({"age": [1, 2], "ts": [NOW.to_pydatetime(), NOW.to_pydatetime()]}),
+        {"age": [1, 2], "ts": np.array(["2026-11-06", "2026-11-07"], "datetime64[ns]")},
+        [{"age": 1, "ts": NOW.time()}],
+    ],
+)
+def test_a_column_of_times_is_no_feature(service: Service, frame: Any) -> None:
+    """As a category it would be missing as soon as it is the time of the rows, and each time would be new."""
+    model = DriftGuard(service.url, service.key).model("churn")
+    for use in (model.log_frame, model.set_baseline):
+        with pytest.raises(ArgumentError, match=r"Column 'ts' holds times.*timestamp='ts'.*exclude=\['ts'\]"):
+            use(frame)
+    assert not service.requests
+    assert model.log_frame(frame, exclude="ts").errors == []
+    assert set(service.rows[0]["features"]) == {"age"}
+
+
+def test_the_named_column_of_times_is_the_time_of_the_rows_of_a_baseline(service: Service) -> None:
+    """And no feature."""
+    service.routes["GET", "/models?limit=500"] = lambda _body: (200, [{"id": "1", "name": "churn"}])
+    service.routes["PUT", "/models/1/baseline"] = lambda _body: (201, {"version": 1, "rows": 1})
+    model = DriftGuard(service.url, service.key).model("churn")
+    model.set_baseline(pd.DataFrame({"age": [1], "ts": [NOW], "id": ["a"]}), timestamp="ts", exclude=["id"])
+    assert service.requests[-1].body["rows"] == [{"features": {"age": 1}, "timestamp": "2026-11-06T07:26:10.000Z"}]
+
+
+@pytest.mark.parametrize("name", ["id", ["id"], ("id",)])
+def test_one_name_stands_for_a_list_of_it(service: Service, name: Any) -> None:
+    """A text is not read as its letters."""
+    model = DriftGuard(service.url, service.key).model("churn")
+    model.log_frame({"age": [1], "id": ["a"]}, exclude=name)
+    model.log_frame({"age": [1], "id": ["a"]}, features=name)
+    assert [set(row["features"]) for row in service.rows] == [{"age"}, {"id"}]
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([f"customer {number}" for number in range(100)], "has a different text in nearly every row"),
+        ([f"2026-11-{1 + number % 30:02d}" for number in range(100)], "looks like dates"),
+        (["2026-11-06 07:26:10", None], "looks like dates"),
+    ],
+)
+def test_texts_that_are_no_categories_are_a_warning(service: Service, values: list[Any], text: str) -> None:
+    """In Python and in the result, of a baseline too, with how to exclude the column."""
+    service.routes["GET", "/models?limit=500"] = lambda _body: (200, [{"id": "1", "name": "churn"}])
+    answer = {"version": 1, "rows": 1, "warnings": ["of the service"]}
+    service.routes["PUT", "/models/1/baseline"] = lambda _body: (201, answer)
+    model = DriftGuard(service.url, service.key).model("churn")
+    frame = {"age": [1] * len(values), "name": values}
+    with pytest.warns(UserWarning, match=f"Column 'name' {text}") as caught:
+        logged = model.log_frame(frame)
+    assert caught[0].filename == __file__
+    assert len(logged.warnings) == 1
+    assert "--exclude name" in logged.warnings[0]
+    with pytest.warns(UserWarning, match="of the service"), pytest.warns(UserWarning, match=text):
+        assert model.set_baseline(frame).warnings == [*logged.warnings, "of the service"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["basic", "pro"] * 50,
+        [f"city {number % 40}" for number in range(100)],
+        ["a", "b", "c"],
+        ["2026-11-06", *["unknown"] * 20, *[f"{number}" for number in range(40)]],
+    ],
+)
+def test_categories_are_no_warning(service: Service, values: list[str]) -> None:
+    """Also of many kinds, in a short frame, and with a date among them."""
+    assert DriftGuard(service.url, service.key).model("churn").log_frame({"name": values}).warnings == []
 
 
 def test_every_rejected_row_is_in_the_answer(service: Service) -> None:
@@ -162,6 +239,10 @@ def test_columns_are_sent_compressed_and_are_a_third_of_the_rows(service: Servic
         ({"prediction": "Pred"}, "Did you mean 'pred'?"),
         ({"timestamp": "time"}, "There are: 'age', 'pred'"),
         ({"features": ["agee"]}, "Did you mean 'age'?"),
+        ({"features": "agee"}, "features: the frame has no column 'agee'"),
+        ({"exclude": "agee"}, "exclude: the frame has no column 'agee'. Did you mean 'age'?"),
+        ({"exclude": ["pred"], "prediction": "pred"}, "the column 'pred' is used by another argument"),
+        ({"exclude": ["age"], "features": ["age"]}, "the column 'age' is used by another argument"),
         ({"label": "lable"}, "label: the frame has no column 'lable'"),
     ],
 )

@@ -405,7 +405,10 @@ def test_a_file_of_labels_is_sent(shown: Service, tmp_path: Path, capsys: pytest
     path = tmp_path / "labels.csv"
     path.write_text("prediction_id,label,timestamp,outcome:revenue\n007,1,2026-11-06T07:00:00Z,2.5\n008,,,\n")
     assert main(["labels", "churn", str(path)]) == 0
-    assert "1 of 2 labels sent" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "1 of 2 labels sent" in text
+    assert "waits until there is a prediction with its id" in text
+    assert "`driftguard labels churn` shows how many labels wait" in text
     assert shown.labels[0]["prediction_id"] == "007"
     assert shown.labels[0]["timestamp"] == "2026-11-06T07:00:00.000Z"
     assert shown.labels[0]["outcomes"] == {"revenue": 2.5}

@@ -1,6 +1,7 @@
 """A backtest is the service's checks one after the other: the same counts, verdicts, alerts and messages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from driftguard.verdicts.replayed_past import ReplayedPast
 from driftguard.verdicts.silence import silence
 from driftguard.verdicts.standing import Standing, bad_days
 from driftguard_client.comparing import Backtest, CompareError, backtest
+from driftguard_client.comparing.backtest_result import Change, Message, Point, ReplayedAlert
+from driftguard_client.comparing.counting import Sample
 from driftguard_client.comparing.history import HOUR, History
 from driftguard_client.comparing.slicing import Ordered
 
@@ -155,9 +158,11 @@ def test_it_is_the_service_check_after_check(every: str) -> None:
         (one.alert_type, one.detected_at, one.resolved_at, one.messages) for one in alerts
     ]
     assert [one.peak for one in result.alerts] == [one.peak_score for one in alerts]
-    assert [(change.kind, message.at) for message in result.messages for change in message.changes] == [
-        (event.kind, event.at) for event in expected.events
+    changes = [(change, message.at) for message in result.messages for change in message.changes]
+    assert [(change.kind, change.previous_severity, at) for change, at in changes] == [
+        (event.kind, event.previous_severity, event.at) for event in expected.events
     ]
+    assert {change.previous_severity for change, _at in changes if change.kind == "escalated"} <= {"LOW", "MEDIUM"}
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=40), timedelta(days=6)], ids=["before", "overlapping"])
@@ -288,3 +293,55 @@ def test_ordered_rows_keep_their_values(rows: list[tuple[int, Any]]) -> None:
             kind = {bool: "boolean", str: "string"}.get(type(value), "number")
             expected.setdefault(kind, []).append(value)
     assert found == expected
+
+
+def test_dates_as_texts_are_named_in_the_notes() -> None:
+    """Each day is a new category, so the column would drift for ever."""
+    frame = history(4, 400, gap=False)
+    frame["signed_up"] = frame["ts"].dt.strftime("%Y-%m-%d")
+    result = backtest(frame, frame, timestamp="ts", every="1d")
+    assert ["Column 'signed_up' looks like dates" in note for note in result.notes] == [True]
+    assert backtest(frame, frame, timestamp="ts", every="1d", exclude="signed_up").notes == []
+
+
+def test_the_text_says_what_escalated_and_which_scores_are_shown() -> None:
+    """An alert that was LOW at its last reminder escalates again, to the severity it was opened with."""
+    at = START + timedelta(days=1)
+    kinds = [
+        ("opened", "MEDIUM", None),
+        ("repeated", "LOW", None),
+        ("repeated", "LOW", None),
+        ("escalated", "MEDIUM", "LOW"),
+    ]
+    sample = Sample("rows", 10, 1, 0, 1)
+    result = Backtest(
+        alerts=[ReplayedAlert("data_drift", "MEDIUM", at, None, 0.195, ["a"], False, 4)],
+        messages=[
+            Message(at + timedelta(days=day), [Change(kind, "data_drift", severity, ["a"], before)])
+            for day, (kind, severity, before) in enumerate(kinds)
+        ],
+        points=[Point(at, "drift", 0.15, 10)],
+        checks=1,
+        every=15,
+        start=START,
+        end=at + timedelta(days=9),
+        baseline=sample,
+        history=sample,
+        settings={},
+        limit=0.05,
+        notes=[],
+    )
+    lines = [line.strip() for line in str(result).splitlines()]
+    assert [line.partition("UTC  ")[2] for line in lines[lines.index("Messages:") + 1 :]] == [
+        "Data drift opened (MEDIUM): a",
+        "2 reminders until 2026-01-08 07:20 UTC (Data drift LOW)",
+        "Data drift escalated from LOW to MEDIUM: a",
+    ]
+    assert next(line for line in lines if line.startswith("score")).endswith("largest 0.15")
+    assert next(line for line in lines if line.startswith("score")).startswith("score of the window")
+    assert any(line.endswith("Data drift MEDIUM, peak score 0.195: a") for line in lines)
+    note = "A peak can be above the score of the window, because an alert may be about the last hours alone."
+    assert note in lines
+    assert note in result.to_html()
+    lower = replace(result, alerts=[replace(result.alerts[0], peak=0.15)])
+    assert note not in str(lower)

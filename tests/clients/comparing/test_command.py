@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ import pandas as pd
 import pytest
 
 from driftguard_client.cli import backtest, compare
+from driftguard_client.cli.main import main
 from driftguard_client.comparing import comparison
+from driftguard_client.comparing.available import problem
 from tests.clients.comparing.conftest import columns
 
 HOSTILE = '<img src=x onerror="alert(1)">&"\x1b[31m\u202e'
@@ -127,13 +130,16 @@ def test_json(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_text_names_the_changes(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    """The text names what drifted, by how much and the limit, and no line is longer than the terminal."""
+    """The text names what drifted, by how much and the limit, and no line of the table is longer than the terminal."""
     run("compare", files["train"], files["drifted"])
     text = capsys.readouterr().out
     assert text.startswith("Drift: 2 of 6 features drifted: amount")
     assert "country: 12.5% in new categories (baseline under 0.1%): 'ZZ'." in text or "in new categories" in text
     assert "age: 2" in text
-    assert max(map(len, text.splitlines())) <= 110
+    narrow = comparison.compare(files["train"], files["drifted"]).to_text(70).splitlines()
+    table = narrow[narrow.index("") + 1 : narrow.index("", narrow.index("") + 1)]
+    assert len(table) == 7
+    assert max(map(len, table)) == 70
 
 
 def test_markdown_is_a_table(files: dict[str, Path], tmp_path: Path) -> None:
@@ -338,7 +344,7 @@ def test_backtest_prints_alerts_and_messages(tmp_path: Path, capsys: pytest.Capt
     text = capsys.readouterr().out
     assert text.startswith("1 alert and ")
     assert re.search(
-        r"2026-01-2\d \d\d:00 UTC – 2026-02-0\d \d\d:00 UTC \(1\d days\)  Data drift HIGH, peak 0\.\d+: a", text
+        r"2026-01-2\d \d\d:00 UTC – 2026-02-0\d \d\d:00 UTC \(1\d days\)  Data drift HIGH, peak score 0\.\d+: a", text
     )
     assert run(*given, "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -364,3 +370,65 @@ def test_csv_options_of_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
     assert run("compare", path, path, *given, "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
     assert {one["name"]: one["type"] for one in found["features"]} == {"rate": "categorical", "zip": "categorical"}
+
+
+@pytest.mark.parametrize(
+    ("version", "missing", "text"),
+    [
+        ((3, 11, 7), ["pyarrow"], "You run Python 3.11.7; compare and backtest need Python 3.12 or newer."),
+        ((3, 10, 0), [], "python3.12 -m venv .venv && .venv/bin/pip install 'driftguard-client[compare]'"),
+        ((3, 12, 0), ["scipy", "pyarrow"], "need scipy, pyarrow. Install them with: pip install 'driftguard-client["),
+    ],
+)
+def test_an_old_python_is_named_before_a_missing_package(
+    version: tuple[int, int, int], missing: list[str], text: str
+) -> None:
+    """Installing the extra again would not help."""
+    found = problem(version, missing)
+    assert found is not None
+    assert text in found
+    assert ("Install them with" in found) == (version >= (3, 12))
+    assert problem((3, 13, 1), []) is None
+
+
+def test_log_says_about_a_binary_file_what_compare_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`log` cannot use the engine, which has the sentence."""
+    path = tmp_path / "binary.csv"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    assert main(["compare", str(path), str(path)]) == 2
+    said = capsys.readouterr().err.removeprefix("driftguard compare: ")
+    assert "the file is binary" in said
+    assert main(["log", "churn", str(path), "--url", "http://127.0.0.1:1", "--api-key", "k"]) == 2
+    assert capsys.readouterr().err == f"driftguard: {said}"
+
+
+@pytest.mark.parametrize("kind", ["text", "markdown", "html"])
+def test_a_small_difference_that_is_no_chance_says_which_limit_it_does_not_reach(tmp_path: Path, kind: str) -> None:
+    """The p-value is below its limit, so the row alone would look like drift."""
+    for name, share in (("before", 0.50), ("now", 0.53)):
+        pd.DataFrame({"member": np.arange(40_000) < share * 40_000}).to_csv(tmp_path / f"{name}.csv", index=False)
+    out = tmp_path / "out"
+    assert run("compare", tmp_path / "before.csv", tmp_path / "now.csv", "--format", kind, "--out", out) == 0
+    text = unescape(out.read_text()).replace("\\", "")
+    assert re.search(r"too small \(0\.02\d+ above chance < 0\.05\)", text)
+    assert "too small" not in comparison.compare({"a": [True, False] * 500}, {"a": [True, False] * 500}).to_text()
+
+
+def test_a_pipe_and_a_file_get_whole_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only a terminal cuts. The shares come before the words, so that the words are cut first."""
+    plan = "the plan that the customer had last"
+    pd.DataFrame({"plan": [plan, plan, "basic", "pro"] * 500}).to_csv(tmp_path / "before.csv", index=False)
+    pd.DataFrame({"plan": [*[plan] * 6, "basic", "pro"] * 250}).to_csv(tmp_path / "now.csv", index=False)
+    files = (tmp_path / "before.csv", tmp_path / "now.csv")
+    assert run("compare", *files) == 0
+    shown = capsys.readouterr().out
+    line = next(line for line in shown.splitlines() if line.startswith("  plan"))
+    assert len(line) > 100
+    assert line.endswith(f"  50.0% → 75.0%: “{plan}” rose")
+    assert run("compare", *files, "--out", tmp_path / "out.txt") == 0
+    assert (tmp_path / "out.txt").read_text() == shown
+    result = comparison.compare(*files)
+    assert str(result) == shown
+    cut = next(line for line in result.to_text(80).splitlines() if line.startswith("  plan"))
+    assert len(cut) == 80
+    assert line.startswith(cut[:-1])

@@ -320,3 +320,27 @@ def test_levels_of_failure(train: dict[str, Any], current: dict[str, Any]) -> No
     assert [unknown.fails(level) for level in ("none", "data_quality", "drift")] == [False, True, False]
     with pytest.raises(CompareError, match="must be one of none, data_quality, drift"):
         drift.fails("dirft")
+
+
+@pytest.mark.parametrize("kind", ["frame", "csv", "lists"])
+def test_texts_that_are_no_categories_are_named_in_the_notes(tmp_path: Path, kind: str) -> None:
+    """Ids and dates as texts, of every source, each with what to do."""
+    columns = {
+        "amount": [float(number) for number in range(300)],
+        "order": [f"order-{number}" for number in range(300)],
+        "day": [f"2026-11-{1 + number % 28:02d}" for number in range(300)],
+        "plan": ["basic", "pro"] * 150,
+    }
+    data: Any = columns
+    if kind == "frame":
+        data = pd.DataFrame(columns)
+    elif kind == "csv":
+        data = write_csv(columns, tmp_path / "train.csv")
+    notes = compare(data, data).notes
+    assert [note.partition(".")[0].partition(":")[0] for note in notes] == [
+        "Column 'order' has a different text in nearly every row (300 in 300 rows), like an id",
+        "Column 'day' looks like dates",
+    ]
+    assert "turn it into numbers, such as an age in days" in notes[1]
+    assert compare(data, data, exclude=["order", "day"]).notes == []
+    assert [note for note in compare(data, data, exclude="order").notes if "order" in note] == []

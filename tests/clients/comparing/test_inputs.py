@@ -104,6 +104,7 @@ def test_other_values_are_refused(column: Any, message: str) -> None:
         ({"prediction": "B"}, "The baseline has no column 'B'. Did you mean 'b'?"),
         ({"timestamp": "c"}, "The window has no column 'c'. It has: 'a', 'b'."),
         ({"exclude": ["aa"]}, "The data has no column 'aa'"),
+        ({"exclude": "cc"}, "The data has no column 'cc'"),
         ({"prediction": "a", "timestamp": "a"}, "Column 'a' cannot be both"),
         ({"looks": 0}, "looks must be a whole number from 1, not 0"),
         ({"looks": True}, "looks must be a whole number"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 
 from driftguard_client.client import DriftGuard
@@ -79,6 +80,11 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value[:3])) + (" …" if len(value) > 3 else "")
     return str(value)
+
+
+def created_by(model: str) -> str:
+    """Return the command that creates a model."""
+    return f"`driftguard models --create {shlex.quote(model)}`"
 
 
 def parsed(text: str) -> Any:

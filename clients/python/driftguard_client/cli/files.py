@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 MISSING = frozenset({"", "NA", "N/A", "NULL", "null", "NaN", "nan", "None", "<NA>", "#N/A", "n/a", "NaT"})
+HEAD_BYTES = 4096
 _LARGEST_FIELD = 10_000_000
 
 
@@ -54,7 +55,21 @@ def _opened(path: str) -> io.TextIOWrapper:
         raw: Any = gzip.open(path, "rb") if path.lower().endswith(".gz") else open(path, "rb")  # noqa: SIM115  the caller closes it
     except OSError as error:
         raise ArgumentError(f"{path}: {error.strerror}.") from None
+    try:
+        _check_text(path, raw.peek(HEAD_BYTES)[:HEAD_BYTES])
+    except BaseException:
+        raw.close()
+        raise
     return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+
+
+def _check_text(path: str, head: bytes) -> None:
+    """Raise ArgumentError if the first bytes of a file are no text in UTF-8."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ArgumentError(f"{path}: the file is in UTF-16. Save it as UTF-8.")
+    if b"\0" in head:
+        # The sentence of `compare`, which comes from the engine.
+        raise ArgumentError(f"{path}: the file is binary; export the table as CSV or JSON Lines and send that file")
 
 
 def _read_csv(
@@ -80,7 +95,9 @@ def _read_csv(
                     column.append(cell)
                 if len(columns[0]) % 50_000 == 0:
                     tell(len(columns[0]), 0)
-    except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{path}: the file is not valid UTF-8. Save it as UTF-8.") from None
+    except (csv.Error, EOFError, gzip.BadGzipFile) as error:
         raise ArgumentError(f"{path}: not a readable CSV file in UTF-8 ({error}).") from None
     if len(set(header)) != len(header):
         raise ArgumentError(f"{path}: the header has a name twice. Rename one of the columns.")
@@ -140,7 +157,9 @@ def _read_json_lines(path: str, tell: Callable[[int, int], object]) -> list[dict
                 rows.append(_flat(row))
                 if number % 50_000 == 0:
                     tell(number, 0)
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{path}: the file is not valid UTF-8. Save it as UTF-8.") from None
+    except (EOFError, gzip.BadGzipFile) as error:
         raise ArgumentError(f"{path}: not a readable file in UTF-8 ({error}).") from None
     if not rows:
         raise ArgumentError(f"{path}: the file has no rows.")

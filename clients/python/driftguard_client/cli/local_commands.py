@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from driftguard_client.progress import width_of_output
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from driftguard_client.comparing.shown import Shown
@@ -20,19 +22,14 @@ INTERRUPTED = 130
 EVERY = 0.2
 """Seconds between two lines of progress."""
 
-PLAIN_WIDTH = 100
-"""The width of a result that no terminal shows."""
-
 
 class Terminal:
-    """Shows progress on standard error while it is a terminal. width: of the result."""
+    """Shows progress on standard error while it is a terminal."""
 
     def __init__(self) -> None:
         self._shown = False
         self._last = 0.0
         self._is_terminal = sys.stderr.isatty()
-        columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
-        self.width = columns if sys.stdout.isatty() else PLAIN_WIDTH
 
     def __enter__(self) -> Terminal:
         return self
@@ -59,8 +56,9 @@ class Terminal:
 
         more: formats beside text, JSON and HTML.
         """
+        width = width_of_output() if arguments.out is None else None
         texts: dict[str, Callable[[], str]] = {
-            "text": lambda: result.to_text(self.width),
+            "text": lambda: result.to_text(width),
             "json": lambda: json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
             "html": result.to_html,
             **(more or {}),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 
 from driftguard_client.cli import alerts, connection, models, rows
-from driftguard_client.errors import DriftGuardError
+from driftguard_client.cli.common import created_by
+from driftguard_client.errors import DriftGuardError, UnknownModelError
 from driftguard_client.version import __version__
 
 TYPE_CHECKING = False
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 
 OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 EXTRAS = {
-    "compare": "compare a window with a baseline, without a server (needs the extra [compare])",
-    "backtest": "replay a history: which alerts would have opened (needs the extra [compare])",
+    "compare": "compare a window with a baseline, without a server (needs Python 3.12 and the extra [compare])",
+    "backtest": "replay a history: which alerts would have opened (needs Python 3.12 and the extra [compare])",
 }
 DESCRIPTION = "Watch machine-learning models for drift with a DriftGuard service, or compare data without one."
 EPILOG = """example:
@@ -39,8 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not hasattr(chosen, "run"):
             parser.print_help()
             return WRONG
-        status: int = chosen.run(chosen)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the results print their warnings
+            status: int = chosen.run(chosen)
         sys.stdout.flush()
+    except UnknownModelError as error:
+        print(f"driftguard: {error.said} {created_by(error.name)} creates it.", file=sys.stderr)
+        return WRONG
     except DriftGuardError as error:
         print(f"driftguard: {error}", file=sys.stderr)
         return WRONG
@@ -92,11 +99,7 @@ def _add_extra(commands: argparse._SubParsersAction[argparse.ArgumentParser], na
 
             backtest.add_parser(commands)
     except ImportError as error:
-        # The extra's own error says what is missing and how to install it.
-        reason = "" if "driftguard-client[compare]" in str(error) else f" ({error})"
-        raise DriftGuardError(
-            f"{name} needs Python 3.12 or newer and the extra: pip install 'driftguard-client[compare]'.{reason}"
-        ) from None
+        raise DriftGuardError(f"{name}: {error}") from None
 
 
 if __name__ == "__main__":

@@ -67,6 +67,13 @@ def _add_baseline(commands: Commands) -> None:
     put.add_argument("--label", metavar="COL", help="the column of true values: the reference of the performance")
     put.add_argument("--score", metavar="COL", help="the column of scores, the probability of the positive class")
     put.add_argument("--timestamp", metavar="COL", help="the column of times (Parquet only)")
+    put.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="leave out a column (Parquet only); may be repeated",
+    )
     put.add_argument("--days", type=int, help="the number of days that the rows come from")
     put.add_argument("--replace", action="store_true", help="accept data without any feature of the current baseline")
     put.add_argument("--create", action="store_true", help="create the model if there is none of this name")
@@ -111,9 +118,11 @@ def put_baseline(arguments: argparse.Namespace) -> int:
         from driftguard_client.cli.files import read_parquet
 
         data = read_parquet(arguments.file)
-        options = {"timestamp": arguments.timestamp}
+        options = {"timestamp": arguments.timestamp, "exclude": arguments.exclude}
     elif arguments.timestamp:
         raise ArgumentError("--timestamp works with Parquet only. In a CSV file, name the column `timestamp`.")
+    elif arguments.exclude:
+        raise ArgumentError("--exclude works with Parquet only. Write a CSV file without the column.")
     shown = Progress(unit="")
     try:
         made = model.set_baseline(

@@ -53,12 +53,13 @@ class ReplayedAlert:
 
 @dataclass(frozen=True)
 class Change:
-    """One change that a message tells: what happened to which alert."""
+    """One change that a message tells: what happened to which alert. previous_severity: before an escalation."""
 
     kind: str
     type: str
     severity: str
     features: list[str]
+    previous_severity: str | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Backtest(Shown):
 
         return pd.DataFrame([asdict(alert) for alert in self.alerts], columns=list(ReplayedAlert.__dataclass_fields__))
 
-    def to_text(self, width: int = 100) -> str:
+    def to_text(self, width: int | None = 100) -> str:
         from driftguard_client.comparing.backtest_texts import text_of
 
         return text_of(self, width)
@@ -174,7 +175,7 @@ def _alert(alert: Alert) -> ReplayedAlert:
 
 def _change(event: AlertEvent) -> Change:
     names = dict.fromkeys(key_of(one.name, one.role) for one in event.alert.features)
-    return Change(event.kind, event.alert.alert_type, event.severity, list(names))
+    return Change(event.kind, event.alert.alert_type, event.severity, list(names), event.previous_severity)
 
 
 def _jsonable(value: Any) -> Any:

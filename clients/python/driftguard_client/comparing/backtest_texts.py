@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 
-from driftguard_engine.alerts.words import duration, minute, number, one_line, shorten
+from driftguard_engine.alerts.words import duration, minute, number, one_line
 
 from driftguard_client.comparing.backtest_result import Backtest, Change, Message, Point, ReplayedAlert
+from driftguard_client.comparing.shown import cut
 from driftguard_client.comparing.texts import sample_line
+from driftguard_client.progress import PLAIN_WIDTH
 
 TYPES = {
     "data_drift": "Data drift",
@@ -21,23 +23,26 @@ KINDS = {"opened": "opened", "escalated": "escalated", "repeated": "reminder", "
 NAMED = 3
 MOST_MESSAGES = 200
 LEGEND = (
-    "The largest score of a feature at each check. The dashed line is min_drift_score ({}). "
+    "The largest score of a feature over the whole window, at each check. The dashed line is min_drift_score ({}). "
     "Red marks the time in which an alert was open."
 )
+PEAKS = "A peak can be above the score of the window, because an alert may be about the last hours alone."
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH, HEIGHT, LEFT = 820, 160, 36
 
 
-def text_of(result: Backtest, width: int) -> str:
-    """Return the result for a terminal of so many columns."""
+def text_of(result: Backtest, width: int | None) -> str:
+    """Return the result for a terminal of so many columns. None cuts no line."""
     lines = [summary(result), *(f"  {line}" for line in about(result)), ""]
-    lines.append(f"  score  {_spark(result.points, max(width, 60) - 24)}  max {number(_largest(result.points))}")
+    line = _spark(result.points, max(width or PLAIN_WIDTH, 60) - 46)
+    lines.append(f"  score of the window  {line}  largest {number(_largest(result.points))}")
     lines += ["", "Alerts:"] if result.alerts else ["", "No alert would have opened."]
-    lines += [f"  {shorten(_alert_line(alert, result), max(width, 60))}" for alert in result.alerts]
+    lines += [cut(f"  {_alert_line(alert, result)}", width) for alert in result.alerts]
+    lines += [f"  {PEAKS}"] if _has_higher_peak(result) else []
     messages = told(result.messages)
     if messages:
         lines += ["", "Messages:"]
-        lines += [shorten(f"  {time}  {said}", max(width, 60)) for time, said in messages[:MOST_MESSAGES]]
+        lines += [cut(f"  {time}  {said}", width) for time, said in messages[:MOST_MESSAGES]]
         if len(messages) > MOST_MESSAGES:
             lines.append(f"  … and {len(messages) - MOST_MESSAGES} more, see --format json")
     if result.notes:
@@ -70,15 +75,16 @@ def message_line(message: Message) -> str:
 
 def _change_line(change: Change) -> str:
     named = _names(change.features)
-    return (
-        f"{TYPES[change.type]} {KINDS.get(change.kind, change.kind)} ({change.severity}){': ' if named else ''}{named}"
-    )
+    severity = f"({change.severity})"
+    if change.kind == "escalated" and change.previous_severity:
+        severity = f"from {change.previous_severity} to {change.severity}"
+    return f"{TYPES[change.type]} {KINDS.get(change.kind, change.kind)} {severity}{': ' if named else ''}{named}"
 
 
 def _alert_line(alert: ReplayedAlert, result: Backtest) -> str:
     ended = minute(alert.resolved_at) if alert.resolved_at else "still open"
     lasted = duration((alert.resolved_at or result.end) - alert.opened_at)
-    peak = f", peak {number(alert.peak)}" if alert.peak is not None else ""
+    peak = f", peak score {number(alert.peak)}" if alert.peak is not None else ""
     young = ", preliminary" if alert.preliminary else ""
     named = _names(alert.features)
     return (
@@ -98,7 +104,8 @@ def told(messages: Sequence[Message]) -> list[tuple[str, str]]:
     for reminders, some in groupby(messages, _is_reminder):
         group = list(some)
         if reminders and len(group) > 1:
-            lines.append((minute(group[0].at), f"{len(group)} reminders until {minute(group[-1].at)}"))
+            last = ", ".join(f"{TYPES[change.type]} {change.severity}" for change in group[-1].changes)
+            lines.append((minute(group[0].at), f"{len(group)} reminders until {minute(group[-1].at)} ({last})"))
         else:
             lines += [(minute(one.at), message_line(one)) for one in group]
     return lines
@@ -106,6 +113,12 @@ def told(messages: Sequence[Message]) -> list[tuple[str, str]]:
 
 def _is_reminder(message: Message) -> bool:
     return all(change.kind == "repeated" for change in message.changes)
+
+
+def _has_higher_peak(result: Backtest) -> bool:
+    """Return whether an alert reached a score that the score line does not show."""
+    largest = _largest(result.points) or 0.0
+    return any(alert.peak is not None and alert.peak > largest for alert in result.alerts)
 
 
 def _largest(points: Sequence[Point]) -> float | None:
@@ -131,6 +144,7 @@ def body_of(result: Backtest) -> str:
     ]
     parts.append("<h2>Alerts</h2>" if result.alerts else "<p>No alert would have opened.</p>")
     parts += [f"<p>{escape(_alert_line(alert, result))}</p>" for alert in result.alerts]
+    parts += [f'<p class="soft">{PEAKS}</p>'] if _has_higher_peak(result) else []
     messages = told(result.messages)
     if messages:
         rows = "".join(f"<tr><td>{time}<td>{escape(said)}" for time, said in messages[:MOST_MESSAGES])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -122,7 +122,7 @@ def backtest(
     *,
     timestamp: str | None = None,
     prediction: str | None = None,
-    exclude: Sequence[str] = (),
+    exclude: Iterable[str] = (),
     settings: ModelSettings | Mapping[str, Any] | None = None,
     every: str = "15m",
     csv: CsvOptions | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import add
@@ -41,7 +41,7 @@ def compare(
     label: str | None = None,
     score: str | None = None,
     timestamp: str | None = None,
-    exclude: Sequence[str] = (),
+    exclude: Iterable[str] = (),
     settings: ModelSettings | Mapping[str, Any] | None = None,
     looks: int = 1,
     csv: CsvOptions | None = None,
@@ -55,7 +55,7 @@ def compare(
     label: the column of true values. The result then says how well the model predicts, and whether it became worse.
     score: the column of the positive class's probability. `settings={"task": {…}}` says which label is positive, unless
       the labels are 0 and 1.
-    exclude: columns to leave out. settings: as of a model of the service.
+    exclude: columns to leave out, a list or one name. settings: as of a model of the service.
     looks: the number of comparisons that share `alpha`, the accepted share of false alarms. The service uses 2880, the
       checks of a month.
 

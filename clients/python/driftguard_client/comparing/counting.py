@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -19,6 +19,7 @@ from driftguard_engine.distributions.times import Slots
 from driftguard_engine.distributions.weeks import Weeks
 from driftguard_engine.rows.columns import Column, Columns
 
+from driftguard_client.columns import names_in, texts_warning
 from driftguard_client.comparing.errors import CompareError, unknown_name
 from driftguard_client.comparing.sources import Batch, FrameSource, Source
 from driftguard_client.comparing.values import Times, parts_of, times_of
@@ -49,7 +50,7 @@ class Roles:
         *,
         prediction: str | None,
         timestamp: str | None,
-        exclude: Sequence[str] = (),
+        exclude: Iterable[str] = (),
         label: str | None = None,
         score: str | None = None,
     ) -> Roles:
@@ -64,7 +65,8 @@ class Roles:
             if name is not None and name not in window.names:
                 raise unknown_name("column", name, window.names, _label(window))
         every = [*baseline.names, *window.names]
-        for name in exclude:
+        left_out = names_in(exclude)
+        for name in left_out:
             if name not in every:
                 raise unknown_name("column", name, dict.fromkeys(every), "The data")
         named = {"prediction": prediction, "timestamp": timestamp, "label": label, "score": score}
@@ -74,7 +76,7 @@ class Roles:
         roles = cls(
             prediction=prediction or (PREDICTION if PREDICTION in every and PREDICTION not in named.values() else None),
             timestamp=timestamp or (TIMESTAMP if TIMESTAMP in every and TIMESTAMP not in named.values() else None),
-            exclude=frozenset(exclude),
+            exclude=frozenset(left_out),
             label=label,
             score=score,
         )
@@ -128,7 +130,7 @@ def _reference(
     timestamp = roles.timestamp if roles.timestamp in source.names else None
 
     def build(batches: Iterator[Batch]) -> Reference:
-        names, span = roles.features(source), Span()
+        names, span, warnings = roles.features(source), Span(), list[str]()
         with TemporaryDirectory() as folder:
             builder = BaselineBuilder(Path(folder), before=before)
             for batch in batches:
@@ -138,11 +140,15 @@ def _reference(
                     span.add(times)
                     slots = builder.slots((times // HOUR).tolist()) if with_weeks else None
                 for name in names:
-                    _add(builder.column("feature", name), _column(batch, name), slots)
+                    column = _column(batch, name)
+                    _add(builder.column("feature", name), column, slots)
+                    if not batch.first_row:
+                        warnings += _warnings(name, column)
                 if roles.prediction is not None:
                     _add(builder.column("prediction", PREDICTION), _column(batch, roles.prediction), slots)
                 builder.count(batch.rows)
                 progress(f"Reading {source.name}", builder.rows)
+            source.notes.extend(one for one in warnings if one not in source.notes)
             baseline = builder.finish(days=len(span.days) or None)
             return Reference(baseline, span.sample(source.name, baseline.rows), builder.weeks(baseline))
 
@@ -205,6 +211,19 @@ def _label(source: Source) -> str:
 def _column(batch: Batch, name: str) -> Column:
     values = batch.column(name)
     return () if values is None else parts_of(values, name, batch.first_row)
+
+
+def _warnings(name: str, column: Column) -> list[str]:
+    """Return what is wrong with a feature's texts, by the first rows."""
+    distinct: dict[str, None] = {}
+    texts = 0
+    for part in column:
+        if part.kind == "string":
+            texts += part.count
+            codes = np.unique(np.frombuffer(part.data, part.dtype)).tolist()
+            distinct.update(dict.fromkeys(part.dictionary[code] for code in codes))
+    warning = texts_warning(name, sum(part.count for part in column), texts, distinct)
+    return [] if warning is None else [warning]
 
 
 def _add(builder: ColumnBuilder, column: Column, slots: Slots | None) -> None:

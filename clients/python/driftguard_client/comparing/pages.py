@@ -21,6 +21,7 @@ from driftguard_client.comparing.texts import (
     quality_lines,
     row_of,
     test_of,
+    too_small,
     unwatched_lines,
 )
 
@@ -107,10 +108,11 @@ def _card(one: dict[str, Any]) -> str:
 
 def _row(one: dict[str, Any]) -> str:
     _name, status, score, limit, p_value, _change = row_of(one)
+    status = ": ".join(filter(None, [status, too_small(one)]))
     name = escape(shorten(one_line(key_of(one["name"], one["role"])), NAME_LENGTH))
     bar = score_bar(one["drift_score"], one["threshold"] if one["test"] == "ks" else None)
     kind = ' class="x"' if _changed(one) else ""
-    return f"<tr{kind}><td>{name}<td>{status}<td>{bar}<td>{score}<td>{escape(limit)}<td>{escape(p_value)}\n"
+    return f"<tr{kind}><td>{name}<td>{escape(status)}<td>{bar}<td>{score}<td>{escape(limit)}<td>{escape(p_value)}\n"
 
 
 def _list(title: str, lines: Iterable[str]) -> list[str]:

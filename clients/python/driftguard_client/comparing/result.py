@@ -189,7 +189,7 @@ class Comparison(Shown):
         rows = [{name: one[name] for name in (*shown, *more)} for one in ranked(self.features)]
         return pd.DataFrame(rows, columns=[*shown, *more])
 
-    def to_text(self, width: int = 100) -> str:
+    def to_text(self, width: int | None = 100) -> str:
         from driftguard_client.comparing.texts import text_of
 
         return text_of(self, width)

@@ -6,6 +6,10 @@ from abc import ABC, abstractmethod
 from html import escape
 from typing import Any
 
+from driftguard_engine.alerts.words import shorten
+
+from driftguard_client.progress import width_of_output
+
 STYLE = """
 .dg{color-scheme:light dark;--t:#191d23;--s:#5d6673;--l:#dde1e7;--c:#fff;--b:#b6bec9;
 --w:#c2540a;--bad:#b3261e;--ok:#1d7a45;
@@ -51,12 +55,17 @@ color:#fff;background:var(--ok)}
 """
 
 
+def cut(line: str, width: int | None) -> str:
+    """Return a line that fits into a terminal of so many columns, at least 60; the whole line for None."""
+    return line if width is None else shorten(line, max(width, 60))
+
+
 class Shown(ABC):
     """A result with `to_text()`, `to_html()`, and a table for notebooks."""
 
     @abstractmethod
-    def to_text(self, width: int = 100) -> str:
-        """Return the result for a terminal of so many columns."""
+    def to_text(self, width: int | None = 100) -> str:
+        """Return the result as text. width: the columns of the terminal, to which lines are cut; None cuts nothing."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -81,4 +90,4 @@ class Shown(ABC):
         return f'<style>{STYLE}</style><div class="dg">{self._page()[1]}</div>'
 
     def __str__(self) -> str:
-        return self.to_text()
+        return self.to_text(width_of_output())

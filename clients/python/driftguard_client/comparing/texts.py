@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -12,6 +13,7 @@ from driftguard_engine.distributions.baseline import key_of
 from driftguard_client.comparing.counting import Sample
 from driftguard_client.comparing.performance import MetricResult, Performance
 from driftguard_client.comparing.result import Comparison, ranked, sample_dict
+from driftguard_client.comparing.shown import cut
 
 MONTH = 2880
 HEADLINES = {
@@ -27,13 +29,15 @@ QUALITY = {
     "out_of_range": "out of the baseline's range",
     "wrong_type": "of the wrong type",
 }
+SHARES = re.compile(r"(.*) (rose|fell) from ((?:under )?\S+%) to ((?:under )?\S+%)", re.DOTALL)
+"""How the engine says that the share of a category changed."""
 MOST_SHOWN = 20
 NAME_WIDTH = 32
 MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>|#"})
 
 
-def text_of(result: Comparison, width: int) -> str:
-    """Return the result for a terminal of so many columns."""
+def text_of(result: Comparison, width: int | None) -> str:
+    """Return the result for a terminal of so many columns. None cuts no line."""
     lines = [f"{headline(result)}", *(f"  {line}" for line in about(result)), ""]
     rows = [row_of(one) for one in ranked(result.features)[:MOST_SHOWN]]
     names = [shorten(row[0], NAME_WIDTH) for row in rows]
@@ -42,7 +46,7 @@ def text_of(result: Comparison, width: int) -> str:
     lines.append(f"  {'feature':{first}}  {'status':13} {'score':>7} {'limit':>7} {'p-value':>11}{change}")
     for name, row in zip(names, rows, strict=True):
         line = f"  {name:{first}}  {row[1]:13} {row[2]:>7} {row[3]:>7} {row[4]:>11}  {row[5]}"
-        lines.append(shorten(line.rstrip(), max(width, 60)))
+        lines.append(cut(line.rstrip(), width))
     left_out = len(result.features) - len(rows)
     if left_out:
         lines.append(f"  … and {left_out} more {'feature' if left_out == 1 else 'features'}, see --format json or html")
@@ -179,7 +183,7 @@ def row_of(one: dict[str, Any]) -> list[str]:
         number(one["drift_score"]),
         limit_of(one),
         probability(one["p_value"]),
-        one_line(change_of(one) if one["drifted"] else "; ".join(_grew(test) for test in fired)),
+        one_line(change_of(one) if one["drifted"] else "; ".join(map(_grew, fired)) or too_small(one)),
     ]
 
 
@@ -191,12 +195,22 @@ def limit_of(one: dict[str, Any]) -> str:
 
 
 def change_of(one: dict[str, Any]) -> str:
-    """Return in words how the values changed."""
+    """Return in words how the values changed. The shares come first, because a terminal may cut the rest."""
     at = one["at"]
     said = one["direction"] or ""
     if at:
-        said += f"; {at['words']}: {percent(at['baseline'])} → {percent(at['window'])}"
-    return said
+        return f"{percent(at['baseline'])} → {percent(at['window'])}: {at['words']}" + (f"; {said}" if said else "")
+    found = SHARES.fullmatch(said)
+    return f"{found[3]} → {found[4]}: {found[1]} {found[2]}" if found else said
+
+
+def too_small(one: dict[str, Any]) -> str:
+    """Return why a feature is ok although its p-value is below the limit; empty if it is not."""
+    limits = (one["p_value"], one["p_threshold"], one["threshold"], one["drift_score"], one["expected_by_chance"])
+    if one["status"] != "ok" or one["test"] == "ks" or None in limits or one["p_value"] >= one["p_threshold"]:
+        return ""
+    above = one["drift_score"] - one["expected_by_chance"]
+    return f"too small ({number(above)} above chance < {number(one['threshold'])})"
 
 
 def quality_lines(result: Comparison) -> list[str]:

@@ -14,6 +14,7 @@ from driftguard_engine.rows.columns import Column, Part, plain_column
 from driftguard_engine.rows.csv_cells import time_of
 from driftguard_engine.rows.reading import MAX_STRING
 
+from driftguard_client.columns import times_advice, times_reason
 from driftguard_client.comparing.errors import CompareError
 
 Values = Any
@@ -29,8 +30,6 @@ KINDS = {"halffloat": "<f2", "float": "<f4", "double": "<f8"} | {
     f"{sign}int{bits}": f"<{sign or 'i'}{bits // 8}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 }
 """numpy's names of Arrow's numbers."""
-
-TIMES_HELP = "Name it as the timestamp column, turn it into numbers, or exclude it"
 
 
 def numpy_of(array: pa.Array) -> npt.NDArray[Any]:
@@ -78,7 +77,7 @@ def parts_of(values: Values, name: str, first_row: int = 0) -> Column:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _numbers(array, name, first_row)
     if pa.types.is_temporal(kind):
-        raise CompareError(f"Column {name!r} holds times or durations ({kind}). {TIMES_HELP}.")
+        raise CompareError(times_reason(name, f"times or durations ({kind})"))
     raise CompareError(
         f"Column {name!r} holds values of type {kind}. Only numbers, texts and booleans can be compared. "
         "Convert the column or exclude it."
@@ -193,7 +192,7 @@ def _scalar(value: Any, name: str, row: int) -> Any:
             raise _not_finite(name, row)
         return number
     if isinstance(value, (date, time, timedelta)):
-        raise CompareError(f"Column {name!r}, row {row + 1}: {value!r} is a time. {TIMES_HELP}.")
+        raise CompareError(f"Column {name!r}, row {row + 1}: {value!r} is a time. {times_advice(name)}")
     raise CompareError(
         f"Column {name!r}, row {row + 1}: a value of type {type(value).__name__} cannot be compared. "
         "Convert the column to numbers, texts or booleans, or exclude it."
