@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,16 +51,15 @@ def test_a_failing_function_of_the_schedule_is_repeated_and_dead_lettered(small:
     """The schedule's call is an asynchronous invocation, and `POST /_local/schedule` waits for its end (events.py)."""
     answer = small.http("POST", "/_local/schedule").json()
     assert answer["ended"] is True
-    dead = _dead_letter(small, seconds=0)
-    assert dead["requestPayload"]["id"] == answer["event_id"]
-    assert dead["requestPayload"]["detail-type"] == "Scheduled Event"
+    dead = _dead_letter(small, lambda payload: payload.get("id") == answer["event_id"], seconds=0)
+    assert dead["detail-type"] == "Scheduled Event"
 
 
 def test_a_failing_function_of_a_topic_is_repeated_and_dead_lettered(small: Launched) -> None:
     """So is a topic's call (events.py)."""
     small.aws("sns").publish(TopicArn=small.resources["Topic"], Message="to nobody")
-    dead = _dead_letter(small)
-    assert dead["requestPayload"]["Records"][0]["Sns"]["Message"] == "to nobody"
+    dead = _dead_letter(small, lambda payload: "Records" in payload)
+    assert dead["Records"][0]["Sns"]["Message"] == "to nobody"
 
 
 def test_a_rules_own_target_is_called_like_that(small: Launched) -> None:
@@ -69,7 +69,8 @@ def test_a_rules_own_target_is_called_like_that(small: Launched) -> None:
     events.put_rule(Name="by-pattern", EventPattern='{"source": ["test"]}')
     events.put_targets(Rule="by-pattern", Targets=[{"Id": "failing", "Arn": arn}])
     events.put_events(Entries=[{"Source": "test", "DetailType": "a test", "Detail": '{"number": 1}'}])
-    assert _dead_letter(small)["requestPayload"]["detail"] == {"number": 1}
+    dead = _dead_letter(small, lambda payload: payload.get("detail-type") == "a test")
+    assert dead["detail"] == {"number": 1}
 
 
 def test_a_role_allows_what_its_policy_says_and_nothing_else(small: Launched) -> None:
@@ -86,8 +87,17 @@ def test_a_role_allows_what_its_policy_says_and_nothing_else(small: Launched) ->
     }
 
 
-def _dead_letter(small: Launched, seconds: float = 20) -> Any:
+def _dead_letter(small: Launched, wanted: Callable[[Any], bool], seconds: float = 20) -> Any:
+    """The payload of the dead letter that is wanted. The schedule may have fired by itself meanwhile, so that its
+    letters are left out."""
     sqs, queue = small.aws("sqs"), small.resources["DeadLetterQueue"]
-    message = until(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), seconds)[0]
-    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-    return json.loads(message["Body"])
+
+    def found() -> Any:
+        while messages := sqs.receive_message(QueueUrl=queue).get("Messages"):
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=messages[0]["ReceiptHandle"])
+            payload = json.loads(messages[0]["Body"])["requestPayload"]
+            if wanted(payload):
+                return payload
+        return None
+
+    return until(found, seconds)
