@@ -92,7 +92,7 @@ bench: build ## Measure checks beside other tools, write docs/benchmarks.md; pri
 bench-check: setup ## Measure the processor time of one check of 50 features (a minute)
 	@$(BENCH) check
 
-bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md (ALL=1: all kinds of traffic; EFFORT=1)
+bench-alarms: setup ## Simulate months with and without drift, write docs/alarms.md (ALL=1: other traffic, EFFORT=1)
 	@$(BENCH) alarms $(if $(ALL),--all) $(if $(EFFORT),--effort $(EFFORT))
 
 bench-categories: setup ## Count false alarms of categorical features, 2 to 20,000 categories (PAIRS=140 baselines a shape)

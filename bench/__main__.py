@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "intake":
             speed.run_intake(say)
         case "alarms":
-            alarms.run(options.effort, say, everything=options.all)
+            alarms.run(options.effort, say, others=options.all)
         case "evaluate":
             return evaluation.run(options.seeds, say)
         case "load":

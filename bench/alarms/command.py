@@ -1,4 +1,4 @@
-"""`make bench-alarms`: simulate, write the page and its picture."""
+"""`make bench-alarms`: simulate, write the page and its picture, or with ALL=1 the page about other traffic."""
 
 import json
 import subprocess
@@ -7,25 +7,29 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.alarms.report import document, picture
+from bench.alarms.report import document, others_document, picture
 from bench.alarms.simulation import Outcome, jobs, plans, simulate
 from bench.environments import PLOTS, ROOT
 
 PAGE = ROOT / "docs" / "alarms.md"
+OTHERS = ROOT / "docs" / "alarms-other-traffic.md"
 PICTURE = ROOT / "docs" / "img" / "alarms.png"
 PLOT = ROOT / "bench" / "plot.py"
 
 
-def run(effort: float, say: Callable[[str], None], *, everything: bool = False) -> None:
+def run(effort: float, say: Callable[[str], None], *, others: bool = False) -> None:
     """Simulate `effort` times as many models as usual and write docs/alarms.md.
 
-    everything: also what is not in the first tables. A run that was stopped is continued.
+    others: simulate what is not in its tables, and write docs/alarms-other-traffic.md. A run that was stopped is
+    continued.
     """
     begun = time.monotonic()
-    outcomes = simulate(plans(effort, everything=everything), jobs(), say)
-    PAGE.write_text(document(outcomes, (time.monotonic() - begun) / 60), encoding="utf-8")
-    say(PAGE.read_text(encoding="utf-8"))
-    draw(outcomes, say)
+    outcomes = simulate(plans(effort, others=others), jobs(), say)
+    page, write = (OTHERS, others_document) if others else (PAGE, document)
+    page.write_text(write(outcomes, (time.monotonic() - begun) / 60), encoding="utf-8")
+    say(page.read_text(encoding="utf-8"))
+    if not others:
+        draw(outcomes, say)
 
 
 def draw(outcomes: list[Outcome], say: Callable[[str], None]) -> None:

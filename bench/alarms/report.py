@@ -6,7 +6,7 @@ from typing import Any
 
 from bench import machine
 from bench.alarms.estimates import Estimate, quantile, rate
-from bench.alarms.scenarios import DRIFTING, FROM_THE_FIRST_HOUR, QUIET
+from bench.alarms.scenarios import DRIFTING, QUIET
 from bench.alarms.simulation import EVERY, MONTH, USUAL, WARM_DAYS, WATCHED_DAYS, Month, Outcome, Variant
 from bench.tables import number, table
 
@@ -31,15 +31,13 @@ DESIGNED: dict[str, tuple[str, str]] = {
 
 def document(outcomes: Sequence[Outcome], minutes: float) -> str:
     """The whole page."""
-    first = (*QUIET, *DRIFTING, *FROM_THE_FIRST_HOUR)
-    usual = [one for one in outcomes if one.plan.size == USUAL and one.plan.scenario in first]
     lives = [one for one in outcomes if one.lives]
-    more = [one for one in outcomes if one not in usual and one not in lives]
-    quiet, drifting = _split(usual)
+    quiet, drifting = _split(one for one in outcomes if not one.lives)
     return f"""# False alarms and missed drift
 
 This page shows how often DriftGuard raises a false alarm, and how soon it finds drift. The numbers come from
-simulations. [statistics.md](statistics.md) explains the method. [evaluation.md](evaluation.md) has alarms on real data.
+simulations. [statistics.md](statistics.md) explains the method. [evaluation.md](evaluation.md) has alarms on real data,
+and [alarms-other-traffic.md](alarms-other-traffic.md) has other sizes and kinds of traffic.
 
 Written by `make bench-alarms` in {minutes:.0f} minutes. {machine.describe()}
 
@@ -65,18 +63,34 @@ not within {WATCHED_DAYS} days. *Design* is the result of the independent simula
 {_lives_table(lives)}
 The number of models in which one change opened exactly one drift alert. Each model was checked hourly for
 {WARM_DAYS + MONTH} days.
-{_more(more)}"""
+"""
 
 
-def _more(outcomes: Sequence[Outcome]) -> str:
-    if not outcomes:
-        return ""
+def others_document(outcomes: Sequence[Outcome], minutes: float) -> str:
+    """The page about other sizes and kinds of traffic."""
     quiet, drifting = _split(outcomes)
-    return f"""
-## Other traffic (`make bench-alarms ALL=1`)
+    return f"""# False alarms and missed drift on other traffic
+
+This page continues [alarms.md](alarms.md), which explains the method and the columns. If a row has few models, its
+intervals are wide.
+
+Written by `make bench-alarms ALL=1` in {minutes:.0f} minutes. {machine.describe()}
+
+- *50 features*: all of them are watched, and one of them drifts.
+- *correlation 0.5*: a common factor moves all features.
+- *users, 3 rows each*: rows of one user resemble each other.
+- *holiday*: one working day has the rows of a Sunday. *burst*: one hour has 20 times the rows. *clock change*: from one
+  day on, all cycles come an hour earlier. Each lies in the month that is counted.
+- *weekend only*: rows come on Saturdays and Sundays.
+- *late*: a tenth of the rows arrive a day after their time, and their mean is 0.5 σ higher.
+- *missing*: the share of missing values, which rises where it drifts.
+
+## Without drift: false alarms
 
 {_quiet_table(quiet)}
 Alerts about data quality in all these models: {_quality(quiet)}.
+
+## With drift: hours until the alert
 
 {_drift_table(drifting)}"""
 

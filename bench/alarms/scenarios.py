@@ -143,7 +143,7 @@ MORE_DRIFTING = (
     replace(CYCLES, name="missing 1 to 11 %", missing=0.01, missing_then=0.11),
     replace(CYCLES, name="missing 0 to 100 %", missing_then=1.0),
 )
-"""What `ALL=1` adds, beside other sizes."""
+"""What `ALL=1` simulates, beside other sizes."""
 
 
 @dataclass(frozen=True)

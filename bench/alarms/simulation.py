@@ -99,23 +99,21 @@ class Plan:
         return one + (P_VALUE_SECONDS if number < self.p_value else 0.0)
 
 
-def plans(effort: float, *, everything: bool) -> list[Plan]:
-    """What is simulated; `effort` scales the numbers of models. everything: also what is not in the first tables."""
+def plans(effort: float, *, others: bool) -> list[Plan]:
+    """What is simulated. `effort` scales the numbers of models. others: what is not in the first tables."""
 
     def some(number: float) -> int:
         return max(2, round(number * effort))
 
-    chosen = [
-        *(Plan(scenario, USUAL, some(100), some(5)) for scenario in QUIET),
-        *(Plan(scenario, USUAL, some(100)) for scenario in (*DRIFTING, *FROM_THE_FIRST_HOUR)),
-        *(Plan(scenario, USUAL, some(20)) for scenario in LIVES),
-    ]
-    if not everything:
-        return chosen
+    if not others:
+        return [
+            *(Plan(scenario, USUAL, some(100), some(5)) for scenario in QUIET),
+            *(Plan(scenario, USUAL, some(100)) for scenario in (*DRIFTING, *FROM_THE_FIRST_HOUR)),
+            *(Plan(scenario, USUAL, some(20)) for scenario in LIVES),
+        ]
     mean = next(scenario for scenario in DRIFTING if scenario.name == "mean 0.5 σ")
     both = [scenario for scenario in QUIET if scenario.name in ("independent rows", "cycle and weekend")]
     return [
-        *chosen,
         *(Plan(scenario, size, some(100)) for size in (SMALL, LARGE) for scenario in (*both, mean)),
         *(Plan(scenario, USUAL, some(20 if scenario.late else 100)) for scenario in (*MORE_QUIET, *MORE_DRIFTING)),
     ]
