@@ -440,7 +440,11 @@ class Performance(Result):
     def __str__(self) -> str:
         if not self.window.get("n"):
             used = sum(1 for one in self.days if one.get("predictions"))
-            return f"No mature day yet. {used} {'day has' if used == 1 else 'days have'} predictions."
+            return (
+                f"No mature day yet. {used} {'day has' if used == 1 else 'days have'} predictions. A day is mature when "
+                "enough of its predictions have labels (`label_ratio`), or when it is old enough (`maturity_hours`). "
+                "For labels of the past, send `labelled_at`, too."
+            )
         lines = [f"{self.window['n']:,} labels of {self.window['days']} mature days"]
         for name, value, interval, reference, state in self._rows():
             lines.append(f"  {name:18} {value:>10}  {interval:19} {reference:>10}  {state}".rstrip())
