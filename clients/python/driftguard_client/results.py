@@ -440,8 +440,9 @@ class Performance(Result):
     def __str__(self) -> str:
         if not self.window.get("n"):
             used = sum(1 for one in self.days if one.get("predictions"))
+            have = "day has" if used == 1 else "days have"
             return (
-                f"No mature day yet. {used} {'day has' if used == 1 else 'days have'} predictions. A day is mature when "
+                f"No mature day yet. {used} {have} predictions. A day is mature when "
                 "enough of its predictions have labels (`label_ratio`), or when it is old enough (`maturity_hours`). "
                 "For labels of the past, send `labelled_at`, too."
             )
