@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Final
+from functools import partial
 
 from bench import environments
 from bench.alarms import command as alarms
@@ -17,6 +17,8 @@ from bench.speed import command as speed
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; returns the exit status."""
     options = _parser().parse_args(arguments)
+    # What is measured may write to another stdout later, and progress must not get lost there.
+    say = partial(print, file=sys.stdout, flush=True)
     match options.what:
         case "speed":
             speed.run(say)
@@ -41,15 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "lock-peers":
             environments.lock_all(say)
     return 0
-
-
-OUT: Final = sys.stdout
-"""What is measured may write to another stdout, and progress must not get lost there."""
-
-
-def say(text: str) -> None:
-    """Progress, on the screen."""
-    print(text, file=OUT, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
