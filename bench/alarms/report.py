@@ -74,7 +74,8 @@ def others_document(outcomes: Sequence[Outcome], minutes: float) -> str:
 This page continues [alarms.md](alarms.md), which explains the method and the columns. If a row has few models, its
 intervals are wide.
 
-Written by `make bench-alarms ALL=1` in {minutes:.0f} minutes. {machine.describe()}
+Written by `make bench-alarms ALL=1`, whose last run took {minutes:.0f} min. `EFFORT=1` simulates 100 models for a row.
+{machine.describe()}
 
 - *50 features*: all of them are watched, and one of them drifts.
 - *correlation 0.5*: a common factor moves all features.
