@@ -47,6 +47,11 @@ class Deployment:
     confirms: bool = True
 
     @property
+    def stack(self) -> str:
+        """The stack's name in samconfig.toml."""
+        return str(settings_of(self.environment)["global"]["parameters"]["stack_name"])
+
+    @property
     def sent(self) -> dict[str, str]:
         """The parameters of samconfig.toml and those of the command line, which override them."""
         settings = settings_of(self.environment)
@@ -68,8 +73,7 @@ def with_tags(deployment: Deployment, session: boto3.Session) -> Deployment:
     """Return the deployment with the stack's present tags, unless its options name tags."""
     if any(option == "--tags" or option.startswith("--tags=") for option in deployment.options):
         return deployment
-    stack = settings_of(deployment.environment)["global"]["parameters"]["stack_name"]
-    found = _stack(session.client("cloudformation"), stack)
+    found = _stack(session.client("cloudformation"), deployment.stack)
     tags = [f'"{one["Key"]}"="{one["Value"]}"' for one in (found or {}).get("Tags", [])]
     return replace(deployment, options=[*deployment.options, "--tags", *tags]) if tags else deployment
 
@@ -78,7 +82,7 @@ def announce(deployment: Deployment, session: boto3.Session) -> None:
     """Print what the deployment does with parameters, and what may surprise."""
     template = load(deployment.template)
     declared = template["Parameters"]
-    stack = settings_of(deployment.environment)["global"]["parameters"]["stack_name"]
+    stack = deployment.stack
     values, before = deployed(session.client("cloudformation"), stack)
     found = plan(deployment.sent, declared, values, before.get("Parameters", {}))
     print(f"Stack {stack} in {deployment.region}", *lines(found, declared, is_update=values is not None), sep="\n")
@@ -101,7 +105,7 @@ def prepare(deployment: Deployment) -> None:
     SAM sends the stack's own parameters again. Exits the program if SAM fails.
     """
     session = boto3.Session(region_name=deployment.region)
-    stack = settings_of(deployment.environment)["global"]["parameters"]["stack_name"]
+    stack = deployment.stack
     values, template = deployed(session.client("cloudformation"), stack)
     if values is None:
         return

@@ -249,9 +249,9 @@ class Joined(Table):
     @classmethod
     def days(cls, model_id: str, first: int, last: int) -> "list[Joined]":
         """Return the items of the days `first` to `last`, both included, in order. No item is of a day before 1970."""
-        if last < max(first, 0):
-            return []
         first = max(first, 0)
+        if last < first:
+            return []
         return list(cls.query(model_id, cls.sk.between(day_key(first), day_key(last)), consistent_read=True))
 
     @classmethod

@@ -6,13 +6,12 @@ from driftguard.alerts.change_words import change_words
 from driftguard.alerts.findings import Occasion
 from driftguard.alerts.schemas import AlertFeature, QualityKind, WrongType
 from driftguard.alerts.words import type_change
+from driftguard.counting.profiles import HOURS
 from driftguard.distributions.baseline import key_of
 from driftguard.models.schemas import State
 from driftguard.platform.times import iso
 from driftguard.verdicts.quality import QualityTest
 from driftguard.verdicts.shapes import Report, ReportFeature, Unwatched
-
-HOURS = 24
 
 NAMED = 3
 """Maximum number of features named in a reason."""
@@ -67,10 +66,15 @@ def drift_reason(drifted: Sequence[AlertFeature], tested: int) -> str:
     tested: the number of features in the report.
     """
     drifted = sorted(drifted, key=lambda feature: -(feature.drift_score or 0.0))
-    named = ", ".join(f"{key_of(one.name, one.role)} ({one.drift_score:.3g})" for one in drifted[:NAMED])
-    more = f" and {len(drifted) - NAMED} more" if len(drifted) > NAMED else ""
+    named = _scored([(key_of(one.name, one.role), one.drift_score) for one in drifted])
     how = change_words(drifted[0])
-    return f"{len(drifted)} of {tested} features drifted: {named}{more}.{f' {how}' if how else ''}"
+    return f"{len(drifted)} of {tested} features drifted: {named}.{f' {how}' if how else ''}"
+
+
+def _scored(features: Sequence[tuple[str, float | None]]) -> str:
+    """Return the first features with their scores, and how many more there are."""
+    named = ", ".join(f"{name} ({score:.3g})" for name, score in features[:NAMED])
+    return named + (f" and {len(features) - NAMED} more" if len(features) > NAMED else "")
 
 
 def early_reason(above: Sequence[ReportFeature], model_hours: int | None, window_days: int) -> str | None:
@@ -82,11 +86,10 @@ def early_reason(above: Sequence[ReportFeature], model_hours: int | None, window
     if not above:
         return None
     above = sorted(above, key=lambda row: -(row["drift_score"] or 0.0))
-    named = ", ".join(f"{key_of(row['name'], row['role'])} ({row['drift_score']:.3g})" for row in above[:NAMED])
-    more = f" and {len(above) - NAMED} more" if len(above) > NAMED else ""
+    named = _scored([(key_of(row["name"], row["role"]), row["drift_score"]) for row in above])
     has = "" if model_hours is None else f", and have {model_hours / HOURS:.1f}"
     return (
-        f"Above the limit, but not judged yet: {named}{more}. The rows must cover {window_days} days{has}. "
+        f"Above the limit, but not judged yet: {named}. The rows must cover {window_days} days{has}. "
         "Until then, daily and weekly cycles can look like this."
     )
 
